@@ -1,0 +1,1 @@
+//! Entry points only; see `fuzz_targets/`.

@@ -1,0 +1,1 @@
+#![doc = "p11assay: a conformance and fuzz testing harness for PKCS #11 modules."]

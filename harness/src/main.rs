@@ -1,0 +1,3 @@
+//! The `p11assay` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A Cryptoki 3.2 software token.
