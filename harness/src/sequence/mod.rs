@@ -1,0 +1,151 @@
+//! The call-sequence language: what is to be called, with which arguments, and what is expected.
+//!
+//! A [`Sequence`] is the one representation that suites, property tests, fuzzing and replay share.
+//! This room owns the types and their YAML form ([`read`], [`write`]); preparing and making the
+//! calls is left to `execute`, judging them to `oracle`.
+
+pub mod argument;
+pub mod expectation;
+mod lexicon;
+pub mod read;
+pub mod reference;
+pub mod value;
+pub mod write;
+
+use serde::{Deserialize, Serialize};
+
+pub use argument::{
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Content, FieldValue, InitArgs,
+    MechanismArgument, Mutexes, Number, ParameterValue, Reserved, Structure, Template,
+};
+pub use expectation::{Expectation, Relation};
+pub use reference::{Reference, Selector};
+pub use value::Value;
+
+use crate::cryptoki::Function;
+
+/// A list of calls that one worker makes one after the other.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Sequence {
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Step {
+    /// One call of a function.
+    Call(Box<Call>),
+    /// The same steps for every element of a captured list.
+    ForEach(ForEach),
+}
+
+/// A loop over a captured list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForEach {
+    /// The list.
+    pub list: Reference,
+    /// The name under which the steps see the element.
+    pub bind: String,
+    /// What to do with it.
+    pub steps: Vec<Step>,
+}
+
+/// Most elements of a list that a loop visits; a module that returns more is cut off there.
+pub const MAX_ITERATIONS: usize = 4096;
+
+/// One call with everything that is expected of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Number of the step in its case, from 1, in the order of the text.
+    pub number: u32,
+    /// The function.
+    #[serde(with = "function_by_name")]
+    pub function: Function,
+    /// One argument for each parameter of the function, in C order.
+    pub arguments: Vec<Argument>,
+    /// Return values that are right; `CKR_OK` alone if empty.
+    pub returns: Vec<u64>,
+    /// Return values that end the case as not applicable: the target lacks what the case needs.
+    pub not_applicable: Vec<u64>,
+    /// Outputs to keep: output (`session`, `template.CKA_MODULUS`) and name.
+    pub gives: Vec<Capture>,
+    /// What the outputs must be.
+    pub expect: Vec<Expectation>,
+    /// What the outputs must be in the strict reading of a profile test case.
+    pub expect_strict: Vec<Expectation>,
+    /// True if the steps after this one are made even if the return value is wrong.
+    pub keep_going: bool,
+    /// True if the step prepares the case and is not what the case judges.
+    pub fixture: bool,
+}
+
+/// An output kept under a name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Which output.
+    pub output: Reference,
+    /// Its name from here on.
+    pub name: String,
+}
+
+impl Call {
+    /// A call with default arguments, `CKR_OK` expected.
+    #[must_use]
+    pub fn new(number: u32, function: Function) -> Self {
+        Self {
+            number,
+            function,
+            arguments: vec![Argument::Default; function.parameters().len()],
+            returns: Vec::new(),
+            not_applicable: Vec::new(),
+            gives: Vec::new(),
+            expect: Vec::new(),
+            expect_strict: Vec::new(),
+            keep_going: false,
+            fixture: false,
+        }
+    }
+
+    /// True if `rv` is a return value the step asks for.
+    #[must_use]
+    pub fn is_right(&self, rv: u64) -> bool {
+        if self.returns.is_empty() {
+            rv == cryptoki_sys::CKR_OK
+        } else {
+            self.returns.contains(&rv)
+        }
+    }
+}
+
+impl Sequence {
+    /// Every call in the order of the text, loops entered once.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        let mut found = Vec::new();
+        collect(&self.steps, &mut found);
+        found.into_iter()
+    }
+}
+
+fn collect<'s>(steps: &'s [Step], found: &mut Vec<&'s Call>) {
+    for step in steps {
+        match step {
+            Step::Call(call) => found.push(call),
+            Step::ForEach(each) => collect(&each.steps, found),
+        }
+    }
+}
+
+mod function_by_name {
+    use super::Function;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(f: &Function, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(f.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Function, D::Error> {
+        let name = String::deserialize(input)?;
+        Function::from_name(&name).ok_or_else(|| D::Error::custom(format!("no function `{name}`")))
+    }
+}

@@ -1,0 +1,146 @@
+//! References to what earlier calls gave: `$session`, `${slots[0]}`, `$slots.length`,
+//! `$attributes.CKA_MODULUS`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+/// A name and the way from its value to the part that is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reference {
+    /// Name of a capture, or `target` for what the target description gives.
+    pub name: String,
+    /// The way into its value.
+    pub path: Vec<Selector>,
+}
+
+/// One step of the way into a value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// A field of a structure, or an attribute of a template.
+    Field(String),
+    /// An element of a list, from 0.
+    Index(usize),
+    /// The number of elements or bytes.
+    Length,
+}
+
+impl Reference {
+    /// A reference to a whole value.
+    #[must_use]
+    pub fn to(name: impl Into<String>) -> Self {
+        Self { name: name.into(), path: Vec::new() }
+    }
+
+    /// The same with a field selected.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>) -> Self {
+        self.path.push(Selector::Field(name.into()));
+        self
+    }
+}
+
+/// Why a text is no reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no reference; write `$name`, `$name.field`, `${{name[0]}}` or `$name.length`")]
+pub struct NoReference(String);
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+fn parse_segment(segment: &str) -> Option<(&str, Option<usize>)> {
+    match segment.split_once('[') {
+        None => Some((segment, None)),
+        Some((name, index)) => Some((name, Some(index.strip_suffix(']')?.parse().ok()?))),
+    }
+}
+
+/// Parses a path without the dollar: `slots[0]`, `template.CKA_ID`.
+impl FromStr for Reference {
+    type Err = NoReference;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || NoReference(text.to_owned());
+        let bare = text.strip_prefix('$').unwrap_or(text);
+        let bare = match bare.strip_prefix('{') {
+            Some(inner) => inner.strip_suffix('}').ok_or_else(error)?,
+            None => bare,
+        };
+        let mut segments = bare.split('.').map(|segment| parse_segment(segment).ok_or_else(error));
+        let (name, index) = segments.next().ok_or_else(error)??;
+        if !is_name(name) {
+            return Err(error());
+        }
+        let mut path: Vec<Selector> = index.map(Selector::Index).into_iter().collect();
+        for segment in segments {
+            let (name, index) = segment?;
+            if !is_name(name) {
+                return Err(error());
+            }
+            path.push(match name {
+                "length" => Selector::Length,
+                field => Selector::Field(field.to_owned()),
+            });
+            path.extend(index.map(Selector::Index));
+        }
+        Ok(Self { name: name.to_owned(), path })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for selector in &self.path {
+            match selector {
+                Selector::Field(name) => write!(f, ".{name}")?,
+                Selector::Index(index) => write!(f, "[{index}]")?,
+                Selector::Length => f.write_str(".length")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        String::deserialize(input)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_mean_the_same() {
+        for (text, shown) in [
+            ("$session", "session"),
+            ("${session}", "session"),
+            ("${slots[0]}", "slots[0]"),
+            ("$slots.length", "slots.length"),
+            ("template.CKA_MODULUS", "template.CKA_MODULUS"),
+            ("$target.so-pin", "target.so-pin"),
+            ("$a.list[3].length", "a.list[3].length"),
+        ] {
+            let reference: Reference = text.parse().expect(text);
+            assert_eq!(reference.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(reference));
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused() {
+        for text in ["$", "${a", "$1a", "$a[", "$a[x]", "$a..b", "$a b", ""] {
+            assert!(text.parse::<Reference>().is_err(), "{text}");
+        }
+    }
+}
