@@ -1,3 +1,5 @@
 //! p11assay: a conformance and fuzz testing harness for PKCS #11 modules.
 
 pub mod cryptoki;
+pub mod sequence;
+pub mod yaml;
