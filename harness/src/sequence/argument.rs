@@ -64,7 +64,10 @@ impl Bytes {
     /// Honest bytes.
     #[must_use]
     pub fn of(content: Content) -> Self {
-        Self { content: Some(content), claim: None }
+        Self {
+            content: Some(content),
+            claim: None,
+        }
     }
 }
 
@@ -117,7 +120,11 @@ impl Buffer {
     /// A buffer that is as large as it says.
     #[must_use]
     pub fn of(size: BufferSize) -> Self {
-        Self { size, claim: None, null_length: false }
+        Self {
+            size,
+            claim: None,
+            null_length: false,
+        }
     }
 }
 

@@ -21,7 +21,10 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
         .filter(|c| !c.is_ascii_whitespace())
         .map(|c| c.to_digit(16).map(|digit| digit as u8))
         .collect::<Option<_>>()?;
-    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|d| d[0] << 4 | d[1]).collect())
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks(2).map(|d| d[0] << 4 | d[1]).collect())
 }
 
 /// A number as people write it: by name where it has one.
@@ -39,9 +42,9 @@ pub(crate) fn show(domain: Domain, value: u64) -> String {
 /// The prefix that names of a domain have, for suggestions.
 pub(crate) fn prefix(domain: Domain) -> &'static str {
     match domain {
-        Domain::Constant(kind) | Domain::Flags(kind) => {
-            names::of_kind(kind).first().and_then(|c| c.name.find('_').map(|at| &c.name[..=at]))
-        }
+        Domain::Constant(kind) | Domain::Flags(kind) => names::of_kind(kind)
+            .first()
+            .and_then(|c| c.name.find('_').map(|at| &c.name[..=at])),
         _ => None,
     }
     .unwrap_or("CK")

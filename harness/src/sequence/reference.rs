@@ -30,7 +30,10 @@ impl Reference {
     /// A reference to a whole value.
     #[must_use]
     pub fn to(name: impl Into<String>) -> Self {
-        Self { name: name.into(), path: Vec::new() }
+        Self {
+            name: name.into(),
+            path: Vec::new(),
+        }
     }
 
     /// The same with a field selected.
@@ -48,7 +51,9 @@ pub struct NoReference(String);
 
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 fn parse_segment(segment: &str) -> Option<(&str, Option<usize>)> {
@@ -69,7 +74,9 @@ impl FromStr for Reference {
             Some(inner) => inner.strip_suffix('}').ok_or_else(error)?,
             None => bare,
         };
-        let mut segments = bare.split('.').map(|segment| parse_segment(segment).ok_or_else(error));
+        let mut segments = bare
+            .split('.')
+            .map(|segment| parse_segment(segment).ok_or_else(error));
         let (name, index) = segments.next().ok_or_else(error)??;
         if !is_name(name) {
             return Err(error());
@@ -86,7 +93,10 @@ impl FromStr for Reference {
             });
             path.extend(index.map(Selector::Index));
         }
-        Ok(Self { name: name.to_owned(), path })
+        Ok(Self {
+            name: name.to_owned(),
+            path,
+        })
     }
 }
 
@@ -112,7 +122,9 @@ impl Serialize for Reference {
 
 impl<'de> Deserialize<'de> for Reference {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        String::deserialize(input)?.parse().map_err(D::Error::custom)
+        String::deserialize(input)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 

@@ -192,9 +192,9 @@ pub fn decode(kind: ParameterKind, bytes: &[u8]) -> Result<Value, Malformed> {
     let mut parts = Parts(bytes);
     match kind {
         ParameterKind::OutUlong(_) => Ok(Value::Number(parts.number()?)),
-        ParameterKind::OutBytes | ParameterKind::OutFixed => decode_array(&mut parts, |data| {
-            Ok(Value::Bytes(data.to_vec()))
-        }),
+        ParameterKind::OutBytes | ParameterKind::OutFixed => {
+            decode_array(&mut parts, |data| Ok(Value::Bytes(data.to_vec())))
+        }
         ParameterKind::OutUlongs(_) | ParameterKind::OutHandles => {
             decode_array(&mut parts, |data| Ok(Value::List(decode_ulongs(data))))
         }
@@ -263,9 +263,7 @@ fn decode_structure(layout: &Layout, bytes: &[u8]) -> Result<Value, Malformed> {
     let mut fields = Vec::with_capacity(layout.fields.len());
     for field in &layout.fields {
         let value = match field.field_type {
-            FieldType::Bool | FieldType::Byte => {
-                Value::Number(u64::from(at(field.offset, 1)?[0]))
-            }
+            FieldType::Bool | FieldType::Byte => Value::Number(u64::from(at(field.offset, 1)?[0])),
             FieldType::Bytes(count) => Value::Bytes(at(field.offset, count)?.to_vec()),
             FieldType::Nested("CK_VERSION") => {
                 let version = at(field.offset, 2)?;
@@ -325,7 +323,10 @@ pub fn resolve<'v>(
 #[must_use]
 pub fn as_version(value: &Value) -> Option<Version> {
     match value {
-        Value::Version(major, minor) => Some(Version { major: *major, minor: *minor }),
+        Value::Version(major, minor) => Some(Version {
+            major: *major,
+            minor: *minor,
+        }),
         _ => None,
     }
 }
@@ -354,9 +355,8 @@ mod tests {
         let mut bytes = 7u64.to_ne_bytes().to_vec();
         bytes.extend(9u64.to_ne_bytes());
         let list = decode(ParameterKind::OutHandles, &array(DATA, 2, &bytes)).expect("well formed");
-        let select = |text: &str| {
-            list.select(&text.parse::<Reference>().expect("a reference").path)
-        };
+        let select =
+            |text: &str| list.select(&text.parse::<Reference>().expect("a reference").path);
         assert_eq!(select("list[1]"), Some(Value::Number(9)));
         assert_eq!(select("list.length"), Some(Value::Number(2)));
         assert_eq!(select("list[2]"), None);

@@ -1,0 +1,270 @@
+//! From YAML nodes to sequences. Arguments are read by the kind of their parameter, so that a
+//! mistake is named in the words of the function it is made in.
+
+mod argument;
+mod expectation;
+mod memory;
+mod structure;
+
+use super::{Call, Capture, ForEach, Reference, Sequence, Step};
+use crate::cryptoki::{Function, Kind, names};
+use crate::yaml::{self, Error, Node};
+use serde::de::Error as _;
+
+pub use argument::{init_args, template};
+
+/// Keys of a step beside the function's name.
+pub const STEP_KEYS: &[&str] = &[
+    "returns",
+    "not-applicable-on",
+    "gives",
+    "expect",
+    "expect-strict",
+    "keep-going",
+];
+
+/// Reads a list of steps; calls are numbered from 1.
+///
+/// # Errors
+/// An [`Error`] with the mark of the innermost node at fault.
+pub fn sequence(node: &Node) -> Result<Sequence, Error> {
+    Ok(Sequence {
+        steps: steps(node, &mut 0)?,
+    })
+}
+
+/// Reads a list of steps; the first call gets the number after `number`, which counts on.
+///
+/// # Errors
+/// As [`sequence`].
+pub fn steps(node: &Node, number: &mut u32) -> Result<Vec<Step>, Error> {
+    list(node, "a list of steps")?
+        .iter()
+        .map(|item| step(item, number))
+        .collect()
+}
+
+fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
+    if let yaml::Kind::Text(name) = &node.kind {
+        *number += 1;
+        return Ok(Step::Call(Box::new(Call::new(
+            *number,
+            function(name, node)?,
+        ))));
+    }
+    let entries = mapping(node, "a step: the name of a function and its arguments")?;
+    if let Some((_, value)) = entries
+        .iter()
+        .find(|(key, _)| text_of(key) == Some("for-each"))
+    {
+        only_keys(entries, &["for-each"])?;
+        return for_each(value, number).map(Step::ForEach);
+    }
+    call(node, entries, number).map(|call| Step::Call(Box::new(call)))
+}
+
+fn for_each(node: &Node, number: &mut u32) -> Result<ForEach, Error> {
+    let entries = mapping(node, "`in`, `as` and `steps`")?;
+    only_keys(entries, &["in", "as", "steps"])?;
+    let bind = text(required(node, entries, "as")?, "the name of the element")?;
+    Ok(ForEach {
+        list: reference(required(node, entries, "in")?)?,
+        bind: bind.strip_prefix('$').unwrap_or(bind).to_owned(),
+        steps: steps(required(node, entries, "steps")?, number)?,
+    })
+}
+
+fn call(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Call, Error> {
+    let mut functions = entries
+        .iter()
+        .filter(|(key, _)| text_of(key).is_some_and(|key| !STEP_KEYS.contains(&key)));
+    let Some((key, arguments)) = functions.next() else {
+        return Err(fault(node, "this step names no function"));
+    };
+    let name = text(key, "the name of a function")?;
+    if !name.starts_with("C_") {
+        let known = STEP_KEYS.iter().copied().chain(["for-each"]);
+        return Err(fault(key, yaml::unknown_name("key of a step", name, known)));
+    }
+    if let Some((second, _)) = functions.next() {
+        let name = text_of(second).unwrap_or_default();
+        if name.starts_with("C_") {
+            let message =
+                format!("a second function `{name}` in one step; give it a step of its own");
+            return Err(fault(second, message));
+        }
+        let known = STEP_KEYS.iter().copied();
+        return Err(fault(
+            second,
+            yaml::unknown_name("key of a step", name, known),
+        ));
+    }
+    *number += 1;
+    let mut call = Call::new(*number, function(name, key)?);
+    argument::arguments(&mut call, arguments)?;
+    for (key, value) in entries {
+        attach(&mut call, text_of(key).unwrap_or_default(), value)?;
+    }
+    Ok(call)
+}
+
+fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
+    match key {
+        "returns" => call.returns = return_values(value)?,
+        "not-applicable-on" => call.not_applicable = return_values(value)?,
+        "gives" => call.gives = captures(call.function, value)?,
+        "expect" => call.expect = expectation::expectations(call.function, value)?,
+        "expect-strict" => call.expect_strict = expectation::expectations(call.function, value)?,
+        "keep-going" => call.keep_going = boolean(value)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn captures(function: Function, node: &Node) -> Result<Vec<Capture>, Error> {
+    mapping(
+        node,
+        "outputs and the names to keep them under, `session: $session`",
+    )?
+    .iter()
+    .map(|(key, value)| {
+        let output = expectation::output(function, key)?;
+        let name = text(value, "a name with a dollar, `$session`")?;
+        let target: Reference = name.parse().map_err(|error| fault(value, error))?;
+        if !name.starts_with('$') || !target.path.is_empty() || target.name == "target" {
+            return Err(fault(
+                value,
+                "expected a new name with a dollar, `$session`",
+            ));
+        }
+        Ok(Capture {
+            output,
+            name: target.name,
+        })
+    })
+    .collect()
+}
+
+/// Reads one return value or a list of them, by name or number.
+fn return_values(node: &Node) -> Result<Vec<u64>, Error> {
+    let one = |node: &Node| constant(node, Kind::RETURN, "return value");
+    match &node.kind {
+        yaml::Kind::Sequence(items) => items.iter().map(one).collect(),
+        _ => one(node).map(|value| vec![value]),
+    }
+}
+
+fn function(name: &str, node: &Node) -> Result<Function, Error> {
+    Function::from_name(name).ok_or_else(|| {
+        fault(
+            node,
+            yaml::unknown_name("function", name, Function::NAMES.iter().copied()),
+        )
+    })
+}
+
+// ---- words shared by the readers of this room ----
+
+pub(super) fn fault(node: &Node, message: impl std::fmt::Display) -> Error {
+    Error::custom(message).or_at(node.mark)
+}
+
+pub(super) fn text_of(node: &Node) -> Option<&str> {
+    match &node.kind {
+        yaml::Kind::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+pub(super) fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Error> {
+    text_of(node).ok_or_else(|| fault(node, format!("expected {what}")))
+}
+
+pub(super) fn boolean(node: &Node) -> Result<bool, Error> {
+    match node.kind {
+        yaml::Kind::Bool(value) => Ok(value),
+        _ => Err(fault(node, "expected true or false")),
+    }
+}
+
+pub(super) fn list<'n>(node: &'n Node, what: &str) -> Result<&'n [Node], Error> {
+    match &node.kind {
+        yaml::Kind::Sequence(items) => Ok(items),
+        _ => Err(fault(node, format!("expected {what}"))),
+    }
+}
+
+pub(super) fn mapping<'n>(node: &'n Node, what: &str) -> Result<&'n [(Node, Node)], Error> {
+    match &node.kind {
+        yaml::Kind::Mapping(entries) => Ok(entries),
+        _ => Err(fault(node, format!("expected {what}"))),
+    }
+}
+
+pub(super) fn get<'n>(entries: &'n [(Node, Node)], key: &str) -> Option<&'n Node> {
+    entries
+        .iter()
+        .find(|(name, _)| text_of(name) == Some(key))
+        .map(|(_, value)| value)
+}
+
+pub(super) fn required<'n>(
+    node: &Node,
+    entries: &'n [(Node, Node)],
+    key: &str,
+) -> Result<&'n Node, Error> {
+    get(entries, key).ok_or_else(|| fault(node, format!("`{key}` is missing here")))
+}
+
+pub(super) fn only_keys(entries: &[(Node, Node)], known: &[&str]) -> Result<(), Error> {
+    for (key, _) in entries {
+        let name = text(key, "a key")?;
+        if !known.contains(&name) {
+            return Err(fault(
+                key,
+                yaml::unknown_name("key", name, known.iter().copied()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn reference(node: &Node) -> Result<Reference, Error> {
+    let text = text(node, "a reference, `$name`")?;
+    if !text.starts_with('$') {
+        return Err(fault(
+            node,
+            format!("expected a reference; write it as `${text}`"),
+        ));
+    }
+    text.parse().map_err(|error| fault(node, error))
+}
+
+/// A constant of a kind by name, or any value as a number.
+pub(super) fn constant(node: &Node, kind: Kind, what: &str) -> Result<u64, Error> {
+    match &node.kind {
+        yaml::Kind::Unsigned(value) => Ok(*value),
+        yaml::Kind::Text(name) => match names::constant(name) {
+            Some(constant) if constant.kind == kind => Ok(constant.value),
+            _ => parse_number(name).ok_or_else(|| {
+                let known = names::of_kind(kind).iter().map(|constant| constant.name);
+                fault(node, yaml::unknown_name(what, name, known))
+            }),
+        },
+        _ => Err(fault(
+            node,
+            format!("expected the name of a {what}, or its number"),
+        )),
+    }
+}
+
+/// A number in text, as a key of a mapping or a vendor's value may be written.
+fn parse_number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! From sequences back to their YAML form, as reproducers and saved cases need it. What
+//! [`super::read`] reads from the result is the sequence that was written.
+
+mod argument;
+mod expectation;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Argument, Call, Sequence, Step};
+use crate::cryptoki::{Kind, names};
+
+pub use argument::init_args;
+
+/// The sequence as a tree that any serialiser can write.
+#[must_use]
+pub fn sequence(sequence: &Sequence) -> Json {
+    steps(&sequence.steps)
+}
+
+/// Steps as a tree that any serialiser can write.
+#[must_use]
+pub fn steps(list: &[Step]) -> Json {
+    Json::Array(list.iter().map(step).collect())
+}
+
+fn step(step: &Step) -> Json {
+    match step {
+        Step::Call(call) => self::call(call),
+        Step::ForEach(each) => json!({ "for-each": {
+            "in": format!("${{{}}}", each.list),
+            "as": each.bind,
+            "steps": steps(&each.steps),
+        }}),
+    }
+}
+
+fn call(call: &Call) -> Json {
+    let mut entries = Map::new();
+    let mut arguments = Map::new();
+    for (parameter, given) in call.function.parameters().iter().zip(&call.arguments) {
+        if *given != Argument::Default {
+            arguments.insert(
+                parameter.name.into(),
+                argument::argument(parameter.kind, given),
+            );
+        }
+    }
+    entries.insert(call.function.name().into(), Json::Object(arguments));
+    let codes =
+        |list: &[u64]| Json::Array(list.iter().map(|rv| constant(Kind::RETURN, *rv)).collect());
+    if !call.returns.is_empty() {
+        entries.insert("returns".into(), codes(&call.returns));
+    }
+    if !call.not_applicable.is_empty() {
+        entries.insert("not-applicable-on".into(), codes(&call.not_applicable));
+    }
+    if !call.gives.is_empty() {
+        let gives = call.gives.iter();
+        let gives = gives
+            .map(|c| (c.output.to_string(), json!(format!("${}", c.name))))
+            .collect();
+        entries.insert("gives".into(), Json::Object(gives));
+    }
+    for (key, list) in [
+        ("expect", &call.expect),
+        ("expect-strict", &call.expect_strict),
+    ] {
+        if !list.is_empty() {
+            entries.insert(key.into(), expectation::expectations(call.function, list));
+        }
+    }
+    if call.keep_going {
+        entries.insert("keep-going".into(), json!(true));
+    }
+    Json::Object(entries)
+}
+
+/// A constant by name, or its number if it has none.
+fn constant(kind: Kind, value: u64) -> Json {
+    names::name(kind, value).map_or_else(|| json!(value), |name| json!(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::sequence::{Sequence, read};
+    use crate::yaml::{self, Document};
+
+    fn parse(text: &str) -> Sequence {
+        let document = Document::parse(Path::new("t.yaml"), text).expect("YAML");
+        read::sequence(document.root()).unwrap_or_else(|error| panic!("{text}\n{error:?}"))
+    }
+
+    /// One step of every shape the language has.
+    const EVERYTHING: &str = r#"
+- C_Initialize: { init_args: { flags: CKF_OS_LOCKING_OK, mutexes: callbacks, nss: "configdir=''", reserved: { pointer: 1 } } }
+- C_Initialize: { init_args: null }
+- C_GetInterface: { interface_name: "PKCS 11", version: "3.2", interface: { pointer: 16 }, flags: CKF_INTERFACE_FORK_SAFE }
+- C_GetSlotList: { token_present: true, slot_list: { buffer: $slots.length, claim: 9 } }
+  gives: { slot_list: $slots }
+  expect:
+    slot_list: { contains: [$target.slot], unique: true }
+    slot_list.length: { at-least: 1, at-most: 64 }
+- for-each:
+    in: $slots
+    as: slot
+    steps:
+      - C_GetTokenInfo: { slot: $slot }
+        expect: { info.label: { padded: true }, info.flags: { has: CKF_RNG|CKF_TOKEN_INITIALIZED, lacks: CKF_SO_PIN_LOCKED } }
+        expect-strict: { info.model: "v3.1", info.hardwareVersion: "1.0", info.ulMaxPinLen: 255 }
+- C_OpenSession: { slot: dangling, flags: CKF_SERIAL_SESSION, notify: callback, session: null }
+  returns: [CKR_SLOT_ID_INVALID, 0x80000007]
+  not-applicable-on: CKR_FUNCTION_NOT_SUPPORTED
+  keep-going: true
+- C_InitToken: { slot: 3, pin: { text: "1234", claim: 3 }, label: "a label" }
+- C_CreateObject:
+    session: $session
+    template:
+      - CKA_CLASS: CKO_SECRET_KEY
+      - CKA_TOKEN: 2
+      - CKA_TOKEN: false
+      - CKA_LABEL: { of: { text: abc }, flip: 3 }
+      - CKA_VALUE: { repeat: "0a", count: 16 }
+      - CKA_START_DATE: "2026-01-31"
+      - CKA_ALLOWED_MECHANISMS: [CKM_AES_CBC, $mechanism]
+      - CKA_WRAP_TEMPLATE: { CKA_EXTRACTABLE: true }
+      - 0x80000001: "00ff"
+      - CKA_ID: { pointer: null, claim: 4 }
+- C_FindObjectsInit: { session: $session, template: { attributes: { CKA_CLASS: CKO_DATA }, claim: 0 } }
+- C_FindObjects: { session: $session, object: { buffer: 5 } }
+- C_GetAttributeValue: { session: $session, object: $key, template: { CKA_MODULUS: { buffer: 1024 }, CKA_LABEL: null, CKA_ID: { buffer: exact } } }
+  expect: { template.CKA_MODULUS: { length: 256 }, template.CKA_ID: { unavailable: true }, $sig: { differs: $other } }
+- C_SignInit: { session: $session, mechanism: { type: CKM_RSA_PKCS_PSS, parameter: { CK_RSA_PKCS_PSS_PARAMS: { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 } }, claim: 7 }, key: $key }
+- C_EncryptInit: { session: $session, mechanism: { type: CKM_AES_GCM, parameter: { CK_GCM_PARAMS: { pIv: { concat: ["00", $iv] }, ulTagBits: 128, pAAD: null } } }, key: 0 }
+- C_SignInit: { mechanism: { type: CKM_AES_MAC_GENERAL, parameter: { ulong: 4 } } }
+- C_DigestInit: { mechanism: null }
+- C_Sign: { session: $session, data: "616263", signature: { buffer: short, length-pointer: null } }
+- C_Digest: { data: { of: $x, take: 2 }, digest: null }
+  expect: { digest: { length: 20 } }
+- C_EncryptMessage: { parameter: { CK_GCM_MESSAGE_PARAMS: { pIv: "00", ulIvFixedBits: 8 } }, plaintext: null }
+- C_UnwrapKey: { mechanism: { type: CKM_RSA_AES_KEY_WRAP, parameter: { CK_RSA_AES_KEY_WRAP_PARAMS: { ulAESKeyBits: 256, pOAEPParams: { hashAlg: 1 } } } } }
+- C_Finalize: { reserved: { pointer: 1 } }
+"#;
+
+    #[test]
+    fn what_is_written_is_read_back_the_same() {
+        let sequence = parse(EVERYTHING);
+        let written = yaml::to_string(&super::sequence(&sequence)).expect("has a YAML form");
+        assert_eq!(parse(&written), sequence, "{written}");
+    }
+
+    #[test]
+    fn the_wire_form_is_read_back_the_same() {
+        let sequence = parse(EVERYTHING);
+        let wire = serde_json::to_vec(&sequence).expect("has a JSON form");
+        assert_eq!(
+            serde_json::from_slice::<Sequence>(&wire).expect("reads"),
+            sequence
+        );
+    }
+}
