@@ -1,1 +1,4 @@
 #![doc = "p11assay: a conformance and fuzz testing harness for PKCS #11 modules."]
+
+pub mod memory;
+pub mod worker;
