@@ -1,5 +1,9 @@
 //! p11assay: a conformance and fuzz testing harness for PKCS #11 modules.
 
 pub mod cryptoki;
+pub mod execute;
+pub mod memory;
+pub mod module;
 pub mod sequence;
+pub mod worker;
 pub mod yaml;

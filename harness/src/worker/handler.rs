@@ -1,0 +1,205 @@
+//! The crash handler of a worker: writes what happened into shared memory, then lets the signal
+//! take its normal course.
+//!
+//! It runs in a process that may be damaged in any way: no allocation, no locks, only system
+//! calls and stores. A second fault finds all signals blocked, which makes the kernel end the
+//! process at once with what was written so far.
+#![allow(unsafe_code, reason = "installs signal handlers and works inside them")]
+
+use super::arch;
+use super::layout::{MAPS_BYTES, STACK_BYTES, stage};
+use super::mapping::Mapping;
+use super::snapshot::{read_memory, stack_start};
+use crate::memory;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// Signals that mean a crash.
+pub(super) const CRASHES: [c_int; 7] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGABRT,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+];
+
+/// Size of the stack the handler runs on, so that it works when the normal one has overflowed.
+const STACK: usize = 128 * 1024;
+const GAP: usize = 64 * 1024;
+
+static MAPPING: OnceLock<Mapping> = OnceLock::new();
+static WORKER: AtomicI32 = AtomicI32::new(0);
+
+/// Makes crashes of this process be recorded in `mapping`, which stays mapped for good.
+pub(super) fn install(mapping: Mapping) -> io::Result<&'static Mapping> {
+    // SAFETY: no precondition.
+    WORKER.store(unsafe { libc::getpid() }, Relaxed);
+    let mapping = MAPPING.get_or_init(|| mapping);
+    install_stack()?;
+    for signal in CRASHES {
+        install_for(signal)?;
+    }
+    Ok(mapping)
+}
+
+fn install_stack() -> io::Result<()> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: fresh memory; nothing existing is touched. It is never given back.
+    let base = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            GAP + STACK,
+            libc::PROT_READ | libc::PROT_WRITE,
+            flags,
+            -1,
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let stack = libc::stack_t {
+        // SAFETY: inside the mapping just made.
+        ss_sp: unsafe { base.cast::<u8>().add(GAP) }.cast(),
+        ss_flags: 0,
+        ss_size: STACK,
+    };
+    // SAFETY: the first call makes the low end of our own mapping inaccessible; the second names
+    // memory that is never unmapped.
+    let done = unsafe {
+        libc::mprotect(base, GAP, libc::PROT_NONE) == 0
+            && libc::sigaltstack(&stack, std::ptr::null_mut()) == 0
+    };
+    if !done {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+fn install_for(signal: c_int) -> io::Result<()> {
+    let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_crash;
+    // SAFETY: an all-zero action is valid; the mask is initialised by sigfillset. The handler
+    // has the signature SA_SIGINFO asks for and is safe to run at any time.
+    let result = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        libc::sigfillset(&mut action.sa_mask);
+        libc::sigaction(signal, &action, std::ptr::null_mut())
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: no precondition. Asked of the kernel: a child the module forked has our memory but
+    // not our shared mapping.
+    let pid = unsafe { libc::getpid() };
+    if pid == WORKER.load(Relaxed)
+        && let Some(mapping) = MAPPING.get()
+    {
+        record(mapping, pid, signal, info, context);
+    }
+    // SAFETY: sets the default action and sends ourselves the signal again, which is delivered
+    // when this handler returns and its mask is lifted.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let thread = libc::syscall(libc::SYS_gettid);
+        libc::syscall(libc::SYS_tgkill, pid, thread, signal);
+    }
+}
+
+fn record(
+    mapping: &Mapping,
+    pid: libc::pid_t,
+    signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+) {
+    let crash = mapping.crash();
+    let first = crash
+        .stage
+        .compare_exchange(0, stage::ENTERED, Acquire, Relaxed);
+    if first.is_err() {
+        // Another thread is recording its crash and about to end the process.
+        loop {
+            // SAFETY: sleeps; all signals are blocked.
+            unsafe { libc::pause() };
+        }
+    }
+    // SAFETY: the kernel gives valid structures to a SA_SIGINFO handler.
+    let (info, context) = unsafe { (&*info, &*context.cast::<libc::ucontext_t>()) };
+    let (registers, access) = arch::from_context(context);
+    crash.signal.store(signal.unsigned_abs(), Relaxed);
+    crash.code.store(info.si_code.cast_unsigned(), Relaxed);
+    // SAFETY: reading the address field is valid for every signal; whether it means anything is
+    // for the reader of the record, who has signal and code.
+    let address = unsafe { info.si_addr() } as u64;
+    crash.address.store(address, Relaxed);
+    crash.access.store(access, Relaxed);
+    for (place, value) in crash.registers.iter().zip(registers) {
+        place.store(value, Relaxed);
+    }
+    record_guard(crash, address);
+    crash.stage.store(stage::REGISTERS, Release);
+    record_maps(mapping);
+    crash.stage.store(stage::MAPS, Release);
+    let start = stack_start(&registers);
+    // SAFETY: the stack area is mapped, STACK_BYTES long, and nobody else reads or writes it
+    // while this process lives.
+    let area = unsafe {
+        std::slice::from_raw_parts_mut(mapping.at(mapping.layout().stack_offset()), STACK_BYTES)
+    };
+    let length = read_memory(pid, start, area);
+    crash.stack_start.store(start, Relaxed);
+    crash.stack_length.store(length as u64, Relaxed);
+    crash.stage.store(stage::STACK, Release);
+}
+
+fn record_guard(crash: &super::layout::Crash, address: u64) {
+    if let Some(hit) = memory::locate(address) {
+        crash.guard_label.store(hit.label, Relaxed);
+        crash.guard_start.store(hit.start, Relaxed);
+        crash.guard_length.store(hit.length, Relaxed);
+        crash.guard_released.store(u32::from(hit.released), Relaxed);
+        crash.guard.store(1, Relaxed);
+    }
+}
+
+fn record_maps(mapping: &Mapping) {
+    let begin = mapping.layout().maps_offset();
+    let mut length = 0;
+    // SAFETY: a constant path; if the module left no descriptor free, ours for standard input is
+    // given up, as the process is about to end.
+    let fd = unsafe {
+        let open = || {
+            libc::open(
+                c"/proc/self/maps".as_ptr(),
+                libc::O_RDONLY | libc::O_CLOEXEC,
+            )
+        };
+        match open() {
+            -1 => {
+                libc::close(0);
+                open()
+            }
+            fd => fd,
+        }
+    };
+    while fd >= 0 && length < MAPS_BYTES {
+        let room = MAPS_BYTES - length;
+        // SAFETY: the area has `room` bytes from here on.
+        let count = unsafe { libc::read(fd, mapping.at(begin + length).cast(), room) };
+        match usize::try_from(count) {
+            Ok(count) if count > 0 => length += count,
+            _ => break,
+        }
+    }
+    mapping.crash().maps_length.store(length as u64, Relaxed);
+}

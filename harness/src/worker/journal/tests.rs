@@ -1,0 +1,160 @@
+use super::*;
+
+fn sample() -> Journal {
+    let mut writer = JournalWriter::in_memory(4096, Timing::Off);
+    writer.case_begin(7);
+    writer.call_begin(1, 20);
+    writer.call_end(0);
+    writer.output(3, b"nine bytes");
+    writer.call_begin(2, 21);
+    writer.take_journal()
+}
+
+#[test]
+fn records_come_back_as_they_were_written() {
+    let journal = sample();
+    let records: Vec<_> = journal.records().collect();
+    let call = |step, function, returned| {
+        Record::Call(CallRecord {
+            step,
+            function,
+            start_ns: 0,
+            returned,
+        })
+    };
+    let zero = Returned {
+        rv: 0,
+        duration_ns: 0,
+    };
+    let mark = CaseMark {
+        case: 7,
+        stdout: 0,
+        stderr: 0,
+    };
+    let output = Record::Output {
+        tag: 3,
+        bytes: b"nine bytes",
+    };
+    let expected = [
+        Record::CaseBegin(mark),
+        call(1, 20, Some(zero)),
+        output,
+        call(2, 21, None),
+    ];
+    assert_eq!(records, expected);
+    assert_eq!(journal.corrupted(), None);
+    assert!(!journal.is_truncated());
+}
+
+#[test]
+fn the_call_that_did_not_return_is_in_flight() {
+    let in_flight = sample().in_flight().expect("a call in flight");
+    assert_eq!(
+        (in_flight.case, in_flight.step, in_flight.function),
+        (Some(7), 2, 21)
+    );
+}
+
+#[test]
+fn nothing_is_in_flight_once_the_last_call_has_returned() {
+    let mut writer = JournalWriter::in_memory(4096, Timing::On);
+    writer.call_begin(1, 20);
+    writer.call_end(5);
+    assert_eq!(writer.take_journal().in_flight(), None);
+}
+
+#[test]
+fn timing_records_a_start_and_a_duration() {
+    let mut writer = JournalWriter::in_memory(4096, Timing::On);
+    writer.call_begin(1, 20);
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let duration = writer.call_end(5);
+    let journal = writer.take_journal();
+    let Some(Record::Call(call)) = journal.records().next() else {
+        panic!("no call in {journal:?}");
+    };
+    assert!(call.start_ns > 0);
+    assert!(duration >= 2_000_000);
+    assert_eq!(call.returned.map(|it| it.duration_ns), Some(duration));
+}
+
+#[test]
+fn a_full_journal_says_so_and_keeps_what_it_has() {
+    let mut writer = JournalWriter::in_memory(3 * CALL_BYTES, Timing::Off);
+    for step in 1..=5 {
+        writer.call_begin(step, 1);
+        writer.call_end(0);
+    }
+    assert!(!writer.output(1, b"more"));
+    let journal = writer.take_journal();
+    assert!(journal.is_truncated());
+    assert_eq!(journal.corrupted(), None);
+    assert_eq!(journal.records().count(), 2);
+}
+
+#[test]
+fn remaining_counts_down_to_the_last_record_that_fits() {
+    let mut writer = JournalWriter::in_memory(CALL_BYTES + RESERVE_BYTES, Timing::Off);
+    assert_eq!(writer.remaining(), CALL_BYTES);
+    writer.call_begin(1, 1);
+    assert_eq!(writer.remaining(), 0);
+    assert!(!writer.take_journal().is_truncated());
+}
+
+const RESERVE_BYTES: usize = HEAD;
+
+/// Whatever byte is overwritten, reading neither panics nor invents records before the damage.
+#[test]
+fn damage_anywhere_is_reported_or_confined_to_payload() {
+    let sound = sample();
+    let count = sound.records().count();
+    let end = sound.bytes.len();
+    let last = extent(end, 0, |at| [sound.word(at), sound.word(at + 8)]).start;
+    for position in 0..end {
+        let mut bytes = sound.bytes.clone();
+        bytes[position] ^= 0x5a;
+        let journal = Journal::new(bytes, 0, last, end as u64);
+        let survived = journal.records().count();
+        match journal.corrupted() {
+            Some(offset) => {
+                assert!(offset <= position, "damage at {position} seen at {offset}");
+                assert!(survived < count);
+            }
+            None => assert_eq!(survived, count),
+        }
+    }
+}
+
+#[test]
+fn a_false_length_is_damage_but_one_unpublished_record_is_not() {
+    let sound = sample();
+    let end = sound.bytes.len();
+    let last = extent(end, 0, |at| [sound.word(at), sound.word(at + 8)]).start;
+    let with = |written| Journal::new(sound.bytes.clone(), 0, last, written).corrupted();
+    assert_eq!(with(last as u64), None);
+    assert_eq!(with(0), Some(end));
+    assert_eq!(with(u64::MAX), Some(end));
+}
+
+#[test]
+fn records_of_another_request_do_not_verify() {
+    let old = sample();
+    let read = |at| [old.word(at), old.word(at + 8)];
+    assert_eq!(extent(old.bytes.len(), salt(2), read), 0..0);
+}
+
+#[test]
+fn output_of_a_case_is_cut_at_its_marks_and_at_the_length_there_is() {
+    let mut writer = JournalWriter::in_memory(4096, Timing::Off);
+    writer.place_mark(Kind::CaseBegin, 1, [0, 0]);
+    writer.place_mark(Kind::CaseEnd, 1, [5, 1]);
+    writer.place_mark(Kind::CaseBegin, 2, [8, 1]);
+    let journal = writer.take_journal();
+    let one = journal.output_of(1, 10, 3).expect("case 1");
+    assert_eq!((one.stdout, one.stderr), (0..5, 0..1));
+    let two = journal.output_of(2, 10, 3).expect("case 2");
+    assert_eq!((two.stdout, two.stderr), (8..10, 1..3));
+    let short = journal.output_of(2, 4, 0).expect("case 2");
+    assert_eq!((short.stdout, short.stderr), (4..4, 0..0));
+    assert_eq!(journal.output_of(3, 10, 3), None);
+}

@@ -1,0 +1,413 @@
+//! The parent's end of a worker: sending requests, waiting for the answer or the end, and
+//! collecting what was journaled and written meanwhile.
+//!
+//! Starting and reaping is left to `process`, naming an end to `end`.
+
+use super::end;
+use super::journal::{InFlight, Journal, extent, salt};
+use super::layout::{Layout, MAGIC, VERSION, checksum, order, stage, state};
+use super::mapping::{Mapping, memfd, ring, wait};
+use super::options::{SpawnError, WorkerOptions};
+use super::output::Output;
+use super::process::{self, Descriptors, Process};
+use super::snapshot::Snapshot;
+use super::{GuardHit, Timing};
+use p11assay_reports::evidence::End;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::{Duration, Instant};
+
+/// How often deadlines and memory are looked at.
+const TICK: Duration = Duration::from_millis(20);
+/// How long a killed process may take to die before it is left to the watcher.
+const DEATH: Duration = Duration::from_secs(5);
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The handler's response.
+    Response(Vec<u8>),
+    /// The worker ended; it answers no further requests.
+    Ended(End),
+    /// [`Canceller::cancel`] was called; the worker was killed.
+    Cancelled,
+    /// The harness itself failed: the handler panicked, or a message is too large for its area.
+    /// The text says which. The worker is still good for another request.
+    Fault(String),
+    /// The response does not verify: something in the worker wrote over the shared memory. The
+    /// worker was killed.
+    Garbled,
+}
+
+/// Everything a request left behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The calls that were made.
+    pub journal: Journal,
+    /// What was written to standard output. [`Journal::output_of`] says which case wrote what.
+    pub stdout: Vec<u8>,
+    /// What was written to standard error.
+    pub stderr: Vec<u8>,
+    /// The call that did not return, if the worker ended in one.
+    pub in_flight: Option<InFlight>,
+    /// The guarded buffer next to the faulting address, if the worker crashed at one.
+    pub guard: Option<GuardHit>,
+}
+
+/// A child process that executes requests. Killed and reaped when dropped.
+#[derive(Debug)]
+pub struct Worker {
+    process: Arc<Process>,
+    options: WorkerOptions,
+    stdout: Output,
+    stderr: Output,
+    request: u32,
+    ended: Option<End>,
+}
+
+/// Makes a worker's owner stop waiting, from any thread.
+#[derive(Debug, Clone)]
+pub struct Canceller {
+    process: Arc<Process>,
+}
+
+impl Canceller {
+    /// Kills the worker; its current or next request gives [`Outcome::Cancelled`].
+    pub fn cancel(&self) {
+        self.process.cancel();
+    }
+}
+
+/// Why waiting came to its end.
+enum Waited {
+    Answered,
+    Cancelled,
+    Ended(End),
+}
+
+impl Worker {
+    /// Starts a worker and waits until it is ready for requests.
+    ///
+    /// # Errors
+    /// If it cannot be started, or ends or hangs before it is ready.
+    pub fn spawn(options: &WorkerOptions) -> Result<Self, SpawnError> {
+        let layout = Layout::new(
+            options.request_capacity,
+            options.response_capacity,
+            options.journal_capacity,
+        );
+        let share = SpawnError::SharedMemory;
+        let memory = memfd(c"p11assay-worker", layout.total(), false).map_err(share)?;
+        let mapping = Mapping::new(memory.as_fd(), layout).map_err(share)?;
+        write_control(&mapping, options);
+        let (stdout, worker_stdout) = Output::new(options.output_capacity).map_err(share)?;
+        let (stderr, worker_stderr) = Output::new(options.output_capacity).map_err(share)?;
+        let process = Process::new(mapping);
+        let descriptors = Descriptors {
+            memory,
+            stdout: worker_stdout,
+            stderr: worker_stderr,
+        };
+        process::start(&process, options, descriptors)?;
+        let mut worker = Self {
+            process,
+            options: options.clone(),
+            stdout,
+            stderr,
+            request: 0,
+            ended: None,
+        };
+        worker.wait_for_start()?;
+        Ok(worker)
+    }
+
+    fn wait_for_start(&mut self) -> Result<(), SpawnError> {
+        let deadline = self.options.start_deadline;
+        let waited = self.wait_for(deadline, deadline);
+        let stderr = |worker: &Self| String::from_utf8_lossy(&worker.stderr.take()).into_owned();
+        match waited {
+            Waited::Answered => Ok(()),
+            Waited::Cancelled => Err(SpawnError::Cancelled),
+            Waited::Ended(End::Hang { .. }) => Err(SpawnError::NotReady {
+                deadline,
+                stderr: stderr(self),
+            }),
+            Waited::Ended(end) => Err(SpawnError::Ended {
+                end: Box::new(end),
+                stderr: stderr(self),
+            }),
+        }
+    }
+
+    /// Process id of the worker.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid().unsigned_abs()
+    }
+
+    /// Whether it can answer further requests.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.ended.is_none() && self.process.status().is_none()
+    }
+
+    /// A handle that cancels this worker's requests from another thread.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller {
+            process: Arc::clone(&self.process),
+        }
+    }
+
+    /// Changes how long one call may take, from the next request on.
+    pub fn set_call_deadline(&mut self, deadline: Duration) {
+        self.options.call_deadline = deadline;
+    }
+
+    /// Sends a request and waits for its response, or for the end of the worker. A worker that
+    /// has ended gives its end again, with an empty journal.
+    pub fn request(&mut self, request: &[u8]) -> Reply {
+        let mapping = &self.process.mapping;
+        let layout = mapping.layout();
+        if request.len() > layout.request {
+            let text = format!(
+                "a request of {} bytes does not fit the worker's {}: send fewer cases at once",
+                request.len(),
+                layout.request
+            );
+            return self.reply(Outcome::Fault(text), false);
+        }
+        if let Some(end) = &self.ended {
+            let outcome = Outcome::Ended(end.clone());
+            return self.reply(outcome, false);
+        }
+        self.request = self.request.wrapping_add(1).max(1);
+        let control = mapping.control();
+        mapping.copy_in(layout.request_offset(), request);
+        control.progress.written.store(0, Relaxed);
+        control.request_length.store(request.len() as u64, Relaxed);
+        control.order.store(order::REQUEST, Relaxed);
+        control.state.store(state::BUSY, Release);
+        ring(&control.command);
+        let waited = self.wait_for(self.options.call_deadline, self.options.idle_deadline);
+        let outcome = match waited {
+            Waited::Answered => self.answer(),
+            Waited::Cancelled => Outcome::Cancelled,
+            Waited::Ended(end) => Outcome::Ended(end),
+        };
+        self.reply(outcome, true)
+    }
+
+    /// Tells the worker to exit and waits for it; kills it if it does not.
+    pub fn stop(self) {
+        let control = self.process.mapping.control();
+        control.order.store(order::STOP, Release);
+        ring(&control.command);
+        self.wait_for_death(self.options.start_deadline);
+        self.kill();
+    }
+
+    /// Waits until the worker answers or ends. Lets a call in flight take `call`, and anything
+    /// else `idle`: both are measured here, by what the worker shows of its progress.
+    fn wait_for(&mut self, call: Duration, idle: Duration) -> Waited {
+        let mut shown = self.progress();
+        let mut since = Instant::now();
+        let mut statm = Statm::open(self.process.pid());
+        loop {
+            let control = self.process.mapping.control();
+            let bell = control.doorbell.load(Acquire);
+            if self.answered() {
+                return Waited::Answered;
+            }
+            if self.process.cancelled.load(Acquire) {
+                self.kill();
+                return Waited::Cancelled;
+            }
+            if let Some(status) = self.process.status() {
+                return self.ended(end::of(status, self.crash()));
+            }
+            let now = self.progress();
+            if now != shown {
+                (shown, since) = (now, Instant::now());
+            }
+            let deadline = if shown.0 % 2 == 1 { call } else { idle };
+            let waited = since.elapsed();
+            if waited > deadline {
+                let end = self.end_hang(deadline);
+                return self.ended(end);
+            }
+            let resident = statm.as_mut().and_then(Statm::resident).unwrap_or(0);
+            if let Some(limit) = self.options.memory_limit.filter(|limit| resident > *limit) {
+                self.kill();
+                return self.ended(End::MemoryLimit { limit, resident });
+            }
+            let left = deadline.saturating_sub(waited) + Duration::from_millis(1);
+            wait(&control.doorbell, bell, Some(TICK.min(left)));
+        }
+    }
+
+    fn ended(&mut self, end: End) -> Waited {
+        self.ended = Some(end.clone());
+        Waited::Ended(end)
+    }
+
+    fn answered(&self) -> bool {
+        let control = self.process.mapping.control();
+        let state = control.state.load(Acquire);
+        let done = state == state::READY || state == state::FAULT;
+        done && control.answered.load(Relaxed) == self.request
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        let progress = &self.process.mapping.control().progress;
+        (
+            progress.sequence.load(Relaxed),
+            progress.written.load(Relaxed),
+        )
+    }
+
+    /// Takes the stack of a worker that shows no progress, then kills it. If it turns out to be
+    /// in its crash handler, it crashed rather than hung.
+    fn end_hang(&mut self, deadline: Duration) -> End {
+        let snapshot = Snapshot::of_process(self.process.pid());
+        if snapshot.is_none() {
+            // Tracing is not permitted here: let the worker's own crash handler look.
+            self.process.signal(libc::SIGABRT);
+            self.wait_for_death(Duration::from_millis(300));
+        }
+        self.kill();
+        let crash = self.crash();
+        let own = crash.filter(|crash| snapshot.is_some() || crash.signal != libc::SIGABRT);
+        if let Some(crash) = own {
+            return end::of_crash(&crash);
+        }
+        let snapshot = snapshot.or_else(|| self.crash().map(|crash| crash.snapshot));
+        end::of_hang(deadline, snapshot.as_ref())
+    }
+
+    fn crash(&self) -> Option<end::Crash> {
+        let crash = self.process.mapping.crash();
+        let complete = crash.stage.load(Acquire) >= stage::REGISTERS;
+        complete.then(|| end::Crash::read(&self.process.mapping))
+    }
+
+    fn answer(&mut self) -> Outcome {
+        let mapping = &self.process.mapping;
+        let control = mapping.control();
+        let length = usize::try_from(control.response_length.load(Relaxed)).unwrap_or(usize::MAX);
+        let layout = mapping.layout();
+        if length <= layout.response {
+            let bytes = mapping.copy_out(layout.response_offset(), length);
+            if checksum(&bytes) == control.response_check.load(Relaxed) {
+                return match control.state.load(Relaxed) {
+                    state::FAULT => Outcome::Fault(String::from_utf8_lossy(&bytes).into_owned()),
+                    _ => Outcome::Response(bytes),
+                };
+            }
+        }
+        self.kill();
+        self.ended = Some(end::killed());
+        Outcome::Garbled
+    }
+
+    fn reply(&self, outcome: Outcome, sent: bool) -> Reply {
+        let journal = if sent {
+            self.journal()
+        } else {
+            Journal::default()
+        };
+        let ended = matches!(outcome, Outcome::Ended(_) | Outcome::Cancelled);
+        Reply {
+            in_flight: journal.in_flight().filter(|_| ended),
+            guard: self.crash().filter(|_| ended).and_then(|crash| crash.guard),
+            outcome,
+            journal,
+            stdout: self.stdout.take(),
+            stderr: self.stderr.take(),
+        }
+    }
+
+    fn journal(&self) -> Journal {
+        let mapping = &self.process.mapping;
+        let (layout, salt) = (mapping.layout(), salt(self.request));
+        let begin = layout.journal_offset();
+        let read = |at| mapping.words(begin + at);
+        let chain = extent(layout.journal, salt, read);
+        let bytes = mapping.copy_out(begin, chain.end);
+        let written = mapping.control().progress.written.load(Relaxed);
+        Journal::new(bytes, salt, chain.start, written)
+    }
+
+    fn wait_for_death(&self, limit: Duration) {
+        let begin = Instant::now();
+        loop {
+            let doorbell = &self.process.mapping.control().doorbell;
+            let bell = doorbell.load(Acquire);
+            let elapsed = begin.elapsed();
+            if self.process.status().is_some() || elapsed >= limit {
+                return;
+            }
+            wait(doorbell, bell, Some(TICK.min(limit - elapsed)));
+        }
+    }
+
+    fn kill(&self) {
+        if self.process.status().is_none() {
+            self.process.signal(libc::SIGKILL);
+            self.wait_for_death(DEATH);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn write_control(mapping: &Mapping, options: &WorkerOptions) {
+    let control = mapping.control();
+    let layout = mapping.layout();
+    control
+        .request_capacity
+        .store(layout.request as u64, Relaxed);
+    control
+        .response_capacity
+        .store(layout.response as u64, Relaxed);
+    control
+        .journal_capacity
+        .store(layout.journal as u64, Relaxed);
+    control
+        .timing
+        .store(u32::from(options.timing == Timing::On), Relaxed);
+    control.state.store(state::STARTING, Relaxed);
+    control.version.store(VERSION, Relaxed);
+    control.magic.store(MAGIC, Release);
+}
+
+/// A process's `/proc/PID/statm`, kept open.
+struct Statm {
+    file: std::fs::File,
+    page: u64,
+}
+
+impl Statm {
+    fn open(pid: libc::pid_t) -> Option<Self> {
+        let file = std::fs::File::open(format!("/proc/{pid}/statm")).ok()?;
+        let page = super::mapping::page_size();
+        Some(Self { file, page })
+    }
+
+    /// Resident memory, bytes. The second field counts pages.
+    fn resident(&mut self) -> Option<u64> {
+        use std::os::unix::fs::FileExt;
+        let mut text = [0; 128];
+        let length = self.file.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(&text[..length]).ok()?;
+        let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+        Some(pages * self.page)
+    }
+}
