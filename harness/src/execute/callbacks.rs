@@ -1,6 +1,9 @@
 //! Callbacks that the harness hands to modules: working mutexes for `C_Initialize`, and a
 //! notification that agrees to everything.
-#![allow(unsafe_code, reason = "C callbacks with pointers that the module passes back")]
+#![allow(
+    unsafe_code,
+    reason = "C callbacks with pointers that the module passes back"
+)]
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,11 +57,12 @@ pub(super) unsafe extern "C" fn unlock_mutex(mutex: *mut c_void) -> CK_RV {
     with_mutex(mutex, |mutex| unsafe { libc::pthread_mutex_unlock(mutex) })
 }
 
-fn with_mutex(
-    mutex: *mut c_void,
-    act: impl FnOnce(*mut libc::pthread_mutex_t) -> i32,
-) -> CK_RV {
-    if mutex.is_null() || act(mutex.cast()) != 0 { CKR_MUTEX_BAD } else { CKR_OK }
+fn with_mutex(mutex: *mut c_void, act: impl FnOnce(*mut libc::pthread_mutex_t) -> i32) -> CK_RV {
+    if mutex.is_null() || act(mutex.cast()) != 0 {
+        CKR_MUTEX_BAD
+    } else {
+        CKR_OK
+    }
 }
 
 #[cfg(test)]
@@ -70,7 +74,12 @@ mod tests {
         let mut mutex = std::ptr::null_mut();
         // SAFETY: the callbacks are used as the standard has a module use them.
         let codes = unsafe {
-            [create_mutex(&mut mutex), lock_mutex(mutex), unlock_mutex(mutex), destroy_mutex(mutex)]
+            [
+                create_mutex(&mut mutex),
+                lock_mutex(mutex),
+                unlock_mutex(mutex),
+                destroy_mutex(mutex),
+            ]
         };
         assert_eq!(codes, [CKR_OK; 4]);
         // SAFETY: NULL is answered, not followed.

@@ -50,8 +50,12 @@ pub enum LoadError {
 
 type GetFunctionList = unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV;
 type GetInterfaceList = unsafe extern "C" fn(*mut CK_INTERFACE, *mut u64) -> CK_RV;
-type GetInterface =
-    unsafe extern "C" fn(*mut u8, *mut cryptoki_sys::CK_VERSION, *mut *mut CK_INTERFACE, u64) -> CK_RV;
+type GetInterface = unsafe extern "C" fn(
+    *mut u8,
+    *mut cryptoki_sys::CK_VERSION,
+    *mut *mut CK_INTERFACE,
+    u64,
+) -> CK_RV;
 
 /// The exported functions by which everything else is found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -113,7 +117,8 @@ impl Module {
         lists.extend(function_list(&entry, &mut remarks));
         let list = choose(lists, wanted).ok_or_else(|| {
             LoadError::NoList(if remarks.is_empty() {
-                "no interface has the version asked for; run `p11assay probe` to see them".to_owned()
+                "no interface has the version asked for; run `p11assay probe` to see them"
+                    .to_owned()
             } else {
                 remarks.join("; ")
             })
@@ -128,7 +133,11 @@ impl Module {
             missing,
             remarks,
         };
-        Ok(Self { table, facts, _library: library })
+        Ok(Self {
+            table,
+            facts,
+            _library: library,
+        })
     }
 
     /// The function list; entries that the module lacks are `None`.
@@ -160,10 +169,16 @@ fn open(path: &Path) -> Result<libloading::Library, LoadError> {
     }
     let name: &OsStr = path.as_os_str();
     // SAFETY: loading runs the library's initialisers, which is what a worker is for.
-    unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }.map(Into::into).map_err(|error| {
-        let reason = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
-        LoadError::NoLibrary { path: path.display().to_string(), reason }
-    })
+    unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }
+        .map(Into::into)
+        .map_err(|error| {
+            let reason =
+                std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+            LoadError::NoLibrary {
+                path: path.display().to_string(),
+                reason,
+            }
+        })
 }
 
 fn entry_points(library: &libloading::Library) -> Entry {
@@ -171,8 +186,14 @@ fn entry_points(library: &libloading::Library) -> Entry {
     // library outlives the entry, being kept in the same `Module`.
     unsafe {
         Entry {
-            get_function_list: library.get(b"C_GetFunctionList\0").ok().map(|symbol| *symbol),
-            get_interface_list: library.get(b"C_GetInterfaceList\0").ok().map(|symbol| *symbol),
+            get_function_list: library
+                .get(b"C_GetFunctionList\0")
+                .ok()
+                .map(|symbol| *symbol),
+            get_interface_list: library
+                .get(b"C_GetInterfaceList\0")
+                .ok()
+                .map(|symbol| *symbol),
             get_interface: library.get(b"C_GetInterface\0").ok().map(|symbol| *symbol),
         }
     }
@@ -186,7 +207,9 @@ fn function_list(entry: &Entry, remarks: &mut Vec<String>) -> Option<List> {
     let rv = unsafe { get(&mut pointer) };
     if rv != CKR_OK {
         let name = names::display(Kind::RETURN, rv);
-        remarks.push(format!("C_GetFunctionList returned {name}, it should give the list"));
+        remarks.push(format!(
+            "C_GetFunctionList returned {name}, it should give the list"
+        ));
         return None;
     }
     copy_list(pointer as usize, "C_GetFunctionList", remarks)
@@ -195,16 +218,22 @@ fn function_list(entry: &Entry, remarks: &mut Vec<String>) -> Option<List> {
 /// All interfaces, and the lists of those named `PKCS 11`.
 fn interface_lists(entry: &Entry, remarks: &mut Vec<String>) -> (Vec<Interface>, Vec<List>) {
     let (mut interfaces, mut lists) = (Vec::new(), Vec::new());
-    let Some(get) = entry.get_interface_list else { return (interfaces, lists) };
+    let Some(get) = entry.get_interface_list else {
+        return (interfaces, lists);
+    };
     let mut count: u64 = 0;
     // SAFETY: a size query: NULL and a valid place for the count.
     let rv = unsafe { get(std::ptr::null_mut(), &mut count) };
     if rv != CKR_OK || count == 0 {
         let name = names::display(Kind::RETURN, rv);
-        remarks.push(format!("C_GetInterfaceList returned {name} and {count} interfaces"));
+        remarks.push(format!(
+            "C_GetInterfaceList returned {name} and {count} interfaces"
+        ));
         return (interfaces, lists);
     }
-    let room = usize::try_from(count).unwrap_or(usize::MAX).min(MAX_INTERFACES);
+    let room = usize::try_from(count)
+        .unwrap_or(usize::MAX)
+        .min(MAX_INTERFACES);
     let empty = CK_INTERFACE {
         pInterfaceName: std::ptr::null_mut(),
         pFunctionList: std::ptr::null_mut(),
@@ -216,7 +245,9 @@ fn interface_lists(entry: &Entry, remarks: &mut Vec<String>) -> (Vec<Interface>,
     let rv = unsafe { get(found.as_mut_ptr(), &mut count) };
     if rv != CKR_OK {
         let name = names::display(Kind::RETURN, rv);
-        remarks.push(format!("C_GetInterfaceList returned {name} with room for all interfaces"));
+        remarks.push(format!(
+            "C_GetInterfaceList returned {name} with room for all interfaces"
+        ));
         return (interfaces, lists);
     }
     found.truncate(usize::try_from(count).unwrap_or(room));
@@ -243,7 +274,9 @@ fn read_interface(raw: &CK_INTERFACE, remarks: &mut Vec<String>) -> (Interface, 
     };
     let interface = Interface {
         name: name.unwrap_or_default(),
-        version: list.as_ref().map(|list| (list.version.major, list.version.minor)),
+        version: list
+            .as_ref()
+            .map(|list| (list.version.major, list.version.minor)),
         flags: raw.flags,
         remark,
     };
@@ -255,25 +288,39 @@ fn copy_list(address: usize, from: &'static str, remarks: &mut Vec<String>) -> O
     const FIRST: usize = offset_of!(CK_FUNCTION_LIST_3_2, C_Initialize);
     let mut bytes = [0u8; size_of::<CK_FUNCTION_LIST_3_2>()];
     if memory::read(address, &mut bytes[..FIRST]) < 2 {
-        remarks.push(format!("{from} gave a list at {address:#x}, which cannot be read"));
+        remarks.push(format!(
+            "{from} gave a list at {address:#x}, which cannot be read"
+        ));
         return None;
     }
-    let version = Version { major: bytes[0], minor: bytes[1] };
+    let version = Version {
+        major: bytes[0],
+        minor: bytes[1],
+    };
     let size = match version {
         Version { major: 0..=2, .. } => size_of::<CK_FUNCTION_LIST>(),
-        Version { major: 3, minor: 0..=1 } => size_of::<CK_FUNCTION_LIST_3_0>(),
+        Version {
+            major: 3,
+            minor: 0..=1,
+        } => size_of::<CK_FUNCTION_LIST_3_0>(),
         _ => size_of::<CK_FUNCTION_LIST_3_2>(),
     };
     let copied = memory::read(address, &mut bytes[..size]);
     if copied < size {
         let entries = copied.saturating_sub(FIRST) / size_of::<usize>();
-        remarks.push(format!("the {version} list of {from} ends after {entries} entries"));
+        remarks.push(format!(
+            "the {version} list of {from} ends after {entries} entries"
+        ));
         bytes[FIRST + entries * size_of::<usize>()..].fill(0);
     }
     // SAFETY: the structure is a version and `Option`s of function pointers, for which every bit
     // pattern is valid and zero is `None`; whether they point to functions is the module's word.
     let table = unsafe { std::ptr::read_unaligned(bytes.as_ptr().cast()) };
-    Some(List { table, version, from })
+    Some(List {
+        table,
+        version,
+        from,
+    })
 }
 
 /// The list of the version asked for, else the highest that 3.2 still describes, else any.
@@ -282,7 +329,10 @@ fn choose(lists: Vec<List>, wanted: Option<Version>) -> Option<List> {
     match wanted {
         Some(version) => lists.into_iter().find(|list| list.version == version),
         // Of equal versions the first counts: the interface list was read first.
-        None => lists.into_iter().rev().max_by_key(|list| (known(list), list.version)),
+        None => lists
+            .into_iter()
+            .rev()
+            .max_by_key(|list| (known(list), list.version)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! NULL entry, a short table or an unreadable one is a fact to report and never a call to make.
 
 mod entry;
-mod memory;
+pub(crate) mod memory;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,9 @@ impl Loaded {
     /// The version of the function list in use.
     #[must_use]
     pub fn version(&self) -> Version {
-        Version { major: self.version.0, minor: self.version.1 }
+        Version {
+            major: self.version.0,
+            minor: self.version.1,
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! calls is left to `execute`, judging them to `oracle`.
 
 pub mod argument;
+pub mod content;
 pub mod expectation;
 mod lexicon;
 pub mod read;

@@ -1,0 +1,390 @@
+//! Running a prepared sequence: patch, journal, call, journal, keep.
+#![allow(unsafe_code, reason = "hands prepared words to the module's functions")]
+
+use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_OK};
+
+use super::call::call;
+use super::output::OfferError;
+use super::plan::{BlobPlace, Place, PreparedCall, PreparedStep, Source};
+use super::prepare::{Defaults, Preparer, Registers};
+use crate::memory::{Arena, OutOfMemory};
+use crate::sequence::content;
+use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Value, value};
+use crate::worker::JournalWriter;
+
+/// Tags of the notes that the executor leaves in the journal.
+pub mod note {
+    /// Something was written next to a buffer; the text says where.
+    pub const GUARD: u16 = 1;
+    /// The sequence was left early, with one of the reasons of [`super::Stop`] as first byte.
+    pub const STOP: u16 = 2;
+    /// A module named a size that no output has; the text says which.
+    pub const ABSURD: u16 = 3;
+    /// A loop was cut off.
+    pub const CUT: u16 = 4;
+    /// The step's call asks for sizes; the call that counts follows.
+    pub const QUESTION: u16 = 5;
+    /// Process state that changed, one change a note.
+    pub const STATE: u16 = 6;
+}
+
+/// How sequences are run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Leaves out the check of the memory next to buffers (for measuring).
+    pub unguarded: bool,
+}
+
+/// Why a sequence was left before its last step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stop {
+    /// A return value that the step does not ask for.
+    WrongReturn = 1,
+    /// A return value by which the target says that it lacks what the case needs.
+    NotApplicable = 2,
+    /// The module's function list lacks the function.
+    MissingFunction = 3,
+    /// A reference to what no call gave.
+    Unresolved = 4,
+    /// No memory for a buffer.
+    OutOfMemory = 5,
+    /// The module named an absurd size.
+    Absurd = 6,
+}
+
+impl Stop {
+    /// The reason that a note's first byte stands for.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        use Stop::{Absurd, MissingFunction, NotApplicable, OutOfMemory, Unresolved, WrongReturn};
+        [
+            WrongReturn,
+            NotApplicable,
+            MissingFunction,
+            Unresolved,
+            OutOfMemory,
+            Absurd,
+        ]
+        .into_iter()
+        .find(|stop| *stop as u8 == byte)
+    }
+}
+
+/// A sequence laid out for one module's function list.
+pub struct Prepared<'t> {
+    steps: Vec<PreparedStep>,
+    registers: Registers,
+    values: Vec<Option<Value>>,
+    arena: &'t Arena,
+    table: &'t CK_FUNCTION_LIST_3_2,
+    scratch: Vec<u8>,
+    options: Options,
+}
+
+impl<'t> Prepared<'t> {
+    /// Lays out a sequence. `given` are values that references may name without any call giving
+    /// them (`target`).
+    ///
+    /// # Errors
+    /// If there is no memory for the arguments.
+    pub fn new(
+        sequence: &Sequence,
+        table: &'t CK_FUNCTION_LIST_3_2,
+        arena: &'t Arena,
+        defaults: &Defaults,
+        given: &[(String, Value)],
+        options: Options,
+    ) -> Result<Self, OutOfMemory> {
+        let mut registers = Registers::default();
+        let mut preparer = Preparer {
+            arena,
+            registers: &mut registers,
+            defaults,
+            table,
+        };
+        let steps = preparer.steps(&sequence.steps)?;
+        let mut values = vec![None; registers.len()];
+        for (name, value) in given {
+            if let Some(register) = registers.get(name) {
+                values[register] = Some(value.clone());
+            }
+        }
+        let scratch = Vec::with_capacity(512);
+        Ok(Self {
+            steps,
+            registers,
+            values,
+            arena,
+            table,
+            scratch,
+            options,
+        })
+    }
+
+    /// Runs the sequence once; gives the reason if it was left early.
+    ///
+    /// # Safety
+    /// The sequence may be wrong on purpose, and the module may be wrong anyway: to be called in a
+    /// worker, or on a module that is trusted with this sequence.
+    pub unsafe fn run(&mut self, journal: &mut JournalWriter) -> Option<Stop> {
+        let mut steps = std::mem::take(&mut self.steps);
+        // SAFETY: passed on to the caller.
+        let stop = unsafe { self.steps(&mut steps, journal) };
+        self.steps = steps;
+        stop
+    }
+
+    unsafe fn steps(
+        &mut self,
+        steps: &mut [PreparedStep],
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
+        for step in steps {
+            let stop = match step {
+                // SAFETY: passed on to the caller, here and below.
+                PreparedStep::Call(call) => unsafe { self.call(call, journal) },
+                PreparedStep::ForEach { list, bind, steps } => unsafe {
+                    self.for_each(list, *bind, steps, journal)
+                },
+            };
+            if stop.is_some() {
+                return stop;
+            }
+        }
+        None
+    }
+
+    unsafe fn for_each(
+        &mut self,
+        list: &Source,
+        bind: usize,
+        steps: &mut [PreparedStep],
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
+        let Some(Value::List(items)) = self.value(list) else {
+            return leave(journal, Stop::Unresolved, "a loop's list has no value");
+        };
+        if items.len() > MAX_ITERATIONS {
+            journal.note(note::CUT, format!("{} elements", items.len()).as_bytes());
+        }
+        for item in items.into_iter().take(MAX_ITERATIONS) {
+            self.values[bind] = Some(item);
+            // SAFETY: passed on to the caller.
+            if let Some(stop) = unsafe { self.steps(steps, journal) } {
+                return Some(stop);
+            }
+        }
+        None
+    }
+
+    /// Makes one call, with the question before it if sizes must be asked for.
+    unsafe fn call(
+        &mut self,
+        prepared: &mut PreparedCall,
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
+        if !prepared.present {
+            return leave(journal, Stop::MissingFunction, prepared.function.name());
+        }
+        if let Err(reason) = self.fill(prepared) {
+            return leave(journal, Stop::Unresolved, &reason);
+        }
+        let asks = prepared.asks_first();
+        if let Some(stop) = self.offer(prepared, journal, asks) {
+            return Some(stop);
+        }
+        if asks {
+            journal.note(note::QUESTION, &[]);
+        }
+        // SAFETY: passed on to the caller, here and below.
+        let mut rv = unsafe { self.make(prepared, journal) };
+        // A template is asked for with parts missing, too: those codes still tell sizes.
+        if asks && (rv == CKR_OK || is_partial(rv)) {
+            if let Some(stop) = self.offer(prepared, journal, false) {
+                return Some(stop);
+            }
+            rv = unsafe { self.make(prepared, journal) };
+        }
+        self.conclude(prepared, rv, journal)
+    }
+
+    fn offer(
+        &self,
+        prepared: &mut PreparedCall,
+        journal: &mut JournalWriter,
+        question: bool,
+    ) -> Option<Stop> {
+        let resolve = |number: &Number| content::number(number, &|name| self.find(name)).ok();
+        match prepared.offer(self.arena, &resolve, question) {
+            Ok(()) => None,
+            Err(OfferError::OutOfMemory(error)) => {
+                leave(journal, Stop::OutOfMemory, &error.to_string())
+            }
+            Err(OfferError::Unresolved) => leave(
+                journal,
+                Stop::Unresolved,
+                "the size of a buffer has no value",
+            ),
+            Err(OfferError::Absurd(size)) => {
+                journal.note(note::ABSURD, size.to_string().as_bytes());
+                leave(journal, Stop::Absurd, &size.to_string())
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn make(&mut self, prepared: &PreparedCall, journal: &mut JournalWriter) -> u64 {
+        journal.call_begin(prepared.number, prepared.function as u16);
+        // SAFETY: passed on to the caller of `run`.
+        let rv = unsafe { call(self.table, prepared.function, &prepared.words) };
+        let rv = rv.unwrap_or(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED);
+        journal.call_end(rv);
+        if !self.options.unguarded
+            && let Some(text) = prepared.guard_violation()
+        {
+            journal.note(note::GUARD, text.as_bytes());
+        }
+        if rv == CKR_OK || is_partial(rv) {
+            for output in &prepared.outputs {
+                if prepared.encode(&output.shape, &mut self.scratch) {
+                    journal.output(output.parameter as u16, &self.scratch);
+                }
+            }
+        }
+        rv
+    }
+
+    fn conclude(
+        &mut self,
+        prepared: &PreparedCall,
+        rv: u64,
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
+        if prepared.not_applicable.contains(&rv) {
+            return leave(journal, Stop::NotApplicable, "");
+        }
+        if rv == CKR_OK || is_partial(rv) {
+            self.keep(prepared);
+        }
+        if prepared.returns.contains(&rv) || prepared.keep_going {
+            return None;
+        }
+        leave(journal, Stop::WrongReturn, "")
+    }
+
+    /// Keeps the outputs that the step gives names to.
+    fn keep(&mut self, prepared: &PreparedCall) {
+        for give in &prepared.gives {
+            let kind = prepared
+                .function
+                .parameters()
+                .get(give.parameter)
+                .map(|p| p.kind);
+            let output = prepared
+                .outputs
+                .iter()
+                .find(|o| o.parameter == give.parameter);
+            let (Some(kind), Some(output)) = (kind, output) else {
+                continue;
+            };
+            if prepared.encode(&output.shape, &mut self.scratch) {
+                let decoded = value::decode(kind, &self.scratch).ok();
+                self.values[give.register] = decoded.and_then(|value| value.select(&give.path));
+            }
+        }
+    }
+
+    /// Fills in what earlier calls gave.
+    fn fill(&self, prepared: &mut PreparedCall) -> Result<(), String> {
+        for index in 0..prepared.patches.len() {
+            let patch = &prepared.patches[index];
+            let number = match (
+                patch.source.path.is_empty(),
+                &self.values[patch.source.register],
+            ) {
+                (true, Some(Value::Number(number))) => *number,
+                _ => self
+                    .value(&patch.source)
+                    .and_then(|value| value.as_number())
+                    .ok_or("an argument refers to what no call gave")?,
+            };
+            let place = patch.place;
+            prepared.set(place, number);
+        }
+        if !prepared.blobs.is_empty() {
+            self.fill_blobs(prepared)?;
+        }
+        Ok(())
+    }
+
+    fn fill_blobs(&self, prepared: &mut PreparedCall) -> Result<(), String> {
+        prepared.dynamic.clear();
+        let blobs = std::mem::take(&mut prepared.blobs);
+        let result = blobs.iter().try_for_each(|blob| {
+            let bytes = content::bytes(&blob.content, &|name| self.find(name))
+                .map_err(|error| error.to_string())?;
+            match blob.pointer {
+                BlobPlace::Pointer(place) => {
+                    let buffer = self
+                        .arena
+                        .take(bytes.len())
+                        .map_err(|error| error.to_string())?;
+                    self.own(prepared, buffer, &bytes, place);
+                }
+                BlobPlace::Inline {
+                    buffer,
+                    offset,
+                    room,
+                } => {
+                    let count = bytes.len().min(room);
+                    let memory = prepared.buffers[buffer].as_mut_slice();
+                    memory[offset..offset + count].copy_from_slice(&bytes[..count]);
+                }
+            }
+            if let Some(length) = blob.length {
+                prepared.set(length, bytes.len() as u64);
+            }
+            Ok(())
+        });
+        prepared.blobs = blobs;
+        result
+    }
+
+    fn own(
+        &self,
+        prepared: &mut PreparedCall,
+        mut buffer: crate::memory::GuardedBuffer,
+        bytes: &[u8],
+        place: Place,
+    ) {
+        buffer.as_mut_slice().copy_from_slice(bytes);
+        buffer.set_label(u64::from(prepared.number));
+        prepared.set(place, buffer.ptr().expose_provenance() as u64);
+        prepared.dynamic.push(buffer);
+    }
+
+    fn value(&self, source: &Source) -> Option<Value> {
+        self.values[source.register].as_ref()?.select(&source.path)
+    }
+
+    fn find(&self, name: &str) -> Option<Value> {
+        self.values.get(self.registers.get(name)?)?.clone()
+    }
+}
+
+fn leave(journal: &mut JournalWriter, stop: Stop, text: &str) -> Option<Stop> {
+    let mut bytes = vec![stop as u8];
+    bytes.extend_from_slice(text.as_bytes());
+    journal.note(note::STOP, &bytes);
+    Some(stop)
+}
+
+/// Codes that come with outputs although they are not `CKR_OK` ([PKCS11-Base 3.2] 5.2, 5.7.5).
+fn is_partial(rv: u64) -> bool {
+    use cryptoki_sys as ck;
+    matches!(
+        rv,
+        ck::CKR_BUFFER_TOO_SMALL | ck::CKR_ATTRIBUTE_SENSITIVE | ck::CKR_ATTRIBUTE_TYPE_INVALID
+    )
+}
