@@ -1,6 +1,8 @@
 //! A run in which every verdict and mark occurs, shared by the tests of the renderings.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod xml;
+
 use p11assay_reports::evidence::{
     Call, Case, Class, Clause, End, Event, Finding, Frame, Interrupted, Level, Plan, RunFinished,
     RunStarted, Target, Verdict,
@@ -8,14 +10,14 @@ use p11assay_reports::evidence::{
 use p11assay_reports::stream::{Evidence, Fold};
 use std::collections::BTreeMap;
 
-pub fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(crate) fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let owned = pairs
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     owned.collect()
 }
 
-pub fn started() -> RunStarted {
+pub(crate) fn started() -> RunStarted {
     RunStarted {
         format: 1,
         version: "0.1.0".into(),
@@ -27,7 +29,7 @@ pub fn started() -> RunStarted {
     }
 }
 
-pub fn target() -> Target {
+pub(crate) fn target() -> Target {
     Target {
         name: "softhsm2".into(),
         module: "/usr/lib/softhsm/libsofthsm2.so".into(),
@@ -44,7 +46,7 @@ pub fn target() -> Target {
     }
 }
 
-pub fn case(id: &str, verdict: Verdict) -> Case {
+pub(crate) fn case(id: &str, verdict: Verdict) -> Case {
     Case {
         id: id.into(),
         title: String::new(),
@@ -85,7 +87,7 @@ fn finding(verdict: Verdict, message: &str) -> Finding {
     }
 }
 
-pub fn deviation() -> Case {
+pub(crate) fn deviation() -> Case {
     let mut deviation = case(
         "functions/C_SignInit/second-init-while-active",
         Verdict::Deviation,
@@ -134,7 +136,7 @@ fn crash() -> Case {
 }
 
 /// Every verdict once, a waived finding and an unexpected pass.
-pub fn every_kind() -> Vec<Case> {
+pub(crate) fn every_kind() -> Vec<Case> {
     let mut not_applicable = case("functions/C_SignInit/ecdsa", Verdict::NotApplicable);
     not_applicable.reason = Some("the slot lacks CKM_ECDSA".into());
     let mut weak = case("security/keys/short-rsa", Verdict::PermittedButWeak);
@@ -182,7 +184,7 @@ pub fn every_kind() -> Vec<Case> {
 }
 
 /// A whole run of these cases, with `more` ids planned and not executed.
-pub fn run(cases: Vec<Case>, more: &[&str]) -> Evidence {
+pub(crate) fn run(cases: Vec<Case>, more: &[&str]) -> Evidence {
     let ids = cases.iter().map(|case| case.id.clone());
     let plan = Plan {
         suites: vec!["functions.yaml".into()],
@@ -207,7 +209,7 @@ pub fn run(cases: Vec<Case>, more: &[&str]) -> Evidence {
     fold.finish(false, 0).expect("the run began")
 }
 
-pub fn finished() -> RunFinished {
+pub(crate) fn finished() -> RunFinished {
     RunFinished {
         finished: "2026-11-23T10:15:14Z".into(),
         duration_ns: 12_000_000_000,
