@@ -13,9 +13,9 @@ use std::str::FromStr;
 /// A rendering that goes to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// JUnit XML, in several files where it is large ([`junit::write`]).
+    /// JUnit XML, in several files where it is large ([`junit::write()`]).
     Junit,
-    /// One JSON document ([`json::write`]).
+    /// One JSON document ([`json::write()`]).
     Json,
     /// What a terminal shows in verbose mode, without colour.
     Text,

@@ -259,10 +259,10 @@ fn tally(counts: &Counts) -> String {
     out
 }
 
-/// The cases that decide the exit code, gravest first, one line each.
+/// The cases that decide the exit code: findings, gravest first, then what was not judged.
 fn list_again(out: &mut Text, evidence: &Evidence) {
     let mut listed: Vec<&Case> = evidence.cases.iter().filter(|c| is_trouble(c)).collect();
-    listed.sort_by_key(|case| std::cmp::Reverse(case.verdict));
+    listed.sort_by_key(|case| std::cmp::Reverse((case.is_open_finding(), case.verdict)));
     for case in listed.iter().take(LISTED) {
         out.text.push('\n');
         out.head(label_of(case), &case.id);

@@ -203,16 +203,21 @@ fn a_run_without_cases_is_an_empty_document() {
 fn parts_of_an_earlier_larger_report_do_not_stay() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.xml");
-    let many = (0..200)
+    let many = (0..1000)
         .map(|n| case(&format!("a/{n}"), Verdict::Pass))
         .collect();
     let large = write(&run(many, &[]), &path, 20_000).unwrap();
     assert!(large.len() > 2);
+    let first = std::fs::metadata(&large[0]).unwrap().len();
+    assert!(
+        first > 15_000,
+        "split before it was needed, at {first} bytes"
+    );
     assert_eq!(large[1], folder.path().join("out-2.xml"));
     let foreign = folder.path().join(format!("out-{}.xml", large.len() + 1));
     std::fs::write(&foreign, "<other/>").unwrap();
     let small = write(&run(every_kind(), &[]), &path, DEFAULT_LIMIT).unwrap();
-    assert_eq!(small, [path.clone()]);
+    assert_eq!(small, std::slice::from_ref(&path));
     let mut left: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|e| e.unwrap().path())

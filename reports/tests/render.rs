@@ -16,7 +16,8 @@ fn every_format_replaces_a_file_and_leaves_no_other() {
         ensure_writable(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(name.parse(), Ok(format));
-        assert_eq!(render(&evidence, format, &path).unwrap(), [path.clone()]);
+        let written = render(&evidence, format, &path).unwrap();
+        assert_eq!(written, std::slice::from_ref(&path));
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("second-init-while-active"), "{name}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{name}");

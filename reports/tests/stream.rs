@@ -200,6 +200,33 @@ fn a_finding_that_vanishes_in_the_resumed_part_leaves_a_warning() {
 }
 
 #[test]
+fn a_finding_that_its_case_does_not_own_up_to_leaves_a_warning() {
+    let mut hidden = common::deviation();
+    hidden.verdict = Verdict::NotApplicable;
+    let events = [
+        Event::RunStarted(started()),
+        Event::Case(Box::new(common::deviation())),
+        Event::Case(Box::new(case("a/1", Verdict::Pass))),
+    ];
+    let (_folder, path) = stream(&events);
+    assert!(read(&path).unwrap().warnings.is_empty());
+    hidden.id = "a/2".into();
+    add_raw(
+        &path,
+        format!(
+            "{}\n",
+            serde_json::to_string(&Event::Case(Box::new(hidden))).unwrap()
+        )
+        .as_bytes(),
+    );
+    let warnings = read(&path).unwrap().warnings;
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("a/2"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn a_module_exchanged_between_the_parts_leaves_a_warning() {
     let mut other = target();
     other.sha256 = Some("00".repeat(32));

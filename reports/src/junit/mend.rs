@@ -43,7 +43,7 @@ impl<'a> Frame<'a> {
     pub(super) fn suite_weight(&self) -> usize {
         let properties = self.properties.iter();
         let properties = properties.map(|(name, value)| 40 + escaped(name) + escaped(value));
-        512 + escaped(&self.hostname) + properties.sum::<usize>()
+        400 + escaped(&self.hostname) + properties.sum::<usize>()
     }
 
     /// Gives the suite the attributes that are the run's.

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Largest file in bytes that [`write`] makes unless told otherwise: GitLab refuses files of
+/// Largest file in bytes that [`write()`] makes unless told otherwise: GitLab refuses files of
 /// 30 MB and more.
 pub const DEFAULT_LIMIT: usize = 30_000_000 - 1;
 

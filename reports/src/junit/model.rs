@@ -199,10 +199,14 @@ fn body(case: &Case) -> String {
     field("reading", case.reading.as_deref().unwrap_or_default());
     field("reason", case.reason.as_deref().unwrap_or_default());
     for finding in &case.findings {
-        field(
-            finding.verdict.name(),
-            &format!("  {}", describe::finding(case, finding)),
-        );
+        let words = describe::finding(case, finding);
+        let milder = finding.verdict != case.verdict;
+        let mark = if milder {
+            format!("({}) ", finding.verdict.name())
+        } else {
+            String::new()
+        };
+        field("finding", &format!("{mark}{words}"));
         for line in finding.end.iter().flat_map(describe::end) {
             field("", &line);
         }

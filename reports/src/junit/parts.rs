@@ -7,8 +7,12 @@ use junit_report::{Report, TestCase, TestResult, TestSuite};
 
 /// Bytes of the XML declaration, the root element and its attributes.
 const ROOT_WEIGHT: usize = 512;
-/// Bytes of a case's tags, their attributes' names and its time.
-const CASE_WEIGHT: usize = 256;
+/// Bytes of a case's first tag and its attributes' names.
+const CASE_WEIGHT: usize = 40;
+/// Bytes of a result's tags, its attributes' names, its CDATA marks and the case's end tag.
+const RESULT_WEIGHT: usize = 80;
+/// Bytes of the tags and the CDATA marks of an output, and of the case's end tag.
+const OUTPUT_WEIGHT: usize = 56;
 
 /// The suites of one document.
 #[derive(Default)]
@@ -99,10 +103,16 @@ fn case_weight(case: &TestCase) -> usize {
             type_,
             message,
             cause,
-        } => escaped(type_) + escaped(message) + cause.as_ref().map_or(0, String::len),
+        } => {
+            let cause = cause.as_ref().map_or(0, String::len);
+            RESULT_WEIGHT + escaped(type_) + escaped(message) + cause
+        }
     };
-    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let length = |text: &Option<String>| text.as_ref().map_or(0, |text| OUTPUT_WEIGHT + text.len());
+    let figures = case.time.whole_seconds().checked_ilog10().unwrap_or(0) as usize + 1;
     CASE_WEIGHT
+        + figures
+        + ".000".len()
         + escaped(&case.name)
         + case.classname.as_deref().map_or(0, escaped)
         + result
@@ -110,11 +120,13 @@ fn case_weight(case: &TestCase) -> usize {
         + length(&case.system_err)
 }
 
-/// Bytes of an attribute's value in the document, at most.
+/// Bytes of an attribute's value in the document.
 pub(super) fn escaped(text: &str) -> usize {
     text.bytes()
         .map(|byte| match byte {
-            b'<' | b'>' | b'&' | b'"' | b'\'' => 6,
+            b'<' | b'>' => "&lt;".len(),
+            b'&' => "&amp;".len(),
+            b'"' | b'\'' => "&quot;".len(),
             _ => 1,
         })
         .sum()

@@ -186,6 +186,15 @@ fn take_plan(evidence: &mut Evidence, planned: &mut HashSet<String>, plan: Plan)
 }
 
 fn take_case(evidence: &mut Evidence, index: &mut HashMap<String, usize>, case: Case) {
+    let gravest = case.findings.iter().map(|finding| finding.verdict).max();
+    if let Some(gravest) = gravest.filter(|v| v.is_finding() && *v > case.verdict) {
+        evidence.warnings.push(format!(
+            "case {} was recorded as {}, but has a finding of a {}",
+            case.id,
+            case.verdict.name(),
+            gravest.name()
+        ));
+    }
     let Some(at) = index.get(&case.id) else {
         index.insert(case.id.clone(), evidence.cases.len());
         evidence.cases.push(case);
