@@ -364,6 +364,21 @@ proptest! {
     }
 }
 
+#[test]
+fn characters_that_grow_when_they_are_escaped_are_weighed_so() {
+    for growing in ["\"", "'", "&", "<", ">", "]]>"] {
+        let cases = (0..100).map(|n| {
+            let mut one = deviation();
+            one.id = format!("a/{n}");
+            one.findings[0].message = growing.repeat(300);
+            one
+        });
+        for document in documents(&run(cases.collect(), &[]), 30_000).unwrap() {
+            assert!(document.len() <= 30_000, "{growing}: {}", document.len());
+        }
+    }
+}
+
 /// Runs `xmllint`. Without it the test says so and, in continuous integration, fails.
 fn xmllint(arguments: &[&str], file: &Path) {
     let outcome = Command::new("xmllint").args(arguments).arg(file).output();
