@@ -1,4 +1,13 @@
 //! The evidence model of a p11assay run and every rendering of it.
 #![forbid(unsafe_code)]
 
+pub mod counts;
+mod describe;
 pub mod evidence;
+pub mod exit;
+pub mod json;
+pub mod junit;
+pub mod render;
+pub mod stream;
+pub mod terminal;
+pub mod text;

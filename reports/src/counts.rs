@@ -1,0 +1,158 @@
+//! Counting cases by how they ended, and the properties of a verdict that every rendering and
+//! the exit code share. What is shown for a count is left to the renderings.
+
+use crate::evidence::{Case, Level, Verdict};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+impl Verdict {
+    /// Every verdict, in the order of gravity.
+    pub const ALL: [Verdict; 9] = [
+        Verdict::Pass,
+        Verdict::NotApplicable,
+        Verdict::PermittedButWeak,
+        Verdict::Environment,
+        Verdict::Deviation,
+        Verdict::SecurityViolation,
+        Verdict::Hang,
+        Verdict::Crash,
+        Verdict::HarnessFault,
+    ];
+
+    /// The name used in the evidence stream, `security-violation`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::NotApplicable => "not-applicable",
+            Verdict::PermittedButWeak => "permitted-but-weak",
+            Verdict::Environment => "environment",
+            Verdict::Deviation => "deviation",
+            Verdict::SecurityViolation => "security-violation",
+            Verdict::Hang => "hang",
+            Verdict::Crash => "crash",
+            Verdict::HarnessFault => "harness-fault",
+        }
+    }
+
+    /// True if the verdict says that the target is at fault: deviation, security violation, hang
+    /// and crash. A weakness the standard permits is none.
+    #[must_use]
+    pub const fn is_finding(self) -> bool {
+        matches!(
+            self,
+            Verdict::Deviation | Verdict::SecurityViolation | Verdict::Hang | Verdict::Crash
+        )
+    }
+}
+
+impl Level {
+    /// The word of the standard, or what stands for it: `MUST`, `SHOULD`, `profile`, `security`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::Must => "MUST",
+            Level::Should => "SHOULD",
+            Level::Profile => "profile",
+            Level::Security => "security",
+        }
+    }
+}
+
+impl Case {
+    /// True if the case is a finding that no waiver accepts.
+    #[must_use]
+    pub fn is_open_finding(&self) -> bool {
+        self.verdict.is_finding() && self.waived.is_none()
+    }
+
+    /// True if the case is a finding that a waiver accepts. A waiver accepts findings alone: it
+    /// says nothing of a case that could not be judged.
+    #[must_use]
+    pub fn is_waived_finding(&self) -> bool {
+        self.verdict.is_finding() && self.waived.is_some()
+    }
+}
+
+/// Cases of a run by how they ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Executed (or not applicable) cases per verdict, waived ones among them.
+    pub verdicts: BTreeMap<Verdict, usize>,
+    /// Those of them that a waiver accepts, per verdict.
+    pub waived: BTreeMap<Verdict, usize>,
+    /// Cases that passed although a waiver covers them.
+    pub unexpected_passes: usize,
+    /// Cases of the plan that were not executed.
+    pub not_executed: usize,
+}
+
+impl Counts {
+    /// Counts one case.
+    pub fn add(&mut self, case: &Case) {
+        *self.verdicts.entry(case.verdict).or_default() += 1;
+        if case.is_waived_finding() {
+            *self.waived.entry(case.verdict).or_default() += 1;
+        }
+        self.unexpected_passes += usize::from(case.unexpected_pass);
+    }
+
+    /// Cases with this verdict, waived or not.
+    #[must_use]
+    pub fn of(&self, verdict: Verdict) -> usize {
+        self.verdicts.get(&verdict).copied().unwrap_or(0)
+    }
+
+    /// Cases with this verdict that no waiver accepts.
+    #[must_use]
+    pub fn open(&self, verdict: Verdict) -> usize {
+        let waived = self.waived.get(&verdict).copied().unwrap_or(0);
+        self.of(verdict).saturating_sub(waived)
+    }
+
+    /// Findings that no waiver accepts.
+    #[must_use]
+    pub fn findings(&self) -> usize {
+        Verdict::ALL
+            .into_iter()
+            .filter(|verdict| verdict.is_finding())
+            .map(|verdict| self.open(verdict))
+            .sum()
+    }
+
+    /// Findings that a waiver accepts.
+    #[must_use]
+    pub fn waived_findings(&self) -> usize {
+        self.waived.values().sum()
+    }
+
+    /// Cases that came to a verdict, not applicable ones among them.
+    #[must_use]
+    pub fn recorded(&self) -> usize {
+        self.verdicts.values().sum()
+    }
+}
+
+impl<'a> FromIterator<&'a Case> for Counts {
+    fn from_iter<I: IntoIterator<Item = &'a Case>>(cases: I) -> Self {
+        let mut counts = Counts::default();
+        for case in cases {
+            counts.add(case);
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_stream_and_all_is_in_order_of_gravity() {
+        for verdict in Verdict::ALL {
+            let written = serde_json::to_string(&verdict).unwrap();
+            assert_eq!(written, format!("\"{}\"", verdict.name()));
+        }
+        assert!(Verdict::ALL.is_sorted());
+    }
+}
