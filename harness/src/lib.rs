@@ -4,6 +4,8 @@ pub mod cryptoki;
 pub mod execute;
 pub mod memory;
 pub mod module;
+pub mod plan;
+pub mod run;
 pub mod sequence;
 pub mod worker;
 pub mod yaml;

@@ -7,6 +7,7 @@ use super::call::call;
 use super::output::OfferError;
 use super::plan::{BlobPlace, Place, PreparedCall, PreparedStep, Source};
 use super::prepare::{Defaults, Preparer, Registers};
+use crate::cryptoki::Function;
 use crate::memory::{Arena, OutOfMemory};
 use crate::sequence::content;
 use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Value, value};
@@ -80,6 +81,7 @@ pub struct Prepared<'t> {
     table: &'t CK_FUNCTION_LIST_3_2,
     scratch: Vec<u8>,
     options: Options,
+    lifecycle: Option<bool>,
 }
 
 impl<'t> Prepared<'t> {
@@ -119,6 +121,7 @@ impl<'t> Prepared<'t> {
             table,
             scratch,
             options,
+            lifecycle: None,
         })
     }
 
@@ -133,6 +136,13 @@ impl<'t> Prepared<'t> {
         let stop = unsafe { self.steps(&mut steps, journal) };
         self.steps = steps;
         stop
+    }
+
+    /// Whether the library was initialised (true) or finalized (false) by the last of such calls;
+    /// `None` if there was none.
+    #[must_use]
+    pub fn lifecycle(&self) -> Option<bool> {
+        self.lifecycle
     }
 
     unsafe fn steps(
@@ -240,6 +250,11 @@ impl<'t> Prepared<'t> {
         let rv = unsafe { call(self.table, prepared.function, &prepared.words) };
         let rv = rv.unwrap_or(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED);
         journal.call_end(rv);
+        match prepared.function {
+            Function::C_Initialize if rv == CKR_OK => self.lifecycle = Some(true),
+            Function::C_Finalize if rv == CKR_OK => self.lifecycle = Some(false),
+            _ => {}
+        }
         if !self.options.unguarded
             && let Some(text) = prepared.guard_violation()
         {

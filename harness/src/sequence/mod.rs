@@ -75,6 +75,10 @@ pub struct Call {
     pub expect: Vec<Expectation>,
     /// What the outputs must be in the strict reading of a profile test case.
     pub expect_strict: Vec<Expectation>,
+    /// What the outputs must be for the case to apply at all.
+    pub requires: Vec<Expectation>,
+    /// Why the case does not apply if they are not.
+    pub otherwise: Option<String>,
     /// True if the steps after this one are made even if the return value is wrong.
     pub keep_going: bool,
     /// True if the step prepares the case and is not what the case judges.
@@ -103,6 +107,8 @@ impl Call {
             gives: Vec::new(),
             expect: Vec::new(),
             expect_strict: Vec::new(),
+            requires: Vec::new(),
+            otherwise: None,
             keep_going: false,
             fixture: false,
         }

@@ -114,6 +114,16 @@ impl fmt::Display for Reference {
     }
 }
 
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Selector::Field(name) => f.write_str(name),
+            Selector::Index(index) => write!(f, "[{index}]"),
+            Selector::Length => f.write_str("length"),
+        }
+    }
+}
+
 impl Serialize for Reference {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         out.collect_str(self)

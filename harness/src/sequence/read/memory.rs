@@ -7,7 +7,7 @@ use crate::sequence::{Buffer, BufferSize, Bytes, Content, Number, lexicon};
 use crate::yaml::{self, Error, Kind, Node};
 
 /// A number in a domain: literal, constant by name, flags joined by `|`, reference, `dangling`.
-pub(super) fn number(node: &Node, domain: Domain) -> Result<Number, Error> {
+pub(crate) fn number(node: &Node, domain: Domain) -> Result<Number, Error> {
     match &node.kind {
         Kind::Unsigned(value) => Ok(Number::Literal(*value)),
         Kind::Signed(value) => Ok(Number::Literal(*value as u64)),

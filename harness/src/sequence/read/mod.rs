@@ -12,6 +12,7 @@ use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
 
 pub use argument::{init_args, template};
+pub(crate) use memory::number;
 
 /// Keys of a step beside the function's name.
 pub const STEP_KEYS: &[&str] = &[
@@ -20,6 +21,8 @@ pub const STEP_KEYS: &[&str] = &[
     "gives",
     "expect",
     "expect-strict",
+    "requires",
+    "otherwise",
     "keep-going",
 ];
 
@@ -115,6 +118,8 @@ fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
         "gives" => call.gives = captures(call.function, value)?,
         "expect" => call.expect = expectation::expectations(call.function, value)?,
         "expect-strict" => call.expect_strict = expectation::expectations(call.function, value)?,
+        "requires" => call.requires = expectation::expectations(call.function, value)?,
+        "otherwise" => call.otherwise = Some(text(value, "a line of text")?.to_owned()),
         "keep-going" => call.keep_going = boolean(value)?,
         _ => {}
     }
@@ -165,50 +170,50 @@ fn function(name: &str, node: &Node) -> Result<Function, Error> {
 
 // ---- words shared by the readers of this room ----
 
-pub(super) fn fault(node: &Node, message: impl std::fmt::Display) -> Error {
+pub(crate) fn fault(node: &Node, message: impl std::fmt::Display) -> Error {
     Error::custom(message).or_at(node.mark)
 }
 
-pub(super) fn text_of(node: &Node) -> Option<&str> {
+pub(crate) fn text_of(node: &Node) -> Option<&str> {
     match &node.kind {
         yaml::Kind::Text(text) => Some(text),
         _ => None,
     }
 }
 
-pub(super) fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Error> {
+pub(crate) fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Error> {
     text_of(node).ok_or_else(|| fault(node, format!("expected {what}")))
 }
 
-pub(super) fn boolean(node: &Node) -> Result<bool, Error> {
+pub(crate) fn boolean(node: &Node) -> Result<bool, Error> {
     match node.kind {
         yaml::Kind::Bool(value) => Ok(value),
         _ => Err(fault(node, "expected true or false")),
     }
 }
 
-pub(super) fn list<'n>(node: &'n Node, what: &str) -> Result<&'n [Node], Error> {
+pub(crate) fn list<'n>(node: &'n Node, what: &str) -> Result<&'n [Node], Error> {
     match &node.kind {
         yaml::Kind::Sequence(items) => Ok(items),
         _ => Err(fault(node, format!("expected {what}"))),
     }
 }
 
-pub(super) fn mapping<'n>(node: &'n Node, what: &str) -> Result<&'n [(Node, Node)], Error> {
+pub(crate) fn mapping<'n>(node: &'n Node, what: &str) -> Result<&'n [(Node, Node)], Error> {
     match &node.kind {
         yaml::Kind::Mapping(entries) => Ok(entries),
         _ => Err(fault(node, format!("expected {what}"))),
     }
 }
 
-pub(super) fn get<'n>(entries: &'n [(Node, Node)], key: &str) -> Option<&'n Node> {
+pub(crate) fn get<'n>(entries: &'n [(Node, Node)], key: &str) -> Option<&'n Node> {
     entries
         .iter()
         .find(|(name, _)| text_of(name) == Some(key))
         .map(|(_, value)| value)
 }
 
-pub(super) fn required<'n>(
+pub(crate) fn required<'n>(
     node: &Node,
     entries: &'n [(Node, Node)],
     key: &str,
@@ -216,7 +221,7 @@ pub(super) fn required<'n>(
     get(entries, key).ok_or_else(|| fault(node, format!("`{key}` is missing here")))
 }
 
-pub(super) fn only_keys(entries: &[(Node, Node)], known: &[&str]) -> Result<(), Error> {
+pub(crate) fn only_keys(entries: &[(Node, Node)], known: &[&str]) -> Result<(), Error> {
     for (key, _) in entries {
         let name = text(key, "a key")?;
         if !known.contains(&name) {
@@ -241,7 +246,7 @@ pub(super) fn reference(node: &Node) -> Result<Reference, Error> {
 }
 
 /// A constant of a kind by name, or any value as a number.
-pub(super) fn constant(node: &Node, kind: Kind, what: &str) -> Result<u64, Error> {
+pub(crate) fn constant(node: &Node, kind: Kind, what: &str) -> Result<u64, Error> {
     match &node.kind {
         yaml::Kind::Unsigned(value) => Ok(*value),
         yaml::Kind::Text(name) => match names::constant(name) {

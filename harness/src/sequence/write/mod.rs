@@ -62,12 +62,16 @@ fn call(call: &Call) -> Json {
         entries.insert("gives".into(), Json::Object(gives));
     }
     for (key, list) in [
+        ("requires", &call.requires),
         ("expect", &call.expect),
         ("expect-strict", &call.expect_strict),
     ] {
         if !list.is_empty() {
             entries.insert(key.into(), expectation::expectations(call.function, list));
         }
+    }
+    if let Some(text) = &call.otherwise {
+        entries.insert("otherwise".into(), json!(text));
     }
     if call.keep_going {
         entries.insert("keep-going".into(), json!(true));
@@ -130,6 +134,8 @@ mod tests {
 - C_FindObjectsInit: { session: $session, template: { attributes: { CKA_CLASS: CKO_DATA }, claim: 0 } }
 - C_FindObjects: { session: $session, object: { buffer: 5 } }
 - C_GetAttributeValue: { session: $session, object: $key, template: { CKA_MODULUS: { buffer: 1024 }, CKA_LABEL: null, CKA_ID: { buffer: exact } } }
+  requires: { template.CKA_LABEL: { length: 3 } }
+  otherwise: no label
   expect: { template.CKA_MODULUS: { length: 256 }, template.CKA_ID: { unavailable: true }, $sig: { differs: $other } }
 - C_SignInit: { session: $session, mechanism: { type: CKM_RSA_PKCS_PSS, parameter: { CK_RSA_PKCS_PSS_PARAMS: { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 } }, claim: 7 }, key: $key }
 - C_EncryptInit: { session: $session, mechanism: { type: CKM_AES_GCM, parameter: { CK_GCM_PARAMS: { pIv: { concat: ["00", $iv] }, ulTagBits: 128, pAAD: null } } }, key: 0 }

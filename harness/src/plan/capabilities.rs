@@ -1,0 +1,68 @@
+//! What a target can do, as the probe found it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cryptoki::{Function, Version};
+
+/// The facts of a target that decide which cases apply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capabilities {
+    /// The version the target is judged by.
+    pub version: Version,
+    /// Functions that the module's list has.
+    pub functions: BTreeSet<Function>,
+    /// Mechanisms of the slot under test.
+    pub mechanisms: BTreeMap<u64, MechanismInfo>,
+    /// `CKF_` flags of the token.
+    pub token_flags: u64,
+    /// Profiles that the token claims by objects.
+    pub profiles: BTreeSet<u64>,
+    /// Whether the user's PIN is known.
+    pub pin: bool,
+    /// Whether the security officer's PIN is known.
+    pub so_pin: bool,
+    /// Whether the token may be overwritten.
+    pub disposable: bool,
+}
+
+/// `CK_MECHANISM_INFO`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MechanismInfo {
+    /// `ulMinKeySize`, in the mechanism's own unit.
+    pub min_key_size: u64,
+    /// `ulMaxKeySize`, in the mechanism's own unit.
+    pub max_key_size: u64,
+    /// `CKF_` flags.
+    pub flags: u64,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self {
+            version: Version::V2_40,
+            functions: BTreeSet::new(),
+            mechanisms: BTreeMap::new(),
+            token_flags: 0,
+            profiles: BTreeSet::new(),
+            pin: false,
+            so_pin: false,
+            disposable: false,
+        }
+    }
+}
+
+impl Capabilities {
+    /// Why a function cannot be called; `None` if it can.
+    #[must_use]
+    pub fn lacks(&self, function: Function) -> Option<String> {
+        if self.functions.contains(&function) {
+            return None;
+        }
+        Some(if function.since() > self.version {
+            let (since, version) = (function.since(), self.version);
+            format!("{function} came with Cryptoki {since}; the module has {version}")
+        } else {
+            format!("the module's function list has no {function}")
+        })
+    }
+}

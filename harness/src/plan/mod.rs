@@ -1,0 +1,14 @@
+//! Plans: which cases a run executes, in which order, and which of them do not apply to the target.
+
+mod capabilities;
+mod check;
+mod filter;
+mod needs;
+mod select;
+pub mod suite;
+
+pub use capabilities::Capabilities;
+pub use filter::{Filter, FilterError};
+pub use needs::Needs;
+pub use select::{Plan, PlanError, Planned};
+pub use suite::{Case, Ladder, Suite};

@@ -1,0 +1,98 @@
+//! From suites to the plan of a run: cases chosen, put in order, and gated.
+
+use std::collections::HashMap;
+
+use super::filter::names;
+use super::{Capabilities, Case, Filter, Suite};
+
+/// The cases of a run in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Suite files the plan was made from.
+    pub files: Vec<String>,
+    /// The cases.
+    pub cases: Vec<Planned>,
+}
+
+/// A case, and why it does not apply to the target.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The case.
+    pub case: Case,
+    /// Why it is not executed; `None` if it is.
+    pub unmet: Option<String>,
+}
+
+/// Suites that cannot make a plan together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Two cases of one id.
+    #[error("the id `{id}` is given twice: in {first} and in {second}; ids must be unique")]
+    DuplicateId {
+        /// The id.
+        id: String,
+        /// File of the first.
+        first: String,
+        /// File of the second.
+        second: String,
+    },
+    /// A pattern without effect.
+    #[error("no case matches `{0}`; `p11assay list` shows the ids")]
+    NoMatch(String),
+}
+
+impl Plan {
+    /// Chooses the cases of the suites that match one of the `wanted` patterns (all if there are
+    /// none) and the filter.
+    ///
+    /// # Errors
+    /// [`PlanError`] for an id given twice or a pattern that matches nothing.
+    pub fn select(
+        suites: &[Suite],
+        wanted: &[String],
+        filter: Option<&Filter>,
+    ) -> Result<Self, PlanError> {
+        let mut files: HashMap<&str, &str> = HashMap::new();
+        for (suite, case) in all(suites) {
+            if let Some(first) = files.insert(&case.id, &suite.file) {
+                return Err(PlanError::DuplicateId {
+                    id: case.id.clone(),
+                    first: first.to_owned(),
+                    second: suite.file.clone(),
+                });
+            }
+        }
+        for pattern in wanted {
+            if !all(suites).any(|(_, case)| names(pattern, &case.id)) {
+                return Err(PlanError::NoMatch(pattern.clone()));
+            }
+        }
+        let chosen = |case: &Case| {
+            (wanted.is_empty() || wanted.iter().any(|pattern| names(pattern, &case.id)))
+                && filter.is_none_or(|filter| filter.matches(case))
+        };
+        let cases: Vec<Planned> = all(suites)
+            .filter(|(_, case)| chosen(case))
+            .map(|(_, case)| Planned { case: case.clone(), unmet: None })
+            .collect();
+        Ok(Self { files: suites.iter().map(|suite| suite.file.clone()).collect(), cases })
+    }
+
+    /// Marks the cases that do not apply to the target.
+    pub fn gate(&mut self, target: &Capabilities) {
+        for planned in &mut self.cases {
+            let case = &planned.case;
+            planned.unmet = case.needs.unmet(target).or_else(|| {
+                // A case needs the functions that it calls, said or not.
+                case.sequence
+                    .calls()
+                    .filter(|call| !call.is_right(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED))
+                    .find_map(|call| target.lacks(call.function))
+            });
+        }
+    }
+}
+
+fn all(suites: &[Suite]) -> impl Iterator<Item = (&Suite, &Case)> {
+    suites.iter().flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)))
+}

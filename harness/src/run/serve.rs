@@ -1,0 +1,153 @@
+//! The worker's side: loading the module, bringing it to the state each case asks for, executing.
+#![allow(unsafe_code, reason = "runs sequences on the loaded module, which is a worker's purpose")]
+
+use crate::cryptoki::Function;
+use crate::execute::{Defaults, Options, Prepared, note};
+use crate::memory::Arena;
+use crate::module::{Module, Source};
+use crate::sequence::{Argument, Call, Number, Sequence, Step};
+use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
+
+use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request};
+
+/// Room that must be left in the journal for a case to be begun.
+const ROOM: usize = 4 << 20;
+
+/// Makes this process a worker; never returns.
+pub fn worker() -> ! {
+    let mut state = State { module: None, arena: Arena::new(), initialized: false };
+    serve(&mut |request, journal| state.answer(request, journal))
+}
+
+struct State {
+    module: Option<Module>,
+    arena: Arena,
+    initialized: bool,
+}
+
+impl State {
+    fn answer(&mut self, request: &[u8], journal: &mut JournalWriter) -> Vec<u8> {
+        let request: Request = serde_json::from_slice(request).expect("the parent's own format");
+        let response = match request {
+            Request::Load(load) => serde_json::to_vec(&self.load(&load, journal)),
+            Request::Run(batch) => serde_json::to_vec(&self.run(&batch, journal)),
+            Request::Unload => {
+                self.finalize(journal, 0);
+                // Unloading runs the module's own destructors: journal it like loading.
+                journal.call_begin(0, LOAD);
+                self.module = None;
+                journal.call_end(0);
+                serde_json::to_vec(&())
+            }
+        };
+        response.expect("every response has a JSON form")
+    }
+
+    fn load(&mut self, load: &Load, journal: &mut JournalWriter) -> LoadReply {
+        let source = load.path.clone().map_or(Source::Builtin, Source::Path);
+        let wanted =
+            load.version.map(|(major, minor)| crate::cryptoki::Version { major, minor });
+        journal.call_begin(0, LOAD);
+        let result = Module::load(&source, wanted);
+        journal.call_end(0);
+        match result {
+            Ok(module) => {
+                let facts = Box::new(module.facts().clone());
+                self.module = Some(module);
+                LoadReply::Loaded(facts)
+            }
+            Err(error) => LoadReply::Failed(error.to_string()),
+        }
+    }
+
+    fn run(&mut self, batch: &Batch, journal: &mut JournalWriter) -> BatchReply {
+        let defaults = Defaults { slot: batch.slot, init_args: batch.init_args.clone() };
+        let mut before = batch.audit.then(ProcessState::capture);
+        for (done, job) in batch.cases.iter().enumerate() {
+            if done > 0 && journal.remaining() < ROOM {
+                return BatchReply { done };
+            }
+            journal.case_begin(job.number);
+            self.case(job, &defaults, journal);
+            if let Some(state) = &mut before {
+                let after = ProcessState::capture();
+                for change in state.diff(&after) {
+                    journal.note(note::STATE, change.to_string().as_bytes());
+                }
+                *state = after;
+            }
+            journal.case_end(job.number);
+        }
+        BatchReply { done: batch.cases.len() }
+    }
+
+    fn case(&mut self, job: &Job, defaults: &Defaults, journal: &mut JournalWriter) {
+        if self.initialized && !job.initialized {
+            self.finalize(journal, defaults.slot);
+        }
+        if !self.initialized && job.initialized {
+            self.housekeeping(Function::C_Initialize, defaults, journal);
+        }
+        self.execute(&job.sequence, &job.given, defaults, journal);
+        // The cheapest rung of the reset ladder: no session of this case outlives it.
+        if self.initialized {
+            self.housekeeping(Function::C_CloseAllSessions, defaults, journal);
+        }
+    }
+
+    fn finalize(&mut self, journal: &mut JournalWriter, slot: u64) {
+        if self.initialized {
+            let defaults = Defaults { slot, init_args: None };
+            self.housekeeping(Function::C_Finalize, &defaults, journal);
+            self.initialized = false;
+        }
+    }
+
+    /// A call of the harness itself: step 0, any return value.
+    fn housekeeping(
+        &mut self,
+        function: Function,
+        defaults: &Defaults,
+        journal: &mut JournalWriter,
+    ) {
+        let mut call = Call::new(0, function);
+        call.keep_going = true;
+        if function == Function::C_CloseAllSessions {
+            call.arguments[0] = Argument::Number(Number::Literal(defaults.slot));
+        }
+        let sequence = Sequence { steps: vec![Step::Call(Box::new(call))] };
+        self.execute(&sequence, &[], defaults, journal);
+    }
+
+    fn execute(
+        &mut self,
+        sequence: &Sequence,
+        given: &[(String, crate::sequence::Value)],
+        defaults: &Defaults,
+        journal: &mut JournalWriter,
+    ) {
+        let Some(module) = &self.module else { return };
+        let prepared = Prepared::new(
+            sequence,
+            module.table(),
+            &self.arena,
+            defaults,
+            given,
+            Options::default(),
+        );
+        match prepared {
+            Ok(mut prepared) => {
+                // SAFETY: this is a worker.
+                unsafe { prepared.run(journal) };
+                if let Some(initialized) = prepared.lifecycle() {
+                    self.initialized = initialized;
+                }
+            }
+            Err(error) => {
+                let mut bytes = vec![crate::execute::Stop::OutOfMemory as u8];
+                bytes.extend_from_slice(error.to_string().as_bytes());
+                journal.note(note::STOP, &bytes);
+            }
+        }
+    }
+}
