@@ -1,0 +1,335 @@
+//! From a template to a complete set of attributes: [PKCS11-Base 3.2] section 4.1.1.
+//! Owns which attributes may, must and need not be given for each way of creating an object, and
+//! the defaults. Key material and what is computed from it belong to `mechanisms`.
+
+use cryptoki_sys::*;
+
+use super::table::{Kind, Preset, Rule, Shape, TOKEN};
+use super::{Attributes, Template, Value, is_known};
+use crate::rv::{Result, ensure, refusal, refuse};
+
+/// The function that creates the object: it decides which footnotes of section 4.2 apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// C_CreateObject.
+    Created,
+    /// C_GenerateKey or C_GenerateKeyPair with this mechanism.
+    Generated(CK_MECHANISM_TYPE),
+    /// C_UnwrapKey.
+    Unwrapped,
+    /// C_DeriveKey: what the base key, and so the new one, can still claim.
+    Derived { always_sensitive: bool, never_extractable: bool },
+}
+
+/// What an object is to be made from.
+#[derive(Debug)]
+pub(crate) struct Recipe<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) template: &'a Template,
+    /// The class that the function implies.
+    pub(crate) class: Option<CK_OBJECT_CLASS>,
+    /// The key type that the mechanism implies.
+    pub(crate) key_type: Option<CK_KEY_TYPE>,
+    /// Whether the SO is logged in, who alone may set CKA_TRUSTED.
+    pub(crate) by_so: bool,
+}
+
+/// The attributes of a new object: the template, checked, and the defaults. Values that the
+/// mechanism contributes are not in it.
+pub(crate) fn complete(recipe: &Recipe) -> Result<Attributes> {
+    let given = collect(recipe.template)?;
+    let shape = shape(recipe, &given)?;
+    for (attribute, value) in given.iter() {
+        let rule = rule_for(shape, attribute)?;
+        check_value(rule, value)?;
+        check_right(recipe, rule, value)?;
+    }
+    let mut attributes = given;
+    attributes.set(CKA_CLASS, Value::ulong(shape.class));
+    if let (Some(name), Some(subtype)) = (Shape::discriminator(shape.class), shape.subtype) {
+        attributes.set(name, Value::ulong(subtype));
+    }
+    for rule in shape.rules().filter(|rule| is_required(recipe.origin, rule)) {
+        ensure(attributes.has(rule.attribute), CKR_TEMPLATE_INCOMPLETE)?;
+    }
+    for rule in shape.rules().filter(|rule| !attributes.has(rule.attribute)).collect::<Vec<_>>() {
+        if let Some(value) = default_value(rule.default, shape.subtype) {
+            attributes.set(rule.attribute, value);
+        }
+    }
+    record_history(&mut attributes, recipe.origin);
+    check_consistency(&attributes)?;
+    Ok(attributes)
+}
+
+/// Section 4.1.1: one attribute with two values is inconsistent, the same value twice is not.
+fn collect(template: &Template) -> Result<Attributes> {
+    let mut given = Attributes::default();
+    for (attribute, value) in template {
+        match given.get(*attribute) {
+            Some(earlier) if earlier != value => return refuse(CKR_TEMPLATE_INCONSISTENT),
+            _ => given.set(*attribute, value.clone()),
+        }
+    }
+    Ok(given)
+}
+
+fn shape(recipe: &Recipe, given: &Attributes) -> Result<Shape> {
+    let class = named(given, CKA_CLASS, recipe.class)?.ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+    let subtype = match Shape::discriminator(class) {
+        Some(name) => {
+            let named = named(given, name, recipe.key_type)?;
+            Some(named.ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?)
+        }
+        None => None,
+    };
+    let shape = Shape { class, subtype };
+    ensure(shape.is_supported(), CKR_ATTRIBUTE_VALUE_INVALID)?;
+    // Section 4.14: profile objects describe the token; an application cannot make one.
+    ensure(class != CKO_PROFILE, CKR_TEMPLATE_INCONSISTENT)?;
+    Ok(shape)
+}
+
+/// A class or type that the template may name and the function may imply, if they agree.
+fn named(
+    given: &Attributes,
+    attribute: CK_ATTRIBUTE_TYPE,
+    implied: Option<CK_ULONG>,
+) -> Result<Option<CK_ULONG>> {
+    let Some(value) = given.get(attribute) else {
+        return Ok(implied);
+    };
+    let named = value.as_ulong().ok_or(refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
+    ensure(implied.is_none_or(|implied| implied == named), CKR_TEMPLATE_INCONSISTENT)?;
+    Ok(Some(named))
+}
+
+/// The row of an attribute for objects of this shape. An attribute of other objects makes the
+/// template inconsistent; one of no object at all has an invalid type (section 4.1.1).
+pub(super) fn rule_for(shape: Shape, attribute: CK_ATTRIBUTE_TYPE) -> Result<&'static Rule> {
+    match shape.rule(attribute) {
+        Some(rule) => Ok(rule),
+        None if is_known(attribute) => refuse(CKR_TEMPLATE_INCONSISTENT),
+        None => refuse(CKR_ATTRIBUTE_TYPE_INVALID),
+    }
+}
+
+/// Whether the bytes are a value of the attribute's data type.
+pub(super) fn check_value(rule: &Rule, value: &Value) -> Result<()> {
+    let valid = match (rule.kind, value) {
+        (Kind::Template, Value::Template(nested)) => {
+            nested.iter().all(|(attribute, _)| is_known(*attribute))
+        }
+        (Kind::Template, Value::Bytes(_)) | (_, Value::Template(_)) => false,
+        (Kind::Bool, value) => value.as_bool().is_some(),
+        (Kind::Ulong, value) => value.as_ulong().is_some(),
+        (Kind::Bytes, _) => true,
+        (Kind::Text, value) => std::str::from_utf8(value.bytes()).is_ok(),
+        (Kind::Date, value) => is_date(value.bytes()),
+        (Kind::Ulongs, value) => value.bytes().len().is_multiple_of(size_of::<CK_ULONG>()),
+    };
+    ensure(valid, CKR_ATTRIBUTE_VALUE_INVALID)
+}
+
+/// Section 3.4: a CK_DATE is year, month and day in ASCII digits; an empty one is no date.
+fn is_date(bytes: &[u8]) -> bool {
+    let number = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse::<u16>().ok();
+    match bytes.len() {
+        0 => true,
+        8 => {
+            bytes.iter().all(u8::is_ascii_digit)
+                && number(&bytes[4..6]).is_some_and(|month| (1..=12).contains(&month))
+                && number(&bytes[6..8]).is_some_and(|day| (1..=31).contains(&day))
+        }
+        _ => false,
+    }
+}
+
+/// Section 4.2, footnotes 2, 4, 6 and 10: values an application may not supply.
+fn check_right(recipe: &Recipe, rule: &Rule, value: &Value) -> Result<()> {
+    let forbidden = match recipe.origin {
+        Origin::Created => rule.note(2),
+        Origin::Generated(_) => rule.note(4),
+        Origin::Unwrapped => rule.note(6),
+        // Derivation has no footnote of its own; what is contributed elsewhere is here too.
+        Origin::Derived { .. } => rule.note(4) && rule.note(6),
+    };
+    ensure(!forbidden && !rule.note(TOKEN), CKR_ATTRIBUTE_READ_ONLY)?;
+    let trusts = rule.note(10) && value.as_bool() == Some(true);
+    ensure(!trusts || recipe.by_so, CKR_ATTRIBUTE_READ_ONLY)
+}
+
+/// Section 4.2, footnotes 1, 3 and 5.
+fn is_required(origin: Origin, rule: &Rule) -> bool {
+    match origin {
+        Origin::Created => rule.note(1),
+        Origin::Generated(_) => rule.note(3),
+        Origin::Unwrapped => rule.note(5),
+        Origin::Derived { .. } => false,
+    }
+}
+
+fn default_value(default: Preset, subtype: Option<CK_ULONG>) -> Option<Value> {
+    match default {
+        Preset::Absent => None,
+        Preset::Empty => Some(Value::Bytes(Vec::new())),
+        Preset::False => Some(Value::bool(false)),
+        Preset::True => Some(Value::bool(true)),
+        Preset::Ulong(value) => Some(Value::ulong(value)),
+        Preset::TrueFor(types) => Some(Value::bool(subtype.is_some_and(|t| types.contains(&t)))),
+    }
+}
+
+/// Sections 4.8, 4.10 and 5.7.1: where the key comes from, and what that lets it claim.
+fn record_history(attributes: &mut Attributes, origin: Origin) {
+    let sensitive = attributes.bool(CKA_SENSITIVE);
+    let unextractable = !attributes.bool(CKA_EXTRACTABLE);
+    let (always_sensitive, never_extractable) = match origin {
+        Origin::Created | Origin::Unwrapped => (false, false),
+        Origin::Generated(_) => (sensitive, unextractable),
+        Origin::Derived { always_sensitive, never_extractable } => {
+            (always_sensitive && sensitive, never_extractable && unextractable)
+        }
+    };
+    let mut record = |attribute, value| {
+        if attributes.has(attribute) {
+            attributes.set(attribute, value);
+        }
+    };
+    record(CKA_ALWAYS_SENSITIVE, Value::bool(always_sensitive));
+    record(CKA_NEVER_EXTRACTABLE, Value::bool(never_extractable));
+    if let Origin::Generated(mechanism) = origin {
+        record(CKA_LOCAL, Value::bool(true));
+        record(CKA_KEY_GEN_MECHANISM, Value::ulong(mechanism));
+    }
+}
+
+/// Relations between attributes that hold for every object, new or changed.
+pub(super) fn check_consistency(attributes: &Attributes) -> Result<()> {
+    // Section 4.10: only private objects can ask for the PIN at every use.
+    let asks_always = attributes.bool(CKA_ALWAYS_AUTHENTICATE);
+    ensure(!asks_always || attributes.bool(CKA_PRIVATE), CKR_TEMPLATE_INCONSISTENT)?;
+    let is_x509 = attributes.ulong(CKA_CLASS) == Some(CKO_CERTIFICATE)
+        && attributes.ulong(CKA_CERTIFICATE_TYPE) == Some(CKC_X_509);
+    if is_x509 {
+        // Section 4.6.3: a certificate is here or at a URL, and then its key hashes are here.
+        let empty = |attribute| attributes.bytes(attribute).is_empty();
+        ensure(!empty(CKA_VALUE) || !empty(CKA_URL), CKR_TEMPLATE_INCOMPLETE)?;
+        let hashed =
+            !empty(CKA_HASH_OF_SUBJECT_PUBLIC_KEY) && !empty(CKA_HASH_OF_ISSUER_PUBLIC_KEY);
+        ensure(empty(CKA_URL) || hashed, CKR_TEMPLATE_INCOMPLETE)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(attribute: CK_ATTRIBUTE_TYPE, value: &str) -> (CK_ATTRIBUTE_TYPE, Value) {
+        (attribute, Value::Bytes(value.as_bytes().to_vec()))
+    }
+
+    fn class(class: CK_OBJECT_CLASS) -> (CK_ATTRIBUTE_TYPE, Value) {
+        (CKA_CLASS, Value::ulong(class))
+    }
+
+    fn create(template: Template) -> Result<Attributes> {
+        complete(&Recipe {
+            origin: Origin::Created,
+            template: &template,
+            class: None,
+            key_type: None,
+            by_so: false,
+        })
+    }
+
+    #[test]
+    fn a_data_object_takes_the_defaults_of_sections_4_4_and_4_5() {
+        let object = create(vec![class(CKO_DATA)]).unwrap();
+        for absent in [CKA_TOKEN, CKA_PRIVATE] {
+            assert!(!object.bool(absent));
+        }
+        for present in [CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE] {
+            assert!(object.bool(present));
+        }
+        assert_eq!(object.get(CKA_VALUE), Some(&Value::Bytes(vec![])));
+    }
+
+    #[test]
+    fn a_template_without_a_class_is_incomplete() {
+        assert_eq!(create(vec![]).unwrap_err().code(), CKR_TEMPLATE_INCOMPLETE);
+    }
+
+    #[test]
+    fn two_values_for_one_attribute_are_inconsistent_and_one_value_twice_is_not() {
+        let twice = vec![class(CKO_DATA), text(CKA_LABEL, "a"), text(CKA_LABEL, "a")];
+        assert!(create(twice).is_ok());
+        let differing = vec![class(CKO_DATA), text(CKA_LABEL, "a"), text(CKA_LABEL, "b")];
+        assert_eq!(create(differing).unwrap_err().code(), CKR_TEMPLATE_INCONSISTENT);
+    }
+
+    #[test]
+    fn an_attribute_of_another_class_is_inconsistent_and_an_unknown_one_is_invalid() {
+        let foreign = vec![class(CKO_DATA), text(CKA_MODULUS, "a")];
+        assert_eq!(create(foreign).unwrap_err().code(), CKR_TEMPLATE_INCONSISTENT);
+        let unknown = vec![class(CKO_DATA), text(CKA_VENDOR_DEFINED | 7, "a")];
+        assert_eq!(create(unknown).unwrap_err().code(), CKR_ATTRIBUTE_TYPE_INVALID);
+    }
+
+    #[test]
+    fn values_of_the_wrong_form_are_invalid() {
+        for (attribute, bytes) in [
+            (CKA_TOKEN, vec![2]),
+            (CKA_TOKEN, vec![1, 1]),
+            (CKA_LABEL, vec![0xff, 0xfe]),
+        ] {
+            let template = vec![class(CKO_DATA), (attribute, Value::Bytes(bytes))];
+            assert_eq!(create(template).unwrap_err().code(), CKR_ATTRIBUTE_VALUE_INVALID);
+        }
+    }
+
+    #[test]
+    fn what_the_token_supplies_is_read_only() {
+        let unique = vec![class(CKO_DATA), text(CKA_UNIQUE_ID, "mine")];
+        assert_eq!(create(unique).unwrap_err().code(), CKR_ATTRIBUTE_READ_ONLY);
+        let trusted = vec![
+            class(CKO_CERTIFICATE),
+            (CKA_CERTIFICATE_TYPE, Value::ulong(CKC_X_509)),
+            text(CKA_SUBJECT, "s"),
+            text(CKA_VALUE, "v"),
+            (CKA_TRUSTED, Value::bool(true)),
+        ];
+        assert_eq!(create(trusted).unwrap_err().code(), CKR_ATTRIBUTE_READ_ONLY);
+    }
+
+    #[test]
+    fn a_date_is_eight_digits_or_nothing() {
+        assert!(is_date(b"") && is_date(b"20261123"));
+        assert!(!is_date(b"2026112") && !is_date(b"20261323") && !is_date(b"2026-1-1"));
+    }
+
+    #[test]
+    fn only_a_generated_key_can_claim_to_have_always_been_sensitive() {
+        let template = vec![
+            (CKA_VALUE_LEN, Value::ulong(16)),
+            (CKA_SENSITIVE, Value::bool(true)),
+            (CKA_EXTRACTABLE, Value::bool(false)),
+        ];
+        let make = |origin, template: &Template| {
+            complete(&Recipe {
+                origin,
+                template,
+                class: Some(CKO_SECRET_KEY),
+                key_type: Some(CKK_AES),
+                by_so: false,
+            })
+            .unwrap()
+        };
+        let generated = make(Origin::Generated(CKM_AES_KEY_GEN), &template);
+        assert!(generated.bool(CKA_ALWAYS_SENSITIVE) && generated.bool(CKA_NEVER_EXTRACTABLE));
+        assert!(generated.bool(CKA_LOCAL));
+        let unwrapped = make(Origin::Unwrapped, &template);
+        assert!(!unwrapped.bool(CKA_ALWAYS_SENSITIVE) && !unwrapped.bool(CKA_LOCAL));
+    }
+}

@@ -1,0 +1,127 @@
+//! Key management: section 5.18.
+
+use cryptoki_sys::*;
+
+use super::memory::{Buffer, Place, present};
+use super::{guard, parameter, template};
+use crate::token;
+
+pub(super) unsafe extern "C" fn C_GenerateKey(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.18.1: a mechanism, a template and the place of a handle.
+        let (mechanism, template, place) = unsafe {
+            (
+                parameter::required(mechanism)?,
+                template::read(attributes, count)?,
+                Place::new(key)?,
+            )
+        };
+        place.set(token::generate_key(session, &mechanism, &template)?);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_GenerateKeyPair(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    public_attributes: *mut CK_ATTRIBUTE,
+    public_count: CK_ULONG,
+    private_attributes: *mut CK_ATTRIBUTE,
+    private_count: CK_ULONG,
+    public_key: *mut CK_OBJECT_HANDLE,
+    private_key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.18.2: a mechanism, two templates and the places of two handles.
+        let (mechanism, public, private, public_place, private_place) = unsafe {
+            (
+                parameter::required(mechanism)?,
+                template::read(public_attributes, public_count)?,
+                template::read(private_attributes, private_count)?,
+                Place::new(public_key)?,
+                Place::new(private_key)?,
+            )
+        };
+        let (public, private) = token::generate_pair(session, &mechanism, &public, &private)?;
+        public_place.set(public);
+        private_place.set(private);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_WrapKey(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    wrapping_key: CK_OBJECT_HANDLE,
+    key: CK_OBJECT_HANDLE,
+    wrapped: *mut CK_BYTE,
+    wrapped_length: *mut CK_ULONG,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.18.3: a mechanism, and a buffer with its length.
+        let (mechanism, buffer) = unsafe {
+            (parameter::required(mechanism)?, Buffer::new(wrapped, wrapped_length)?)
+        };
+        let output = token::wrap_key(session, &mechanism, wrapping_key, key, buffer.room())?;
+        buffer.deliver(output)
+    })
+}
+
+pub(super) unsafe extern "C" fn C_UnwrapKey(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    unwrapping_key: CK_OBJECT_HANDLE,
+    wrapped: *mut CK_BYTE,
+    wrapped_length: CK_ULONG,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.18.4: a mechanism, data, a template and the place of a handle.
+        let (mechanism, wrapped, template, place) = unsafe {
+            (
+                parameter::required(mechanism)?,
+                present(wrapped, wrapped_length)?,
+                template::read(attributes, count)?,
+                Place::new(key)?,
+            )
+        };
+        let handle = token::unwrap_key(session, &mechanism, unwrapping_key, wrapped, &template)?;
+        place.set(handle);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_DeriveKey(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    base_key: CK_OBJECT_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.18.5: a mechanism, a template and the place of a handle.
+        let (mechanism, template, place) = unsafe {
+            (
+                parameter::required(mechanism)?,
+                template::read(attributes, count)?,
+                Place::new(key)?,
+            )
+        };
+        place.set(token::derive(session, &mechanism, base_key, &template)?);
+        Ok(())
+    })
+}

@@ -1,0 +1,39 @@
+//! The C boundary: the only room with `unsafe`. `memory` turns pointers and lengths into slices and
+//! back, `parameter` and `template` read the structures that point further; the other files hold
+//! the functions of the standard, a section of chapter 5 each. All of them check the library and
+//! the session before any argument, and nothing here decides what a call means.
+
+#![allow(unsafe_code, reason = "this is the boundary with C: pointers become slices here")]
+#![allow(non_snake_case, reason = "Cryptoki names its functions this way")]
+
+mod ciphers;
+mod digests;
+mod general;
+mod keys;
+mod memory;
+mod objects;
+mod parameter;
+mod sessions;
+mod signatures;
+mod slots;
+mod table;
+mod template;
+mod unbuilt;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cryptoki_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
+
+use crate::rv::Result;
+
+pub use table::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
+
+/// Runs the body of a function and turns its result into a return code. A panic ends here, as
+/// CKR_GENERAL_ERROR: unwinding into the application would be undefined behaviour.
+fn guard(body: impl FnOnce() -> Result<()>) -> CK_RV {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => CKR_OK,
+        Ok(Err(refusal)) => refusal.code(),
+        Err(_) => CKR_GENERAL_ERROR,
+    }
+}

@@ -1,0 +1,147 @@
+//! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names.
+
+use cryptoki_sys::*;
+
+use super::memory::{bytes, elements};
+use crate::mechanisms::{Form, Mechanism, Parameter, Salt, find};
+use crate::rv::{Result, ensure, refusal, refuse};
+
+/// Reads a mechanism that must be there.
+///
+/// # Safety
+/// Unless NULL, `pointer` is valid for reads, and its parameter for as many bytes as it says.
+pub(super) unsafe fn required(pointer: *const CK_MECHANISM) -> Result<Mechanism> {
+    // SAFETY: as the caller promises.
+    unsafe { optional(pointer)? }.ok_or(refusal(CKR_ARGUMENTS_BAD))
+}
+
+/// Reads a mechanism; NULL is None, which asks an Init function to cancel.
+///
+/// # Safety
+/// As for `required`.
+pub(super) unsafe fn optional(pointer: *const CK_MECHANISM) -> Result<Option<Mechanism>> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, and readable as the caller promises; alignment is not assumed.
+    let mechanism = unsafe { pointer.read_unaligned() };
+    let (_, entry) = find(mechanism.mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
+    // SAFETY: as the caller promises.
+    let parameter = unsafe { parameter(entry.form, &mechanism) };
+    // Whatever is wrong inside, to the application it is the parameter.
+    let parameter = parameter.map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    Ok(Some(Mechanism { kind: mechanism.mechanism, parameter }))
+}
+
+/// # Safety
+/// Unless NULL, `pParameter` is valid for reads of `ulParameterLen` bytes, and pointers in it for
+/// the lengths beside them.
+unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
+    // SAFETY: as the caller promises, here and below.
+    unsafe {
+        match form {
+            Form::None => {
+                let none = mechanism.ulParameterLen == 0;
+                ensure(none, CKR_MECHANISM_PARAM_INVALID)?;
+                Ok(Parameter::None)
+            }
+            Form::Bytes(length) => {
+                let exact = mechanism.ulParameterLen == length as CK_ULONG;
+                ensure(exact, CKR_MECHANISM_PARAM_INVALID)?;
+                let bytes = bytes(mechanism.pParameter.cast(), mechanism.ulParameterLen)?;
+                Ok(Parameter::Bytes(bytes.to_vec()))
+            }
+            Form::Ulong => Ok(Parameter::Ulong(structure::<CK_ULONG>(mechanism)?)),
+            Form::Pss => pss(structure(mechanism)?),
+            Form::Oaep => oaep(structure(mechanism)?),
+            Form::Gcm => gcm(structure(mechanism)?),
+            Form::Ctr => ctr(structure(mechanism)?),
+            Form::Hkdf => hkdf(structure(mechanism)?),
+            Form::Ecdh1 => ecdh1(structure(mechanism)?),
+        }
+    }
+}
+
+/// # Safety
+/// As for `parameter`.
+unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
+    let sized = mechanism.ulParameterLen == size_of::<T>() as CK_ULONG;
+    ensure(sized, CKR_MECHANISM_PARAM_INVALID)?;
+    // SAFETY: as the caller promises.
+    let one = unsafe { elements::<T>(mechanism.pParameter.cast(), 1)? };
+    one.first().copied().ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+}
+
+fn pss(parameter: CK_RSA_PKCS_PSS_PARAMS) -> Result<Parameter> {
+    let CK_RSA_PKCS_PSS_PARAMS { hashAlg, mgf, sLen } = parameter;
+    Ok(Parameter::Pss { hash: hashAlg, mgf, salt_length: sLen })
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+unsafe fn oaep(parameter: CK_RSA_PKCS_OAEP_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let label = unsafe { bytes(parameter.pSourceData.cast(), parameter.ulSourceDataLen)? };
+    // Section 6.1.7: without a source there is no label; CKZ_DATA_SPECIFIED is the only source.
+    let sourced = match parameter.source {
+        0 => label.is_empty(),
+        source => source == CKZ_DATA_SPECIFIED,
+    };
+    ensure(sourced, CKR_MECHANISM_PARAM_INVALID)?;
+    Ok(Parameter::Oaep { hash: parameter.hashAlg, mgf: parameter.mgf, label: label.to_vec() })
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+unsafe fn gcm(parameter: CK_GCM_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let (iv, aad) = unsafe {
+        (bytes(parameter.pIv, parameter.ulIvLen)?, bytes(parameter.pAAD, parameter.ulAADLen)?)
+    };
+    Ok(Parameter::Gcm { iv: iv.to_vec(), aad: aad.to_vec(), tag_bits: parameter.ulTagBits })
+}
+
+fn ctr(parameter: CK_AES_CTR_PARAMS) -> Result<Parameter> {
+    Ok(Parameter::Ctr { bits: parameter.ulCounterBits, block: parameter.cb })
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
+    let flag = |value: CK_BBOOL| match value {
+        CK_FALSE => Ok(false),
+        CK_TRUE => Ok(true),
+        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
+    };
+    let (extract, expand) = (flag(parameter.bExtract)?, flag(parameter.bExpand)?);
+    // Section 6.62.2: the salt is for extraction, the information for expansion.
+    let salt = match parameter.ulSaltType {
+        _ if !extract => Salt::None,
+        CKF_HKDF_SALT_NULL => Salt::None,
+        CKF_HKDF_SALT_DATA => {
+            // SAFETY: as the caller promises.
+            Salt::Data(unsafe { bytes(parameter.pSalt, parameter.ulSaltLen)? }.to_vec())
+        }
+        CKF_HKDF_SALT_KEY => Salt::Key(parameter.hSaltKey),
+        _ => return refuse(CKR_MECHANISM_PARAM_INVALID),
+    };
+    let info = match expand {
+        // SAFETY: as the caller promises.
+        true => unsafe { bytes(parameter.pInfo, parameter.ulInfoLen)? }.to_vec(),
+        false => Vec::new(),
+    };
+    Ok(Parameter::Hkdf { extract, expand, prf: parameter.prfHashMechanism, salt, info })
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+unsafe fn ecdh1(parameter: CK_ECDH1_DERIVE_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let (shared, public) = unsafe {
+        (
+            bytes(parameter.pSharedData, parameter.ulSharedDataLen)?,
+            bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
+        )
+    };
+    Ok(Parameter::Ecdh1 { kdf: parameter.kdf, shared: shared.to_vec(), public: public.to_vec() })
+}

@@ -1,0 +1,116 @@
+//! Session management: section 5.6.
+
+use cryptoki_sys::*;
+
+use super::guard;
+use super::memory::{Place, bytes, present};
+use crate::rv::{ensure, refusal};
+use crate::token;
+
+pub(super) unsafe extern "C" fn C_OpenSession(
+    slot: CK_SLOT_ID,
+    flags: CK_FLAGS,
+    _application: *mut std::ffi::c_void,
+    // Section 5.22: notifications are about surrender and removal, which do not happen here.
+    _notify: CK_NOTIFY,
+    session: *mut CK_SESSION_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        token::with_token(|token| {
+            token::check_slot(slot)?;
+            // SAFETY: section 5.6.1 makes it the place of a handle.
+            let place = unsafe { Place::new(session)? };
+            place.set(token.open_session(flags)?);
+            Ok(())
+        })
+    })
+}
+
+pub(super) unsafe extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
+    guard(|| token::with_token(|token| token.close_session(session)))
+}
+
+pub(super) unsafe extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
+    guard(|| {
+        token::with_token(|token| {
+            token::check_slot(slot)?;
+            token.close_all_sessions();
+            Ok(())
+        })
+    })
+}
+
+pub(super) unsafe extern "C" fn C_GetSessionInfo(
+    session: CK_SESSION_HANDLE,
+    info: *mut CK_SESSION_INFO,
+) -> CK_RV {
+    guard(|| {
+        let value = token::with_token(|token| token.session_info(session))?;
+        // SAFETY: section 5.6.4 makes it the place of a CK_SESSION_INFO.
+        unsafe { Place::new(info)? }.set(value);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_SessionCancel(
+    session: CK_SESSION_HANDLE,
+    flags: CK_FLAGS,
+) -> CK_RV {
+    guard(|| token::cancel(session, flags))
+}
+
+pub(super) unsafe extern "C" fn C_Login(
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: *mut CK_UTF8CHAR,
+    pin_length: CK_ULONG,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |token| {
+            // SAFETY: section 5.6.8: a PIN of the given length.
+            token.login(session, user, unsafe { present(pin, pin_length)? })
+        })
+    })
+}
+
+/// The token has one normal user, without a name.
+pub(super) unsafe extern "C" fn C_LoginUser(
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: *mut CK_UTF8CHAR,
+    pin_length: CK_ULONG,
+    name: *mut CK_UTF8CHAR,
+    name_length: CK_ULONG,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |token| {
+            // SAFETY: section 5.6.9: a PIN and a name of the given lengths.
+            let (pin, name) = unsafe { (present(pin, pin_length)?, bytes(name, name_length)?) };
+            ensure(name.is_empty(), CKR_ARGUMENTS_BAD)?;
+            token.login(session, user, pin)
+        })
+    })
+}
+
+pub(super) unsafe extern "C" fn C_Logout(session: CK_SESSION_HANDLE) -> CK_RV {
+    guard(|| token::with_session(session, |token| token.logout()))
+}
+
+/// Section 5.6.11: the token is validated for nothing, so the flags are clear. The function lists
+/// no code for bad arguments, so these get the general one.
+pub(super) unsafe extern "C" fn C_GetSessionValidationFlags(
+    session: CK_SESSION_HANDLE,
+    kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
+    flags: *mut CK_FLAGS,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| {
+            // SAFETY: it is the place of a CK_FLAGS.
+            let place = unsafe { Place::new(flags) };
+            let place = place.map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
+            ensure(kind == CKS_LAST_VALIDATION_OK, CKR_FUNCTION_FAILED)?;
+            place.set(0);
+            Ok(())
+        })
+    })
+}

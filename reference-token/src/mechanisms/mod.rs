@@ -1,0 +1,194 @@
+//! Mechanisms: what chapter 6 of the standard computes. One file (or folder) a family; this file
+//! owns the traits that families implement, and finding the family of a mechanism.
+//! Sessions, objects and permissions are settled by `token` before anything here runs.
+
+mod der;
+mod digest;
+mod generic;
+mod hash;
+mod parameter;
+mod rsa;
+mod settle;
+
+use cryptoki_sys::*;
+
+use crate::attributes::{Attributes, Template};
+use crate::rv::{Result, refusal, refuse};
+
+pub(crate) use hash::Hash;
+pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
+pub(crate) use settle::settle;
+
+/// What the token publishes about one mechanism, and what it needs to accept it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) mechanism: CK_MECHANISM_TYPE,
+    /// Smallest and largest key, in the unit of the mechanism's own section; 0 if unused.
+    pub(crate) sizes: (CK_ULONG, CK_ULONG),
+    /// CKF_ flags of CK_MECHANISM_INFO: the functions it can be used with.
+    pub(crate) flags: CK_FLAGS,
+    /// The form of its parameter.
+    pub(crate) form: Form,
+    /// Key types it works on.
+    pub(crate) keys: &'static [CK_KEY_TYPE],
+}
+
+/// A running digest.
+pub(crate) trait Digesting: Send {
+    fn length(&self) -> usize;
+    fn update(&mut self, data: &[u8]);
+    fn finish(self: Box<Self>) -> Vec<u8>;
+}
+
+/// A running signature or MAC.
+pub(crate) trait Signing: Send {
+    /// Exact length of the signature.
+    fn length(&self) -> usize;
+    /// Whether data may come in parts.
+    fn is_multipart(&self) -> bool;
+    fn update(&mut self, data: &[u8]) -> Result<()>;
+    fn finish(self: Box<Self>) -> Result<Vec<u8>>;
+}
+
+/// A running verification of a signature or MAC.
+pub(crate) trait Verifying: Send {
+    /// Whether data may come in parts.
+    fn is_multipart(&self) -> bool;
+    fn update(&mut self, data: &[u8]) -> Result<()>;
+    fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
+}
+
+/// A running encryption or decryption.
+pub(crate) trait Ciphering: Send {
+    /// Whether data may come in parts.
+    fn is_multipart(&self) -> bool;
+    /// A length that suffices for the output of one call over all of `length` bytes.
+    fn bound(&self, length: usize) -> usize;
+    /// Exact length of what `update` would give for `length` bytes.
+    fn update_length(&self, length: usize) -> usize;
+    fn update(&mut self, data: &[u8]) -> Result<Vec<u8>>;
+    fn finish(self: Box<Self>) -> Result<Vec<u8>>;
+    /// A copy in the same state, to compute an output that may turn out not to fit.
+    fn duplicate(&self) -> Box<dyn Ciphering>;
+}
+
+/// Attributes that a mechanism contributes to a new object.
+pub(crate) type Contribution = Template;
+
+/// What derivation gives: the class of the new object, and its value.
+#[derive(Debug)]
+pub(crate) struct Derived {
+    pub(crate) class: CK_OBJECT_CLASS,
+    pub(crate) value: Vec<u8>,
+}
+
+/// A family of mechanisms. A function that a family leaves out is one that none of its entries
+/// has the flag for, so the default is never reached by a published mechanism.
+pub(crate) trait Family: Sync {
+    fn entries(&self) -> &'static [Entry];
+
+    fn digest(&self, _: &Mechanism) -> Result<Box<dyn Digesting>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    fn sign(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Signing>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    fn verify(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Verifying>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    fn encrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    fn decrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// The key type of what `generate_key` or `generate_pair` makes.
+    fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
+        None
+    }
+    fn generate_key(&self, _: &Mechanism, _template: &Attributes) -> Result<Contribution> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// Contributions to the public and the private key, from the public key's template.
+    fn generate_pair(
+        &self,
+        _: &Mechanism,
+        _public: &Attributes,
+    ) -> Result<(Contribution, Contribution)> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// The value of a new object of `length` bytes, or of the mechanism's own choice.
+    fn derive(
+        &self,
+        _: &Mechanism,
+        _base: &Attributes,
+        _length: Option<usize>,
+    ) -> Result<Derived> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+}
+
+/// All families; the order is that of C_GetMechanismList.
+static FAMILIES: &[&dyn Family] = &[
+    &digest::Digests,
+    &rsa::Rsa,
+    &generic::GenericSecrets,
+];
+
+/// All published mechanisms.
+pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().flat_map(|family| family.entries())
+}
+
+/// The entry and family of a mechanism, if the token has it.
+pub(crate) fn find(
+    mechanism: CK_MECHANISM_TYPE,
+) -> Option<(&'static dyn Family, &'static Entry)> {
+    FAMILIES.iter().find_map(|family| {
+        let entry = family.entries().iter().find(|entry| entry.mechanism == mechanism)?;
+        Some((*family, entry))
+    })
+}
+
+/// The family of a mechanism that can be used with the function that `flag` stands for.
+pub(crate) fn find_for(
+    mechanism: CK_MECHANISM_TYPE,
+    flag: CK_FLAGS,
+) -> Result<(&'static dyn Family, &'static Entry)> {
+    find(mechanism)
+        .filter(|(_, entry)| entry.flags & flag != 0)
+        .ok_or(refusal(CKR_MECHANISM_INVALID))
+}
+
+/// Bytes from the operating system's generator.
+pub(crate) fn random(length: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    fill_random(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Fills a buffer from the operating system's generator.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).map_err(|_| refusal(CKR_DEVICE_ERROR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mechanism_is_published_twice() {
+        let mut seen: Vec<_> = entries().map(|entry| entry.mechanism).collect();
+        let published = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), published);
+    }
+
+    #[test]
+    fn a_mechanism_is_found_only_for_functions_it_has() {
+        assert!(find_for(CKM_SHA256, CKF_DIGEST).is_ok());
+        let refusal = find_for(CKM_SHA256, CKF_SIGN).err().unwrap();
+        assert_eq!(refusal.code(), CKR_MECHANISM_INVALID);
+    }
+}

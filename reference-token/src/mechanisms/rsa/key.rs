@@ -1,0 +1,171 @@
+//! RSA keys: from and to attributes, generation, and the two primitives of RFC 8017 section 5.
+//! The numbers belong to the `rsa` crate; this file keeps its types out of the rest.
+
+use cryptoki_sys::*;
+use getrandom::SysRng;
+use rsa::hazmat::{rsa_decrypt_and_check, rsa_encrypt};
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use rsa::BoxedUint;
+
+use crate::attributes::{Attributes, Value};
+use crate::mechanisms::{Contribution, der};
+use crate::rv::{Result, ensure, refusal, refuse};
+
+/// OID rsaEncryption of RFC 8017 appendix A.1, DER.
+const RSA_ENCRYPTION: [u8; 11] =
+    [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+
+/// A public key whose numbers can be computed with.
+#[derive(Debug, Clone)]
+pub(in crate::mechanisms) struct PublicKey(rsa::PublicKey);
+
+/// A private key whose parts agree with each other.
+#[derive(Debug, Clone)]
+pub(in crate::mechanisms) struct PrivateKey(rsa::PrivateKey);
+
+/// A number as wide as its own digits ask for.
+fn number(bytes: &[u8]) -> BoxedUint {
+    let digits = der::trim(bytes);
+    let precision = u32::try_from(digits.len().max(1) * 8).unwrap_or(u32::MAX);
+    BoxedUint::from_be_slice(digits, precision).unwrap_or_else(|_| BoxedUint::zero())
+}
+
+/// The big-endian digits of a number, without leading zeros.
+fn digits(number: &BoxedUint) -> Vec<u8> {
+    der::trim(&number.to_be_bytes()).to_vec()
+}
+
+fn public_parts(key: &Attributes) -> Result<(BoxedUint, BoxedUint)> {
+    let modulus = der::trim(key.bytes(CKA_MODULUS));
+    let exponent = der::trim(key.bytes(CKA_PUBLIC_EXPONENT));
+    // Beyond this the arithmetic takes minutes: a length limit keeps a template from hanging us.
+    let sized = (64..=2048).contains(&modulus.len()) && exponent.len() <= modulus.len();
+    let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
+    let sound = sized && odd(modulus) && odd(exponent) && exponent != [1];
+    ensure(sound, CKR_ATTRIBUTE_VALUE_INVALID)?;
+    let (modulus, exponent) = (number(modulus), number(exponent));
+    ensure(exponent < modulus, CKR_ATTRIBUTE_VALUE_INVALID)?;
+    Ok((modulus, exponent))
+}
+
+impl PublicKey {
+    /// The public key in the attributes of a public or private key object.
+    pub(in crate::mechanisms) fn from_attributes(key: &Attributes) -> Result<PublicKey> {
+        let (modulus, exponent) = public_parts(key)?;
+        Ok(PublicKey(rsa::PublicKey::new_unchecked(modulus, exponent)))
+    }
+
+    /// Length of the modulus in bits.
+    pub(in crate::mechanisms) fn bits(&self) -> usize {
+        self.0.n().bits_vartime() as usize
+    }
+
+    /// Length of the modulus in bytes: `k` of RFC 8017.
+    pub(in crate::mechanisms) fn length(&self) -> usize {
+        self.bits().div_ceil(8)
+    }
+
+    /// RSAEP and RSAVP1: `message` to the public exponent; None if it is not below the modulus.
+    pub(in crate::mechanisms) fn apply(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let message = representative(&self.0, message)?;
+        let result = rsa_encrypt(&self.0, &message).ok()?;
+        Some(padded(&result, self.length()))
+    }
+
+    /// SubjectPublicKeyInfo of RFC 8017 appendix A.1.1, DER.
+    pub(in crate::mechanisms) fn info(&self) -> Vec<u8> {
+        let algorithm = der::sequence(&[&RSA_ENCRYPTION, &der::NULL]);
+        let modulus = der::unsigned_integer(&digits(self.0.n()));
+        let exponent = der::unsigned_integer(&digits(self.0.e()));
+        let key = der::sequence(&[&modulus, &exponent]);
+        der::sequence(&[&algorithm, &der::bit_string(&key)])
+    }
+}
+
+impl PrivateKey {
+    /// The private key in the attributes of an object; CKR_ATTRIBUTE_VALUE_INVALID if its parts
+    /// contradict each other. Without primes they are recovered, which asks for a public exponent
+    /// above 2^16.
+    pub(in crate::mechanisms) fn from_attributes(key: &Attributes) -> Result<PrivateKey> {
+        let (modulus, exponent) = public_parts(key)?;
+        let private = number(key.bytes(CKA_PRIVATE_EXPONENT));
+        let primes = match (key.has(CKA_PRIME_1), key.has(CKA_PRIME_2)) {
+            (true, true) => vec![number(key.bytes(CKA_PRIME_1)), number(key.bytes(CKA_PRIME_2))],
+            (false, false) => Vec::new(),
+            _ => return refuse(CKR_TEMPLATE_INCOMPLETE),
+        };
+        rsa::PrivateKey::from_components_with_large_exponent(modulus, exponent, private, primes)
+            .map(PrivateKey)
+            .map_err(|_| refusal(CKR_ATTRIBUTE_VALUE_INVALID))
+    }
+
+    /// A new key pair.
+    pub(super) fn generate(bits: usize, exponent: &[u8]) -> Result<PrivateKey> {
+        let exponent = der::trim(exponent);
+        let odd = exponent.last().is_some_and(|last| last & 1 == 1);
+        ensure(odd && exponent != [1], CKR_ATTRIBUTE_VALUE_INVALID)?;
+        // The generator takes exponents up to 2^33 - 1.
+        let sized = exponent.len() < 5 || (exponent.len() == 5 && exponent[0] <= 1);
+        ensure(sized, CKR_ATTRIBUTE_VALUE_INVALID)?;
+        let exponent = exponent.iter().fold(0, |value, digit| value << 8 | u64::from(*digit));
+        rsa::PrivateKey::new_with_exp_unchecked(&mut SysRng, bits, exponent.into())
+            .map(PrivateKey)
+            .map_err(|_| refusal(CKR_FUNCTION_FAILED))
+    }
+
+    /// All attributes of section 6.1.3, for a private key object.
+    pub(super) fn to_attributes(&self) -> Contribution {
+        let key = &self.0;
+        let [p, q, ..] = key.primes() else { return Vec::new() };
+        let coefficient = key.crt_coefficient();
+        let parts = [
+            (CKA_MODULUS, Some(digits(key.n()))),
+            (CKA_PUBLIC_EXPONENT, Some(digits(key.e()))),
+            (CKA_PRIVATE_EXPONENT, Some(digits(key.d()))),
+            (CKA_PRIME_1, Some(digits(p))),
+            (CKA_PRIME_2, Some(digits(q))),
+            (CKA_EXPONENT_1, key.dp().map(digits)),
+            (CKA_EXPONENT_2, key.dq().map(digits)),
+            (CKA_COEFFICIENT, coefficient.as_ref().map(digits)),
+        ];
+        let present = parts.into_iter().filter_map(|(name, part)| Some((name, part?)));
+        present.map(|(name, part)| (name, Value::Bytes(part))).collect()
+    }
+
+    /// The parts that section 6.1.3 makes optional and the key implies, compared with what an
+    /// object carries: CKR_ATTRIBUTE_VALUE_INVALID if one differs.
+    pub(in crate::mechanisms) fn check_parts(&self, key: &Attributes) -> Result<()> {
+        let swapped = self.to_attributes().into_iter().all(|(attribute, value)| {
+            !key.has(attribute) || der::trim(key.bytes(attribute)) == value.bytes()
+        });
+        ensure(swapped, CKR_ATTRIBUTE_VALUE_INVALID)
+    }
+
+    pub(in crate::mechanisms) fn public(&self) -> PublicKey {
+        PublicKey(self.0.to_public_key())
+    }
+
+    /// RSADP and RSASP1, blinded and checked; None if `message` is not below the modulus.
+    pub(super) fn apply(&self, message: &[u8]) -> Result<Option<Vec<u8>>> {
+        let Some(message) = representative(&self.0, message) else {
+            return Ok(None);
+        };
+        let result = rsa_decrypt_and_check(&self.0, Some(&mut SysRng), &message)
+            .map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
+        Ok(Some(padded(&result, self.public().length())))
+    }
+}
+
+/// OS2IP with the width of the modulus; None unless the number is below the modulus.
+fn representative(key: &impl PublicKeyParts, message: &[u8]) -> Option<BoxedUint> {
+    let message = BoxedUint::from_be_slice(message, key.n_bits_precision()).ok()?;
+    (&message < key.n().as_ref()).then_some(message)
+}
+
+/// I2OSP: exactly `length` bytes.
+fn padded(number: &BoxedUint, length: usize) -> Vec<u8> {
+    let digits = digits(number);
+    let mut bytes = vec![0; length.saturating_sub(digits.len())];
+    bytes.extend_from_slice(&digits);
+    bytes
+}

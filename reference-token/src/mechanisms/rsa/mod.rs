@@ -1,0 +1,173 @@
+//! RSA: [PKCS11-Base 3.2] section 6.1. This file owns the family's table, key pair generation and
+//! the mapping of mechanisms to schemes; `key` the arithmetic, `padding` the encodings of RFC
+//! 8017, `schemes` the running operations.
+
+mod key;
+mod padding;
+mod schemes;
+
+use cryptoki_sys::*;
+
+pub(super) use key::{PrivateKey, PublicKey};
+use padding::{Encoding, Encryption};
+
+use super::parameter::hash_named;
+use super::{Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Signing, Verifying};
+use crate::attributes::{Attributes, Value};
+use crate::rv::{Result, ensure, refusal, refuse};
+
+/// The RSA mechanisms.
+pub(super) struct Rsa;
+
+/// Modulus lengths in bits, as the Extended Provider test case of the profiles has them.
+const BITS: (CK_ULONG, CK_ULONG) = (512, 16384);
+const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
+const CIPHERS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
+
+const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
+    Entry { mechanism, sizes: BITS, flags, form, keys: &[CKK_RSA] }
+}
+
+#[rustfmt::skip]
+static ENTRIES: [Entry; 23] = [
+    entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
+    entry(CKM_RSA_PKCS,                 SIGNS | CIPHERS,       Form::None),
+    entry(CKM_RSA_X_509,                SIGNS | CIPHERS,       Form::None),
+    entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
+    entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
+    entry(CKM_SHA1_RSA_PKCS,            SIGNS,                 Form::None),
+    entry(CKM_SHA224_RSA_PKCS,          SIGNS,                 Form::None),
+    entry(CKM_SHA256_RSA_PKCS,          SIGNS,                 Form::None),
+    entry(CKM_SHA384_RSA_PKCS,          SIGNS,                 Form::None),
+    entry(CKM_SHA512_RSA_PKCS,          SIGNS,                 Form::None),
+    entry(CKM_SHA3_224_RSA_PKCS,        SIGNS,                 Form::None),
+    entry(CKM_SHA3_256_RSA_PKCS,        SIGNS,                 Form::None),
+    entry(CKM_SHA3_384_RSA_PKCS,        SIGNS,                 Form::None),
+    entry(CKM_SHA3_512_RSA_PKCS,        SIGNS,                 Form::None),
+    entry(CKM_SHA1_RSA_PKCS_PSS,        SIGNS,                 Form::Pss),
+    entry(CKM_SHA224_RSA_PKCS_PSS,      SIGNS,                 Form::Pss),
+    entry(CKM_SHA256_RSA_PKCS_PSS,      SIGNS,                 Form::Pss),
+    entry(CKM_SHA384_RSA_PKCS_PSS,      SIGNS,                 Form::Pss),
+    entry(CKM_SHA512_RSA_PKCS_PSS,      SIGNS,                 Form::Pss),
+    entry(CKM_SHA3_224_RSA_PKCS_PSS,    SIGNS,                 Form::Pss),
+    entry(CKM_SHA3_256_RSA_PKCS_PSS,    SIGNS,                 Form::Pss),
+    entry(CKM_SHA3_384_RSA_PKCS_PSS,    SIGNS,                 Form::Pss),
+    entry(CKM_SHA3_512_RSA_PKCS_PSS,    SIGNS,                 Form::Pss),
+];
+
+/// Signature mechanisms that hash: mechanism with PKCS #1 v1.5 padding, with PSS, and the hash.
+#[rustfmt::skip]
+static HASHING: [(CK_MECHANISM_TYPE, CK_MECHANISM_TYPE, Hash); 9] = [
+    (CKM_SHA1_RSA_PKCS,     CKM_SHA1_RSA_PKCS_PSS,     Hash::Sha1),
+    (CKM_SHA224_RSA_PKCS,   CKM_SHA224_RSA_PKCS_PSS,   Hash::Sha224),
+    (CKM_SHA256_RSA_PKCS,   CKM_SHA256_RSA_PKCS_PSS,   Hash::Sha256),
+    (CKM_SHA384_RSA_PKCS,   CKM_SHA384_RSA_PKCS_PSS,   Hash::Sha384),
+    (CKM_SHA512_RSA_PKCS,   CKM_SHA512_RSA_PKCS_PSS,   Hash::Sha512),
+    (CKM_SHA3_224_RSA_PKCS, CKM_SHA3_224_RSA_PKCS_PSS, Hash::Sha3Bits224),
+    (CKM_SHA3_256_RSA_PKCS, CKM_SHA3_256_RSA_PKCS_PSS, Hash::Sha3Bits256),
+    (CKM_SHA3_384_RSA_PKCS, CKM_SHA3_384_RSA_PKCS_PSS, Hash::Sha3Bits384),
+    (CKM_SHA3_512_RSA_PKCS, CKM_SHA3_512_RSA_PKCS_PSS, Hash::Sha3Bits512),
+];
+
+/// A signature scheme: what is hashed by the token, and how the result is padded.
+struct Scheme {
+    hash: Option<Hash>,
+    encoding: Encoding,
+}
+
+fn scheme(mechanism: &Mechanism) -> Result<Scheme> {
+    match mechanism.kind {
+        CKM_RSA_PKCS => Ok(Scheme { hash: None, encoding: Encoding::Pkcs1(None) }),
+        CKM_RSA_X_509 => Ok(Scheme { hash: None, encoding: Encoding::None }),
+        CKM_RSA_PKCS_PSS => Ok(Scheme { hash: None, encoding: pss(mechanism, None)? }),
+        kind => {
+            let (pkcs1, _, hash) = HASHING
+                .iter()
+                .find(|(pkcs1, pss, _)| *pkcs1 == kind || *pss == kind)
+                .ok_or(refusal(CKR_MECHANISM_INVALID))?;
+            let encoding = match *pkcs1 == kind {
+                true => Encoding::Pkcs1(Some(*hash)),
+                false => pss(mechanism, Some(*hash))?,
+            };
+            Ok(Scheme { hash: Some(*hash), encoding })
+        }
+    }
+}
+
+/// Section 6.1.10: the hash of the parameter must be that of the mechanism, if it has one.
+fn pss(mechanism: &Mechanism, hash: Option<Hash>) -> Result<Encoding> {
+    let Parameter::Pss { hash: named, mgf, salt_length } = mechanism.parameter else {
+        return refuse(CKR_MECHANISM_PARAM_INVALID);
+    };
+    let named = hash_named(named)?;
+    ensure(hash.is_none_or(|hash| hash == named), CKR_MECHANISM_PARAM_INVALID)?;
+    let mgf = Hash::by_mgf(mgf).ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    let salt_length =
+        usize::try_from(salt_length).map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    Ok(Encoding::Pss { hash: named, mgf, salt_length })
+}
+
+fn encryption(mechanism: &Mechanism) -> Result<Encryption> {
+    match (mechanism.kind, &mechanism.parameter) {
+        (CKM_RSA_PKCS, _) => Ok(Encryption::Pkcs1),
+        (CKM_RSA_X_509, _) => Ok(Encryption::None),
+        (CKM_RSA_PKCS_OAEP, Parameter::Oaep { hash, mgf, label }) => Ok(Encryption::Oaep {
+            hash: hash_named(*hash)?,
+            mgf: Hash::by_mgf(*mgf).ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?,
+            label: label.clone(),
+        }),
+        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
+    }
+}
+
+impl Family for Rsa {
+    fn entries(&self) -> &'static [Entry] {
+        &ENTRIES
+    }
+
+    fn sign(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {
+        let key = PrivateKey::from_attributes(key)?;
+        schemes::sign(scheme(mechanism)?, key)
+    }
+
+    fn verify(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Verifying>> {
+        let key = PublicKey::from_attributes(key)?;
+        schemes::verify(scheme(mechanism)?, key)
+    }
+
+    fn encrypt(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Ciphering>> {
+        let key = PublicKey::from_attributes(key)?;
+        schemes::encrypt(encryption(mechanism)?, key)
+    }
+
+    fn decrypt(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Ciphering>> {
+        let key = PrivateKey::from_attributes(key)?;
+        schemes::decrypt(encryption(mechanism)?, key)
+    }
+
+    fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
+        Some(CKK_RSA)
+    }
+
+    /// Section 6.1.4: the template names the length and may name the public exponent.
+    fn generate_pair(
+        &self,
+        _: &Mechanism,
+        public: &Attributes,
+    ) -> Result<(Contribution, Contribution)> {
+        let bits = public.ulong(CKA_MODULUS_BITS).ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+        ensure((BITS.0..=BITS.1).contains(&bits), CKR_ATTRIBUTE_VALUE_INVALID)?;
+        let exponent = match public.get(CKA_PUBLIC_EXPONENT) {
+            Some(value) => value.bytes().to_vec(),
+            None => vec![1, 0, 1],
+        };
+        let private = PrivateKey::generate(bits as usize, &exponent)?.to_attributes();
+        let public = private
+            .iter()
+            .filter(|(attribute, _)| [CKA_MODULUS, CKA_PUBLIC_EXPONENT].contains(attribute))
+            .cloned()
+            .chain([(CKA_MODULUS_BITS, Value::ulong(bits))])
+            .collect();
+        Ok((public, private))
+    }
+}

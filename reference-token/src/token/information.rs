@@ -1,0 +1,97 @@
+//! What the library, the slot and the token say about themselves: sections 5.4 and 5.5. Values are
+//! those of the mandatory test cases of the profiles where these fix them.
+
+use cryptoki_sys::*;
+
+use super::{Login, SLOT, Token, check_slot, padded, pin, require_initialized};
+use crate::rv::Result;
+
+/// No vendor: the neutral name that the test cases of the profiles use.
+const MANUFACTURER: &[u8] = b"OASIS PKCS#11 TC";
+const VERSION: CK_VERSION = CK_VERSION { major: 1, minor: 0 };
+
+/// The information of C_GetInfo.
+pub(crate) fn library_info() -> Result<CK_INFO> {
+    require_initialized()?;
+    Ok(CK_INFO {
+        cryptokiVersion: CK_VERSION { major: 3, minor: 2 },
+        manufacturerID: padded(MANUFACTURER),
+        flags: 0,
+        libraryDescription: padded(b""),
+        libraryVersion: VERSION,
+    })
+}
+
+/// The slots of C_GetSlotList; the token is always present.
+pub(crate) fn slots() -> Result<Vec<CK_SLOT_ID>> {
+    require_initialized()?;
+    Ok(vec![SLOT])
+}
+
+/// The information of C_GetSlotInfo.
+pub(crate) fn slot_info(slot: CK_SLOT_ID) -> Result<CK_SLOT_INFO> {
+    require_initialized()?;
+    check_slot(slot)?;
+    Ok(CK_SLOT_INFO {
+        slotDescription: padded(b"OASIS PKCS#11 TC Slot Description"),
+        manufacturerID: padded(MANUFACTURER),
+        flags: CKF_TOKEN_PRESENT,
+        hardwareVersion: VERSION,
+        firmwareVersion: VERSION,
+    })
+}
+
+impl Token {
+    /// The information of C_GetTokenInfo.
+    pub(crate) fn info(&self) -> CK_TOKEN_INFO {
+        let sessions = self.sessions.len() as CK_ULONG;
+        let writers = self.sessions.values().filter(|session| session.is_rw()).count();
+        CK_TOKEN_INFO {
+            label: self.label,
+            manufacturerID: padded(MANUFACTURER),
+            model: padded(b"reference v3.2"),
+            serialNumber: padded(b"0000000000000000"),
+            flags: self.flags(),
+            ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulSessionCount: sessions,
+            ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulRwSessionCount: writers as CK_ULONG,
+            ulMaxPinLen: *pin::LENGTHS.end(),
+            ulMinPinLen: *pin::LENGTHS.start(),
+            ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulTotalPrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            hardwareVersion: VERSION,
+            firmwareVersion: VERSION,
+            // Section 3.2: meaningful only with CKF_CLOCK_ON_TOKEN, which is not set.
+            utcTime: padded(b""),
+        }
+    }
+
+    fn flags(&self) -> CK_FLAGS {
+        let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_RESTORE_KEY_NOT_NEEDED;
+        let mut set = |condition, flag| {
+            if condition {
+                flags |= flag;
+            }
+        };
+        set(self.initialized, CKF_TOKEN_INITIALIZED);
+        set(self.user_pin.is_some(), CKF_USER_PIN_INITIALIZED);
+        let tries = self.configuration.pin_tries;
+        let user = self.user_pin.as_ref().map(|pin| pin.count(tries)).unwrap_or_default();
+        set(user.low, CKF_USER_PIN_COUNT_LOW);
+        set(user.final_try, CKF_USER_PIN_FINAL_TRY);
+        set(user.locked, CKF_USER_PIN_LOCKED);
+        let so = self.so_pin.as_ref().map(|pin| pin.count(tries)).unwrap_or_default();
+        set(so.low, CKF_SO_PIN_COUNT_LOW);
+        set(so.final_try, CKF_SO_PIN_FINAL_TRY);
+        set(so.locked, CKF_SO_PIN_LOCKED);
+        flags
+    }
+
+    /// Whether the SO is logged in.
+    pub(super) fn is_so(&self) -> bool {
+        self.login == Login::So
+    }
+}

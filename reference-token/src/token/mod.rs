@@ -1,0 +1,156 @@
+//! The token: chapter 5 of the standard in safe Rust. This file owns the state of the one slot and
+//! its token; each concern has a file of its own. Pointers are none of its business, algorithms
+//! belong to `mechanisms`, attribute rules to `attributes`.
+
+mod ciphering;
+mod configuration;
+mod digesting;
+mod generation;
+mod information;
+mod library;
+mod login;
+mod object;
+mod operation;
+mod output;
+mod pin;
+mod profile;
+mod search;
+mod session;
+mod signing;
+
+use std::collections::BTreeMap;
+
+use cryptoki_sys::*;
+
+use crate::rv::{Result, ensure, refusal};
+use crate::store::{self, Store};
+use object::Objects;
+use pin::Pin;
+use session::Session;
+
+pub(crate) use ciphering::{
+    Direction, cipher, cipher_final, cipher_init, cipher_update,
+};
+pub(crate) use configuration::Configuration;
+pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
+pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
+pub(crate) use information::{library_info, slot_info, slots};
+pub(crate) use library::{
+    finalize, initialize, require_initialized, wait_for_finalize, with_session, with_token,
+};
+pub(crate) use object::Reveal;
+pub(crate) use operation::{Kind, cancel, cancel_kind};
+pub(crate) use output::{Output, Room};
+pub(crate) use signing::{
+    sign, sign_final, sign_init, sign_update, verify, verify_final, verify_init, verify_update,
+};
+
+/// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.
+pub(crate) const SLOT: CK_SLOT_ID = 1;
+
+/// Who is logged in to the token, in all sessions of the application at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Login {
+    Nobody,
+    User,
+    So,
+}
+
+/// The token in the slot.
+pub(crate) struct Token {
+    configuration: Configuration,
+    /// False for a token as it leaves the factory, until C_InitToken.
+    initialized: bool,
+    label: [u8; 32],
+    so_pin: Option<Pin>,
+    user_pin: Option<Pin>,
+    login: Login,
+    sessions: BTreeMap<CK_SESSION_HANDLE, Session>,
+    next_session: CK_SESSION_HANDLE,
+    objects: Objects,
+    store: Box<dyn Store>,
+}
+
+impl Token {
+    /// The token that a configuration describes: read from its directory, or new in memory.
+    pub(crate) fn open(configuration: Configuration) -> Result<Token> {
+        let (store, loaded) = store::open(configuration.directory.as_deref())?;
+        let mut token = Token {
+            initialized: configuration.initialized,
+            label: padded(configuration.label.as_bytes()),
+            so_pin: None,
+            user_pin: None,
+            login: Login::Nobody,
+            sessions: BTreeMap::new(),
+            next_session: 1,
+            objects: Objects::default(),
+            store,
+            configuration,
+        };
+        match loaded {
+            Some(loaded) => token.restore(loaded)?,
+            None => token.commission()?,
+        }
+        profile::install(&mut token.objects);
+        Ok(token)
+    }
+
+    /// Makes a new token what its configuration says.
+    fn commission(&mut self) -> Result<()> {
+        if self.initialized {
+            self.so_pin = Some(Pin::new(self.configuration.so_pin.as_bytes(), self.slow_pins())?);
+            let user = self.configuration.user_pin.clone();
+            self.user_pin = Some(Pin::new(user.as_bytes(), self.slow_pins())?);
+        }
+        self.save()
+    }
+
+    fn restore(&mut self, loaded: store::Loaded) -> Result<()> {
+        let store::Loaded { token, objects } = loaded;
+        self.initialized = token.initialized;
+        self.label = padded(token.label.as_bytes());
+        self.so_pin = token.so_pin.map(Pin::from_record).transpose()?;
+        self.user_pin = token.user_pin.map(Pin::from_record).transpose()?;
+        for attributes in objects {
+            self.objects.insert(attributes, None);
+        }
+        Ok(())
+    }
+
+    /// Writes what the token is, apart from its objects, to its store.
+    fn save(&mut self) -> Result<()> {
+        let record = store::TokenRecord {
+            initialized: self.initialized,
+            label: String::from_utf8_lossy(&self.label).trim_end().to_owned(),
+            so_pin: self.so_pin.as_ref().map(Pin::to_record),
+            user_pin: self.user_pin.as_ref().map(Pin::to_record),
+        };
+        self.store.save_token(&record)
+    }
+
+    /// Whether guessing PINs must be made expensive: only where their verifiers reach a disk.
+    fn slow_pins(&self) -> bool {
+        self.configuration.directory.is_some()
+    }
+
+    fn session(&self, handle: CK_SESSION_HANDLE) -> Result<&Session> {
+        self.sessions.get(&handle).ok_or(refusal(CKR_SESSION_HANDLE_INVALID))
+    }
+
+    fn session_mut(&mut self, handle: CK_SESSION_HANDLE) -> Result<&mut Session> {
+        self.sessions.get_mut(&handle).ok_or(refusal(CKR_SESSION_HANDLE_INVALID))
+    }
+}
+
+/// Whether a slot identifier names the slot.
+pub(crate) fn check_slot(slot: CK_SLOT_ID) -> Result<()> {
+    ensure(slot == SLOT, CKR_SLOT_ID_INVALID)
+}
+
+/// Text in the fixed-width, blank-padded form of the information structures (section 3.1).
+pub(crate) fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
+    let mut field = [b' '; N];
+    let length = text.len().min(N);
+    field[..length].copy_from_slice(&text[..length]);
+    field
+}

@@ -1,0 +1,51 @@
+//! Output of variable length: the convention of section 5.2, without the pointers.
+
+/// What the application offers for output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// No buffer: only a sufficient length is asked for.
+    Query,
+    /// A buffer of so many bytes.
+    Bytes(usize),
+}
+
+/// What it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// A length that suffices; CKR_OK.
+    Length(usize),
+    /// The output; CKR_OK.
+    Bytes(Vec<u8>),
+    /// A length that suffices; CKR_BUFFER_TOO_SMALL.
+    TooSmall(usize),
+}
+
+impl Room {
+    /// The answer if `length` bytes are to come: None if they fit and should be produced.
+    pub(crate) fn answer(self, length: usize) -> Option<Output> {
+        match self {
+            Room::Query => Some(Output::Length(length)),
+            Room::Bytes(room) if room < length => Some(Output::TooSmall(length)),
+            Room::Bytes(_) => None,
+        }
+    }
+}
+
+impl Output {
+    /// Whether output was produced, which ends the operation that produced it.
+    pub(crate) fn is_delivered(&self) -> bool {
+        matches!(self, Output::Bytes(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_output_that_fits_is_produced() {
+        assert_eq!(Room::Query.answer(7), Some(Output::Length(7)));
+        assert_eq!(Room::Bytes(6).answer(7), Some(Output::TooSmall(7)));
+        assert_eq!(Room::Bytes(7).answer(7), None);
+    }
+}
