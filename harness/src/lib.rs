@@ -4,6 +4,7 @@ pub mod cryptoki;
 pub mod execute;
 pub mod memory;
 pub mod module;
+pub mod oracle;
 pub mod plan;
 pub mod run;
 pub mod sequence;

@@ -8,8 +8,15 @@ use crate::sequence::read::{STEP_KEYS, get, text_of};
 use crate::yaml::{self, Error, Kind, Node};
 
 /// What `$target` has: facts and secrets of the target description, and of the probe.
-pub(crate) const TARGET_FIELDS: &[&str] =
-    &["slot", "pin", "so-pin", "label", "serial", "version", "init-args"];
+pub(crate) const TARGET_FIELDS: &[&str] = &[
+    "slot",
+    "pin",
+    "so-pin",
+    "label",
+    "serial",
+    "version",
+    "init-args",
+];
 
 /// A name that some step gives, and where.
 struct Giver<'n> {
@@ -23,11 +30,7 @@ struct Giver<'n> {
 /// # Errors
 /// An [`Error`] at the reference that cannot have a value, saying which step would give it, or
 /// that steps wait for each other in a circle.
-pub(super) fn references(
-    lists: &[&Node],
-    ladder: Ladder,
-    with: &[&str],
-) -> Result<(), Error> {
+pub(super) fn references(lists: &[&Node], ladder: Ladder, with: &[&str]) -> Result<(), Error> {
     let steps: Vec<&Node> = lists
         .iter()
         .flat_map(|list| match &list.kind {
@@ -43,7 +46,11 @@ pub(super) fn references(
     if !matches!(ladder, Ladder::Loaded | Ladder::Initialized) {
         known.push("session".to_owned());
     }
-    let scope = Scope { steps: &steps, givers: &givers, with };
+    let scope = Scope {
+        steps: &steps,
+        givers: &givers,
+        with,
+    };
     for (index, step) in steps.iter().enumerate() {
         scope.step(step, index, &mut known)?;
     }
@@ -58,7 +65,9 @@ struct Scope<'s, 'n> {
 
 impl Scope<'_, '_> {
     fn step(&self, node: &Node, index: usize, known: &mut Vec<String>) -> Result<(), Error> {
-        let Kind::Mapping(entries) = &node.kind else { return Ok(()) };
+        let Kind::Mapping(entries) = &node.kind else {
+            return Ok(());
+        };
         if let Some(each) = get(entries, "for-each")
             && let Kind::Mapping(inner) = &each.kind
         {
@@ -68,7 +77,11 @@ impl Scope<'_, '_> {
             if let Some(name) = get(inner, "as").and_then(text_of) {
                 known.push(name.trim_start_matches('$').to_owned());
             }
-            if let Some(Node { kind: Kind::Sequence(steps), .. }) = get(inner, "steps") {
+            if let Some(Node {
+                kind: Kind::Sequence(steps),
+                ..
+            }) = get(inner, "steps")
+            {
                 for step in steps {
                     self.step(step, index, known)?;
                 }
@@ -95,11 +108,17 @@ impl Scope<'_, '_> {
     fn uses(&self, node: &Node, index: usize, known: &[String]) -> Result<(), Error> {
         match &node.kind {
             Kind::Text(text) if text.starts_with('$') => self.reference(node, text, index, known),
-            Kind::Sequence(items) => items.iter().try_for_each(|item| self.uses(item, index, known)),
+            Kind::Sequence(items) => items
+                .iter()
+                .try_for_each(|item| self.uses(item, index, known)),
             Kind::Mapping(entries) => entries.iter().try_for_each(|(key, value)| {
                 self.uses(key, index, known)?;
                 // What stands under `text` is text, dollar or not.
-                if text_of(key) == Some("text") { Ok(()) } else { self.uses(value, index, known) }
+                if text_of(key) == Some("text") {
+                    Ok(())
+                } else {
+                    self.uses(value, index, known)
+                }
             }),
             _ => Ok(()),
         }
@@ -112,14 +131,22 @@ impl Scope<'_, '_> {
         index: usize,
         known: &[String],
     ) -> Result<(), Error> {
-        let Ok(reference) = text.parse::<Reference>() else { return Ok(()) };
+        let Ok(reference) = text.parse::<Reference>() else {
+            return Ok(());
+        };
         let fault = |message: String| Err(Error::custom(message).or_at(node.mark));
-        let field = reference.path.first().map(ToString::to_string).unwrap_or_default();
+        let field = reference
+            .path
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         match reference.name.as_str() {
             "target" if TARGET_FIELDS.contains(&field.as_str()) => Ok(()),
-            "target" => {
-                fault(yaml::unknown_name("field of $target", &field, TARGET_FIELDS.iter().copied()))
-            }
+            "target" => fault(yaml::unknown_name(
+                "field of $target",
+                &field,
+                TARGET_FIELDS.iter().copied(),
+            )),
             "with" if self.with.contains(&field.as_str()) => Ok(()),
             "with" => fault(yaml::unknown_name(
                 "parameter of the case",
@@ -142,7 +169,9 @@ impl Scope<'_, '_> {
         let line = giver.node.mark.line;
         let mut own = Vec::new();
         collect_givers(self.steps[index], index, &mut own);
-        let circle = own.iter().any(|own| mentions(self.steps[giver.step], &own.name));
+        let circle = own
+            .iter()
+            .any(|own| mentions(self.steps[giver.step], &own.name));
         if circle && giver.step != index {
             format!(
                 "`${name}` is given by the step at line {line}, which waits for this one: a circle"
@@ -154,24 +183,44 @@ impl Scope<'_, '_> {
 }
 
 fn gives(entries: &[(Node, Node)]) -> Vec<(String, &Node)> {
-    let Some(Node { kind: Kind::Mapping(list), .. }) = get(entries, "gives") else {
+    let Some(Node {
+        kind: Kind::Mapping(list),
+        ..
+    }) = get(entries, "gives")
+    else {
         return Vec::new();
     };
     list.iter()
         .filter_map(|(_, value)| {
-            let name = text_of(value)?.trim_start_matches(['$', '{']).trim_end_matches('}');
+            let name = text_of(value)?
+                .trim_start_matches(['$', '{'])
+                .trim_end_matches('}');
             Some((name.to_owned(), value))
         })
         .collect()
 }
 
 fn collect_givers<'n>(node: &'n Node, step: usize, givers: &mut Vec<Giver<'n>>) {
-    let Kind::Mapping(entries) = &node.kind else { return };
-    givers.extend(gives(entries).into_iter().map(|(name, node)| Giver { name, node, step }));
-    if let Some(Node { kind: Kind::Mapping(inner), .. }) = get(entries, "for-each")
-        && let Some(Node { kind: Kind::Sequence(steps), .. }) = get(inner, "steps")
+    let Kind::Mapping(entries) = &node.kind else {
+        return;
+    };
+    givers.extend(
+        gives(entries)
+            .into_iter()
+            .map(|(name, node)| Giver { name, node, step }),
+    );
+    if let Some(Node {
+        kind: Kind::Mapping(inner),
+        ..
+    }) = get(entries, "for-each")
+        && let Some(Node {
+            kind: Kind::Sequence(steps),
+            ..
+        }) = get(inner, "steps")
     {
-        steps.iter().for_each(|inner| collect_givers(inner, step, givers));
+        steps
+            .iter()
+            .for_each(|inner| collect_givers(inner, step, givers));
     }
 }
 

@@ -19,7 +19,9 @@ enum Expression {
 
 /// A filter that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("filter `{text}`: {problem} at character {at}; write for instance `profiles/* & !*strict*`")]
+#[error(
+    "filter `{text}`: {problem} at character {at}; write for instance `profiles/* & !*strict*`"
+)]
 pub struct FilterError {
     text: String,
     problem: &'static str,
@@ -62,7 +64,8 @@ impl Expression {
 #[must_use]
 pub(super) fn names(glob: &str, id: &str) -> bool {
     let ends = id.match_indices('/').map(|(at, _)| at).chain([id.len()]);
-    ends.into_iter().any(|end| WildMatch::new(glob).matches(&id[..end]))
+    ends.into_iter()
+        .any(|end| WildMatch::new(glob).matches(&id[..end]))
 }
 
 struct Parser<'t> {
@@ -73,7 +76,11 @@ struct Parser<'t> {
 impl Parser<'_> {
     fn error(&self, problem: &'static str) -> FilterError {
         let at = self.text.len() - self.rest.len() + 1;
-        FilterError { text: self.text.to_owned(), problem, at }
+        FilterError {
+            text: self.text.to_owned(),
+            problem,
+            at,
+        }
     }
 
     fn peek(&mut self) -> Option<char> {
@@ -117,7 +124,9 @@ impl Parser<'_> {
             };
         }
         self.peek();
-        let end = self.rest.find(|c: char| "|&!()".contains(c) || c.is_whitespace());
+        let end = self
+            .rest
+            .find(|c: char| "|&!()".contains(c) || c.is_whitespace());
         let word = &self.rest[..end.unwrap_or(self.rest.len())];
         if word.is_empty() {
             return Err(self.error("a pattern is missing"));
@@ -145,7 +154,11 @@ mod tests {
             ("!profiles", false),
             ("profiles/baseline-provider/bl-m-1-3?", true),
         ] {
-            assert_eq!(Filter::parse(text).expect(text).0.matches(id), chosen, "{text}");
+            assert_eq!(
+                Filter::parse(text).expect(text).0.matches(id),
+                chosen,
+                "{text}"
+            );
         }
     }
 

@@ -63,7 +63,11 @@ impl Needs {
     #[must_use]
     pub fn unmet(&self, target: &Capabilities) -> Option<String> {
         self.unmet_version(target)
-            .or_else(|| self.functions.iter().find_map(|function| target.lacks(*function)))
+            .or_else(|| {
+                self.functions
+                    .iter()
+                    .find_map(|function| target.lacks(*function))
+            })
             .or_else(|| self.mechanisms.iter().find_map(|need| need.unmet(target)))
             .or_else(|| self.unmet_token(target))
     }
@@ -77,9 +81,9 @@ impl Needs {
             (Some(least), _) if version < least => {
                 Some(format!("needs Cryptoki {least}; the module has {version}"))
             }
-            (_, Some(most)) if version > most => {
-                Some(format!("for Cryptoki up to {most}; the module has {version}"))
-            }
+            (_, Some(most)) if version > most => Some(format!(
+                "for Cryptoki up to {most}; the module has {version}"
+            )),
             _ => None,
         }
     }
@@ -94,17 +98,22 @@ impl Needs {
             && !target.profiles.contains(&profile)
         {
             let name = names::display(Kind::PROFILE, profile);
-            return Some(format!("the token does not claim {name} by a CKO_PROFILE object"));
+            return Some(format!(
+                "the token does not claim {name} by a CKO_PROFILE object"
+            ));
         }
-        let missing = |wanted: bool, present: bool, text: &str| {
-            (wanted && !present).then(|| text.to_owned())
-        };
-        missing(self.pin, target.pin, "no user PIN is given (--pin, or `pin` in the target file)")
-            .or_else(|| missing(self.so_pin, target.so_pin, "no SO PIN is given (--so-pin)"))
-            .or_else(|| {
-                let text = "the target is not declared disposable (--disposable)";
-                missing(self.disposable, target.disposable, text)
-            })
+        let missing =
+            |wanted: bool, present: bool, text: &str| (wanted && !present).then(|| text.to_owned());
+        missing(
+            self.pin,
+            target.pin,
+            "no user PIN is given (--pin, or `pin` in the target file)",
+        )
+        .or_else(|| missing(self.so_pin, target.so_pin, "no SO PIN is given (--so-pin)"))
+        .or_else(|| {
+            let text = "the target is not declared disposable (--disposable)";
+            missing(self.disposable, target.disposable, text)
+        })
     }
 }
 
@@ -138,8 +147,15 @@ mod tests {
     use crate::plan::capabilities::MechanismInfo;
 
     fn target() -> Capabilities {
-        let mut target = Capabilities { version: Version::V3_0, ..Capabilities::default() };
-        let info = MechanismInfo { min_key_size: 1024, max_key_size: 4096, flags: 0x800 };
+        let mut target = Capabilities {
+            version: Version::V3_0,
+            ..Capabilities::default()
+        };
+        let info = MechanismInfo {
+            min_key_size: 1024,
+            max_key_size: 4096,
+            flags: 0x800,
+        };
         target.mechanisms.insert(cryptoki_sys::CKM_RSA_PKCS, info);
         target
     }
@@ -157,18 +173,33 @@ mod tests {
         for (needs, reason) in [
             (Needs::default(), None),
             (
-                Needs { at_least: Some(Version::V3_2), ..Needs::default() },
+                Needs {
+                    at_least: Some(Version::V3_2),
+                    ..Needs::default()
+                },
                 Some("needs Cryptoki 3.2; the module has 3.0"),
             ),
             (mechanism(Some(2048), 0x800), None),
-            (mechanism(None, 0x100), Some("the token lists CKM_RSA_PKCS without CKF_ENCRYPT")),
-            (mechanism(Some(512), 0), Some("CKM_RSA_PKCS takes keys of 1024 to 4096 there, not 512")),
             (
-                Needs { profile: Some(1), ..Needs::default() },
+                mechanism(None, 0x100),
+                Some("the token lists CKM_RSA_PKCS without CKF_ENCRYPT"),
+            ),
+            (
+                mechanism(Some(512), 0),
+                Some("CKM_RSA_PKCS takes keys of 1024 to 4096 there, not 512"),
+            ),
+            (
+                Needs {
+                    profile: Some(1),
+                    ..Needs::default()
+                },
                 Some("the token does not claim CKP_BASELINE_PROVIDER by a CKO_PROFILE object"),
             ),
             (
-                Needs { disposable: true, ..Needs::default() },
+                Needs {
+                    disposable: true,
+                    ..Needs::default()
+                },
                 Some("the target is not declared disposable (--disposable)"),
             ),
         ] {

@@ -73,9 +73,15 @@ impl Plan {
         };
         let cases: Vec<Planned> = all(suites)
             .filter(|(_, case)| chosen(case))
-            .map(|(_, case)| Planned { case: case.clone(), unmet: None })
+            .map(|(_, case)| Planned {
+                case: case.clone(),
+                unmet: None,
+            })
             .collect();
-        Ok(Self { files: suites.iter().map(|suite| suite.file.clone()).collect(), cases })
+        Ok(Self {
+            files: suites.iter().map(|suite| suite.file.clone()).collect(),
+            cases,
+        })
     }
 
     /// Marks the cases that do not apply to the target.
@@ -94,5 +100,7 @@ impl Plan {
 }
 
 fn all(suites: &[Suite]) -> impl Iterator<Item = (&Suite, &Case)> {
-    suites.iter().flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)))
+    suites
+        .iter()
+        .flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)))
 }

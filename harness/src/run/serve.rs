@@ -1,10 +1,14 @@
 //! The worker's side: loading the module, bringing it to the state each case asks for, executing.
-#![allow(unsafe_code, reason = "runs sequences on the loaded module, which is a worker's purpose")]
+#![allow(
+    unsafe_code,
+    reason = "runs sequences on the loaded module, which is a worker's purpose"
+)]
 
 use crate::cryptoki::Function;
 use crate::execute::{Defaults, Options, Prepared, note};
 use crate::memory::Arena;
 use crate::module::{Module, Source};
+use crate::oracle::trace::HOUSEKEEPING;
 use crate::sequence::{Argument, Call, Number, Sequence, Step};
 use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
 
@@ -15,7 +19,11 @@ const ROOM: usize = 4 << 20;
 
 /// Makes this process a worker; never returns.
 pub fn worker() -> ! {
-    let mut state = State { module: None, arena: Arena::new(), initialized: false };
+    let mut state = State {
+        module: None,
+        arena: Arena::new(),
+        initialized: false,
+    };
     serve(&mut |request, journal| state.answer(request, journal))
 }
 
@@ -45,8 +53,9 @@ impl State {
 
     fn load(&mut self, load: &Load, journal: &mut JournalWriter) -> LoadReply {
         let source = load.path.clone().map_or(Source::Builtin, Source::Path);
-        let wanted =
-            load.version.map(|(major, minor)| crate::cryptoki::Version { major, minor });
+        let wanted = load
+            .version
+            .map(|(major, minor)| crate::cryptoki::Version { major, minor });
         journal.call_begin(0, LOAD);
         let result = Module::load(&source, wanted);
         journal.call_end(0);
@@ -61,7 +70,10 @@ impl State {
     }
 
     fn run(&mut self, batch: &Batch, journal: &mut JournalWriter) -> BatchReply {
-        let defaults = Defaults { slot: batch.slot, init_args: batch.init_args.clone() };
+        let defaults = Defaults {
+            slot: batch.slot,
+            init_args: batch.init_args.clone(),
+        };
         let mut before = batch.audit.then(ProcessState::capture);
         for (done, job) in batch.cases.iter().enumerate() {
             if done > 0 && journal.remaining() < ROOM {
@@ -78,7 +90,9 @@ impl State {
             }
             journal.case_end(job.number);
         }
-        BatchReply { done: batch.cases.len() }
+        BatchReply {
+            done: batch.cases.len(),
+        }
     }
 
     fn case(&mut self, job: &Job, defaults: &Defaults, journal: &mut JournalWriter) {
@@ -97,25 +111,30 @@ impl State {
 
     fn finalize(&mut self, journal: &mut JournalWriter, slot: u64) {
         if self.initialized {
-            let defaults = Defaults { slot, init_args: None };
+            let defaults = Defaults {
+                slot,
+                init_args: None,
+            };
             self.housekeeping(Function::C_Finalize, &defaults, journal);
             self.initialized = false;
         }
     }
 
-    /// A call of the harness itself: step 0, any return value.
+    /// A call of the harness itself, between cases; any return value will do.
     fn housekeeping(
         &mut self,
         function: Function,
         defaults: &Defaults,
         journal: &mut JournalWriter,
     ) {
-        let mut call = Call::new(0, function);
+        let mut call = Call::new(HOUSEKEEPING, function);
         call.keep_going = true;
         if function == Function::C_CloseAllSessions {
             call.arguments[0] = Argument::Number(Number::Literal(defaults.slot));
         }
-        let sequence = Sequence { steps: vec![Step::Call(Box::new(call))] };
+        let sequence = Sequence {
+            steps: vec![Step::Call(Box::new(call))],
+        };
         self.execute(&sequence, &[], defaults, journal);
     }
 

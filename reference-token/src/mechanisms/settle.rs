@@ -4,8 +4,8 @@
 
 use cryptoki_sys::*;
 
-use super::rsa;
 use super::Hash;
+use super::rsa;
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -33,7 +33,10 @@ fn settle_certificate(certificate: &mut Attributes) -> Result<()> {
 fn settle_rsa_public(key: &mut Attributes) -> Result<()> {
     let public = rsa::PublicKey::from_attributes(key)?;
     let bits = Value::ulong(public.bits() as CK_ULONG);
-    if key.get(CKA_MODULUS_BITS).is_some_and(|given| *given != bits) {
+    if key
+        .get(CKA_MODULUS_BITS)
+        .is_some_and(|given| *given != bits)
+    {
         return crate::rv::refuse(CKR_ATTRIBUTE_VALUE_INVALID);
     }
     key.set(CKA_MODULUS_BITS, bits);
@@ -70,7 +73,10 @@ fn settle_secret(key: &mut Attributes, key_type: CK_KEY_TYPE) -> Result<()> {
     ensure(sized, CKR_ATTRIBUTE_VALUE_INVALID)?;
     let length = Value::ulong(value.len() as CK_ULONG);
     let given = key.get(CKA_VALUE_LEN);
-    ensure(given.is_none_or(|given| *given == length), CKR_TEMPLATE_INCONSISTENT)?;
+    ensure(
+        given.is_none_or(|given| *given == length),
+        CKR_TEMPLATE_INCONSISTENT,
+    )?;
     key.set(CKA_VALUE_LEN, length);
     let check = match key_type {
         CKK_AES => Vec::new(),

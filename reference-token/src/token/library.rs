@@ -76,7 +76,10 @@ pub(crate) fn require_initialized() -> Result<()> {
 pub(crate) fn wait_for_finalize() {
     let mut token = LIBRARY.lock();
     while LIBRARY.is_initialized() {
-        token = LIBRARY.finalized.wait(token).unwrap_or_else(PoisonError::into_inner);
+        token = LIBRARY
+            .finalized
+            .wait(token)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 }
 

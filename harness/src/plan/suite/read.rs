@@ -14,8 +14,9 @@ use crate::sequence::read::{
 use crate::sequence::{Number, Sequence, Step, Value};
 use crate::yaml::{self, Error, Node};
 
-const SUITE_KEYS: &[&str] =
-    &["suite", "title", "cites", "level", "class", "state", "needs", "setup", "cases"];
+const SUITE_KEYS: &[&str] = &[
+    "suite", "title", "cites", "level", "class", "state", "needs", "setup", "cases",
+];
 const CASE_KEYS: &[&str] = &[
     "id", "title", "clause", "cites", "level", "class", "state", "needs", "setup", "steps",
     "variants", "with",
@@ -52,13 +53,20 @@ pub(super) fn suite(node: &Node, file: &str) -> Result<Suite, Error> {
     for item in list(required(node, entries, "cases")?, "a list of cases")? {
         for (place, case) in case(item, &frame)? {
             if let Some(twin) = cases.iter().find(|other: &&Case| other.id == case.id) {
-                let message = format!("a second case `{}`; the first is at line {}", case.id, twin.line);
+                let message = format!(
+                    "a second case `{}`; the first is at line {}",
+                    case.id, twin.line
+                );
                 return Err(Error::or_at(serde::de::Error::custom(message), place));
             }
             cases.push(case);
         }
     }
-    Ok(Suite { name: name.to_owned(), file: file.to_owned(), cases })
+    Ok(Suite {
+        name: name.to_owned(),
+        file: file.to_owned(),
+        cases,
+    })
 }
 
 /// One case, or one for each variant, with the place of its id.
@@ -86,7 +94,9 @@ fn case(node: &Node, frame: &Frame<'_>) -> Result<Vec<(yaml::Mark, Case)>, Error
                 .map_or(Ok(outer.map_or(frame.class, |outer| outer.class)), class)?,
             ladder: get(entries, "state")
                 .map_or(Ok(outer.map_or(frame.ladder, |outer| outer.ladder)), ladder)?,
-            needs: outer.map_or(&frame.needs, |outer| &outer.needs).and(&own_needs),
+            needs: outer
+                .map_or(&frame.needs, |outer| &outer.needs)
+                .and(&own_needs),
             with,
             sequence: sequence.clone(),
             has_strict_reading: strict,
@@ -127,7 +137,11 @@ fn case(node: &Node, frame: &Frame<'_>) -> Result<Vec<(yaml::Mark, Case)>, Error
 /// The entries of a case with those of its variant in their place.
 fn overlay(case: &[(Node, Node)], variant: &[(Node, Node)]) -> Vec<(Node, Node)> {
     let overridden = |key: &Node| variant.iter().any(|(own, _)| text_of(own) == text_of(key));
-    let mut entries: Vec<_> = case.iter().filter(|(key, _)| !overridden(key)).cloned().collect();
+    let mut entries: Vec<_> = case
+        .iter()
+        .filter(|(key, _)| !overridden(key))
+        .cloned()
+        .collect();
     entries.extend(variant.iter().cloned());
     entries
 }
@@ -178,9 +192,18 @@ fn clause(
     let section = match (get(entries, "clause"), outer) {
         (Some(node), _) => text(node, "a section in quotes, `\"5.13.1\"`")?.to_owned(),
         (None, Some(outer)) => outer.section.clone(),
-        (None, None) => return Err(fault(id, "`clause` is missing: every case cites its section")),
+        (None, None) => {
+            return Err(fault(
+                id,
+                "`clause` is missing: every case cites its section",
+            ));
+        }
     };
-    Ok(Clause { document, version, section })
+    Ok(Clause {
+        document,
+        version,
+        section,
+    })
 }
 
 fn cites(node: &Node) -> Result<(String, String), Error> {
@@ -194,9 +217,16 @@ fn cites(node: &Node) -> Result<(String, String), Error> {
 
 fn choice<T: Copy>(node: &Node, what: &str, known: &[(&str, T)]) -> Result<T, Error> {
     let name = text(node, what)?;
-    known.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).ok_or_else(|| {
-        fault(node, yaml::unknown_name(what, name, known.iter().map(|(name, _)| *name)))
-    })
+    known
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            fault(
+                node,
+                yaml::unknown_name(what, name, known.iter().map(|(name, _)| *name)),
+            )
+        })
 }
 
 fn level(node: &Node) -> Result<Level, Error> {
@@ -210,7 +240,11 @@ fn level(node: &Node) -> Result<Level, Error> {
 }
 
 fn class(node: &Node) -> Result<Class, Error> {
-    choice(node, "input class", &[("A", Class::A), ("B", Class::B), ("C", Class::C)])
+    choice(
+        node,
+        "input class",
+        &[("A", Class::A), ("B", Class::B), ("C", Class::C)],
+    )
 }
 
 fn ladder(node: &Node) -> Result<Ladder, Error> {
@@ -232,8 +266,15 @@ fn needs(node: &Node) -> Result<Needs, Error> {
     only_keys(
         entries,
         &[
-            "version", "functions", "mechanism", "mechanisms", "token-flags", "profile", "pin",
-            "so-pin", "disposable",
+            "version",
+            "functions",
+            "mechanism",
+            "mechanisms",
+            "token-flags",
+            "profile",
+            "pin",
+            "so-pin",
+            "disposable",
         ],
     )?;
     let mut needs = Needs::default();
@@ -263,7 +304,10 @@ fn needs(node: &Node) -> Result<Needs, Error> {
 fn function(node: &Node) -> Result<Function, Error> {
     let name = text(node, "the name of a function")?;
     Function::from_name(name).ok_or_else(|| {
-        fault(node, yaml::unknown_name("function", name, Function::NAMES.iter().copied()))
+        fault(
+            node,
+            yaml::unknown_name("function", name, Function::NAMES.iter().copied()),
+        )
     })
 }
 
@@ -280,11 +324,19 @@ fn mechanism(node: &Node) -> Result<MechanismNeed, Error> {
         yaml::Kind::Mapping(entries) => entries.as_slice(),
         _ => {
             let mechanism = constant(node, Kind::MECHANISM, "mechanism")?;
-            return Ok(MechanismNeed { mechanism, flags: 0, key_size: None });
+            return Ok(MechanismNeed {
+                mechanism,
+                flags: 0,
+                key_size: None,
+            });
         }
     };
     only_keys(entries, &["type", "for", "key-size"])?;
-    let mechanism = constant(required(node, entries, "type")?, Kind::MECHANISM, "mechanism")?;
+    let mechanism = constant(
+        required(node, entries, "type")?,
+        Kind::MECHANISM,
+        "mechanism",
+    )?;
     let mut purposes = 0;
     if let Some(value) = get(entries, "for") {
         let items = match &value.kind {
@@ -302,7 +354,11 @@ fn mechanism(node: &Node) -> Result<MechanismNeed, Error> {
             _ => return Err(fault(value, "expected a number")),
         },
     };
-    Ok(MechanismNeed { mechanism, flags: purposes, key_size })
+    Ok(MechanismNeed {
+        mechanism,
+        flags: purposes,
+        key_size,
+    })
 }
 
 fn purpose(node: &Node) -> Result<u64, Error> {
@@ -329,15 +385,21 @@ fn purpose(node: &Node) -> Result<u64, Error> {
 /// `">=3.0"`, `"<=2.40"`, or `"3.2"` for just this one.
 fn version_range(node: &Node) -> Result<(Option<Version>, Option<Version>), Error> {
     let written = text(node, "a version in quotes, `\">=3.0\"`")?;
-    let parse = |text: &str| text.trim().parse::<Version>().map_err(|error| fault(node, error));
-    Ok(match (written.strip_prefix(">="), written.strip_prefix("<=")) {
-        (Some(rest), _) => (Some(parse(rest)?), None),
-        (_, Some(rest)) => (None, Some(parse(rest)?)),
-        _ => {
-            let version = parse(written)?;
-            (Some(version), Some(version))
-        }
-    })
+    let parse = |text: &str| {
+        text.trim()
+            .parse::<Version>()
+            .map_err(|error| fault(node, error))
+    };
+    Ok(
+        match (written.strip_prefix(">="), written.strip_prefix("<=")) {
+            (Some(rest), _) => (Some(parse(rest)?), None),
+            (_, Some(rest)) => (None, Some(parse(rest)?)),
+            _ => {
+                let version = parse(written)?;
+                (Some(version), Some(version))
+            }
+        },
+    )
 }
 
 /// `with`: named parameters; versions in quotes, numbers, or text.
@@ -352,7 +414,12 @@ fn parameters(node: &Node) -> Result<Vec<(String, Value)>, Error> {
                     Ok(version) => Value::Version(version.major, version.minor),
                     Err(_) => Value::Bytes(text.clone().into_bytes()),
                 },
-                _ => return Err(fault(value, "expected a number, a version in quotes, or text")),
+                _ => {
+                    return Err(fault(
+                        value,
+                        "expected a number, a version in quotes, or text",
+                    ));
+                }
             };
             Ok((name, value))
         })
@@ -369,6 +436,13 @@ fn id_check(node: &Node, id: &str, hierarchical: bool) -> Result<(), Error> {
     if sound && (hierarchical || segments.len() == 1) {
         return Ok(());
     }
-    let hint = if hierarchical { ", with `/` between its parts" } else { "" };
-    Err(fault(node, format!("`{id}` is no id: use letters, digits, `-`, `_` and `.`{hint}")))
+    let hint = if hierarchical {
+        ", with `/` between its parts"
+    } else {
+        ""
+    };
+    Err(fault(
+        node,
+        format!("`{id}` is no id: use letters, digits, `-`, `_` and `.`{hint}"),
+    ))
 }

@@ -10,7 +10,7 @@ use crate::sequence::{
     MechanismArgument, Mutexes, Number, ParameterValue, Reserved, Structure, Template, lexicon,
 };
 
-pub(super) fn argument(kind: ParameterKind, argument: &Argument) -> Json {
+pub(crate) fn argument(kind: ParameterKind, argument: &Argument) -> Json {
     match (kind, argument) {
         (_, Argument::Default | Argument::Null) => Json::Null,
         (_, Argument::Pointer(value)) => json!({ "pointer": value }),

@@ -32,7 +32,8 @@ fn domain(function: Function, expectation: &Expectation) -> Domain {
         })
 }
 
-fn relation(of: &Relation, domain: Domain) -> Json {
+/// A relation in its YAML form.
+pub(crate) fn relation(of: &Relation, domain: Domain) -> Json {
     match of {
         Relation::All(list) => {
             let mut entries = Map::new();

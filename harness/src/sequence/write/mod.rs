@@ -9,7 +9,9 @@ use serde_json::{Map, Value as Json, json};
 use super::{Argument, Call, Sequence, Step};
 use crate::cryptoki::{Kind, names};
 
+pub(crate) use argument::argument;
 pub use argument::init_args;
+pub(crate) use expectation::relation;
 
 /// The sequence as a tree that any serialiser can write.
 #[must_use]

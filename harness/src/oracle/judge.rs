@@ -1,0 +1,498 @@
+//! The walk along a sequence and its trace, call by call, and the verdict at its end.
+
+use std::collections::HashMap;
+
+use p11assay_reports::evidence::{End, Finding, Level, Verdict};
+
+use super::relation;
+use super::trace::{CaseTrace, TraceCall};
+use crate::cryptoki::function::Domain;
+use crate::cryptoki::names::{self, Kind};
+use crate::execute::Stop;
+use crate::plan::Case;
+use crate::sequence::value::output_domain;
+use crate::sequence::{Call, Expectation, ForEach, MAX_ITERATIONS, Selector, Step, Value};
+
+/// Which reading of the profile test cases a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reading {
+    /// Items that any real provider must vary may vary.
+    #[default]
+    Relaxed,
+    /// Only what [PKCS11-Prof 3.2] 3.1.1 lists may vary.
+    Strict,
+}
+
+impl Reading {
+    /// Its name in arguments and evidence.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relaxed => "relaxed",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+/// What is judged.
+pub struct Subject<'s> {
+    /// The case.
+    pub case: &'s Case,
+    /// The steps that were executed: those of the state ladder before those of the case.
+    pub steps: &'s [Step],
+    /// Values that no call gave (`target`, `with`).
+    pub given: &'s [(String, Value)],
+    /// What happened.
+    pub trace: &'s CaseTrace,
+    /// How the worker ended, if it did not return.
+    pub end: Option<&'s End>,
+    /// Which reading to judge by.
+    pub reading: Reading,
+}
+
+/// A verdict with its grounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The gravest of the findings, or what the case ended as without any.
+    pub verdict: Verdict,
+    /// Why a case does not apply or could not be judged.
+    pub reason: Option<String>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+/// Judges a case.
+#[must_use]
+pub fn judge(subject: &Subject<'_>) -> Judgement {
+    let given = subject.given.iter().cloned().collect();
+    let mut walk = Walk {
+        subject,
+        next: 0,
+        values: given,
+        findings: Vec::new(),
+        set: None,
+    };
+    let _ = walk.steps(subject.steps);
+    walk.outside_steps();
+    walk.conclude()
+}
+
+/// The case is not judged further.
+struct Halt;
+
+struct Walk<'w, 's> {
+    subject: &'w Subject<'s>,
+    next: usize,
+    values: HashMap<String, Value>,
+    findings: Vec<Finding>,
+    /// A verdict that is not a finding: not applicable, environment, harness fault; and why.
+    set: Option<(Verdict, String)>,
+}
+
+impl Walk<'_, '_> {
+    fn steps(&mut self, steps: &[Step]) -> Result<(), Halt> {
+        steps.iter().try_for_each(|step| match step {
+            Step::Call(call) => self.call(call),
+            Step::ForEach(each) => self.for_each(each),
+        })
+    }
+
+    fn for_each(&mut self, each: &ForEach) -> Result<(), Halt> {
+        let list = self
+            .values
+            .get(&each.list.name)
+            .and_then(|v| v.select(&each.list.path));
+        let Some(Value::List(items)) = list else {
+            return Err(Halt);
+        };
+        items.into_iter().take(MAX_ITERATIONS).try_for_each(|item| {
+            self.values.insert(each.bind.clone(), item);
+            self.steps(&each.steps)
+        })
+    }
+
+    /// The record that the verdict on a step rests on: the question's if it was not answered so
+    /// that the call itself could follow.
+    fn take(&mut self, call: &Call) -> Option<&TraceCall> {
+        let calls = &self.subject.trace.calls;
+        let belongs = |at: usize| {
+            calls
+                .get(at)
+                .is_some_and(|c| c.step == call.number && c.function == call.function)
+        };
+        if !belongs(self.next) {
+            return None;
+        }
+        self.next += 1;
+        if calls[self.next - 1].question && belongs(self.next) && !calls[self.next].question {
+            self.next += 1;
+        }
+        calls.get(self.next - 1)
+    }
+
+    fn call(&mut self, call: &Call) -> Result<(), Halt> {
+        let Some(record) = self.take(call).cloned() else {
+            return Err(Halt);
+        };
+        for violation in &record.violations {
+            let message = format!("wrote outside its buffers: {violation}");
+            self.find(call, Verdict::Crash, "guard", message, Vec::new());
+        }
+        if record.malformed {
+            let text = "an output could not be read back from the journal".to_owned();
+            self.find(call, Verdict::Crash, "guard", text, Vec::new());
+        }
+        let Some(returned) = record.returned else {
+            return Err(Halt);
+        };
+        self.return_value(call, returned.rv)?;
+        for capture in &call.gives {
+            if let Some(value) = output(call, &record, &capture.output.name)
+                .and_then(|value| value.select(&capture.output.path))
+            {
+                self.values.insert(capture.name.clone(), value);
+            }
+        }
+        if !record.outputs.is_empty()
+            || !call
+                .function
+                .parameters()
+                .iter()
+                .any(|p| p.kind.is_output())
+        {
+            self.requirements(call, &record)?;
+            self.expectations(call, &record, &call.expect);
+            if self.subject.reading == Reading::Strict {
+                self.expectations(call, &record, &call.expect_strict);
+            }
+        }
+        Ok(())
+    }
+
+    fn return_value(&mut self, call: &Call, rv: u64) -> Result<(), Halt> {
+        let name = names::display(Kind::RETURN, rv);
+        if call.not_applicable.contains(&rv) {
+            self.settle(
+                Verdict::NotApplicable,
+                format!("{} returned {name}", call.function),
+            );
+            return Err(Halt);
+        }
+        if call.is_right(rv) {
+            return Ok(());
+        }
+        if call.fixture {
+            let reason = format!(
+                "the case could not be prepared: {} returned {name}",
+                call.function
+            );
+            self.settle(Verdict::Environment, reason);
+            return Err(Halt);
+        }
+        let right: &[u64] = if call.returns.is_empty() {
+            &[cryptoki_sys::CKR_OK]
+        } else {
+            &call.returns
+        };
+        let permitted = right
+            .iter()
+            .map(|rv| names::display(Kind::RETURN, *rv))
+            .collect();
+        self.find(
+            call,
+            self.deviation(),
+            "return-code",
+            format!("returned {name}"),
+            permitted,
+        );
+        if call.keep_going { Ok(()) } else { Err(Halt) }
+    }
+
+    fn requirements(&mut self, call: &Call, record: &TraceCall) -> Result<(), Halt> {
+        for requirement in &call.requires {
+            if let Some((found, permitted)) = self.broken(call, record, requirement) {
+                let reason = call.otherwise.clone().unwrap_or_else(|| {
+                    let subject = &requirement.subject;
+                    format!("the case requires {subject} to be {permitted}; it is {found}")
+                });
+                self.settle(Verdict::NotApplicable, reason);
+                return Err(Halt);
+            }
+        }
+        Ok(())
+    }
+
+    fn expectations(&mut self, call: &Call, record: &TraceCall, list: &[Expectation]) {
+        for expectation in list {
+            if let Some((found, permitted)) = self.broken(call, record, expectation) {
+                let message = format!("{} is {found}", expectation.subject);
+                self.find(
+                    call,
+                    self.deviation(),
+                    "expectation",
+                    message,
+                    vec![permitted],
+                );
+            }
+        }
+    }
+
+    /// What was found and what was permitted, if an expectation does not hold.
+    fn broken(
+        &self,
+        call: &Call,
+        record: &TraceCall,
+        expectation: &Expectation,
+    ) -> Option<(String, String)> {
+        let subject = &expectation.subject;
+        let (value, domain) = if expectation.captured {
+            (
+                self.values
+                    .get(&subject.name)
+                    .and_then(|v| v.select(&subject.path)),
+                Domain::Plain,
+            )
+        } else {
+            let value = output(call, record, &subject.name);
+            (
+                value.and_then(|value| value.select(&subject.path)),
+                domain(call, expectation),
+            )
+        };
+        let Some(value) = value else {
+            return Some((
+                "absent".to_owned(),
+                format!("`{subject}` among the outputs"),
+            ));
+        };
+        let find = |name: &str| self.values.get(name).cloned();
+        match relation::broken(&value, &expectation.relation, domain, &find) {
+            Ok(None) => None,
+            Ok(Some(permitted)) => Some((self.shown(expectation, &value, domain), permitted)),
+            Err(unresolved) => Some((
+                self.shown(expectation, &value, domain),
+                unresolved.to_string(),
+            )),
+        }
+    }
+
+    /// The value for people; secrets give only their length.
+    fn shown(&self, expectation: &Expectation, value: &Value, domain: Domain) -> String {
+        let secret = expectation
+            .subject
+            .path
+            .iter()
+            .any(|selector| match selector {
+                Selector::Field(name) => names::constant(name)
+                    .is_some_and(|constant| crate::cryptoki::attribute::is_secret(constant.value)),
+                _ => false,
+            });
+        match value {
+            Value::Bytes(bytes) if secret => format!("another value of {} bytes", bytes.len()),
+            _ => value.show(domain),
+        }
+    }
+
+    fn deviation(&self) -> Verdict {
+        match self.subject.case.level {
+            Level::Security => Verdict::SecurityViolation,
+            _ => Verdict::Deviation,
+        }
+    }
+
+    fn find(
+        &mut self,
+        call: &Call,
+        verdict: Verdict,
+        oracle: &str,
+        message: String,
+        permitted: Vec<String>,
+    ) {
+        self.findings.push(Finding {
+            verdict,
+            step: Some(call.number),
+            function: Some(call.function.name().to_owned()),
+            oracle: oracle.to_owned(),
+            message,
+            permitted,
+            clause: None,
+            end: None,
+        });
+    }
+
+    fn settle(&mut self, verdict: Verdict, reason: String) {
+        self.set.get_or_insert((verdict, reason));
+    }
+
+    /// What is found beside the steps: how the worker ended, and why the sequence was left.
+    fn outside_steps(&mut self) {
+        let trace = self.subject.trace;
+        for call in &trace.housekeeping {
+            for violation in &call.violations {
+                let message = format!("wrote outside its buffers: {violation}");
+                self.findings
+                    .push(between(call, Verdict::Crash, "guard", message));
+            }
+            let failed = call
+                .returned
+                .is_some_and(|back| back.rv != cryptoki_sys::CKR_OK);
+            if failed && call.function == crate::cryptoki::Function::C_Initialize {
+                let rv = call.returned.map_or(0, |back| back.rv);
+                let name = names::display(Kind::RETURN, rv);
+                let reason = format!("the library could not be initialised: {name}");
+                self.settle(Verdict::Environment, reason);
+            }
+        }
+        if let Some(end) = self.subject.end {
+            let finding = ended(trace, end);
+            self.findings.push(finding);
+            return;
+        }
+        if let Some((stop, text)) = &trace.stop {
+            self.stopped(*stop, text);
+        }
+    }
+
+    fn stopped(&mut self, stop: Stop, text: &str) {
+        match stop {
+            Stop::WrongReturn | Stop::NotApplicable => {}
+            Stop::MissingFunction => {
+                let reason = format!("the module's function list has no {text}");
+                self.settle(Verdict::NotApplicable, reason);
+            }
+            Stop::OutOfMemory => self.settle(Verdict::Environment, text.to_owned()),
+            Stop::Absurd => {
+                let trace = self.subject.trace;
+                if let Some(call) = trace.calls.last() {
+                    let message = format!("names {text} as the size of an output");
+                    let finding = between(call, self.deviation(), "length", message);
+                    self.findings.push(Finding {
+                        step: Some(call.step),
+                        ..finding
+                    });
+                }
+            }
+            Stop::Unresolved if self.findings.is_empty() && self.set.is_none() => {
+                let reason = format!("{text}; the case should say what it requires of that call");
+                self.settle(Verdict::HarnessFault, reason);
+            }
+            Stop::Unresolved => {}
+        }
+    }
+
+    /// Findings outweigh whatever kept the rest from being judged: nothing may hide them.
+    fn conclude(self) -> Judgement {
+        let gravest = self.findings.iter().map(|finding| finding.verdict).max();
+        match (gravest, self.set) {
+            (Some(verdict), _) => Judgement {
+                verdict,
+                reason: None,
+                findings: self.findings,
+            },
+            (None, Some((verdict, reason))) => Judgement {
+                verdict,
+                reason: Some(reason),
+                findings: Vec::new(),
+            },
+            (None, None) => Judgement {
+                verdict: Verdict::Pass,
+                reason: None,
+                findings: Vec::new(),
+            },
+        }
+    }
+}
+
+fn between(call: &TraceCall, verdict: Verdict, oracle: &str, message: String) -> Finding {
+    Finding {
+        verdict,
+        step: None,
+        function: Some(call.function.name().to_owned()),
+        oracle: oracle.to_owned(),
+        message,
+        permitted: Vec::new(),
+        clause: None,
+        end: None,
+    }
+}
+
+/// The finding for a worker that did not return.
+fn ended(trace: &CaseTrace, end: &End) -> Finding {
+    let in_flight = |calls: &[TraceCall]| {
+        calls
+            .last()
+            .filter(|call| call.returned.is_none())
+            .map(|call| (call.step, call.function))
+    };
+    let (step, function) = match in_flight(&trace.calls) {
+        Some((step, function)) => (Some(step), Some(function)),
+        None => (
+            None,
+            in_flight(&trace.housekeeping).map(|(_, function)| function),
+        ),
+    };
+    let verdict = match end {
+        End::Hang { .. } => Verdict::Hang,
+        _ => Verdict::Crash,
+    };
+    Finding {
+        verdict,
+        step,
+        function: function.map(|function| function.name().to_owned()),
+        oracle: "end".to_owned(),
+        message: describe_end(end),
+        permitted: vec!["a return value".to_owned()],
+        clause: None,
+        end: Some(end.clone()),
+    }
+}
+
+fn describe_end(end: &End) -> String {
+    match end {
+        End::Signal {
+            signal,
+            address,
+            access,
+            frames,
+            ..
+        } => {
+            let mut text = format!("ended the process by {signal}");
+            if let Some(address) = address {
+                let access = access.as_deref().unwrap_or("access");
+                text += &format!(", {access} at {address:#x}");
+            }
+            if let Some(frame) = frames.first() {
+                text += &format!(", in {}+{:#x}", frame.module, frame.offset);
+            }
+            text
+        }
+        End::Exited { status } => format!("called exit with status {status}"),
+        End::Hang { deadline_ms, .. } => format!("did not return within {deadline_ms} ms"),
+        End::MemoryLimit { limit, resident } => {
+            format!("grew to {resident} bytes of memory; the limit is {limit}")
+        }
+    }
+}
+
+fn output(call: &Call, record: &TraceCall, name: &str) -> Option<Value> {
+    let index = call
+        .function
+        .parameters()
+        .iter()
+        .position(|p| p.name == name)?;
+    record
+        .outputs
+        .iter()
+        .find(|(at, _)| *at == index)
+        .map(|(_, value)| value.clone())
+}
+
+fn domain(call: &Call, expectation: &Expectation) -> Domain {
+    call.function
+        .parameters()
+        .iter()
+        .find(|parameter| parameter.name == expectation.subject.name)
+        .map_or(Domain::Plain, |p| {
+            output_domain(p.kind, &expectation.subject.path)
+        })
+}

@@ -1,0 +1,11 @@
+//! Oracles: from a trace to a verdict.
+//!
+//! [`trace`] reads what happened from the journal; [`judge`] walks the sequence beside it and asks
+//! each oracle; [`relation`] decides single expectations. Nothing here talks to a worker.
+
+mod judge;
+pub mod relation;
+pub mod trace;
+
+pub use judge::{Judgement, Reading, Subject, judge};
+pub use trace::{CaseTrace, TraceCall};

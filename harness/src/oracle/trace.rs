@@ -1,0 +1,153 @@
+//! What happened in a case, read from the worker's journal.
+
+use std::collections::BTreeMap;
+
+use crate::cryptoki::Function;
+use crate::execute::{Stop, note};
+use crate::sequence::value::{self, Value};
+use crate::worker::{Journal, LOAD, Record, Returned};
+
+/// The step number of calls that the harness makes between cases.
+pub const HOUSEKEEPING: u32 = u32::MAX;
+
+/// One call of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceCall {
+    /// Number of the step.
+    pub step: u32,
+    /// The function.
+    pub function: Function,
+    /// True if the call only asked for sizes and another of the same step was to follow.
+    pub question: bool,
+    /// What came back; absent if the call did not return.
+    pub returned: Option<Returned>,
+    /// Outputs by index of their parameter.
+    pub outputs: Vec<(usize, Value)>,
+    /// Writes outside the call's buffers.
+    pub violations: Vec<String>,
+    /// True if an output's record could not be read.
+    pub malformed: bool,
+}
+
+/// Everything that happened in a case.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CaseTrace {
+    /// The calls in order, housekeeping left out.
+    pub calls: Vec<TraceCall>,
+    /// The harness's own calls before and after.
+    pub housekeeping: Vec<TraceCall>,
+    /// Why the sequence was left early, and more about it.
+    pub stop: Option<(Stop, String)>,
+    /// What the module changed in its process.
+    pub state_changes: Vec<String>,
+    /// A size that the module named and that was not offered.
+    pub absurd: Option<String>,
+    /// True if the case was begun.
+    pub began: bool,
+    /// True if the case came to its end in the worker.
+    pub ended: bool,
+}
+
+impl CaseTrace {
+    /// Time spent in the calls of the case, nanoseconds.
+    #[must_use]
+    pub fn call_ns(&self) -> u64 {
+        self.calls
+            .iter()
+            .filter_map(|call| call.returned)
+            .map(|back| back.duration_ns)
+            .sum()
+    }
+}
+
+/// The traces of all cases in a journal, by number.
+#[must_use]
+pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
+    let mut traces: BTreeMap<u32, CaseTrace> = BTreeMap::new();
+    let mut current: Option<u32> = None;
+    let mut question = false;
+    for record in journal.records() {
+        if let Record::CaseBegin(mark) = record {
+            current = Some(mark.case);
+            question = false;
+            traces.insert(
+                mark.case,
+                CaseTrace {
+                    began: true,
+                    ..CaseTrace::default()
+                },
+            );
+            continue;
+        }
+        let Some(trace) = current.and_then(|case| traces.get_mut(&case)) else {
+            continue;
+        };
+        match record {
+            Record::CaseBegin(_) => {}
+            Record::CaseEnd(_) => {
+                trace.ended = true;
+                current = None;
+            }
+            Record::Call(call) if call.function == LOAD => {}
+            Record::Call(call) => {
+                let Some(function) = Function::from_index(call.function) else {
+                    continue;
+                };
+                let list = match call.step {
+                    HOUSEKEEPING => &mut trace.housekeeping,
+                    _ => &mut trace.calls,
+                };
+                list.push(TraceCall {
+                    step: call.step,
+                    function,
+                    question: std::mem::take(&mut question),
+                    returned: call.returned,
+                    outputs: Vec::new(),
+                    violations: Vec::new(),
+                    malformed: false,
+                });
+            }
+            Record::Output { tag, bytes } => add_output(trace, usize::from(tag), bytes),
+            Record::Note {
+                tag: note::QUESTION,
+                ..
+            } => question = true,
+            Record::Note { tag, bytes } => add_note(trace, tag, bytes),
+        }
+    }
+    traces
+}
+
+fn add_output(trace: &mut CaseTrace, parameter: usize, bytes: &[u8]) {
+    let Some(call) = trace.calls.last_mut() else {
+        return;
+    };
+    let kind = call
+        .function
+        .parameters()
+        .get(parameter)
+        .map(|parameter| parameter.kind);
+    match kind.and_then(|kind| value::decode(kind, bytes).ok()) {
+        Some(value) => call.outputs.push((parameter, value)),
+        None => call.malformed = true,
+    }
+}
+
+fn add_note(trace: &mut CaseTrace, tag: u16, bytes: &[u8]) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match tag {
+        note::GUARD => {
+            let calls = trace.calls.last_mut().or(trace.housekeeping.last_mut());
+            if let Some(call) = calls {
+                call.violations.push(text(bytes));
+            }
+        }
+        note::STOP => {
+            let reason = bytes.first().and_then(|byte| Stop::from_byte(*byte));
+            trace.stop = reason.map(|reason| (reason, text(&bytes[1..])));
+        }
+        note::ABSURD => trace.absurd = Some(text(bytes)),
+        note::STATE => trace.state_changes.push(text(bytes)),
+        _ => {}
+    }
+}
