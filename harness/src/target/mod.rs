@@ -1,0 +1,7 @@
+//! Targets: which module is tested, how it is reached, and how its token comes into being.
+//!
+//! Nothing here calls a module. A worker loads what a [`Target`] names, with the environment that
+//! [`provision`] prepared.
+
+pub mod secret;
+pub mod uri;
