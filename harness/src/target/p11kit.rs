@@ -138,7 +138,7 @@ fn setting<'t>(text: &'t str, name: &str) -> Option<&'t str> {
         .filter_map(|line| line.split_once(':'))
         .filter(|(key, value)| key.trim() == name && !value.trim().is_empty())
         .map(|(_, value)| value.trim())
-        .last()
+        .next_back()
 }
 
 #[cfg(test)]

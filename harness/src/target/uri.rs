@@ -210,6 +210,19 @@ impl Uri {
             && self.id.as_deref().is_none_or(|wanted| wanted == id)
     }
 
+    /// Whether the path says anything at all about library, slot, token or object.
+    #[must_use]
+    pub fn names_slot(&self) -> bool {
+        let query_only = Self {
+            pin: self.pin.clone(),
+            module_name: self.module_name.clone(),
+            module_path: self.module_path.clone(),
+            vendor_query: self.vendor_query.clone(),
+            ..Self::default()
+        };
+        *self != query_only
+    }
+
     /// Whether `module-name` and `module-path`, as far as given, name this module ([RFC 7512] 2.4).
     #[must_use]
     pub fn names_module(&self, path: &Path) -> bool {
