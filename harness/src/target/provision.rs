@@ -3,6 +3,8 @@
 //! What runs through the module itself is handed to whoever can call it; see [`RunSequence`].
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -216,8 +218,8 @@ impl Stage<'_> {
         let (path, text) = (path.expand(&self.context)?, text.expand(&self.context)?);
         let path = self.provisioned.prepared.scratch.join(path);
         let folder = path.parent().unwrap_or(&path);
-        std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&path, text))
+        make_private(folder)
+            .and_then(|()| write_private(&path, &text))
             .map_err(|error| unwritable("write", &path, &error))
     }
 
@@ -227,7 +229,7 @@ impl Stage<'_> {
             .prepared
             .scratch
             .join(path.expand(&self.context)?);
-        std::fs::create_dir_all(&path).map_err(|error| unwritable("make", &path, &error))
+        make_private(&path).map_err(|error| unwritable("make", &path, &error))
     }
 
     fn sequence(
@@ -315,6 +317,26 @@ impl Stage<'_> {
         text.push_str("\n  keep the scratch folder and run the command there by hand to see more");
         self.redactor.text(&text)
     }
+}
+
+/// Makes a folder for nobody else: daemons refuse others as a home for their sockets.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+/// Writes a file for nobody else: a PIN may be in it.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 fn unwritable(verb: &str, path: &Path, error: &std::io::Error) -> StepFailure {

@@ -1,5 +1,6 @@
 //! Tokens brought into being with programs that every system has.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,10 @@ token: { pin: \"1234\" }
     assert!(
         matches!(init_args, InitArgs::Given { reserved: Some(found), .. } if found == reserved)
     );
+    for (path, mode) in [("", 0o700), ("deep/er", 0o700), ("a/conf", 0o600)] {
+        let permissions = std::fs::metadata(scratch.join(path)).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, mode, "{path}");
+    }
     drop(place);
     assert!(!scratch.exists());
 }
