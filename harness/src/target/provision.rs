@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -122,6 +122,7 @@ pub fn provision(
     };
     let mut folder = tempfile::Builder::new()
         .prefix(&format!("p11assay-{}-", target.name))
+        .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| environment_error(format!("no scratch folder: {error}; set TMPDIR")))?;
     folder.disable_cleanup(keep);
