@@ -42,6 +42,9 @@ pub struct Overrides {
     pub so_pin: Option<PinSource>,
     /// `--init-args`: see [`InitArgsForm::from_flag`].
     pub init_args: Option<String>,
+    /// `--disposable`: everything on the token may be destroyed. Only ever adds to what the file
+    /// says, and says it for a target that has no file.
+    pub disposable: bool,
 }
 
 /// A file that a target refers to.
@@ -210,7 +213,7 @@ impl Target {
             package: description.package,
             init_args,
             environment: description.environment,
-            disposable: description.disposable,
+            disposable: description.disposable || flags.disposable,
             provision: description
                 .provision
                 .into_iter()

@@ -213,6 +213,21 @@ fn mistakes_are_shown_where_they_are() {
 }
 
 #[test]
+fn the_schema_beside_the_targets_is_up_to_date() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites/targets/target.schema.json");
+    if std::env::var_os("P11ASSAY_BLESS").is_some() {
+        std::fs::write(&file, format!("{:#}\n", schema())).unwrap();
+    }
+    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    // Compared as values: the order of keys depends on what else is built in.
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    assert!(
+        found == schema(),
+        "write it anew: run this test with P11ASSAY_BLESS=1 set"
+    );
+}
+
+#[test]
 fn the_schema_knows_every_key() {
     let schema = schema();
     let properties = schema["properties"].as_object().unwrap();

@@ -126,6 +126,27 @@ fn login_follows_from_a_pin_unless_it_is_said() {
 }
 
 #[test]
+fn a_token_is_disposable_only_if_someone_says_so() {
+    for (more, flag, expected) in [
+        ("", false, false),
+        ("", true, true),
+        ("disposable: true", false, true),
+        ("disposable: false", true, true),
+    ] {
+        let text = format!("target: t\nmodule: builtin\n{more}\n");
+        let flags = Overrides {
+            disposable: flag,
+            ..Overrides::default()
+        };
+        assert_eq!(
+            target_in(Path::new("/"), &text, &flags).disposable,
+            expected,
+            "{more}"
+        );
+    }
+}
+
+#[test]
 fn limits_have_defaults() {
     let target = builtin("");
     assert_eq!(
