@@ -8,5 +8,6 @@ pub mod oracle;
 pub mod plan;
 pub mod run;
 pub mod sequence;
+pub mod target;
 pub mod worker;
 pub mod yaml;
