@@ -229,7 +229,10 @@ impl Action {
     }
 
     fn same(self, other: Self) -> bool {
-        self.0.sa_sigaction == other.0.sa_sigaction && self.0.sa_flags == other.0.sa_flags
+        // Set by the C library itself as soon as an action goes through it.
+        const SA_RESTORER: c_int = 0x0400_0000;
+        let flags = (self.0.sa_flags ^ other.0.sa_flags) & !SA_RESTORER;
+        self.0.sa_sigaction == other.0.sa_sigaction && flags == 0
     }
 }
 
