@@ -23,8 +23,10 @@ use libtest_mimic::{Arguments, Trial};
 type Test = (&'static str, fn());
 
 fn main() -> std::process::ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("worker") {
-        target::serve();
+    match std::env::args().nth(1).as_deref() {
+        Some("worker") => target::serve(),
+        Some("parent") => lives::parent(),
+        _ => {}
     }
     let suites = [
         ("crashes", crashes::TESTS),

@@ -1,9 +1,11 @@
 //! The life of a worker: starting, answering again and again, failing to start, stopping.
 
-use crate::kit::{end, options, response, send, spawn};
+use crate::kit::{assert_stack, end, options, response, send, signal, spawn};
 use p11assay::worker::{Outcome, SpawnError, Worker};
 use p11assay_reports::evidence::End;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 crate::tests![
@@ -17,6 +19,8 @@ crate::tests![
     a_worker_that_does_not_get_ready_is_an_error,
     an_orderly_stop,
     a_stop_does_not_wait_for_a_hanging_destructor,
+    a_crash_while_unloading_is_told,
+    a_worker_dies_with_its_parent,
     dropping_ends_the_process_and_what_it_forked,
     environment_and_folder_are_as_asked,
     several_workers_at_once,
@@ -30,6 +34,14 @@ fn is_running(pid: u32) -> bool {
 fn is_dead(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.map_or(true, |stat| stat.contains(") Z "))
+}
+
+/// Whether a process dies within a second.
+fn dies(pid: u32) -> bool {
+    (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        is_dead(pid)
+    })
 }
 
 fn one_worker_answers_many_requests() {
@@ -124,7 +136,7 @@ fn an_orderly_stop() {
     send(&mut worker, &["C_Initialize"]);
     let pid = worker.pid();
     assert!(is_running(pid));
-    worker.stop();
+    assert_eq!(worker.stop(), None);
     assert!(!is_running(pid));
 }
 
@@ -134,9 +146,44 @@ fn a_stop_does_not_wait_for_a_hanging_destructor() {
     let mut worker = Worker::spawn(&options).expect("a worker");
     send(&mut worker, &["C_Initialize"]);
     let (pid, begin) = (worker.pid(), Instant::now());
-    worker.stop();
+    let end = worker.stop().expect("no orderly end");
+    assert!(matches!(end, End::Hang { frames, .. } if !frames.is_empty()));
     assert!(!is_running(pid));
     assert!(begin.elapsed() < Duration::from_secs(5));
+}
+
+fn a_crash_while_unloading_is_told() {
+    let mut worker = spawn("destructor:segv-read");
+    send(&mut worker, &["C_Initialize"]);
+    let end = worker.stop().expect("no orderly end");
+    assert_stack(signal(&end).1, &["segv_read", "destructor"]);
+}
+
+/// A parent that is killed takes its worker along. This program is the parent too: started with
+/// `parent` it starts a worker, tells its process id and waits to be killed.
+fn a_worker_dies_with_its_parent() {
+    let program = std::env::current_exe().expect("path of this program");
+    let mut parent = Command::new(program)
+        .arg("parent")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a parent");
+    let mut line = String::new();
+    let stdout = parent.stdout.take().expect("its output");
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    let pid = line.trim().parse().expect("a process id");
+    assert!(!is_dead(pid));
+    parent.kill().expect("it runs");
+    parent.wait().expect("it ends");
+    assert!(dies(pid), "process {pid} is still alive");
+}
+
+pub(crate) fn parent() -> ! {
+    let worker = spawn("");
+    println!("{}", worker.pid());
+    loop {
+        std::thread::park();
+    }
 }
 
 fn dropping_ends_the_process_and_what_it_forked() {
@@ -148,11 +195,7 @@ fn dropping_ends_the_process_and_what_it_forked() {
         panic!("the program is no worker");
     };
     let pid = stderr.trim().parse().expect("a process id");
-    let gone = (0..100).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        is_dead(pid)
-    });
-    assert!(gone, "process {pid} is still alive");
+    assert!(dies(pid), "process {pid} is still alive");
     let worker = spawn("");
     let pid = worker.pid();
     drop(worker);

@@ -22,7 +22,19 @@ const SESSION: u64 = 1;
 struct Function {
     name: &'static str,
     buffer: usize,
+    /// The pointer leads to `buffer` bytes, or as many as the number says.
     call: unsafe fn(&CK_FUNCTION_LIST, *mut u8, u64) -> Option<CK_RV>,
+}
+
+/// Calls a function of the list, unless the entry is NULL.
+macro_rules! call {
+    ($function:ident, |$buffer:ident, $length:ident| $($argument:expr),*) => {
+        |list, $buffer, $length| {
+            let function = list.$function?;
+            // SAFETY: by the contract of `Function::call`.
+            Some(unsafe { function($($argument),*) })
+        }
+    };
 }
 
 /// The functions by number.
@@ -30,45 +42,44 @@ const FUNCTIONS: [Function; 6] = [
     Function {
         name: "C_Initialize",
         buffer: 0,
-        call: |list, _, _| Some(unsafe { list.C_Initialize?(null_mut()) }),
+        call: call!(C_Initialize, |_buffer, _length| null_mut()),
     },
     Function {
         name: "C_Finalize",
         buffer: 0,
-        call: |list, _, _| Some(unsafe { list.C_Finalize?(null_mut()) }),
+        call: call!(C_Finalize, |_buffer, _length| null_mut()),
     },
     Function {
         name: "C_GetInfo",
         buffer: size_of::<cryptoki_sys::CK_INFO>(),
-        call: |list, buffer, _| Some(unsafe { list.C_GetInfo?(buffer.cast()) }),
+        call: call!(C_GetInfo, |buffer, _length| buffer.cast()),
     },
     Function {
         name: "C_OpenSession",
         buffer: size_of::<u64>(),
-        call: |list, buffer, _| unsafe {
-            let open = list.C_OpenSession?;
-            Some(open(
-                SLOT,
-                CKF_SERIAL_SESSION,
-                null_mut(),
-                None,
-                buffer.cast(),
-            ))
-        },
+        call: call!(
+            C_OpenSession,
+            |buffer, _length| SLOT,
+            CKF_SERIAL_SESSION,
+            null_mut(),
+            None,
+            buffer.cast()
+        ),
     },
     Function {
         name: "C_GenerateRandom",
         buffer: 21,
-        call: |list, buffer, length| unsafe {
-            Some(list.C_GenerateRandom?(SESSION, buffer, length))
-        },
+        call: call!(C_GenerateRandom, |buffer, length| SESSION, buffer, length),
     },
     Function {
         name: "C_WaitForSlotEvent",
         buffer: size_of::<u64>(),
-        call: |list, buffer, _| unsafe {
-            Some(list.C_WaitForSlotEvent?(0, buffer.cast(), null_mut()))
-        },
+        call: call!(
+            C_WaitForSlotEvent,
+            |buffer, _length| 0,
+            buffer.cast(),
+            null_mut()
+        ),
     },
 ];
 

@@ -151,15 +151,14 @@ static int double_free(struct place *at)
     return GO_ON;
 }
 
+/* Writes over what the allocator keeps right before a block. */
 static int heap_corruption(struct place *at)
 {
     unsigned char *volatile block = malloc(24);
-    unsigned char *volatile next = malloc(24);
     volatile int index;
     (void)at;
-    for (index = 24; index < 32; index++)
+    for (index = -8; index < 0; index++)
         block[index] = 0xee;
-    free(next);
     free(block);
     return GO_ON;
 }
@@ -325,7 +324,7 @@ static int divide_by_zero(struct place *at)
 #if defined(__aarch64__)
     raise(SIGFPE);
 #else
-    sink = (unsigned char)(1 / zero);
+    sink = (unsigned char)(7 / zero);
 #endif
     return GO_ON;
 }
