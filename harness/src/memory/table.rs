@@ -20,16 +20,20 @@ struct Entry {
     released: AtomicU32,
 }
 
-const UNUSED: Entry = Entry {
-    low: AtomicU64::new(0),
-    high: AtomicU64::new(0),
-    start: AtomicU64::new(0),
-    length: AtomicU64::new(0),
-    label: AtomicU64::new(0),
-    released: AtomicU32::new(0),
-};
+impl Entry {
+    const fn unused() -> Self {
+        Self {
+            low: AtomicU64::new(0),
+            high: AtomicU64::new(0),
+            start: AtomicU64::new(0),
+            length: AtomicU64::new(0),
+            label: AtomicU64::new(0),
+            released: AtomicU32::new(0),
+        }
+    }
+}
 
-static TABLE: [Entry; SLOTS] = [UNUSED; SLOTS];
+static TABLE: [Entry; SLOTS] = [const { Entry::unused() }; SLOTS];
 /// Entries from here on were never used.
 static USED: AtomicU32 = AtomicU32::new(0);
 static FREE: Mutex<Vec<u32>> = Mutex::new(Vec::new());

@@ -65,6 +65,8 @@ struct Loaded {
     end: u64,
     name: String,
     image: Option<Arc<Image>>,
+    /// Whether the unwinder has been told of it.
+    known: bool,
 }
 
 /// The memory map of a process, with the files looked at so far.
@@ -119,22 +121,21 @@ impl Map {
         ))
     }
 
-    /// The file at `address`, and whether this is the first time it is asked for.
-    fn file(&mut self, address: u64) -> Option<(&Loaded, bool)> {
+    /// The file at `address`.
+    fn file(&mut self, address: u64) -> Option<&mut Loaded> {
         let (base, end, path) = self.extent(address)?;
         let path = path.to_owned();
-        let mut first = false;
         let loaded = self.loaded.entry(base).or_insert_with(|| {
-            first = true;
             let name = path.file_name().unwrap_or(path.as_os_str());
             Loaded {
                 base,
                 end,
                 name: name.to_string_lossy().into_owned(),
                 image: Image::open(&path),
+                known: false,
             }
         });
-        Some((loaded, first))
+        Some(loaded)
     }
 }
 
@@ -162,7 +163,8 @@ pub(super) fn unwind(snapshot: &Snapshot) -> Vec<Frame> {
     }
     while frames.len() < MOST {
         frames.push(frame(&mut map, address));
-        if let Some((loaded, true)) = map.file(address.address_for_lookup())
+        if let Some(loaded) = map.file(address.address_for_lookup())
+            && !std::mem::replace(&mut loaded.known, true)
             && let Some(image) = &loaded.image
         {
             let range = loaded.base..loaded.end;
@@ -182,7 +184,7 @@ pub(super) fn unwind(snapshot: &Snapshot) -> Vec<Frame> {
 fn frame(map: &mut Map, address: FrameAddress) -> Frame {
     let place = address.address_for_lookup();
     match map.file(place) {
-        Some((loaded, _)) => {
+        Some(loaded) => {
             let image = loaded.image.as_deref();
             Frame {
                 module: loaded.name.clone(),

@@ -9,7 +9,7 @@
 use super::arch;
 use super::layout::{MAPS_BYTES, STACK_BYTES, stage};
 use super::mapping::Mapping;
-use super::snapshot::{read_memory, stack_start};
+use super::snapshot::read_stack;
 use crate::memory;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -150,13 +150,12 @@ fn record(
     crash.stage.store(stage::REGISTERS, Release);
     record_maps(mapping);
     crash.stage.store(stage::MAPS, Release);
-    let start = stack_start(&registers);
     // SAFETY: the stack area is mapped, STACK_BYTES long, and nobody else reads or writes it
     // while this process lives.
     let area = unsafe {
         std::slice::from_raw_parts_mut(mapping.at(mapping.layout().stack_offset()), STACK_BYTES)
     };
-    let length = read_memory(pid, start, area);
+    let (start, length) = read_stack(pid, &registers, area);
     crash.stack_start.store(start, Relaxed);
     crash.stack_length.store(length as u64, Relaxed);
     crash.stage.store(stage::STACK, Release);

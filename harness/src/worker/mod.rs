@@ -19,6 +19,7 @@ mod output;
 mod parent;
 mod process;
 mod snapshot;
+mod statm;
 
 pub use crate::memory::GuardHit;
 pub use audit::{Disposition, ProcessState, StateChange, VariableChange};

@@ -5,7 +5,7 @@
     reason = "moves the position that is shared with the worker"
 )]
 
-use super::mapping::memfd;
+use super::mapping::{memfd, page_size};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -19,8 +19,10 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// A stream that keeps up to `capacity` bytes, and the descriptor to give to the worker.
+    /// A stream that keeps up to `capacity` bytes (rounded up to pages), and the descriptor to give to the worker.
     pub(super) fn new(capacity: usize) -> io::Result<(Self, OwnedFd)> {
+        // The kernel enforces the size by whole pages.
+        let capacity = capacity.next_multiple_of(usize::try_from(page_size()).unwrap_or(4096));
         let file = File::from(memfd(c"p11assay-output", capacity, true)?);
         let worker = OwnedFd::from(file.try_clone()?);
         Ok((Self { file, capacity }, worker))
@@ -68,10 +70,12 @@ mod tests {
 
     #[test]
     fn a_flood_stops_at_the_capacity() {
-        let (output, fd) = Output::new(5000).expect("output");
+        let capacity = usize::try_from(page_size()).expect("a small number");
+        let (output, fd) = Output::new(capacity - 1).expect("output");
         let mut worker = File::from(fd);
-        let error = worker.write_all(&[b'x'; 6000]).expect_err("must not fit");
+        let flood = vec![b'x'; 3 * capacity];
+        let error = worker.write_all(&flood).expect_err("must not fit");
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        assert_eq!(output.take(), [b'x'; 5000]);
+        assert_eq!(output.take().len(), capacity);
     }
 }

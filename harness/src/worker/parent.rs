@@ -11,6 +11,7 @@ use super::options::{SpawnError, WorkerOptions};
 use super::output::Output;
 use super::process::{self, Descriptors, Process};
 use super::snapshot::Snapshot;
+use super::statm::Statm;
 use super::{GuardHit, Timing};
 use p11assay_reports::evidence::End;
 use std::os::fd::AsFd;
@@ -201,13 +202,23 @@ impl Worker {
         self.reply(outcome, true)
     }
 
-    /// Tells the worker to exit and waits for it; kills it if it does not.
-    pub fn stop(self) {
+    /// Tells the worker to exit the normal way and waits for it; kills it if it does not. Gives
+    /// how it ended if that was not orderly: a module may well crash or hang while it is unloaded.
+    #[must_use]
+    pub fn stop(self) -> Option<End> {
+        if self.ended.is_some() {
+            return None;
+        }
         let control = self.process.mapping.control();
         control.order.store(order::STOP, Release);
         ring(&control.command);
-        self.wait_for_death(self.options.start_deadline);
-        self.kill();
+        let deadline = self.options.start_deadline;
+        self.wait_for_death(deadline);
+        match self.process.status() {
+            Some(status) if status.success() => None,
+            Some(status) => Some(end::of(status, self.crash())),
+            None => Some(self.end_hang(deadline)),
+        }
     }
 
     /// Waits until the worker answers or ends. Lets a call in flight take `call`, and anything
@@ -271,7 +282,7 @@ impl Worker {
 
     /// Takes the stack of a worker that shows no progress, then kills it. If it turns out to be
     /// in its crash handler, it crashed rather than hung.
-    fn end_hang(&mut self, deadline: Duration) -> End {
+    fn end_hang(&self, deadline: Duration) -> End {
         let snapshot = Snapshot::of_process(self.process.pid());
         if snapshot.is_none() {
             // Tracing is not permitted here: let the worker's own crash handler look.
@@ -386,28 +397,4 @@ fn write_control(mapping: &Mapping, options: &WorkerOptions) {
     control.state.store(state::STARTING, Relaxed);
     control.version.store(VERSION, Relaxed);
     control.magic.store(MAGIC, Release);
-}
-
-/// A process's `/proc/PID/statm`, kept open.
-struct Statm {
-    file: std::fs::File,
-    page: u64,
-}
-
-impl Statm {
-    fn open(pid: libc::pid_t) -> Option<Self> {
-        let file = std::fs::File::open(format!("/proc/{pid}/statm")).ok()?;
-        let page = super::mapping::page_size();
-        Some(Self { file, page })
-    }
-
-    /// Resident memory, bytes. The second field counts pages.
-    fn resident(&mut self) -> Option<u64> {
-        use std::os::unix::fs::FileExt;
-        let mut text = [0; 128];
-        let length = self.file.read_at(&mut text, 0).ok()?;
-        let text = std::str::from_utf8(&text[..length]).ok()?;
-        let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
-        Some(pages * self.page)
-    }
 }

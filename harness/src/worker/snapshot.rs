@@ -14,8 +14,10 @@ use std::ffi::{c_int, c_void};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// Bytes below the stack pointer that a function without calls may use.
-const RED_ZONE: u64 = 128;
+/// Size of the steps in which memory is tried; a page may be larger.
+const STEP: usize = 4096;
+/// Steps tried above a stack pointer that points to nothing, as it does after an overflow.
+const STEPS_TO_STACK: usize = 1024;
 /// How long a thread may take to stop for its tracer.
 const STOP_ATTEMPTS: u32 = 200;
 
@@ -51,8 +53,7 @@ impl Snapshot {
     pub(super) fn of_process(pid: libc::pid_t) -> Option<Self> {
         let registers = arch::from_trace(&stopped_registers(pid)?);
         let mut stack = vec![0; STACK_BYTES];
-        let stack_start = stack_start(&registers);
-        let length = read_memory(pid, stack_start, &mut stack);
+        let (stack_start, length) = read_stack(pid, &registers, &mut stack);
         stack.truncate(length);
         Some(Self {
             registers,
@@ -70,27 +71,39 @@ impl Snapshot {
     }
 }
 
-/// Where the interesting part of a stack begins.
-pub(super) fn stack_start(registers: &Registers) -> u64 {
-    registers[arch::SP].saturating_sub(RED_ZONE) & !7
+/// Copies the innermost part of a stack; gives where it begins and how long it is. As safe as
+/// [`read_memory`].
+pub(super) fn read_stack(
+    pid: libc::pid_t,
+    registers: &Registers,
+    buffer: &mut [u8],
+) -> (u64, usize) {
+    let mut start = registers[arch::SP] & !7;
+    for _ in 0..STEPS_TO_STACK {
+        let length = read_memory(pid, start, buffer);
+        if length > 0 {
+            return (start, length);
+        }
+        start = (start | (STEP as u64 - 1)).wrapping_add(1);
+    }
+    (start, 0)
 }
 
 /// Copies memory of process `pid` (which may be this one) from `address` on, until the buffer is
 /// full or a page cannot be read. Never faults; makes one system call and nothing else, so that
 /// a signal handler may use it.
-pub(super) fn read_memory(pid: libc::pid_t, address: u64, buffer: &mut [u8]) -> usize {
-    const PAGE: usize = 4096;
-    const PIECES: usize = STACK_BYTES / PAGE + 1;
+fn read_memory(pid: libc::pid_t, address: u64, buffer: &mut [u8]) -> usize {
+    const PIECES: usize = STACK_BYTES / STEP + 1;
     let none = libc::iovec {
         iov_base: std::ptr::null_mut(),
         iov_len: 0,
     };
     let mut pieces = [none; PIECES];
     let (mut offset, mut count) = (0, 0);
-    // A transfer ends at the first unreadable piece, so one piece a page.
+    // A transfer ends at the first unreadable piece, so one piece a step.
     while offset < buffer.len() && count < PIECES {
-        let from = address as usize + offset;
-        let length = (PAGE - from % PAGE).min(buffer.len() - offset);
+        let from = (address as usize).wrapping_add(offset);
+        let length = (STEP - from % STEP).min(buffer.len() - offset);
         pieces[count].iov_base = from as *mut c_void;
         pieces[count].iov_len = length;
         (offset, count) = (offset + length, count + 1);

@@ -1,0 +1,31 @@
+//! Where the hostile module is: a Cryptoki module, written in C, that answers the basic calls
+//! properly and misbehaves where the environment variable `HOSTILE` says so, as in
+//! `HOSTILE=C_GetInfo:segv-read,C_Finalize:hang`. `src/misbehave.c` lists the behaviours;
+//! `constructor` and `destructor` stand for loading and unloading.
+
+use std::path::{Path, PathBuf};
+
+fn folder() -> &'static Path {
+    Path::new(env!("HOSTILE_MODULE_FOLDER"))
+}
+
+/// The module with the function list of Cryptoki 2.40 only.
+#[must_use]
+pub fn path() -> PathBuf {
+    folder().join("libhostile.so")
+}
+
+/// The module that also has `C_GetInterfaceList` and `C_GetInterface`, with Cryptoki 3.0.
+#[must_use]
+pub fn path_with_interfaces() -> PathBuf {
+    folder().join("libhostile-interfaces.so")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn both_variants_were_built() {
+        assert!(super::path().is_file());
+        assert!(super::path_with_interfaces().is_file());
+    }
+}

@@ -1,0 +1,136 @@
+//! Deadlines, memory limits and cancelling.
+
+use crate::kit::{
+    DEADLINE, assert_in_flight, assert_stack, end, options, response, run, send, spawn,
+};
+use p11assay::worker::{Outcome, Worker};
+use p11assay_reports::evidence::End;
+use std::time::{Duration, Instant};
+
+crate::tests![
+    sleeping_forever,
+    running_in_circles,
+    hanging_with_all_signals_blocked,
+    stopping_itself,
+    slow_calls_within_the_deadline,
+    a_hang_of_the_harness_has_its_own_deadline,
+    a_deadline_may_be_changed,
+    taking_memory_without_end,
+    cancelling_from_another_thread,
+    a_cancelled_worker_stays_cancelled,
+];
+
+fn assert_hang(behaviour: &str, functions: &[&str]) {
+    let begin = Instant::now();
+    let reply = run(&format!("C_GetInfo:{behaviour}"), &["C_GetInfo"]);
+    let End::Hang {
+        deadline_ms,
+        frames,
+    } = end(&reply)
+    else {
+        panic!("no hang but {reply:?}");
+    };
+    assert_eq!(u128::from(*deadline_ms), DEADLINE.as_millis());
+    assert!(begin.elapsed() >= DEADLINE);
+    assert_in_flight(&reply, "C_GetInfo");
+    assert_stack(frames, functions);
+}
+
+fn sleeping_forever() {
+    assert_hang("hang", &["hang", "misbehave", "C_GetInfo", "main"]);
+}
+
+fn running_in_circles() {
+    assert_hang(
+        "busy-loop",
+        &["busy_loop", "misbehave", "C_GetInfo", "main"],
+    );
+}
+
+fn hanging_with_all_signals_blocked() {
+    assert_hang(
+        "blocked-hang",
+        &["hang", "blocked_hang", "C_GetInfo", "main"],
+    );
+}
+
+fn stopping_itself() {
+    assert_hang("stop", &["stop", "misbehave", "C_GetInfo", "main"]);
+}
+
+fn slow_calls_within_the_deadline() {
+    let reply = run("C_GetInfo:nap", &["C_GetInfo"; 5]);
+    assert!(response(&reply).ends_with("C_GetInfo=0x0\n"));
+}
+
+fn a_hang_of_the_harness_has_its_own_deadline() {
+    let mut options = options("");
+    options.idle_deadline = Duration::from_millis(150);
+    let mut worker = Worker::spawn(&options).expect("a worker");
+    let reply = send(&mut worker, &["sleep 5000"]);
+    assert!(matches!(
+        end(&reply),
+        End::Hang {
+            deadline_ms: 150,
+            ..
+        }
+    ));
+    assert_eq!(reply.in_flight, None);
+}
+
+fn a_deadline_may_be_changed() {
+    let mut worker = spawn("C_GetInfo:nap");
+    send(&mut worker, &["C_Initialize"]);
+    worker.set_call_deadline(Duration::from_millis(30));
+    let reply = send(&mut worker, &["C_GetInfo"]);
+    assert!(matches!(
+        end(&reply),
+        End::Hang {
+            deadline_ms: 30,
+            ..
+        }
+    ));
+}
+
+fn taking_memory_without_end() {
+    let mut options = options("C_GetInfo:leak");
+    options.call_deadline = Duration::from_secs(20);
+    options.memory_limit = Some(64 << 20);
+    let mut worker = Worker::spawn(&options).expect("a worker");
+    let reply = send(&mut worker, &["C_Initialize", "C_GetInfo"]);
+    let &End::MemoryLimit { limit, resident } = end(&reply) else {
+        panic!("no memory limit but {reply:?}");
+    };
+    assert_eq!(limit, 64 << 20);
+    assert!(resident > limit);
+    assert_in_flight(&reply, "C_GetInfo");
+}
+
+fn cancelling_from_another_thread() {
+    let mut options = options("C_GetInfo:hang");
+    options.call_deadline = Duration::from_secs(60);
+    let mut worker = Worker::spawn(&options).expect("a worker");
+    let canceller = worker.canceller();
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        canceller.cancel();
+    });
+    let begin = Instant::now();
+    let reply = send(&mut worker, &["C_Initialize", "C_GetInfo"]);
+    other.join().expect("the other thread");
+    assert_eq!(reply.outcome, Outcome::Cancelled);
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert_in_flight(&reply, "C_GetInfo");
+    assert!(!worker.is_alive());
+}
+
+fn a_cancelled_worker_stays_cancelled() {
+    let mut worker = spawn("");
+    worker.canceller().cancel();
+    for _ in 0..2 {
+        assert_eq!(
+            send(&mut worker, &["C_Initialize"]).outcome,
+            Outcome::Cancelled
+        );
+    }
+}
