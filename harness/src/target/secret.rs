@@ -55,7 +55,8 @@ impl Serialize for Secret {
 /// Where a PIN is to be had.
 ///
 /// Written as one text: `env:NAME`, `file:PATH` (its first line), `prompt`, or the PIN itself. A PIN
-/// that looks like one of the others is written `literal:PIN`.
+/// that looks like one of the others is written `literal:PIN`. Serialised, a PIN itself becomes `***`:
+/// what is written out is for people, and does not bring the PIN back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinSource {
     /// An environment variable.

@@ -15,10 +15,11 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
+use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 pub use de::NodeDeserializer;
 pub use diagnostic::{Diagnostic, Source};
@@ -32,7 +33,18 @@ pub use suggest::{closest, unknown_name};
 /// # Errors
 /// A [`Diagnostic`] at the innermost node that does not fit `T`.
 pub fn from_node<T: DeserializeOwned>(document: &Document) -> Result<T, Diagnostic> {
-    T::deserialize(NodeDeserializer::new(document.root()))
+    seeded(document, PhantomData::<T>)
+}
+
+/// Deserialises a whole document by a seed, for types that need to know something beforehand.
+///
+/// # Errors
+/// As [`from_node`].
+pub fn seeded<'de, S: DeserializeSeed<'de>>(
+    document: &'de Document,
+    seed: S,
+) -> Result<S::Value, Diagnostic> {
+    seed.deserialize(NodeDeserializer::new(document.root()))
         .map_err(|error| document.source().error(error.or_at(document.root().mark)))
 }
 

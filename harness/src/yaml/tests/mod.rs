@@ -342,7 +342,7 @@ fn seeds_and_custom_errors_get_the_place_of_their_node() {
     ];
     for (text, expected, place) in cases {
         let document = Document::parse(path(), text).unwrap();
-        let found = Calls.deserialize(NodeDeserializer::new(document.root()));
+        let found = seeded(&document, Calls);
         match (found, expected) {
             (Ok(name), Ok(wanted)) => assert_eq!(name, wanted),
             (Err(error), Err(wanted)) => {
