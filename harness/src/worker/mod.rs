@@ -6,6 +6,7 @@
 
 mod arch;
 mod audit;
+mod cancel;
 mod child;
 mod end;
 mod frames;
@@ -23,10 +24,11 @@ mod statm;
 
 pub use crate::memory::GuardHit;
 pub use audit::{Disposition, ProcessState, StateChange, VariableChange};
+pub use cancel::Canceller;
 pub use child::{Handler, serve};
 pub use journal::{
     CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LOAD, Record, Returned,
     Timing,
 };
 pub use options::{SpawnError, WorkerOptions};
-pub use parent::{Canceller, Outcome, Reply, Worker};
+pub use parent::{Outcome, Reply, Worker};
