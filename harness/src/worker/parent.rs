@@ -385,3 +385,17 @@ fn write_control(mapping: &Mapping, options: &WorkerOptions) {
     control.version.store(VERSION, Relaxed);
     control.magic.store(MAGIC, Release);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs are spread over threads, a worker each.
+    #[test]
+    fn a_worker_may_be_owned_by_any_thread() {
+        fn is_send<T: Send>() -> bool {
+            true
+        }
+        assert!(is_send::<Worker>() && is_send::<Reply>() && is_send::<SpawnError>());
+    }
+}
