@@ -393,9 +393,11 @@ mod tests {
     /// Runs are spread over threads, a worker each.
     #[test]
     fn a_worker_may_be_owned_by_any_thread() {
-        fn is_send<T: Send>() -> bool {
-            true
+        fn owned_elsewhere<T: Send>(spawn: impl FnOnce() -> T + Send) -> T {
+            std::thread::scope(|scope| scope.spawn(spawn).join().expect("no panic"))
         }
-        assert!(is_send::<Worker>() && is_send::<Reply>() && is_send::<SpawnError>());
+        let options = WorkerOptions::new("/no/such/program", Vec::new());
+        let result = owned_elsewhere(|| Worker::spawn(&options));
+        assert!(matches!(result, Err(SpawnError::Start { .. })));
     }
 }
