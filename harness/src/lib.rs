@@ -6,6 +6,7 @@ pub mod memory;
 pub mod module;
 pub mod oracle;
 pub mod plan;
+pub mod probe;
 pub mod run;
 pub mod sequence;
 pub mod target;
