@@ -29,6 +29,8 @@ pub struct Settings<'s> {
     pub target_arguments: String,
     /// Whether the first finding ends the run.
     pub fail_fast: bool,
+    /// Whether the trace of a case that passed is kept, too.
+    pub every_trace: bool,
     /// Takes secrets out of everything recorded.
     pub redactor: &'s Redactor,
     /// Stops the run from outside.
@@ -205,7 +207,9 @@ impl Shift<'_, '_, '_, '_> {
         let confirmed = (finding && self.shared.findings() < CONFIRMED)
             .then(|| self.confirm(case, job, &judgement))
             .flatten();
-        let judged = Executed { case, job, ran, judgement, reading: settings.reading };
+        let every_trace = settings.every_trace;
+        let judged =
+            Executed { case, job, ran, judgement, reading: settings.reading, every_trace };
         let mut record = record::executed(judged, settings.redactor);
         record.confirmed = confirmed;
         if let Some(Confirmation { tries, same: 0 }) = confirmed {

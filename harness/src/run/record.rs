@@ -27,12 +27,14 @@ pub struct Executed<'e> {
     pub judgement: Judgement,
     /// By which reading.
     pub reading: Reading,
+    /// Whether the trace is kept although the case passed.
+    pub every_trace: bool,
 }
 
 /// The record of a case that was executed.
 #[must_use]
 pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
-    let Executed { case, job, ran, judgement, reading } = executed;
+    let Executed { case, job, ran, judgement, reading, every_trace } = executed;
     let mut record = bare(case, judgement.verdict, judgement.reason.map(|text| redactor.text(&text)));
     record.findings = judgement.findings;
     for finding in &mut record.findings {
@@ -44,7 +46,7 @@ pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
     record.duration_ns = ran.duration_ns;
     record.stdout = redactor.text(&ran.stdout);
     record.stderr = redactor.text(&ran.stderr);
-    if judgement.verdict != Verdict::Pass {
+    if judgement.verdict != Verdict::Pass || every_trace {
         record.trace = trace(&job.sequence, &ran.trace.calls, redactor);
     }
     record
