@@ -2,10 +2,14 @@
 //! owns the traits that families implement, and finding the family of a mechanism.
 //! Sessions, objects and permissions are settled by `token` before anything here runs.
 
+mod aes;
 mod der;
 mod digest;
+mod ec;
 mod generic;
 mod hash;
+mod hkdf;
+mod mac;
 mod parameter;
 mod rsa;
 mod settle;
@@ -132,7 +136,11 @@ pub(crate) trait Family: Sync {
 static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
+    &ec::Ec,
+    &aes::Aes,
+    &mac::Macs,
     &generic::GenericSecrets,
+    &hkdf::Hkdf,
 ];
 
 /// All published mechanisms.

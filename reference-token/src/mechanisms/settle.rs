@@ -5,7 +5,7 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::Hash;
+use super::{Hash, ec, aes};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -15,6 +15,8 @@ pub(crate) fn settle(object: &mut Attributes) -> Result<()> {
         (Some(CKO_CERTIFICATE), _) => settle_certificate(object),
         (Some(CKO_PUBLIC_KEY), Some(CKK_RSA)) => settle_rsa_public(object),
         (Some(CKO_PRIVATE_KEY), Some(CKK_RSA)) => settle_rsa_private(object),
+        (Some(CKO_PUBLIC_KEY), Some(CKK_EC)) => ec::settle_public(object),
+        (Some(CKO_PRIVATE_KEY), Some(CKK_EC)) => ec::settle_private(object),
         (Some(CKO_SECRET_KEY), Some(key_type)) => settle_secret(object, key_type),
         _ => Ok(()),
     }
@@ -73,7 +75,7 @@ fn settle_secret(key: &mut Attributes, key_type: CK_KEY_TYPE) -> Result<()> {
     ensure(given.is_none_or(|given| *given == length), CKR_TEMPLATE_INCONSISTENT)?;
     key.set(CKA_VALUE_LEN, length);
     let check = match key_type {
-        CKK_AES => Vec::new(),
+        CKK_AES => aes::zero_block(&value)?[..3].to_vec(),
         _ => Hash::Sha1.digest(&[&value])[..3].to_vec(),
     };
     agree(key, CKA_CHECK_VALUE, check, OnEmpty::Remove)

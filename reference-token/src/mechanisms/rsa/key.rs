@@ -57,7 +57,7 @@ impl PublicKey {
 
     /// Length of the modulus in bits.
     pub(in crate::mechanisms) fn bits(&self) -> usize {
-        self.0.n().bits_vartime() as usize
+        self.0.n().bit_width_vartime() as usize
     }
 
     /// Length of the modulus in bytes: `k` of RFC 8017.
