@@ -5,7 +5,9 @@ use cryptoki_sys::{CK_RV, CKR_OK};
 
 /// A return code other than CKR_OK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the call was refused with return value {0:#x}: look it up in [PKCS11-Base 3.2] section 5.1")]
+#[error(
+    "the call was refused with return value {0:#x}: look it up in [PKCS11-Base 3.2] section 5.1"
+)]
 pub(crate) struct Refusal(CK_RV);
 
 /// What a room of the token gives back.

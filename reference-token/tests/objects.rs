@@ -9,7 +9,9 @@ use cryptoki_sys::*;
 use support::{Attributes, RO, RW, SO_PIN, Token, aes_key, rsa_private, rsa_public};
 
 fn data() -> Attributes {
-    Attributes::new().ulong(CKA_CLASS, CKO_DATA).bytes(CKA_LABEL, *b"note")
+    Attributes::new()
+        .ulong(CKA_CLASS, CKO_DATA)
+        .bytes(CKA_LABEL, *b"note")
 }
 
 #[test]
@@ -39,9 +41,15 @@ fn read_only_sessions_leave_token_objects_alone() {
     let template = Attributes::new().bytes(CKA_LABEL, *b"x");
     let mut list = template.list();
     let count = list.count();
-    let set = call!(token, C_SetAttributeValue(reader, object, list.pointer(), count));
+    let set = call!(
+        token,
+        C_SetAttributeValue(reader, object, list.pointer(), count)
+    );
     assert_eq!(set, CKR_SESSION_READ_ONLY);
-    assert_eq!(call!(token, C_DestroyObject(reader, object)), CKR_SESSION_READ_ONLY);
+    assert_eq!(
+        call!(token, C_DestroyObject(reader, object)),
+        CKR_SESSION_READ_ONLY
+    );
     assert!(token.create(reader, &data()).is_ok());
 }
 
@@ -53,22 +61,34 @@ fn private_objects_exist_for_the_user_alone_and_lose_their_handles_at_logout() {
     assert_eq!(token.create(session, &private), Err(CKR_USER_NOT_LOGGED_IN));
     assert_eq!(token.login(session, CKU_USER, b"1234"), CKR_OK);
     let object = token.create(session, &private).unwrap();
-    let passing = token.create(session, &data().bool(CKA_PRIVATE, true)).unwrap();
+    let passing = token
+        .create(session, &data().bool(CKA_PRIVATE, true))
+        .unwrap();
     assert_eq!(call!(token, C_Logout(session)), CKR_OK);
     assert!(token.find(session, &data()).is_empty());
-    assert_eq!(call!(token, C_DestroyObject(session, object)), CKR_OBJECT_HANDLE_INVALID);
+    assert_eq!(
+        call!(token, C_DestroyObject(session, object)),
+        CKR_OBJECT_HANDLE_INVALID
+    );
     assert_eq!(token.login(session, CKU_USER, b"1234"), CKR_OK);
     let found = token.find(session, &data());
     assert_eq!(found.len(), 1);
     assert!(found[0] != object && found[0] != passing);
-    assert_eq!(call!(token, C_DestroyObject(session, object)), CKR_OBJECT_HANDLE_INVALID);
+    assert_eq!(
+        call!(token, C_DestroyObject(session, object)),
+        CKR_OBJECT_HANDLE_INVALID
+    );
 }
 
 #[test]
 fn attribute_queries_process_every_attribute() {
     let token = Token::fresh();
     let session = token.user_session();
-    let key = token.generate(session, CKM_AES_KEY_GEN, &aes_key().bool(CKA_SENSITIVE, true));
+    let key = token.generate(
+        session,
+        CKM_AES_KEY_GEN,
+        &aes_key().bool(CKA_SENSITIVE, true),
+    );
     let key = key.unwrap();
     let (mut value, mut small, mut label) = ([0u8; 16], [9u8; 2], [0u8; 8]);
     let entry = |type_, pointer: &mut [u8]| CK_ATTRIBUTE {
@@ -82,8 +102,15 @@ fn attribute_queries_process_every_attribute() {
         entry(CKA_KEY_TYPE, &mut small),
         entry(CKA_LABEL, &mut label),
     ];
-    let rv = call!(token, C_GetAttributeValue(session, key, list.as_mut_ptr(), 4));
-    let codes = [CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL];
+    let rv = call!(
+        token,
+        C_GetAttributeValue(session, key, list.as_mut_ptr(), 4)
+    );
+    let codes = [
+        CKR_ATTRIBUTE_SENSITIVE,
+        CKR_ATTRIBUTE_TYPE_INVALID,
+        CKR_BUFFER_TOO_SMALL,
+    ];
     assert!(codes.contains(&rv));
     let lengths = list.map(|entry| entry.ulValueLen);
     let none = CK_UNAVAILABLE_INFORMATION;
@@ -116,11 +143,15 @@ fn a_key_is_revealed_only_if_it_is_open_in_both_ways() {
 fn an_imported_key_was_not_made_here() {
     let token = Token::fresh();
     let session = token.user_session();
-    let key = token.create(session, &rsa_private().bool(CKA_TOKEN, true)).unwrap();
+    let key = token
+        .create(session, &rsa_private().bool(CKA_TOKEN, true))
+        .unwrap();
     for attribute in [CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE] {
         assert_eq!(token.attribute(session, key, attribute).unwrap(), [0]);
     }
-    let mechanism = token.attribute(session, key, CKA_KEY_GEN_MECHANISM).unwrap();
+    let mechanism = token
+        .attribute(session, key, CKA_KEY_GEN_MECHANISM)
+        .unwrap();
     assert_eq!(mechanism, CK_UNAVAILABLE_INFORMATION.to_ne_bytes());
     let secret = token.attribute(session, key, CKA_PRIME_1);
     assert_eq!(secret, Err(CKR_ATTRIBUTE_SENSITIVE));
@@ -129,7 +160,11 @@ fn an_imported_key_was_not_made_here() {
     assert_eq!(bits, (2048 as CK_ULONG).to_ne_bytes());
     for attribute in [CKA_PUBLIC_KEY_INFO, CKA_PUBLIC_CRC64_VALUE] {
         let of = |key| token.attribute(session, key, attribute).unwrap();
-        assert_eq!(of(public), of(key), "both halves describe the same public key");
+        assert_eq!(
+            of(public),
+            of(key),
+            "both halves describe the same public key"
+        );
     }
 }
 
@@ -143,7 +178,10 @@ fn parts_of_a_key_that_contradict_each_other_are_invalid() {
         assert_eq!(refused, Err(CKR_ATTRIBUTE_VALUE_INVALID), "{attribute:#x}");
     }
     let incomplete = Attributes::new().ulong(CKA_CLASS, CKO_PUBLIC_KEY);
-    assert_eq!(token.create(session, &incomplete), Err(CKR_TEMPLATE_INCOMPLETE));
+    assert_eq!(
+        token.create(session, &incomplete),
+        Err(CKR_TEMPLATE_INCOMPLETE)
+    );
 }
 
 #[test]
@@ -159,17 +197,31 @@ fn copies_obey_copyable_and_objects_modifiable_and_destroyable() {
     let mut list = template.list();
     let count = list.count();
     let mut copy = 0;
-    let rv = call!(token, C_CopyObject(session, object, list.pointer(), count, &mut copy));
+    let rv = call!(
+        token,
+        C_CopyObject(session, object, list.pointer(), count, &mut copy)
+    );
     assert_eq!(rv, CKR_ACTION_PROHIBITED);
-    let rv = call!(token, C_SetAttributeValue(session, object, list.pointer(), count));
+    let rv = call!(
+        token,
+        C_SetAttributeValue(session, object, list.pointer(), count)
+    );
     assert_eq!(rv, CKR_ACTION_PROHIBITED);
-    assert_eq!(call!(token, C_DestroyObject(session, object)), CKR_ACTION_PROHIBITED);
+    assert_eq!(
+        call!(token, C_DestroyObject(session, object)),
+        CKR_ACTION_PROHIBITED
+    );
 
     let object = token.create(session, &data()).unwrap();
-    let template = Attributes::new().bool(CKA_TOKEN, true).bytes(CKA_LABEL, *b"copy");
+    let template = Attributes::new()
+        .bool(CKA_TOKEN, true)
+        .bytes(CKA_LABEL, *b"copy");
     let mut list = template.list();
-        let count = list.count();
-    let rv = call!(token, C_CopyObject(session, object, list.pointer(), count, &mut copy));
+    let count = list.count();
+    let rv = call!(
+        token,
+        C_CopyObject(session, object, list.pointer(), count, &mut copy)
+    );
     assert_eq!(rv, CKR_OK);
     assert_eq!(token.attribute(session, copy, CKA_LABEL).unwrap(), b"copy");
     assert_ne!(
@@ -177,25 +229,39 @@ fn copies_obey_copyable_and_objects_modifiable_and_destroyable() {
         token.attribute(session, object, CKA_UNIQUE_ID)
     );
     let mut size = 0;
-    assert_eq!(call!(token, C_GetObjectSize(session, copy, &mut size)), CKR_OK);
+    assert_eq!(
+        call!(token, C_GetObjectSize(session, copy, &mut size)),
+        CKR_OK
+    );
     assert!(size > 0);
     assert_eq!(call!(token, C_DestroyObject(session, copy)), CKR_OK);
-    assert_eq!(call!(token, C_DestroyObject(session, copy)), CKR_OBJECT_HANDLE_INVALID);
+    assert_eq!(
+        call!(token, C_DestroyObject(session, copy)),
+        CKR_OBJECT_HANDLE_INVALID
+    );
 }
 
 #[test]
 fn profile_objects_come_last_and_stay() {
     let token = Token::fresh();
     let session = token.open(RW);
-    let object = token.create(session, &data().bool(CKA_TOKEN, true)).unwrap();
+    let object = token
+        .create(session, &data().bool(CKA_TOKEN, true))
+        .unwrap();
     let all = token.find(session, &Attributes::new().bool(CKA_TOKEN, true));
     assert_eq!(all[0], object);
     let profiles = token.find(session, &Attributes::new().ulong(CKA_CLASS, CKO_PROFILE));
     assert_eq!(profiles[..], all[1..]);
     assert_eq!(profiles.len(), 4);
-    assert_eq!(call!(token, C_DestroyObject(session, profiles[0])), CKR_ACTION_PROHIBITED);
+    assert_eq!(
+        call!(token, C_DestroyObject(session, profiles[0])),
+        CKR_ACTION_PROHIBITED
+    );
     let claimed = Attributes::new().ulong(CKA_CLASS, CKO_PROFILE);
-    assert_eq!(token.create(session, &claimed), Err(CKR_TEMPLATE_INCONSISTENT));
+    assert_eq!(
+        token.create(session, &claimed),
+        Err(CKR_TEMPLATE_INCONSISTENT)
+    );
 }
 
 #[test]
@@ -213,10 +279,16 @@ fn only_the_so_makes_a_certificate_trusted_and_then_it_is_fixed() {
     let template = Attributes::new().bytes(CKA_ID, *b"1");
     let mut list = template.list();
     let count = list.count();
-    let rv = call!(token, C_SetAttributeValue(session, object, list.pointer(), count));
+    let rv = call!(
+        token,
+        C_SetAttributeValue(session, object, list.pointer(), count)
+    );
     assert_eq!(rv, CKR_ACTION_PROHIBITED);
     assert_eq!(call!(token, C_Logout(session)), CKR_OK);
-    assert_eq!(token.create(session, &certificate), Err(CKR_ATTRIBUTE_READ_ONLY));
+    assert_eq!(
+        token.create(session, &certificate),
+        Err(CKR_ATTRIBUTE_READ_ONLY)
+    );
 }
 
 #[test]
@@ -226,15 +298,27 @@ fn a_search_excludes_other_operations_until_it_ends() {
     let template = data();
     let mut list = template.list();
     let count = list.count();
-    assert_eq!(call!(token, C_FindObjectsInit(session, list.pointer(), count)), CKR_OK);
+    assert_eq!(
+        call!(token, C_FindObjectsInit(session, list.pointer(), count)),
+        CKR_OK
+    );
     let again = call!(token, C_FindObjectsInit(session, list.pointer(), count));
     assert_eq!(again, CKR_OPERATION_ACTIVE);
     let mut found = 0;
     let mut length = 9;
-    assert_eq!(call!(token, C_FindObjects(session, &mut found, 1, &mut length)), CKR_OK);
+    assert_eq!(
+        call!(token, C_FindObjects(session, &mut found, 1, &mut length)),
+        CKR_OK
+    );
     assert_eq!(length, 0);
-    assert_eq!(call!(token, C_SessionCancel(session, CKF_FIND_OBJECTS)), CKR_OK);
+    assert_eq!(
+        call!(token, C_SessionCancel(session, CKF_FIND_OBJECTS)),
+        CKR_OK
+    );
     let rv = call!(token, C_FindObjects(session, &mut found, 1, &mut length));
     assert_eq!(rv, CKR_OPERATION_NOT_INITIALIZED);
-    assert_eq!(call!(token, C_FindObjectsFinal(session)), CKR_OPERATION_NOT_INITIALIZED);
+    assert_eq!(
+        call!(token, C_FindObjectsFinal(session)),
+        CKR_OPERATION_NOT_INITIALIZED
+    );
 }

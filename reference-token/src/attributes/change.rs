@@ -10,7 +10,11 @@ use super::{Attributes, Template, Value};
 use crate::rv::{Result, ensure, refuse};
 
 /// The attributes of an object after C_SetAttributeValue with `template`.
-pub(crate) fn modified(object: &Attributes, template: &Template, by_so: bool) -> Result<Attributes> {
+pub(crate) fn modified(
+    object: &Attributes,
+    template: &Template,
+    by_so: bool,
+) -> Result<Attributes> {
     apply(object, template, by_so, false)
 }
 
@@ -33,7 +37,10 @@ fn apply(
         let rule = rule_for(shape, *attribute)?;
         check_value(rule, value)?;
         check_change(object, rule, value, by_so, copying)?;
-        if changed.get(*attribute).is_some_and(|earlier| earlier != value) {
+        if changed
+            .get(*attribute)
+            .is_some_and(|earlier| earlier != value)
+        {
             return refuse(CKR_TEMPLATE_INCONSISTENT);
         }
         changed.set(*attribute, value.clone());
@@ -44,7 +51,9 @@ fn apply(
 }
 
 fn shape_of(object: &Attributes) -> Shape {
-    let class = object.ulong(CKA_CLASS).unwrap_or(CK_UNAVAILABLE_INFORMATION);
+    let class = object
+        .ulong(CKA_CLASS)
+        .unwrap_or(CK_UNAVAILABLE_INFORMATION);
     let subtype = Shape::discriminator(class).and_then(|name| object.ulong(name));
     Shape { class, subtype }
 }
@@ -64,8 +73,14 @@ fn check_change(
     let before = object.bool(rule.attribute);
     let after = value.as_bool() == Some(true);
     ensure(!(rule.note(10) && after && !by_so), CKR_ATTRIBUTE_READ_ONLY)?;
-    ensure(!(rule.note(11) && before && !after), CKR_ATTRIBUTE_READ_ONLY)?;
-    ensure(!(rule.note(12) && !before && after), CKR_ATTRIBUTE_READ_ONLY)
+    ensure(
+        !(rule.note(11) && before && !after),
+        CKR_ATTRIBUTE_READ_ONLY,
+    )?;
+    ensure(
+        !(rule.note(12) && !before && after),
+        CKR_ATTRIBUTE_READ_ONLY,
+    )
 }
 
 #[cfg(test)]
@@ -77,7 +92,9 @@ mod tests {
             (CKA_CLASS, Value::ulong(CKO_SECRET_KEY)),
             (CKA_KEY_TYPE, Value::ulong(CKK_AES)),
         ];
-        let given = attributes.iter().map(|(name, value)| (*name, Value::bool(*value)));
+        let given = attributes
+            .iter()
+            .map(|(name, value)| (*name, Value::bool(*value)));
         fixed.into_iter().chain(given).collect()
     }
 
@@ -89,7 +106,11 @@ mod tests {
     fn sensitive_goes_only_up_and_extractable_only_down() {
         let open = key(&[(CKA_SENSITIVE, false), (CKA_EXTRACTABLE, true)]);
         assert!(set(&open, CKA_SENSITIVE, true).unwrap().bool(CKA_SENSITIVE));
-        assert!(!set(&open, CKA_EXTRACTABLE, false).unwrap().bool(CKA_EXTRACTABLE));
+        assert!(
+            !set(&open, CKA_EXTRACTABLE, false)
+                .unwrap()
+                .bool(CKA_EXTRACTABLE)
+        );
         let closed = key(&[(CKA_SENSITIVE, true), (CKA_EXTRACTABLE, false)]);
         for (attribute, value) in [(CKA_SENSITIVE, false), (CKA_EXTRACTABLE, true)] {
             let refusal = set(&closed, attribute, value).unwrap_err();
@@ -130,7 +151,13 @@ mod tests {
 
     #[test]
     fn what_the_object_is_cannot_change() {
-        for attribute in [CKA_CLASS, CKA_KEY_TYPE, CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_VALUE] {
+        for attribute in [
+            CKA_CLASS,
+            CKA_KEY_TYPE,
+            CKA_LOCAL,
+            CKA_ALWAYS_SENSITIVE,
+            CKA_VALUE,
+        ] {
             let value = match attribute {
                 CKA_CLASS => Value::ulong(CKO_SECRET_KEY),
                 CKA_KEY_TYPE => Value::ulong(CKK_AES),

@@ -18,7 +18,10 @@ pub(crate) enum Origin {
     /// C_UnwrapKey.
     Unwrapped,
     /// C_DeriveKey: what the base key, and so the new one, can still claim.
-    Derived { always_sensitive: bool, never_extractable: bool },
+    Derived {
+        always_sensitive: bool,
+        never_extractable: bool,
+    },
 }
 
 /// What an object is to be made from.
@@ -49,10 +52,17 @@ pub(crate) fn complete(recipe: &Recipe) -> Result<Attributes> {
     if let (Some(name), Some(subtype)) = (Shape::discriminator(shape.class), shape.subtype) {
         attributes.set(name, Value::ulong(subtype));
     }
-    for rule in shape.rules().filter(|rule| is_required(recipe.origin, rule)) {
+    for rule in shape
+        .rules()
+        .filter(|rule| is_required(recipe.origin, rule))
+    {
         ensure(attributes.has(rule.attribute), CKR_TEMPLATE_INCOMPLETE)?;
     }
-    for rule in shape.rules().filter(|rule| !attributes.has(rule.attribute)).collect::<Vec<_>>() {
+    for rule in shape
+        .rules()
+        .filter(|rule| !attributes.has(rule.attribute))
+        .collect::<Vec<_>>()
+    {
         if let Some(value) = default_value(rule.default, shape.subtype) {
             attributes.set(rule.attribute, value);
         }
@@ -99,8 +109,13 @@ fn named(
     let Some(value) = given.get(attribute) else {
         return Ok(implied);
     };
-    let named = value.as_ulong().ok_or(refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
-    ensure(implied.is_none_or(|implied| implied == named), CKR_TEMPLATE_INCONSISTENT)?;
+    let named = value
+        .as_ulong()
+        .ok_or(refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
+    ensure(
+        implied.is_none_or(|implied| implied == named),
+        CKR_TEMPLATE_INCONSISTENT,
+    )?;
     Ok(Some(named))
 }
 
@@ -187,9 +202,13 @@ fn record_history(attributes: &mut Attributes, origin: Origin) {
     let (always_sensitive, never_extractable) = match origin {
         Origin::Created | Origin::Unwrapped => (false, false),
         Origin::Generated(_) => (sensitive, unextractable),
-        Origin::Derived { always_sensitive, never_extractable } => {
-            (always_sensitive && sensitive, never_extractable && unextractable)
-        }
+        Origin::Derived {
+            always_sensitive,
+            never_extractable,
+        } => (
+            always_sensitive && sensitive,
+            never_extractable && unextractable,
+        ),
     };
     let mut record = |attribute, value| {
         if attributes.has(attribute) {
@@ -208,13 +227,19 @@ fn record_history(attributes: &mut Attributes, origin: Origin) {
 pub(super) fn check_consistency(attributes: &Attributes) -> Result<()> {
     // Section 4.10: only private objects can ask for the PIN at every use.
     let asks_always = attributes.bool(CKA_ALWAYS_AUTHENTICATE);
-    ensure(!asks_always || attributes.bool(CKA_PRIVATE), CKR_TEMPLATE_INCONSISTENT)?;
+    ensure(
+        !asks_always || attributes.bool(CKA_PRIVATE),
+        CKR_TEMPLATE_INCONSISTENT,
+    )?;
     let is_x509 = attributes.ulong(CKA_CLASS) == Some(CKO_CERTIFICATE)
         && attributes.ulong(CKA_CERTIFICATE_TYPE) == Some(CKC_X_509);
     if is_x509 {
         // Section 4.6.3: a certificate is here or at a URL, and then its key hashes are here.
         let empty = |attribute| attributes.bytes(attribute).is_empty();
-        ensure(!empty(CKA_VALUE) || !empty(CKA_URL), CKR_TEMPLATE_INCOMPLETE)?;
+        ensure(
+            !empty(CKA_VALUE) || !empty(CKA_URL),
+            CKR_TEMPLATE_INCOMPLETE,
+        )?;
         let hashed =
             !empty(CKA_HASH_OF_SUBJECT_PUBLIC_KEY) && !empty(CKA_HASH_OF_ISSUER_PUBLIC_KEY);
         ensure(empty(CKA_URL) || hashed, CKR_TEMPLATE_INCOMPLETE)?;
@@ -266,15 +291,24 @@ mod tests {
         let twice = vec![class(CKO_DATA), text(CKA_LABEL, "a"), text(CKA_LABEL, "a")];
         assert!(create(twice).is_ok());
         let differing = vec![class(CKO_DATA), text(CKA_LABEL, "a"), text(CKA_LABEL, "b")];
-        assert_eq!(create(differing).unwrap_err().code(), CKR_TEMPLATE_INCONSISTENT);
+        assert_eq!(
+            create(differing).unwrap_err().code(),
+            CKR_TEMPLATE_INCONSISTENT
+        );
     }
 
     #[test]
     fn an_attribute_of_another_class_is_inconsistent_and_an_unknown_one_is_invalid() {
         let foreign = vec![class(CKO_DATA), text(CKA_MODULUS, "a")];
-        assert_eq!(create(foreign).unwrap_err().code(), CKR_TEMPLATE_INCONSISTENT);
+        assert_eq!(
+            create(foreign).unwrap_err().code(),
+            CKR_TEMPLATE_INCONSISTENT
+        );
         let unknown = vec![class(CKO_DATA), text(CKA_VENDOR_DEFINED | 7, "a")];
-        assert_eq!(create(unknown).unwrap_err().code(), CKR_ATTRIBUTE_TYPE_INVALID);
+        assert_eq!(
+            create(unknown).unwrap_err().code(),
+            CKR_ATTRIBUTE_TYPE_INVALID
+        );
     }
 
     #[test]
@@ -285,7 +319,10 @@ mod tests {
             (CKA_LABEL, vec![0xff, 0xfe]),
         ] {
             let template = vec![class(CKO_DATA), (attribute, Value::Bytes(bytes))];
-            assert_eq!(create(template).unwrap_err().code(), CKR_ATTRIBUTE_VALUE_INVALID);
+            assert_eq!(
+                create(template).unwrap_err().code(),
+                CKR_ATTRIBUTE_VALUE_INVALID
+            );
         }
     }
 

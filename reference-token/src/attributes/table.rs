@@ -62,11 +62,16 @@ const fn row(attribute: CK_ATTRIBUTE_TYPE, kind: Kind, notes: &[u16], default: P
         bits |= 1 << notes[i];
         i += 1;
     }
-    Rule { attribute, kind, notes: bits, default }
+    Rule {
+        attribute,
+        kind,
+        notes: bits,
+        default,
+    }
 }
 
-use Preset::{Absent, Empty, False, True, TrueFor};
 use Kind::{Bool, Bytes, Date, Template, Text, Ulong, Ulongs};
+use Preset::{Absent, Empty, False, True, TrueFor};
 
 /// Rows that apply to the objects picked by class and, if given, by key or certificate type.
 struct Section {
@@ -147,8 +152,17 @@ static KEY: [Rule; 9] = [
 const CIPHERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_AES];
 const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC];
 const MACS: &[CK_KEY_TYPE] = &[
-    CKK_AES, CKK_GENERIC_SECRET, CKK_SHA_1_HMAC, CKK_SHA224_HMAC, CKK_SHA256_HMAC, CKK_SHA384_HMAC,
-    CKK_SHA512_HMAC, CKK_SHA3_224_HMAC, CKK_SHA3_256_HMAC, CKK_SHA3_384_HMAC, CKK_SHA3_512_HMAC,
+    CKK_AES,
+    CKK_GENERIC_SECRET,
+    CKK_SHA_1_HMAC,
+    CKK_SHA224_HMAC,
+    CKK_SHA256_HMAC,
+    CKK_SHA384_HMAC,
+    CKK_SHA512_HMAC,
+    CKK_SHA3_224_HMAC,
+    CKK_SHA3_256_HMAC,
+    CKK_SHA3_384_HMAC,
+    CKK_SHA3_512_HMAC,
 ];
 
 /// Section 4.9.
@@ -265,11 +279,19 @@ static SECRET_VALUE: [Rule; 2] = [
 ];
 
 const fn of(class: CK_OBJECT_CLASS, rows: &'static [Rule]) -> Section {
-    Section { class, subtype: None, rows }
+    Section {
+        class,
+        subtype: None,
+        rows,
+    }
 }
 
 const fn typed(class: CK_OBJECT_CLASS, subtype: CK_ULONG, rows: &'static [Rule]) -> Section {
-    Section { class, subtype: Some(subtype), rows }
+    Section {
+        class,
+        subtype: Some(subtype),
+        rows,
+    }
 }
 
 /// Which rows apply to which objects, besides `STORAGE`, which applies to all.

@@ -81,13 +81,24 @@ macro_rules! functions {
             guard(|| {
                 // SAFETY: sections 5.8.4 and 5.10.4: a buffer with its length.
                 let buffer = || unsafe { Buffer::new(output, output_length) };
-                let output =
-                    token::cipher_final($direction, session, || Ok(buffer()?.room()))?;
+                let output = token::cipher_final($direction, session, || Ok(buffer()?.room()))?;
                 buffer()?.deliver(output)
             })
         }
     };
 }
 
-functions!(Direction::Encrypt, C_EncryptInit, C_Encrypt, C_EncryptUpdate, C_EncryptFinal);
-functions!(Direction::Decrypt, C_DecryptInit, C_Decrypt, C_DecryptUpdate, C_DecryptFinal);
+functions!(
+    Direction::Encrypt,
+    C_EncryptInit,
+    C_Encrypt,
+    C_EncryptUpdate,
+    C_EncryptFinal
+);
+functions!(
+    Direction::Decrypt,
+    C_DecryptInit,
+    C_Decrypt,
+    C_DecryptUpdate,
+    C_DecryptFinal
+);

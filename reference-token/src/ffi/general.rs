@@ -60,10 +60,14 @@ unsafe fn reserved(pointer: *const u8) -> Result<Option<String>> {
             break;
         }
         text.push(byte);
-        let known = RESERVED.iter().any(|start| text.starts_with(start) || start.starts_with(&text));
+        let known = RESERVED
+            .iter()
+            .any(|start| text.starts_with(start) || start.starts_with(&text));
         ensure(known && text.len() <= MOST_RESERVED, CKR_ARGUMENTS_BAD)?;
     }
-    String::from_utf8(text).map(Some).map_err(|_| refusal(CKR_ARGUMENTS_BAD))
+    String::from_utf8(text)
+        .map(Some)
+        .map_err(|_| refusal(CKR_ARGUMENTS_BAD))
 }
 
 pub(super) unsafe extern "C" fn C_Finalize(reserved: *mut std::ffi::c_void) -> CK_RV {

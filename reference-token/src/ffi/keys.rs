@@ -69,7 +69,10 @@ pub(super) unsafe extern "C" fn C_WrapKey(
         token::with_session(session, |_| Ok(()))?;
         // SAFETY: section 5.18.3: a mechanism, and a buffer with its length.
         let (mechanism, buffer) = unsafe {
-            (parameter::required(mechanism)?, Buffer::new(wrapped, wrapped_length)?)
+            (
+                parameter::required(mechanism)?,
+                Buffer::new(wrapped, wrapped_length)?,
+            )
         };
         let output = token::wrap_key(session, &mechanism, wrapping_key, key, buffer.room())?;
         buffer.deliver(output)

@@ -19,7 +19,10 @@ pub(super) unsafe fn bytes<'a>(pointer: *const CK_BYTE, length: CK_ULONG) -> Res
     if length == 0 {
         return Ok(&[]);
     }
-    ensure(!pointer.is_null() && length <= MOST_BYTES, CKR_ARGUMENTS_BAD)?;
+    ensure(
+        !pointer.is_null() && length <= MOST_BYTES,
+        CKR_ARGUMENTS_BAD,
+    )?;
     // SAFETY: not NULL, below isize::MAX, and readable as the caller promises.
     Ok(unsafe { std::slice::from_raw_parts(pointer, length as usize) })
 }
@@ -42,9 +45,14 @@ pub(super) unsafe fn elements<T: Copy>(pointer: *const T, count: CK_ULONG) -> Re
     if count == 0 {
         return Ok(Vec::new());
     }
-    ensure(!pointer.is_null() && count <= MOST_ELEMENTS, CKR_ARGUMENTS_BAD)?;
+    ensure(
+        !pointer.is_null() && count <= MOST_ELEMENTS,
+        CKR_ARGUMENTS_BAD,
+    )?;
     // SAFETY: not NULL, and readable as the caller promises; alignment is not assumed.
-    Ok((0..count as usize).map(|i| unsafe { pointer.add(i).read_unaligned() }).collect())
+    Ok((0..count as usize)
+        .map(|i| unsafe { pointer.add(i).read_unaligned() })
+        .collect())
 }
 
 /// A place for one value.
@@ -81,7 +89,8 @@ impl<T: Copy> Buffer<T> {
     /// As for `Place::new`; and unless NULL, `pointer` is valid for writes of `*length` elements.
     pub(super) unsafe fn new(pointer: *mut T, length: *mut CK_ULONG) -> Result<Buffer<T>> {
         // SAFETY: as the caller promises.
-        Ok(Buffer { pointer, length: unsafe { Place::new(length)? } })
+        let length = unsafe { Place::new(length)? };
+        Ok(Buffer { pointer, length })
     }
 
     /// What the application offers.
@@ -159,7 +168,10 @@ mod tests {
         unsafe {
             assert!(bytes(null, 0).unwrap().is_empty());
             assert_eq!(bytes(null, 1).unwrap_err().code(), CKR_ARGUMENTS_BAD);
-            assert_eq!(bytes(&byte, CK_ULONG::MAX).unwrap_err().code(), CKR_ARGUMENTS_BAD);
+            assert_eq!(
+                bytes(&byte, CK_ULONG::MAX).unwrap_err().code(),
+                CKR_ARGUMENTS_BAD
+            );
             assert!(elements::<CK_ATTRIBUTE>(std::ptr::null(), 1).is_err());
             assert!(elements(&byte, CK_ULONG::MAX).is_err());
         }

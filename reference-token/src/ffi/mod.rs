@@ -3,7 +3,10 @@
 //! the functions of the standard, a section of chapter 5 each. All of them check the library and
 //! the session before any argument, and nothing here decides what a call means.
 
-#![allow(unsafe_code, reason = "this is the boundary with C: pointers become slices here")]
+#![allow(
+    unsafe_code,
+    reason = "this is the boundary with C: pointers become slices here"
+)]
 #![allow(non_snake_case, reason = "Cryptoki names its functions this way")]
 
 mod ciphers;

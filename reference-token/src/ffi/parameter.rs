@@ -30,7 +30,10 @@ pub(super) unsafe fn optional(pointer: *const CK_MECHANISM) -> Result<Option<Mec
     let parameter = unsafe { parameter(entry.form, &mechanism) };
     // Whatever is wrong inside, to the application it is the parameter.
     let parameter = parameter.map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
-    Ok(Some(Mechanism { kind: mechanism.mechanism, parameter }))
+    Ok(Some(Mechanism {
+        kind: mechanism.mechanism,
+        parameter,
+    }))
 }
 
 /// # Safety
@@ -69,12 +72,18 @@ unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
     ensure(sized, CKR_MECHANISM_PARAM_INVALID)?;
     // SAFETY: as the caller promises.
     let one = unsafe { elements::<T>(mechanism.pParameter.cast(), 1)? };
-    one.first().copied().ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+    one.first()
+        .copied()
+        .ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
 }
 
 fn pss(parameter: CK_RSA_PKCS_PSS_PARAMS) -> Result<Parameter> {
     let CK_RSA_PKCS_PSS_PARAMS { hashAlg, mgf, sLen } = parameter;
-    Ok(Parameter::Pss { hash: hashAlg, mgf, salt_length: sLen })
+    Ok(Parameter::Pss {
+        hash: hashAlg,
+        mgf,
+        salt_length: sLen,
+    })
 }
 
 /// # Safety
@@ -88,7 +97,11 @@ unsafe fn oaep(parameter: CK_RSA_PKCS_OAEP_PARAMS) -> Result<Parameter> {
         source => source == CKZ_DATA_SPECIFIED,
     };
     ensure(sourced, CKR_MECHANISM_PARAM_INVALID)?;
-    Ok(Parameter::Oaep { hash: parameter.hashAlg, mgf: parameter.mgf, label: label.to_vec() })
+    Ok(Parameter::Oaep {
+        hash: parameter.hashAlg,
+        mgf: parameter.mgf,
+        label: label.to_vec(),
+    })
 }
 
 /// # Safety
@@ -96,13 +109,23 @@ unsafe fn oaep(parameter: CK_RSA_PKCS_OAEP_PARAMS) -> Result<Parameter> {
 unsafe fn gcm(parameter: CK_GCM_PARAMS) -> Result<Parameter> {
     // SAFETY: as the caller promises.
     let (iv, aad) = unsafe {
-        (bytes(parameter.pIv, parameter.ulIvLen)?, bytes(parameter.pAAD, parameter.ulAADLen)?)
+        (
+            bytes(parameter.pIv, parameter.ulIvLen)?,
+            bytes(parameter.pAAD, parameter.ulAADLen)?,
+        )
     };
-    Ok(Parameter::Gcm { iv: iv.to_vec(), aad: aad.to_vec(), tag_bits: parameter.ulTagBits })
+    Ok(Parameter::Gcm {
+        iv: iv.to_vec(),
+        aad: aad.to_vec(),
+        tag_bits: parameter.ulTagBits,
+    })
 }
 
 fn ctr(parameter: CK_AES_CTR_PARAMS) -> Result<Parameter> {
-    Ok(Parameter::Ctr { bits: parameter.ulCounterBits, block: parameter.cb })
+    Ok(Parameter::Ctr {
+        bits: parameter.ulCounterBits,
+        block: parameter.cb,
+    })
 }
 
 /// # Safety
@@ -130,7 +153,13 @@ unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
         true => unsafe { bytes(parameter.pInfo, parameter.ulInfoLen)? }.to_vec(),
         false => Vec::new(),
     };
-    Ok(Parameter::Hkdf { extract, expand, prf: parameter.prfHashMechanism, salt, info })
+    Ok(Parameter::Hkdf {
+        extract,
+        expand,
+        prf: parameter.prfHashMechanism,
+        salt,
+        info,
+    })
 }
 
 /// # Safety
@@ -143,5 +172,9 @@ unsafe fn ecdh1(parameter: CK_ECDH1_DERIVE_PARAMS) -> Result<Parameter> {
             bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
         )
     };
-    Ok(Parameter::Ecdh1 { kdf: parameter.kdf, shared: shared.to_vec(), public: public.to_vec() })
+    Ok(Parameter::Ecdh1 {
+        kdf: parameter.kdf,
+        shared: shared.to_vec(),
+        public: public.to_vec(),
+    })
 }

@@ -87,7 +87,12 @@ pub(super) unsafe extern "C" fn C_Verify(
     guard(|| {
         token::verify(session, || {
             // SAFETY: section 5.15.2: data and a signature.
-            unsafe { Ok((bytes(data, data_length)?, present(signature, signature_length)?)) }
+            unsafe {
+                Ok((
+                    bytes(data, data_length)?,
+                    present(signature, signature_length)?,
+                ))
+            }
         })
     })
 }

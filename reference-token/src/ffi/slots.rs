@@ -86,7 +86,11 @@ pub(super) unsafe extern "C" fn C_GetMechanismInfo(
         let place = unsafe { Place::new(info)? };
         let (_, entry) = mechanisms::find(mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
         let (ulMinKeySize, ulMaxKeySize) = entry.sizes;
-        place.set(CK_MECHANISM_INFO { ulMinKeySize, ulMaxKeySize, flags: entry.flags });
+        place.set(CK_MECHANISM_INFO {
+            ulMinKeySize,
+            ulMaxKeySize,
+            flags: entry.flags,
+        });
         Ok(())
     })
 }

@@ -89,8 +89,11 @@ const fn interface<T>(list: &'static Shared<T>) -> CK_INTERFACE {
 }
 
 /// The newest first: it is the default.
-static INTERFACES: Shared<[CK_INTERFACE; 3]> =
-    Shared([interface(&LIST_3_2), interface(&LIST_3_0), interface(&LIST_2_40)]);
+static INTERFACES: Shared<[CK_INTERFACE; 3]> = Shared([
+    interface(&LIST_3_2),
+    interface(&LIST_3_0),
+    interface(&LIST_2_40),
+]);
 
 /// The versions of the interfaces, in the same order.
 const VERSIONS: [(u8, u8); 3] = [(3, 2), (3, 0), (2, 40)];
@@ -145,11 +148,15 @@ pub unsafe extern "C" fn C_GetInterface(
             // SAFETY: not NULL, and readable as the caller promises.
             false => Some(unsafe { version.read_unaligned() }),
         };
-        let found = INTERFACES.0.iter().zip(VERSIONS).find(|(interface, (major, minor))| {
-            named
-                && wanted.is_none_or(|wanted| (wanted.major, wanted.minor) == (*major, *minor))
-                && interface.flags & flags == flags
-        });
+        let found = INTERFACES
+            .0
+            .iter()
+            .zip(VERSIONS)
+            .find(|(interface, (major, minor))| {
+                named
+                    && wanted.is_none_or(|wanted| (wanted.major, wanted.minor) == (*major, *minor))
+                    && interface.flags & flags == flags
+            });
         // Of the codes that the function lists, this is the one for a request that none meets.
         let (interface, _) = found.ok_or(refusal(CKR_ARGUMENTS_BAD))?;
         place.set((&raw const *interface).cast_mut());

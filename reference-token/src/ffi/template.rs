@@ -49,10 +49,15 @@ fn is_array(attribute: CK_ATTRIBUTE_TYPE) -> bool {
 unsafe fn value(attribute: &CK_ATTRIBUTE, depth: usize) -> Result<Value> {
     let length = attribute.ulValueLen;
     // Section 4.1.1 has a code for values that cannot be: a length without a place is one.
-    ensure(length != CK_UNAVAILABLE_INFORMATION, CKR_ATTRIBUTE_VALUE_INVALID)?;
+    ensure(
+        length != CK_UNAVAILABLE_INFORMATION,
+        CKR_ATTRIBUTE_VALUE_INVALID,
+    )?;
     if !is_array(attribute.type_) {
         // SAFETY: as the caller promises.
-        return Ok(Value::Bytes(unsafe { bytes(attribute.pValue.cast(), length)? }.to_vec()));
+        return Ok(Value::Bytes(
+            unsafe { bytes(attribute.pValue.cast(), length)? }.to_vec(),
+        ));
     }
     let size = size_of::<CK_ATTRIBUTE>() as CK_ULONG;
     ensure(length.is_multiple_of(size), CKR_ATTRIBUTE_VALUE_INVALID)?;

@@ -26,7 +26,11 @@ pub(super) fn bit_string(content: &[u8]) -> Vec<u8> {
 /// A non-negative INTEGER from its big-endian magnitude.
 pub(super) fn unsigned_integer(magnitude: &[u8]) -> Vec<u8> {
     let digits = trim(magnitude);
-    let sign: &[u8] = if digits.first().is_none_or(|first| first & 0x80 != 0) { &[0] } else { &[] };
+    let sign: &[u8] = if digits.first().is_none_or(|first| first & 0x80 != 0) {
+        &[0]
+    } else {
+        &[]
+    };
     element(INTEGER, &[sign, digits].concat())
 }
 
@@ -52,7 +56,9 @@ fn read_length(encoding: &[u8]) -> Option<(usize, &[u8])> {
     if digits.is_empty() || digits.len() > size_of::<u32>() {
         return None;
     }
-    let length = digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
+    let length = digits
+        .iter()
+        .fold(0, |length, digit| length << 8 | usize::from(*digit));
     Some((length, rest))
 }
 
@@ -77,7 +83,10 @@ pub(super) mod tests {
 
     /// Bytes from hexadecimal digits, for test vectors.
     pub(crate) fn hex(digits: &str) -> Vec<u8> {
-        let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let digits: Vec<u8> = digits
+            .bytes()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .collect();
         digits
             .chunks(2)
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
@@ -88,7 +97,10 @@ pub(super) mod tests {
     fn octet_strings_read_back_at_every_length_form() {
         for length in [0, 1, 127, 128, 255, 256, 70_000] {
             let content = vec![7; length];
-            assert_eq!(read_octet_string(&octet_string(&content)), Some(&content[..]));
+            assert_eq!(
+                read_octet_string(&octet_string(&content)),
+                Some(&content[..])
+            );
         }
     }
 

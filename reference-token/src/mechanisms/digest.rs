@@ -10,7 +10,13 @@ use crate::rv::{Result, refusal};
 pub(super) struct Digests;
 
 const fn digest(mechanism: CK_MECHANISM_TYPE) -> Entry {
-    Entry { mechanism, sizes: (0, 0), flags: CKF_DIGEST, form: Form::None, keys: &[] }
+    Entry {
+        mechanism,
+        sizes: (0, 0),
+        flags: CKF_DIGEST,
+        form: Form::None,
+        keys: &[],
+    }
 }
 
 static ENTRIES: [Entry; 11] = [
@@ -51,6 +57,9 @@ impl Family for Digests {
 
     fn digest(&self, mechanism: &Mechanism) -> Result<Box<dyn Digesting>> {
         let hash = Hash::by_mechanism(mechanism.kind).ok_or(refusal(CKR_MECHANISM_INVALID))?;
-        Ok(Box::new(RunningDigest { length: hash.length(), running: hash.running() }))
+        Ok(Box::new(RunningDigest {
+            length: hash.length(),
+            running: hash.running(),
+        }))
     }
 }

@@ -31,8 +31,13 @@ impl Family for GenericSecrets {
     }
 
     fn generate_key(&self, _: &Mechanism, template: &Attributes) -> Result<Contribution> {
-        let length = template.ulong(CKA_VALUE_LEN).ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
-        ensure((1..=BITS.1 / 8).contains(&length), CKR_ATTRIBUTE_VALUE_INVALID)?;
+        let length = template
+            .ulong(CKA_VALUE_LEN)
+            .ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+        ensure(
+            (1..=BITS.1 / 8).contains(&length),
+            CKR_ATTRIBUTE_VALUE_INVALID,
+        )?;
         Ok(vec![(CKA_VALUE, Value::Bytes(random(length as usize)?))])
     }
 }

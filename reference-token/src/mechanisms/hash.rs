@@ -59,17 +59,50 @@ impl<M: Mac + Send> Running for Macer<M> {
 macro_rules! with_digest {
     ($hash:expr, $digest:ident => $body:expr) => {
         match $hash {
-            Hash::Sha1 => { type $digest = Sha1; $body }
-            Hash::Sha224 => { type $digest = Sha224; $body }
-            Hash::Sha256 => { type $digest = Sha256; $body }
-            Hash::Sha384 => { type $digest = Sha384; $body }
-            Hash::Sha512 => { type $digest = Sha512; $body }
-            Hash::Sha512Truncated224 => { type $digest = Sha512_224; $body }
-            Hash::Sha512Truncated256 => { type $digest = Sha512_256; $body }
-            Hash::Sha3Bits224 => { type $digest = Sha3_224; $body }
-            Hash::Sha3Bits256 => { type $digest = Sha3_256; $body }
-            Hash::Sha3Bits384 => { type $digest = Sha3_384; $body }
-            Hash::Sha3Bits512 => { type $digest = Sha3_512; $body }
+            Hash::Sha1 => {
+                type $digest = Sha1;
+                $body
+            }
+            Hash::Sha224 => {
+                type $digest = Sha224;
+                $body
+            }
+            Hash::Sha256 => {
+                type $digest = Sha256;
+                $body
+            }
+            Hash::Sha384 => {
+                type $digest = Sha384;
+                $body
+            }
+            Hash::Sha512 => {
+                type $digest = Sha512;
+                $body
+            }
+            Hash::Sha512Truncated224 => {
+                type $digest = Sha512_224;
+                $body
+            }
+            Hash::Sha512Truncated256 => {
+                type $digest = Sha512_256;
+                $body
+            }
+            Hash::Sha3Bits224 => {
+                type $digest = Sha3_224;
+                $body
+            }
+            Hash::Sha3Bits256 => {
+                type $digest = Sha3_256;
+                $body
+            }
+            Hash::Sha3Bits384 => {
+                type $digest = Sha3_384;
+                $body
+            }
+            Hash::Sha3Bits512 => {
+                type $digest = Sha3_512;
+                $body
+            }
         }
     };
 }
@@ -88,7 +121,9 @@ struct Names {
 /// Object identifiers of FIPS 180-4 and FIPS 202, under 2.16.840.1.101.3.4.2.
 macro_rules! nist {
     ($last:literal) => {
-        &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, $last]
+        &[
+            0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, $last,
+        ]
     };
 }
 
@@ -109,17 +144,26 @@ static NAMES: [Names; 11] = [
 
 impl Hash {
     fn names(self) -> &'static Names {
-        NAMES.iter().find(|names| names.hash == self).expect("every hash has names")
+        NAMES
+            .iter()
+            .find(|names| names.hash == self)
+            .expect("every hash has names")
     }
 
     /// The hash of a digest mechanism.
     pub(crate) fn by_mechanism(mechanism: CK_MECHANISM_TYPE) -> Option<Hash> {
-        NAMES.iter().find(|names| names.digest == mechanism).map(|names| names.hash)
+        NAMES
+            .iter()
+            .find(|names| names.digest == mechanism)
+            .map(|names| names.hash)
     }
 
     /// The hash of a mask generation function.
     pub(super) fn by_mgf(mgf: CK_RSA_PKCS_MGF_TYPE) -> Option<Hash> {
-        NAMES.iter().find(|names| names.mgf == Some(mgf)).map(|names| names.hash)
+        NAMES
+            .iter()
+            .find(|names| names.mgf == Some(mgf))
+            .map(|names| names.hash)
     }
 
     /// Bytes of output.
@@ -175,7 +219,12 @@ mod tests {
     #[test]
     fn every_hash_gives_the_length_it_publishes() {
         for names in &NAMES {
-            assert_eq!(names.hash.digest(&[b"abc"]).len(), names.length, "{:?}", names.hash);
+            assert_eq!(
+                names.hash.digest(&[b"abc"]).len(),
+                names.length,
+                "{:?}",
+                names.hash
+            );
             assert_eq!(Hash::by_mechanism(names.digest), Some(names.hash));
         }
     }

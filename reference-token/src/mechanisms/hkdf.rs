@@ -3,9 +3,7 @@
 use cryptoki_sys::*;
 
 use super::parameter::hash_named;
-use super::{
-    Contribution, Derived, Entry, Family, Form, Hash, Mechanism, Parameter, Salt, random,
-};
+use super::{Contribution, Derived, Entry, Family, Form, Hash, Mechanism, Parameter, Salt, random};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure, refusal, refuse};
 
@@ -17,7 +15,13 @@ const BYTES: (CK_ULONG, CK_ULONG) = (1, 4096);
 const KEYS: &[CK_KEY_TYPE] = &[CKK_HKDF, CKK_GENERIC_SECRET];
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
-    Entry { mechanism, sizes: BYTES, flags, form, keys: KEYS }
+    Entry {
+        mechanism,
+        sizes: BYTES,
+        flags,
+        form,
+        keys: KEYS,
+    }
 }
 
 static ENTRIES: [Entry; 3] = [
@@ -51,8 +55,13 @@ impl Family for Hkdf {
     }
 
     fn generate_key(&self, _: &Mechanism, template: &Attributes) -> Result<Contribution> {
-        let length = template.ulong(CKA_VALUE_LEN).ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
-        ensure((BYTES.0..=BYTES.1).contains(&length), CKR_ATTRIBUTE_VALUE_INVALID)?;
+        let length = template
+            .ulong(CKA_VALUE_LEN)
+            .ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+        ensure(
+            (BYTES.0..=BYTES.1).contains(&length),
+            CKR_ATTRIBUTE_VALUE_INVALID,
+        )?;
         Ok(vec![(CKA_VALUE, Value::Bytes(random(length as usize)?))])
     }
 
@@ -62,7 +71,13 @@ impl Family for Hkdf {
         base: &Attributes,
         length: Option<usize>,
     ) -> Result<Derived> {
-        let Parameter::Hkdf { extract, expand: expands, prf, salt, info } = &mechanism.parameter
+        let Parameter::Hkdf {
+            extract,
+            expand: expands,
+            prf,
+            salt,
+            info,
+        } = &mechanism.parameter
         else {
             return refuse(CKR_MECHANISM_PARAM_INVALID);
         };
@@ -77,7 +92,12 @@ impl Family for Hkdf {
             (true, Salt::Key(_)) => return refuse(CKR_MECHANISM_PARAM_INVALID),
         };
         let value = match expands {
-            true => expand(hash, &key, info, length.ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?)?,
+            true => expand(
+                hash,
+                &key,
+                info,
+                length.ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?,
+            )?,
             false => {
                 let fits = length.is_none_or(|length| length == hash.length());
                 ensure(fits, CKR_TEMPLATE_INCONSISTENT)?;
@@ -101,7 +121,9 @@ mod tests {
     #[test]
     fn extraction_and_expansion_give_the_answers_of_rfc_5869() {
         let derive = |input: &[u8], extract, expand, length| {
-            let base = [(CKA_VALUE, Value::Bytes(input.to_vec()))].into_iter().collect();
+            let base = [(CKA_VALUE, Value::Bytes(input.to_vec()))]
+                .into_iter()
+                .collect();
             let parameter = Parameter::Hkdf {
                 extract,
                 expand,
@@ -109,11 +131,16 @@ mod tests {
                 salt: Salt::Data(hex("000102030405060708090a0b0c")),
                 info: hex("f0f1f2f3f4f5f6f7f8f9"),
             };
-            let mechanism = Mechanism { kind: CKM_HKDF_DERIVE, parameter };
+            let mechanism = Mechanism {
+                kind: CKM_HKDF_DERIVE,
+                parameter,
+            };
             Hkdf.derive(&mechanism, &base, length).unwrap().value
         };
-        let okm = hex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf
-                       34007208d5b887185865");
+        let okm = hex(
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf
+                       34007208d5b887185865",
+        );
         assert_eq!(derive(&[0x0b; 22], true, true, Some(42)), okm);
         let prk = derive(&[0x0b; 22], true, false, None);
         assert_eq!(
@@ -125,7 +152,10 @@ mod tests {
 
     #[test]
     fn expansion_ends_at_255_blocks() {
-        assert_eq!(expand(Hash::Sha256, &[1; 32], &[], 255 * 32).unwrap().len(), 255 * 32);
+        assert_eq!(
+            expand(Hash::Sha256, &[1; 32], &[], 255 * 32).unwrap().len(),
+            255 * 32
+        );
         let refusal = expand(Hash::Sha256, &[1; 32], &[], 255 * 32 + 1).unwrap_err();
         assert_eq!(refusal.code(), CKR_KEY_SIZE_RANGE);
     }

@@ -34,16 +34,24 @@ static HMACS: [Hmac; 11] = [
     Hmac(CKM_SHA3_512_HMAC,   CKM_SHA3_512_HMAC_GENERAL,   Hash::Sha3Bits512),
 ];
 
-const fn hmac(
-    mechanism: CK_MECHANISM_TYPE,
-    form: Form,
-    keys: &'static [CK_KEY_TYPE],
-) -> Entry {
-    Entry { mechanism, sizes: (1, 4096), flags: FLAGS, form, keys }
+const fn hmac(mechanism: CK_MECHANISM_TYPE, form: Form, keys: &'static [CK_KEY_TYPE]) -> Entry {
+    Entry {
+        mechanism,
+        sizes: (1, 4096),
+        flags: FLAGS,
+        form,
+        keys,
+    }
 }
 
 const fn cmac(mechanism: CK_MECHANISM_TYPE, form: Form) -> Entry {
-    Entry { mechanism, sizes: super::aes::BYTES, flags: FLAGS, form, keys: &[CKK_AES] }
+    Entry {
+        mechanism,
+        sizes: super::aes::BYTES,
+        flags: FLAGS,
+        form,
+        keys: &[CKK_AES],
+    }
 }
 
 #[rustfmt::skip]
@@ -91,7 +99,9 @@ impl Mac {
 fn begin(mechanism: &Mechanism, key: &Attributes) -> Result<Mac> {
     let key = key.bytes(CKA_VALUE);
     let kind = mechanism.kind;
-    let hmac = HMACS.iter().find(|Hmac(full, general, _)| *full == kind || *general == kind);
+    let hmac = HMACS
+        .iter()
+        .find(|Hmac(full, general, _)| *full == kind || *general == kind);
     let (running, whole, general) = match (hmac, kind) {
         (Some(Hmac(_, general, hash)), _) => (hash.hmac(key), hash.length(), kind == *general),
         (None, CKM_AES_CMAC | CKM_AES_CMAC_GENERAL) => {
@@ -166,7 +176,9 @@ mod tests {
     use crate::mechanisms::der::tests::hex;
 
     fn mac(kind: CK_MECHANISM_TYPE, parameter: Parameter, key: &[u8], data: &[u8]) -> Vec<u8> {
-        let key = [(CKA_VALUE, Value::Bytes(key.to_vec()))].into_iter().collect();
+        let key = [(CKA_VALUE, Value::Bytes(key.to_vec()))]
+            .into_iter()
+            .collect();
         let mut mac = Macs.sign(&Mechanism { kind, parameter }, &key).unwrap();
         mac.update(data).unwrap();
         mac.finish().unwrap()
@@ -188,7 +200,12 @@ mod tests {
         let key = hex("2b7e151628aed2a6abf7158809cf4f3c");
         let empty = mac(CKM_AES_CMAC, Parameter::None, &key, b"");
         assert_eq!(empty, hex("bb1d6929e95937287fa37d129b756746"));
-        let block = mac(CKM_AES_CMAC, Parameter::None, &key, &hex("6bc1bee22e409f96e93d7e117393172a"));
+        let block = mac(
+            CKM_AES_CMAC,
+            Parameter::None,
+            &key,
+            &hex("6bc1bee22e409f96e93d7e117393172a"),
+        );
         assert_eq!(block, hex("070a16b46b4d4144f79bdd9dd04a287c"));
     }
 
@@ -197,7 +214,10 @@ mod tests {
         let key = [(CKA_VALUE, Value::Bytes(vec![1]))].into_iter().collect();
         for length in [0, 33] {
             let parameter = Parameter::Ulong(length);
-            let mechanism = Mechanism { kind: CKM_SHA256_HMAC_GENERAL, parameter };
+            let mechanism = Mechanism {
+                kind: CKM_SHA256_HMAC_GENERAL,
+                parameter,
+            };
             let refusal = Macs.sign(&mechanism, &key).err().unwrap();
             assert_eq!(refusal.code(), CKR_MECHANISM_PARAM_INVALID);
         }

@@ -122,12 +122,7 @@ pub(crate) trait Family: Sync {
         refuse(CKR_MECHANISM_INVALID)
     }
     /// The value of a new object of `length` bytes, or of the mechanism's own choice.
-    fn derive(
-        &self,
-        _: &Mechanism,
-        _base: &Attributes,
-        _length: Option<usize>,
-    ) -> Result<Derived> {
+    fn derive(&self, _: &Mechanism, _base: &Attributes, _length: Option<usize>) -> Result<Derived> {
         refuse(CKR_MECHANISM_INVALID)
     }
 }
@@ -149,11 +144,12 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// The entry and family of a mechanism, if the token has it.
-pub(crate) fn find(
-    mechanism: CK_MECHANISM_TYPE,
-) -> Option<(&'static dyn Family, &'static Entry)> {
+pub(crate) fn find(mechanism: CK_MECHANISM_TYPE) -> Option<(&'static dyn Family, &'static Entry)> {
     FAMILIES.iter().find_map(|family| {
-        let entry = family.entries().iter().find(|entry| entry.mechanism == mechanism)?;
+        let entry = family
+            .entries()
+            .iter()
+            .find(|entry| entry.mechanism == mechanism)?;
         Some((*family, entry))
     })
 }

@@ -35,12 +35,37 @@ pub(crate) enum Parameter {
     None,
     Bytes(Vec<u8>),
     Ulong(CK_ULONG),
-    Pss { hash: CK_MECHANISM_TYPE, mgf: CK_RSA_PKCS_MGF_TYPE, salt_length: CK_ULONG },
-    Oaep { hash: CK_MECHANISM_TYPE, mgf: CK_RSA_PKCS_MGF_TYPE, label: Vec<u8> },
-    Gcm { iv: Vec<u8>, aad: Vec<u8>, tag_bits: CK_ULONG },
-    Ctr { bits: CK_ULONG, block: [u8; 16] },
-    Hkdf { extract: bool, expand: bool, prf: CK_MECHANISM_TYPE, salt: Salt, info: Vec<u8> },
-    Ecdh1 { kdf: CK_EC_KDF_TYPE, shared: Vec<u8>, public: Vec<u8> },
+    Pss {
+        hash: CK_MECHANISM_TYPE,
+        mgf: CK_RSA_PKCS_MGF_TYPE,
+        salt_length: CK_ULONG,
+    },
+    Oaep {
+        hash: CK_MECHANISM_TYPE,
+        mgf: CK_RSA_PKCS_MGF_TYPE,
+        label: Vec<u8>,
+    },
+    Gcm {
+        iv: Vec<u8>,
+        aad: Vec<u8>,
+        tag_bits: CK_ULONG,
+    },
+    Ctr {
+        bits: CK_ULONG,
+        block: [u8; 16],
+    },
+    Hkdf {
+        extract: bool,
+        expand: bool,
+        prf: CK_MECHANISM_TYPE,
+        salt: Salt,
+        info: Vec<u8>,
+    },
+    Ecdh1 {
+        kdf: CK_EC_KDF_TYPE,
+        shared: Vec<u8>,
+        public: Vec<u8>,
+    },
 }
 
 /// Where the salt of HKDF comes from. `token` replaces a key's handle by its value.

@@ -5,7 +5,7 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::{Hash, ec, aes};
+use super::{Hash, aes, ec};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -35,7 +35,10 @@ fn settle_certificate(certificate: &mut Attributes) -> Result<()> {
 fn settle_rsa_public(key: &mut Attributes) -> Result<()> {
     let public = rsa::PublicKey::from_attributes(key)?;
     let bits = Value::ulong(public.bits() as CK_ULONG);
-    if key.get(CKA_MODULUS_BITS).is_some_and(|given| *given != bits) {
+    if key
+        .get(CKA_MODULUS_BITS)
+        .is_some_and(|given| *given != bits)
+    {
         return crate::rv::refuse(CKR_ATTRIBUTE_VALUE_INVALID);
     }
     key.set(CKA_MODULUS_BITS, bits);
@@ -72,7 +75,10 @@ fn settle_secret(key: &mut Attributes, key_type: CK_KEY_TYPE) -> Result<()> {
     ensure(sized, CKR_ATTRIBUTE_VALUE_INVALID)?;
     let length = Value::ulong(value.len() as CK_ULONG);
     let given = key.get(CKA_VALUE_LEN);
-    ensure(given.is_none_or(|given| *given == length), CKR_TEMPLATE_INCONSISTENT)?;
+    ensure(
+        given.is_none_or(|given| *given == length),
+        CKR_TEMPLATE_INCONSISTENT,
+    )?;
     key.set(CKA_VALUE_LEN, length);
     let check = match key_type {
         CKK_AES => aes::zero_block(&value)?[..3].to_vec(),
@@ -114,7 +120,7 @@ fn crc64(data: &[u8]) -> u64 {
     data.iter().fold(0, |sum, byte| {
         (0..8).fold(sum ^ u64::from(*byte) << 56, |sum, _| {
             let carry = sum >> 63;
-            sum << 1 ^ carry * 0x42F0_E1EB_A9EA_3693
+            (sum << 1) ^ (carry * 0x42F0_E1EB_A9EA_3693)
         })
     })
 }

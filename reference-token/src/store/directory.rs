@@ -3,13 +3,15 @@
 //! old one, and then the directory is synchronised. A file that cannot be read is
 //! CKR_DEVICE_ERROR, and standard error says which and why.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use cryptoki_sys::*;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::record::{ObjectRecord, TokenRecord};
 use super::{Loaded, Store};
@@ -30,8 +32,11 @@ struct Directory {
 pub(super) fn open(path: &Path) -> Result<(Box<dyn Store>, Option<Loaded>)> {
     let objects = path.join(OBJECTS);
     fs::create_dir_all(&objects).map_err(|error| complain(&objects, &error))?;
-    let mut directory =
-        Directory { token_file: path.join(TOKEN_FILE), objects, next_serial: 0 };
+    let mut directory = Directory {
+        token_file: path.join(TOKEN_FILE),
+        objects,
+        next_serial: 0,
+    };
     if !directory.token_file.exists() {
         return Ok((Box::new(directory), None));
     }
@@ -59,7 +64,11 @@ fn write(path: &Path, record: &impl Serialize) -> Result<()> {
 /// Replaces a file so that a crash leaves either the old contents or the new.
 fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(&temporary)?;
     file.write_all(contents)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
@@ -79,14 +88,24 @@ impl Directory {
         let mut records = Vec::new();
         let entries = fs::read_dir(&self.objects);
         for entry in entries.map_err(|error| complain(&self.objects, &error))? {
-            let path = entry.map_err(|error| complain(&self.objects, &error))?.path();
-            if path.extension().is_some_and(|extension| extension == SUFFIX) {
+            let path = entry
+                .map_err(|error| complain(&self.objects, &error))?
+                .path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == SUFFIX)
+            {
                 records.push(self.load_object(&path)?);
             }
         }
         records.sort_by_key(|record| record.serial);
-        self.next_serial = records.last().map_or(0, |record| record.serial.saturating_add(1));
-        Ok(records.into_iter().map(ObjectRecord::into_attributes).collect())
+        self.next_serial = records
+            .last()
+            .map_or(0, |record| record.serial.saturating_add(1));
+        Ok(records
+            .into_iter()
+            .map(ObjectRecord::into_attributes)
+            .collect())
     }
 
     fn load_object(&self, path: &Path) -> Result<ObjectRecord> {

@@ -40,7 +40,7 @@ pub(super) struct ObjectRecord {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AttributeRecord {
-    attribute: u64,
+    attribute: CK_ATTRIBUTE_TYPE,
     #[serde(flatten)]
     value: ValueRecord,
 }
@@ -58,10 +58,13 @@ impl AttributeRecord {
         let value = match value {
             Value::Bytes(bytes) => ValueRecord::Bytes(bytes.clone()),
             Value::Template(nested) => ValueRecord::Template(
-                nested.iter().map(|(name, value)| AttributeRecord::new(*name, value)).collect(),
+                nested
+                    .iter()
+                    .map(|(name, value)| AttributeRecord::new(*name, value))
+                    .collect(),
             ),
         };
-        AttributeRecord { attribute: attribute as u64, value }
+        AttributeRecord { attribute, value }
     }
 
     fn read(self) -> (CK_ATTRIBUTE_TYPE, Value) {
@@ -71,18 +74,26 @@ impl AttributeRecord {
                 Value::Template(nested.into_iter().map(AttributeRecord::read).collect())
             }
         };
-        (self.attribute as CK_ATTRIBUTE_TYPE, value)
+        (self.attribute, value)
     }
 }
 
 impl ObjectRecord {
     pub(super) fn new(serial: u64, object: &Attributes) -> ObjectRecord {
-        let attributes = object.iter().map(|(name, value)| AttributeRecord::new(name, value));
-        ObjectRecord { serial, attributes: attributes.collect() }
+        let attributes = object
+            .iter()
+            .map(|(name, value)| AttributeRecord::new(name, value));
+        ObjectRecord {
+            serial,
+            attributes: attributes.collect(),
+        }
     }
 
     pub(super) fn into_attributes(self) -> Attributes {
-        self.attributes.into_iter().map(AttributeRecord::read).collect()
+        self.attributes
+            .into_iter()
+            .map(AttributeRecord::read)
+            .collect()
     }
 }
 
@@ -92,7 +103,12 @@ mod hexadecimal {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        to.serialize_str(
+            &bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        )
     }
 
     pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<u8>, D::Error> {

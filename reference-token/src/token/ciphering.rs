@@ -26,12 +26,16 @@ impl Direction {
 
     fn wanted(self) -> Wanted {
         match self {
-            Direction::Encrypt => {
-                Wanted { flag: CKF_ENCRYPT, usage: CKA_ENCRYPT, class: CKO_PUBLIC_KEY }
-            }
-            Direction::Decrypt => {
-                Wanted { flag: CKF_DECRYPT, usage: CKA_DECRYPT, class: CKO_PRIVATE_KEY }
-            }
+            Direction::Encrypt => Wanted {
+                flag: CKF_ENCRYPT,
+                usage: CKA_ENCRYPT,
+                class: CKO_PUBLIC_KEY,
+            },
+            Direction::Decrypt => Wanted {
+                flag: CKF_DECRYPT,
+                usage: CKA_DECRYPT,
+                class: CKO_PRIVATE_KEY,
+            },
         }
     }
 }

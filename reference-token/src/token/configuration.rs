@@ -77,7 +77,9 @@ impl Configuration {
         let text = std::fs::read_to_string(path).map_err(|error| complain(error.to_string()))?;
         let settings: Configuration =
             toml::from_str(&text).map_err(|error| complain(error.to_string()))?;
-        settings.check().map_err(|problem| complain(problem.to_owned()))?;
+        settings
+            .check()
+            .map_err(|problem| complain(problem.to_owned()))?;
         Ok(settings)
     }
 
@@ -99,7 +101,9 @@ mod tests {
 
     #[test]
     fn reserved_strings_name_a_directory_or_a_file_and_nothing_else() {
-        let directory = Configuration::load(Some("directory=a/b")).unwrap().directory;
+        let directory = Configuration::load(Some("directory=a/b"))
+            .unwrap()
+            .directory;
         assert_eq!(directory, Some(PathBuf::from("a/b")));
         for bad in ["", "directory", "directory=", "other=a"] {
             let refusal = Configuration::load(Some(bad)).unwrap_err();
@@ -116,9 +120,15 @@ mod tests {
 
     #[test]
     fn pins_and_labels_that_the_token_could_not_hold_are_refused() {
-        let short = Configuration { user_pin: "123".into(), ..Configuration::default() };
+        let short = Configuration {
+            user_pin: "123".into(),
+            ..Configuration::default()
+        };
         assert!(short.check().is_err());
-        let long = Configuration { label: "x".repeat(33), ..Configuration::default() };
+        let long = Configuration {
+            label: "x".repeat(33),
+            ..Configuration::default()
+        };
         assert!(long.check().is_err());
     }
 }

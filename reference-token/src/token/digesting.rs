@@ -14,7 +14,10 @@ pub(crate) fn digest_init(session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> 
         token.session(session)?.operations.check_start()?;
         let (family, _) = find_for(mechanism.kind, CKF_DIGEST)?;
         let work = Work::Digest(family.digest(mechanism)?);
-        token.session_mut(session)?.operations.start(Kind::Digest, Running::new(work))
+        token
+            .session_mut(session)?
+            .operations
+            .start(Kind::Digest, Running::new(work))
     })
 }
 
@@ -47,7 +50,10 @@ pub(crate) fn digest<'a>(
         };
         match running {
             Running { in_parts: true, .. } => (None, refuse(CKR_OPERATION_ACTIVE)),
-            Running { work: Work::Digest(work), .. } => deliver(work, false, data, room),
+            Running {
+                work: Work::Digest(work),
+                ..
+            } => deliver(work, false, data, room),
             _ => (None, refuse(CKR_GENERAL_ERROR)),
         }
     })
@@ -76,7 +82,10 @@ pub(crate) fn digest_key(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> R
     with_operation(session, Kind::Digest, |mut running| {
         let value = with_session(session, |token| {
             let key = &token.visible(key, CKR_KEY_HANDLE_INVALID)?.attributes;
-            ensure(key.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY), CKR_KEY_INDIGESTIBLE)?;
+            ensure(
+                key.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY),
+                CKR_KEY_INDIGESTIBLE,
+            )?;
             Ok(key.bytes(CKA_VALUE).to_vec())
         });
         let result = value.map(|value| {
@@ -94,11 +103,18 @@ pub(crate) fn digest_final(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<Room>,
 ) -> Result<Output> {
-    with_operation(session, Kind::Digest, |running| match (arguments(), running) {
-        (Err(refusal), _) => (None, Err(refusal)),
-        (Ok(room), Running { work: Work::Digest(work), in_parts, .. }) => {
-            deliver(work, in_parts, &[], room)
+    with_operation(session, Kind::Digest, |running| {
+        match (arguments(), running) {
+            (Err(refusal), _) => (None, Err(refusal)),
+            (
+                Ok(room),
+                Running {
+                    work: Work::Digest(work),
+                    in_parts,
+                    ..
+                },
+            ) => deliver(work, in_parts, &[], room),
+            _ => (None, refuse(CKR_GENERAL_ERROR)),
         }
-        _ => (None, refuse(CKR_GENERAL_ERROR)),
     })
 }

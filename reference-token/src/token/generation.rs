@@ -9,9 +9,7 @@ use super::library::with_session;
 use super::output::{Output, Room};
 use super::signing::{Wanted, check_key};
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete};
-use crate::mechanisms::{
-    Contribution, Mechanism, Parameter, Salt, find_for, settle,
-};
+use crate::mechanisms::{Contribution, Mechanism, Parameter, Salt, find_for, settle};
 use crate::rv::{Refusal, Result, ensure, refusal, refuse};
 
 impl Token {
@@ -27,9 +25,9 @@ impl Token {
 /// contributed attribute is inconsistent.
 fn contribute(attributes: &mut Attributes, contribution: Contribution) -> Result<()> {
     for (attribute, value) in contribution {
-        let agrees = attributes.get(attribute).is_none_or(|given| {
-            given.bytes().is_empty() || *given == value
-        });
+        let agrees = attributes
+            .get(attribute)
+            .is_none_or(|given| given.bytes().is_empty() || *given == value);
         ensure(agrees, CKR_TEMPLATE_INCONSISTENT)?;
         attributes.set(attribute, value);
     }
@@ -44,13 +42,16 @@ pub(crate) fn generate_key(
 ) -> Result<CK_OBJECT_HANDLE> {
     let (family, mut attributes) = with_session(session, |token| {
         let (family, _) = find_for(mechanism.kind, CKF_GENERATE)?;
-        let draft = token.draft(session, &Recipe {
-            origin: Origin::Generated(mechanism.kind),
-            template,
-            class: Some(CKO_SECRET_KEY),
-            key_type: family.key_type(mechanism),
-            by_so: token.is_so(),
-        })?;
+        let draft = token.draft(
+            session,
+            &Recipe {
+                origin: Origin::Generated(mechanism.kind),
+                template,
+                class: Some(CKO_SECRET_KEY),
+                key_type: family.key_type(mechanism),
+                by_so: token.is_so(),
+            },
+        )?;
         Ok((family, draft))
     })?;
     let contribution = family.generate_key(mechanism, &attributes)?;
@@ -69,15 +70,22 @@ pub(crate) fn generate_pair(
     let (family, mut public, mut private) = with_session(session, |token| {
         let (family, _) = find_for(mechanism.kind, CKF_GENERATE_KEY_PAIR)?;
         let draft = |template, class| {
-            token.draft(session, &Recipe {
-                origin: Origin::Generated(mechanism.kind),
-                template,
-                class: Some(class),
-                key_type: family.key_type(mechanism),
-                by_so: token.is_so(),
-            })
+            token.draft(
+                session,
+                &Recipe {
+                    origin: Origin::Generated(mechanism.kind),
+                    template,
+                    class: Some(class),
+                    key_type: family.key_type(mechanism),
+                    by_so: token.is_so(),
+                },
+            )
         };
-        Ok((family, draft(public, CKO_PUBLIC_KEY)?, draft(private, CKO_PRIVATE_KEY)?))
+        Ok((
+            family,
+            draft(public, CKO_PUBLIC_KEY)?,
+            draft(private, CKO_PRIVATE_KEY)?,
+        ))
     })?;
     let (to_public, to_private) = family.generate_pair(mechanism, &public)?;
     contribute(&mut public, to_public)?;
@@ -103,11 +111,19 @@ pub(crate) fn derive(
 ) -> Result<CK_OBJECT_HANDLE> {
     let (family, base, mechanism, by_so) = with_session(session, |token| {
         let (family, entry) = find_for(mechanism.kind, CKF_DERIVE)?;
-        let wanted = Wanted { flag: CKF_DERIVE, usage: CKA_DERIVE, class: CKO_PRIVATE_KEY };
+        let wanted = Wanted {
+            flag: CKF_DERIVE,
+            usage: CKA_DERIVE,
+            class: CKO_PRIVATE_KEY,
+        };
         // The function has no code for a usage that is not permitted, only for a wrong type.
         let usable = token.usable(base, entry, &wanted);
         let usable = usable.map_err(|refusal| {
-            translate(refusal, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_TYPE_INCONSISTENT)
+            translate(
+                refusal,
+                CKR_KEY_FUNCTION_NOT_PERMITTED,
+                CKR_KEY_TYPE_INCONSISTENT,
+            )
         })?;
         let mechanism = token.with_salt(mechanism)?;
         Ok((family, usable.key, mechanism, token.is_so()))
@@ -115,32 +131,40 @@ pub(crate) fn derive(
     let named = |attribute| template.iter().find(|(name, _)| *name == attribute);
     let length = named(CKA_VALUE_LEN).and_then(|(_, value)| value.as_ulong());
     let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    let key_type = named(CKA_KEY_TYPE).and_then(|(_, value)| value.as_ulong());
-    let length = length.or(key_type.and_then(fixed_length));
     let derived = family.derive(&mechanism, &base, length)?;
+    let mut template = template.clone();
+    if derived.class == CKO_DATA {
+        // Section 6.62.4: a length is named as for a key, although data objects have none.
+        template.retain(|(attribute, _)| *attribute != CKA_VALUE_LEN);
+    }
     let mut attributes = with_session(session, |token| {
-        token.draft(session, &Recipe {
-            origin: Origin::Derived {
-                always_sensitive: base.bool(CKA_ALWAYS_SENSITIVE),
-                never_extractable: base.bool(CKA_NEVER_EXTRACTABLE),
+        token.draft(
+            session,
+            &Recipe {
+                origin: Origin::Derived {
+                    always_sensitive: base.bool(CKA_ALWAYS_SENSITIVE),
+                    never_extractable: base.bool(CKA_NEVER_EXTRACTABLE),
+                },
+                template: &template,
+                class: Some(derived.class),
+                key_type: None,
+                by_so,
             },
-            template,
-            class: Some(derived.class),
-            key_type: None,
-            by_so,
-        })
+        )
     })?;
-    contribute(&mut attributes, vec![(CKA_VALUE, Value::Bytes(derived.value))])?;
+    contribute(
+        &mut attributes,
+        vec![(CKA_VALUE, Value::Bytes(derived.value))],
+    )?;
     with_session(session, |token| token.add(session, attributes))
 }
 
-/// The length of key types that have only one; others must name it.
-fn fixed_length(_key_type: CK_KEY_TYPE) -> Option<usize> {
-    None
-}
-
 fn translate(refused: Refusal, from: CK_RV, to: CK_RV) -> Refusal {
-    if refused.code() == from { refusal(to) } else { refused }
+    if refused.code() == from {
+        refusal(to)
+    } else {
+        refused
+    }
 }
 
 impl Token {
@@ -172,19 +196,28 @@ pub(crate) fn wrap_key(
         let wrapper = wrapper.attributes.clone();
         check_key(&wrapper, entry, CKO_PUBLIC_KEY).map_err(|refusal| {
             let refusal = translate(
-                refusal, CKR_KEY_TYPE_INCONSISTENT, CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+                refusal,
+                CKR_KEY_TYPE_INCONSISTENT,
+                CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
             );
-            translate(refusal, CKR_KEY_HANDLE_INVALID, CKR_WRAPPING_KEY_HANDLE_INVALID)
+            translate(
+                refusal,
+                CKR_KEY_HANDLE_INVALID,
+                CKR_WRAPPING_KEY_HANDLE_INVALID,
+            )
         })?;
         // The function has no code for a usage that is not permitted, only for a wrong type.
         ensure(wrapper.bool(CKA_WRAP), CKR_WRAPPING_KEY_TYPE_INCONSISTENT)?;
-        let key = token.visible(key, CKR_KEY_HANDLE_INVALID)?.attributes.clone();
+        let key = token
+            .visible(key, CKR_KEY_HANDLE_INVALID)?
+            .attributes
+            .clone();
         check_wrappable(&wrapper, &key)?;
         Ok((family, wrapper, key))
     })?;
-    let cipher = family.encrypt(mechanism, &wrapping).map_err(|refusal| {
-        translate(refusal, CKR_KEY_SIZE_RANGE, CKR_WRAPPING_KEY_SIZE_RANGE)
-    })?;
+    let cipher = family
+        .encrypt(mechanism, &wrapping)
+        .map_err(|refusal| translate(refusal, CKR_KEY_SIZE_RANGE, CKR_WRAPPING_KEY_SIZE_RANGE))?;
     let value = key.bytes(CKA_VALUE);
     if room == Room::Query {
         return Ok(Output::Length(cipher.bound(value.len())));
@@ -226,31 +259,47 @@ pub(crate) fn unwrap_key(
         let unwrapper = unwrapper.attributes.clone();
         check_key(&unwrapper, entry, CKO_PRIVATE_KEY).map_err(|refusal| {
             let refusal = translate(
-                refusal, CKR_KEY_TYPE_INCONSISTENT, CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+                refusal,
+                CKR_KEY_TYPE_INCONSISTENT,
+                CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
             );
-            translate(refusal, CKR_KEY_HANDLE_INVALID, CKR_UNWRAPPING_KEY_HANDLE_INVALID)
+            translate(
+                refusal,
+                CKR_KEY_HANDLE_INVALID,
+                CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+            )
         })?;
-        ensure(unwrapper.bool(CKA_UNWRAP), CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT)?;
+        ensure(
+            unwrapper.bool(CKA_UNWRAP),
+            CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+        )?;
         let template = imposed(&unwrapper, template)?;
-        let draft = token.draft(session, &Recipe {
-            origin: Origin::Unwrapped,
-            template: &template,
-            class: None,
-            key_type: None,
-            by_so: token.is_so(),
-        })?;
+        let draft = token.draft(
+            session,
+            &Recipe {
+                origin: Origin::Unwrapped,
+                template: &template,
+                class: None,
+                key_type: None,
+                by_so: token.is_so(),
+            },
+        )?;
         let secret = draft.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY);
         ensure(secret, CKR_TEMPLATE_INCONSISTENT)?;
         Ok((family, unwrapper, draft))
     })?;
-    let value = family.decrypt(mechanism, &unwrapper).and_then(|cipher| whole(cipher, wrapped));
+    let value = family
+        .decrypt(mechanism, &unwrapper)
+        .and_then(|cipher| whole(cipher, wrapped));
     let value = value.map_err(|refused| {
         let table = [
             (CKR_KEY_SIZE_RANGE, CKR_UNWRAPPING_KEY_SIZE_RANGE),
             (CKR_ENCRYPTED_DATA_INVALID, CKR_WRAPPED_KEY_INVALID),
             (CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_WRAPPED_KEY_LEN_RANGE),
         ];
-        table.into_iter().fold(refused, |refusal, (from, to)| translate(refusal, from, to))
+        table
+            .into_iter()
+            .fold(refused, |refusal, (from, to)| translate(refusal, from, to))
     })?;
     let value = cut(value, attributes.ulong(CKA_VALUE_LEN))?;
     contribute(&mut attributes, vec![(CKA_VALUE, Value::Bytes(value))])?;
@@ -263,7 +312,9 @@ fn imposed(unwrapper: &Attributes, template: &Template) -> Result<Template> {
         return Ok(template.clone());
     };
     let contradicts = template.iter().any(|(attribute, value)| {
-        imposed.iter().any(|(name, imposed)| name == attribute && imposed != value)
+        imposed
+            .iter()
+            .any(|(name, imposed)| name == attribute && imposed != value)
     });
     if contradicts {
         return refuse(CKR_TEMPLATE_INCONSISTENT);

@@ -24,7 +24,10 @@ impl Token {
 
     fn log_in(&mut self, who: Login, attempt: &[u8]) -> Result<()> {
         ensure(self.login != who, CKR_USER_ALREADY_LOGGED_IN)?;
-        ensure(self.login == Login::Nobody, CKR_USER_ANOTHER_ALREADY_LOGGED_IN)?;
+        ensure(
+            self.login == Login::Nobody,
+            CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+        )?;
         if who == Login::So {
             let all_rw = self.sessions.values().all(|session| session.is_rw());
             ensure(all_rw, CKR_SESSION_READ_ONLY_EXISTS)?;
@@ -80,7 +83,8 @@ impl Token {
     /// private session objects with them. Running operations end, as their keys may be private.
     pub(super) fn drop_login(&mut self) {
         self.login = Login::Nobody;
-        self.objects.remove_where(|object| object.owner.is_some() && object.is_private());
+        self.objects
+            .remove_where(|object| object.owner.is_some() && object.is_private());
         self.objects.renew_handles(|object| object.is_private());
         for session in self.sessions.values_mut() {
             session.operations.clear();

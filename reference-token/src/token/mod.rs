@@ -28,9 +28,7 @@ use object::Objects;
 use pin::Pin;
 use session::Session;
 
-pub(crate) use ciphering::{
-    Direction, cipher, cipher_final, cipher_init, cipher_update,
-};
+pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
 pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
@@ -98,7 +96,10 @@ impl Token {
     /// Makes a new token what its configuration says.
     fn commission(&mut self) -> Result<()> {
         if self.initialized {
-            self.so_pin = Some(Pin::new(self.configuration.so_pin.as_bytes(), self.slow_pins())?);
+            self.so_pin = Some(Pin::new(
+                self.configuration.so_pin.as_bytes(),
+                self.slow_pins(),
+            )?);
             let user = self.configuration.user_pin.clone();
             self.user_pin = Some(Pin::new(user.as_bytes(), self.slow_pins())?);
         }
@@ -134,11 +135,15 @@ impl Token {
     }
 
     fn session(&self, handle: CK_SESSION_HANDLE) -> Result<&Session> {
-        self.sessions.get(&handle).ok_or(refusal(CKR_SESSION_HANDLE_INVALID))
+        self.sessions
+            .get(&handle)
+            .ok_or(refusal(CKR_SESSION_HANDLE_INVALID))
     }
 
     fn session_mut(&mut self, handle: CK_SESSION_HANDLE) -> Result<&mut Session> {
-        self.sessions.get_mut(&handle).ok_or(refusal(CKR_SESSION_HANDLE_INVALID))
+        self.sessions
+            .get_mut(&handle)
+            .ok_or(refusal(CKR_SESSION_HANDLE_INVALID))
     }
 }
 

@@ -89,7 +89,15 @@ impl Objects {
         let handle = self.next_handle;
         self.next_handle += 1;
         let attributes = Arc::new(attributes);
-        self.by_serial.insert(serial, Object { attributes, handle, owner, serial });
+        self.by_serial.insert(
+            serial,
+            Object {
+                attributes,
+                handle,
+                owner,
+                serial,
+            },
+        );
         self.by_handle.insert(handle, serial);
         handle
     }
@@ -122,7 +130,11 @@ impl Objects {
 
     /// Gives objects new handles: the old ones are never valid again.
     pub(super) fn renew_handles(&mut self, condition: impl Fn(&Object) -> bool) {
-        for (serial, object) in self.by_serial.iter_mut().filter(|(_, object)| condition(object)) {
+        for (serial, object) in self
+            .by_serial
+            .iter_mut()
+            .filter(|(_, object)| condition(object))
+        {
             self.by_handle.remove(&object.handle);
             object.handle = self.next_handle;
             self.next_handle += 1;
@@ -149,7 +161,10 @@ pub(crate) enum Reveal {
 impl Token {
     /// An object that the session can see; `code` if there is none under this handle.
     pub(super) fn visible(&self, handle: CK_OBJECT_HANDLE, code: CK_RV) -> Result<&Object> {
-        self.objects.get(handle).filter(|object| self.sees(object)).ok_or(refusal(code))
+        self.objects
+            .get(handle)
+            .filter(|object| self.sees(object))
+            .ok_or(refusal(code))
     }
 
     /// Section 4.4: private objects exist for the normal user alone.
@@ -181,13 +196,18 @@ impl Token {
         session: CK_SESSION_HANDLE,
         mut attributes: Attributes,
     ) -> Result<CK_OBJECT_HANDLE> {
-        let unique = random(16)?.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let unique = random(16)?
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
         attributes.set_bytes(CKA_UNIQUE_ID, unique);
         let on_token = attributes.bool(CKA_TOKEN);
         if on_token {
             self.store.save_object(&attributes)?;
         }
-        Ok(self.objects.insert(attributes, (!on_token).then_some(session)))
+        Ok(self
+            .objects
+            .insert(attributes, (!on_token).then_some(session)))
     }
 
     /// C_CreateObject.
@@ -231,7 +251,10 @@ impl Token {
     ) -> Result<()> {
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
         self.check_writable(session, object)?;
-        ensure(object.attributes.bool(CKA_DESTROYABLE), CKR_ACTION_PROHIBITED)?;
+        ensure(
+            object.attributes.bool(CKA_DESTROYABLE),
+            CKR_ACTION_PROHIBITED,
+        )?;
         if object.owner.is_none() {
             let attributes = Arc::clone(&object.attributes);
             self.store.delete_object(&attributes)?;
@@ -243,7 +266,10 @@ impl Token {
     /// C_GetObjectSize: the bytes of all attribute values and their types.
     pub(crate) fn object_size(&self, handle: CK_OBJECT_HANDLE) -> Result<CK_ULONG> {
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
-        let sizes = object.attributes.iter().map(|(_, value)| size_of::<CK_ULONG>() + size(value));
+        let sizes = object
+            .attributes
+            .iter()
+            .map(|(_, value)| size_of::<CK_ULONG>() + size(value));
         Ok(sizes.sum::<usize>() as CK_ULONG)
     }
 
@@ -254,7 +280,10 @@ impl Token {
         attributes: &[CK_ATTRIBUTE_TYPE],
     ) -> Result<Vec<Reveal>> {
         let object = &self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?.attributes;
-        Ok(attributes.iter().map(|attribute| reveal(object, *attribute)).collect())
+        Ok(attributes
+            .iter()
+            .map(|attribute| reveal(object, *attribute))
+            .collect())
     }
 
     /// C_SetAttributeValue.
@@ -266,7 +295,10 @@ impl Token {
     ) -> Result<()> {
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
         self.check_writable(session, object)?;
-        ensure(object.attributes.bool(CKA_MODIFIABLE), CKR_ACTION_PROHIBITED)?;
+        ensure(
+            object.attributes.bool(CKA_MODIFIABLE),
+            CKR_ACTION_PROHIBITED,
+        )?;
         // Section 4.6.2: a trusted certificate stays as it is.
         let trusted = object.attributes.ulong(CKA_CLASS) == Some(CKO_CERTIFICATE)
             && object.attributes.bool(CKA_TRUSTED);
@@ -288,15 +320,18 @@ impl Token {
 fn size(value: &Value) -> usize {
     match value {
         Value::Bytes(bytes) => bytes.len(),
-        Value::Template(nested) => {
-            nested.iter().map(|(_, value)| size_of::<CK_ULONG>() + size(value)).sum()
-        }
+        Value::Template(nested) => nested
+            .iter()
+            .map(|(_, value)| size_of::<CK_ULONG>() + size(value))
+            .sum(),
     }
 }
 
 /// Sections 4.10, 4.11 and 5.7.5: secrets stay inside unless the key is open in both ways.
 fn reveal(object: &Attributes, attribute: CK_ATTRIBUTE_TYPE) -> Reveal {
-    let class = object.ulong(CKA_CLASS).unwrap_or(CK_UNAVAILABLE_INFORMATION);
+    let class = object
+        .ulong(CKA_CLASS)
+        .unwrap_or(CK_UNAVAILABLE_INFORMATION);
     let subtype = object.ulong(CKA_KEY_TYPE);
     let closed = object.bool(CKA_SENSITIVE) || !object.bool(CKA_EXTRACTABLE);
     if hidden(class, subtype, attribute) == Hidden::WhenSensitive && closed {

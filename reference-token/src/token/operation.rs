@@ -57,7 +57,11 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn new(work: Work) -> Running {
-        Running { work, in_parts: false, authentication: Authentication::NotNeeded }
+        Running {
+            work,
+            in_parts: false,
+            authentication: Authentication::NotNeeded,
+        }
     }
 }
 
@@ -130,7 +134,10 @@ impl Operations {
         self.0
             .iter_mut()
             .find_map(|(_, slot)| match slot {
-                Slot::Idle(Running { work: Work::Find(handles), .. }) => Some(handles),
+                Slot::Idle(Running {
+                    work: Work::Find(handles),
+                    ..
+                }) => Some(handles),
                 _ => None,
             })
             .ok_or(refusal(CKR_OPERATION_NOT_INITIALIZED))
@@ -194,7 +201,11 @@ pub(super) fn with_operation<T>(
     let running = with_session(session, |token| {
         token.session_mut(session)?.operations.take(kind)
     })?;
-    let mut restore = Restore { session, kind, running: None };
+    let mut restore = Restore {
+        session,
+        kind,
+        running: None,
+    };
     let (running, result) = call(running);
     restore.running = running;
     result
@@ -244,7 +255,10 @@ mod tests {
         let mut operations = Operations::default();
         operations.start(Kind::Find, find()).unwrap();
         let running = operations.take(Kind::Find).ok().unwrap();
-        assert_eq!(operations.take(Kind::Find).err().unwrap().code(), CKR_OPERATION_ACTIVE);
+        assert_eq!(
+            operations.take(Kind::Find).err().unwrap().code(),
+            CKR_OPERATION_ACTIVE
+        );
         operations.put_back(Kind::Find, Some(running));
         assert!(operations.take(Kind::Find).is_ok());
     }
@@ -255,7 +269,10 @@ mod tests {
         let mut waiting = find();
         waiting.authentication = Authentication::Awaited;
         operations.start(Kind::Sign, waiting).unwrap();
-        assert_eq!(operations.take(Kind::Sign).err().unwrap().code(), CKR_USER_NOT_LOGGED_IN);
+        assert_eq!(
+            operations.take(Kind::Sign).err().unwrap().code(),
+            CKR_USER_NOT_LOGGED_IN
+        );
         assert!(operations.asks_for_pin());
         operations.authenticate();
         assert!(operations.take(Kind::Sign).is_ok());

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use cryptoki_sys::*;
 
-use crate::mechanisms::{Hash, random};
+use crate::mechanisms::random;
 use crate::rv::{Result, ensure, refuse};
 use crate::store::PinRecord;
 
@@ -33,20 +33,16 @@ pub(super) struct Count {
 
 /// Section 5.1.6: a PIN that is set must have an allowed length and be UTF-8.
 pub(super) fn check_new(pin: &[u8]) -> Result<()> {
-    ensure(LENGTHS.contains(&(pin.len() as CK_ULONG)), CKR_PIN_LEN_RANGE)?;
+    ensure(
+        LENGTHS.contains(&(pin.len() as CK_ULONG)),
+        CKR_PIN_LEN_RANGE,
+    )?;
     ensure(std::str::from_utf8(pin).is_ok(), CKR_PIN_INVALID)
 }
 
-/// PBKDF2 of RFC 8018 with HMAC-SHA-256, one block: the verifier of a PIN.
+/// The verifier of a PIN.
 fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
-    let prf = |data: &[u8]| Hash::Sha256.mac(pin, data);
-    let mut block = prf(&[salt, &1u32.to_be_bytes()].concat());
-    let mut result = block.clone();
-    for _ in 1..rounds {
-        block = prf(&block);
-        result.iter_mut().zip(&block).for_each(|(sum, byte)| *sum ^= byte);
-    }
-    result
+    pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(pin, salt, rounds).to_vec()
 }
 
 impl Pin {
@@ -54,7 +50,12 @@ impl Pin {
     pub(super) fn new(pin: &[u8], slow: bool) -> Result<Pin> {
         let salt = random(16)?;
         let rounds = if slow { SLOW_ROUNDS } else { 1 };
-        Ok(Pin { verifier: derive(pin, &salt, rounds), salt, rounds, failures: 0 })
+        Ok(Pin {
+            verifier: derive(pin, &salt, rounds),
+            salt,
+            rounds,
+            failures: 0,
+        })
     }
 
     /// Checks an attempt, of which `tries` in a row may be wrong (0: any number). The attempt that
@@ -95,9 +96,19 @@ impl Pin {
 
     /// A PIN from a store. A file that asks for absurdly many rounds is not one of ours.
     pub(super) fn from_record(record: PinRecord) -> Result<Pin> {
-        let PinRecord { salt, rounds, verifier, failures } = record;
+        let PinRecord {
+            salt,
+            rounds,
+            verifier,
+            failures,
+        } = record;
         ensure((1..=10 * SLOW_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
-        Ok(Pin { salt, rounds, verifier, failures })
+        Ok(Pin {
+            salt,
+            rounds,
+            verifier,
+            failures,
+        })
     }
 }
 
@@ -109,9 +120,15 @@ mod tests {
     fn a_pin_locks_after_its_tries_and_the_flags_tell_how_near_that_is() {
         let mut pin = Pin::new(b"1234", false).unwrap();
         assert_eq!(pin.count(3), Count::default());
-        assert_eq!(pin.check(b"wrong", 3).unwrap_err().code(), CKR_PIN_INCORRECT);
+        assert_eq!(
+            pin.check(b"wrong", 3).unwrap_err().code(),
+            CKR_PIN_INCORRECT
+        );
         assert!(pin.count(3).low && !pin.count(3).final_try);
-        assert_eq!(pin.check(b"wrong", 3).unwrap_err().code(), CKR_PIN_INCORRECT);
+        assert_eq!(
+            pin.check(b"wrong", 3).unwrap_err().code(),
+            CKR_PIN_INCORRECT
+        );
         assert!(pin.count(3).final_try);
         assert_eq!(pin.check(b"wrong", 3).unwrap_err().code(), CKR_PIN_LOCKED);
         assert_eq!(pin.check(b"1234", 3).unwrap_err().code(), CKR_PIN_LOCKED);
@@ -129,7 +146,10 @@ mod tests {
     fn without_a_limit_nothing_locks() {
         let mut pin = Pin::new(b"1234", false).unwrap();
         for _ in 0..100 {
-            assert_eq!(pin.check(b"wrong", 0).unwrap_err().code(), CKR_PIN_INCORRECT);
+            assert_eq!(
+                pin.check(b"wrong", 0).unwrap_err().code(),
+                CKR_PIN_INCORRECT
+            );
         }
         assert!(pin.check(b"1234", 0).is_ok());
     }
@@ -138,7 +158,10 @@ mod tests {
     fn new_pins_are_utf_8_of_4_to_255_bytes() {
         assert!(check_new(b"1234").is_ok() && check_new(&[b'1'; 255]).is_ok());
         assert_eq!(check_new(b"123").unwrap_err().code(), CKR_PIN_LEN_RANGE);
-        assert_eq!(check_new(&[b'1'; 256]).unwrap_err().code(), CKR_PIN_LEN_RANGE);
+        assert_eq!(
+            check_new(&[b'1'; 256]).unwrap_err().code(),
+            CKR_PIN_LEN_RANGE
+        );
         assert_eq!(check_new(&[0xff; 8]).unwrap_err().code(), CKR_PIN_INVALID);
     }
 }

@@ -17,13 +17,16 @@ impl Token {
     ) -> Result<()> {
         self.session(session)?.operations.check_start()?;
         let possible = template.iter().all(|(attribute, _)| is_known(*attribute));
-        let objects = self.objects.iter().filter(|object| {
-            possible && self.sees(object) && object.attributes.matches(template)
-        });
+        let objects = self
+            .objects
+            .iter()
+            .filter(|object| possible && self.sees(object) && object.attributes.matches(template));
         let mut found: Vec<_> = objects.map(|object| object.handle).collect();
         found.reverse();
         let search = Running::new(Work::Find(found));
-        self.session_mut(session)?.operations.start(Kind::Find, search)
+        self.session_mut(session)?
+            .operations
+            .start(Kind::Find, search)
     }
 
     /// C_FindObjects: at most `most` further handles.

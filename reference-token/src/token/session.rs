@@ -22,14 +22,29 @@ impl Session {
 impl Token {
     /// C_OpenSession.
     pub(crate) fn open_session(&mut self, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE> {
-        ensure(flags & CKF_SERIAL_SESSION != 0, CKR_SESSION_PARALLEL_NOT_SUPPORTED)?;
-        ensure(flags & CKF_ASYNC_SESSION == 0, CKR_SESSION_ASYNC_NOT_SUPPORTED)?;
-        ensure(flags & !(CKF_SERIAL_SESSION | CKF_RW_SESSION) == 0, CKR_ARGUMENTS_BAD)?;
+        ensure(
+            flags & CKF_SERIAL_SESSION != 0,
+            CKR_SESSION_PARALLEL_NOT_SUPPORTED,
+        )?;
+        ensure(
+            flags & CKF_ASYNC_SESSION == 0,
+            CKR_SESSION_ASYNC_NOT_SUPPORTED,
+        )?;
+        ensure(
+            flags & !(CKF_SERIAL_SESSION | CKF_RW_SESSION) == 0,
+            CKR_ARGUMENTS_BAD,
+        )?;
         let rw = flags & CKF_RW_SESSION != 0;
         ensure(rw || !self.is_so(), CKR_SESSION_READ_WRITE_SO_EXISTS)?;
         let handle = self.next_session;
         self.next_session += 1;
-        self.sessions.insert(handle, Session { flags, operations: Operations::default() });
+        self.sessions.insert(
+            handle,
+            Session {
+                flags,
+                operations: Operations::default(),
+            },
+        );
         Ok(handle)
     }
 
@@ -37,7 +52,8 @@ impl Token {
     pub(crate) fn close_session(&mut self, handle: CK_SESSION_HANDLE) -> Result<()> {
         self.session(handle)?;
         self.sessions.remove(&handle);
-        self.objects.remove_where(|object| object.owner == Some(handle));
+        self.objects
+            .remove_where(|object| object.owner == Some(handle));
         if self.sessions.is_empty() {
             self.drop_login();
         }

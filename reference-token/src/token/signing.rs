@@ -44,23 +44,32 @@ impl Token {
             true => Authentication::Awaited,
             false => Authentication::NotNeeded,
         };
-        Ok(Usable { key: Arc::clone(key), authentication })
+        Ok(Usable {
+            key: Arc::clone(key),
+            authentication,
+        })
     }
 }
 
 /// Whether an object is a key on which the mechanism works.
 pub(super) fn check_key(key: &Attributes, entry: &Entry, class: CK_OBJECT_CLASS) -> Result<()> {
-    let is = key.ulong(CKA_CLASS).ok_or(refusal(CKR_KEY_HANDLE_INVALID))?;
+    let is = key
+        .ulong(CKA_CLASS)
+        .ok_or(refusal(CKR_KEY_HANDLE_INVALID))?;
     let is_key = [CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&is);
     ensure(is_key, CKR_KEY_HANDLE_INVALID)?;
-    let fits = key.ulong(CKA_KEY_TYPE).is_some_and(|kind| entry.keys.contains(&kind))
+    let fits = key
+        .ulong(CKA_KEY_TYPE)
+        .is_some_and(|kind| entry.keys.contains(&kind))
         && (is == class || is == CKO_SECRET_KEY);
     ensure(fits, CKR_KEY_TYPE_INCONSISTENT)?;
     // Section 4.8: a key may be restricted to some mechanisms.
     let size = size_of::<CK_MECHANISM_TYPE>();
     let allowed = key.get(CKA_ALLOWED_MECHANISMS).is_none_or(|list| {
         let wanted = entry.mechanism.to_ne_bytes();
-        list.bytes().chunks_exact(size).any(|mechanism| mechanism == wanted)
+        list.bytes()
+            .chunks_exact(size)
+            .any(|mechanism| mechanism == wanted)
     });
     ensure(allowed, CKR_MECHANISM_INVALID)
 }
@@ -92,10 +101,18 @@ pub(crate) fn sign_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    let wanted = Wanted { flag: CKF_SIGN, usage: CKA_SIGN, class: CKO_PRIVATE_KEY };
-    start_keyed(session, mechanism, key, (Kind::Sign, wanted), |family, key| {
-        Ok(Work::Sign(family.sign(mechanism, key)?))
-    })
+    let wanted = Wanted {
+        flag: CKF_SIGN,
+        usage: CKA_SIGN,
+        class: CKO_PRIVATE_KEY,
+    };
+    start_keyed(
+        session,
+        mechanism,
+        key,
+        (Kind::Sign, wanted),
+        |family, key| Ok(Work::Sign(family.sign(mechanism, key)?)),
+    )
 }
 
 /// C_VerifyInit.
@@ -104,23 +121,36 @@ pub(crate) fn verify_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    let wanted = Wanted { flag: CKF_VERIFY, usage: CKA_VERIFY, class: CKO_PUBLIC_KEY };
-    start_keyed(session, mechanism, key, (Kind::Verify, wanted), |family, key| {
-        Ok(Work::Verify(family.verify(mechanism, key)?))
-    })
+    let wanted = Wanted {
+        flag: CKF_VERIFY,
+        usage: CKA_VERIFY,
+        class: CKO_PUBLIC_KEY,
+    };
+    start_keyed(
+        session,
+        mechanism,
+        key,
+        (Kind::Verify, wanted),
+        |family, key| Ok(Work::Verify(family.verify(mechanism, key)?)),
+    )
 }
 
 /// Gives the signature out if it fits; otherwise the operation goes on as it was.
-fn deliver(
-    running: Running,
-    data: &[u8],
-    room: Room,
-) -> (Option<Running>, Result<Output>) {
-    let Running { work: Work::Sign(work), in_parts, authentication } = running else {
+fn deliver(running: Running, data: &[u8], room: Room) -> (Option<Running>, Result<Output>) {
+    let Running {
+        work: Work::Sign(work),
+        in_parts,
+        authentication,
+    } = running
+    else {
         return (None, refuse(CKR_GENERAL_ERROR));
     };
     if let Some(answer) = room.answer(work.length()) {
-        let running = Running { work: Work::Sign(work), in_parts, authentication };
+        let running = Running {
+            work: Work::Sign(work),
+            in_parts,
+            authentication,
+        };
         return (Some(running), Ok(answer));
     }
     (None, finish(work, data).map(Output::Bytes))
@@ -148,16 +178,29 @@ pub(crate) fn sign_update<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<&'a [u8]>,
 ) -> Result<()> {
-    with_operation(session, Kind::Sign, |running| match (arguments(), running) {
-        (Err(refusal), _) => (None, Err(refusal)),
-        (Ok(data), Running { work: Work::Sign(mut work), authentication, .. }) => {
-            // There is no multiple-part operation of a single-part mechanism to update.
-            let result = ensure(work.is_multipart(), CKR_OPERATION_NOT_INITIALIZED)
-                .and_then(|()| work.update(data));
-            let running = Running { work: Work::Sign(work), in_parts: true, authentication };
-            (result.is_ok().then_some(running), result)
+    with_operation(session, Kind::Sign, |running| {
+        match (arguments(), running) {
+            (Err(refusal), _) => (None, Err(refusal)),
+            (
+                Ok(data),
+                Running {
+                    work: Work::Sign(mut work),
+                    authentication,
+                    ..
+                },
+            ) => {
+                // There is no multiple-part operation of a single-part mechanism to update.
+                let result = ensure(work.is_multipart(), CKR_OPERATION_NOT_INITIALIZED)
+                    .and_then(|()| work.update(data));
+                let running = Running {
+                    work: Work::Sign(work),
+                    in_parts: true,
+                    authentication,
+                };
+                (result.is_ok().then_some(running), result)
+            }
+            _ => (None, refuse(CKR_GENERAL_ERROR)),
         }
-        _ => (None, refuse(CKR_GENERAL_ERROR)),
     })
 }
 
@@ -184,7 +227,10 @@ pub(crate) fn verify<'a>(
     with_operation(session, Kind::Verify, |running| {
         let result = arguments().and_then(|(data, signature)| match running {
             Running { in_parts: true, .. } => refuse(CKR_OPERATION_ACTIVE),
-            Running { work: Work::Verify(work), .. } => check(work, data, signature),
+            Running {
+                work: Work::Verify(work),
+                ..
+            } => check(work, data, signature),
             _ => refuse(CKR_GENERAL_ERROR),
         });
         (None, result)
@@ -201,15 +247,28 @@ pub(crate) fn verify_update<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<&'a [u8]>,
 ) -> Result<()> {
-    with_operation(session, Kind::Verify, |running| match (arguments(), running) {
-        (Err(refusal), _) => (None, Err(refusal)),
-        (Ok(data), Running { work: Work::Verify(mut work), authentication, .. }) => {
-            let result = ensure(work.is_multipart(), CKR_OPERATION_NOT_INITIALIZED)
-                .and_then(|()| work.update(data));
-            let running = Running { work: Work::Verify(work), in_parts: true, authentication };
-            (result.is_ok().then_some(running), result)
+    with_operation(session, Kind::Verify, |running| {
+        match (arguments(), running) {
+            (Err(refusal), _) => (None, Err(refusal)),
+            (
+                Ok(data),
+                Running {
+                    work: Work::Verify(mut work),
+                    authentication,
+                    ..
+                },
+            ) => {
+                let result = ensure(work.is_multipart(), CKR_OPERATION_NOT_INITIALIZED)
+                    .and_then(|()| work.update(data));
+                let running = Running {
+                    work: Work::Verify(work),
+                    in_parts: true,
+                    authentication,
+                };
+                (result.is_ok().then_some(running), result)
+            }
+            _ => (None, refuse(CKR_GENERAL_ERROR)),
         }
-        _ => (None, refuse(CKR_GENERAL_ERROR)),
     })
 }
 

@@ -2,7 +2,11 @@
 //! Every return value that passes is looked up in the table of the standard, so each test also
 //! tests that the token answers only what the function's description allows.
 
-#![allow(dead_code, unreachable_pub, reason = "every test program uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "every test program uses a part of it"
+)]
 
 pub mod rsa_2048;
 
@@ -43,7 +47,10 @@ pub fn list() -> &'static CK_FUNCTION_LIST_3_2 {
     let name = c"PKCS 11".as_ptr().cast_mut().cast();
     // SAFETY: all pointers are to live variables; the interface and its list are static.
     unsafe {
-        assert_eq!(reference_token::C_GetInterface(name, &mut version, &mut interface, 0), CKR_OK);
+        assert_eq!(
+            reference_token::C_GetInterface(name, &mut version, &mut interface, 0),
+            CKR_OK
+        );
         &*(*interface).pFunctionList.cast::<CK_FUNCTION_LIST_3_2>()
     }
 }
@@ -51,17 +58,29 @@ pub fn list() -> &'static CK_FUNCTION_LIST_3_2 {
 /// What section 5.1 lets functions return beyond their own lists.
 fn universal(function: &str, rv: &str) -> bool {
     let anything = [
-        "CKR_OK", "CKR_GENERAL_ERROR", "CKR_HOST_MEMORY", "CKR_FUNCTION_FAILED",
-        "CKR_OPERATION_NOT_VALIDATED", "CKR_FUNCTION_NOT_SUPPORTED", "CKR_CRYPTOKI_NOT_INITIALIZED",
+        "CKR_OK",
+        "CKR_GENERAL_ERROR",
+        "CKR_HOST_MEMORY",
+        "CKR_FUNCTION_FAILED",
+        "CKR_OPERATION_NOT_VALIDATED",
+        "CKR_FUNCTION_NOT_SUPPORTED",
+        "CKR_CRYPTOKI_NOT_INITIALIZED",
     ];
-    let with_session = ["CKR_SESSION_HANDLE_INVALID", "CKR_DEVICE_REMOVED", "CKR_SESSION_CLOSED"];
+    let with_session = [
+        "CKR_SESSION_HANDLE_INVALID",
+        "CKR_DEVICE_REMOVED",
+        "CKR_SESSION_CLOSED",
+    ];
     let sessionless = ["C_Initialize", "C_GetInfo", "C_GetSlotList"];
     anything.contains(&rv) || (with_session.contains(&rv) && !sessionless.contains(&function))
 }
 
 /// Return values by function, from the spec tables of the project.
 static PERMITTED: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../suites/spec/return-values.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../suites/spec/return-values.json"
+    );
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 });
 
@@ -95,7 +114,10 @@ impl Token {
     /// The library as another test left it.
     pub fn attach() -> Token {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        Token { list: list(), _turn: turn }
+        Token {
+            list: list(),
+            _turn: turn,
+        }
     }
 
     /// An initialised library with a token as new: no objects, the usual PINs, nobody logged in.
@@ -106,10 +128,16 @@ impl Token {
         assert_eq!(call!(token, C_Initialize(std::ptr::null_mut())), CKR_OK);
         let mut label = *b"p11assay reference              ";
         let pin = SO_PIN.as_ptr().cast_mut();
-        assert_eq!(call!(token, C_InitToken(SLOT, pin, 8, label.as_mut_ptr())), CKR_OK);
+        assert_eq!(
+            call!(token, C_InitToken(SLOT, pin, 8, label.as_mut_ptr())),
+            CKR_OK
+        );
         let session = token.open(RW);
         assert_eq!(token.login(session, CKU_SO, SO_PIN), CKR_OK);
-        assert_eq!(call!(token, C_InitPIN(session, USER_PIN.as_ptr().cast_mut(), 4)), CKR_OK);
+        assert_eq!(
+            call!(token, C_InitPIN(session, USER_PIN.as_ptr().cast_mut(), 4)),
+            CKR_OK
+        );
         assert_eq!(call!(token, C_CloseSession(session)), CKR_OK);
         token
     }
@@ -118,21 +146,32 @@ impl Token {
     pub fn checked(&self, function: &str, rv: CK_RV) -> CK_RV {
         let name = NAMES.iter().find(|(_, value)| *value == rv);
         let (name, _) = name.unwrap_or_else(|| panic!("{function} returned {rv:#x}"));
-        let listed = PERMITTED[function].iter().any(|permitted| permitted == name);
-        assert!(listed || universal(function, name), "{function} must not return {name}");
+        let listed = PERMITTED[function]
+            .iter()
+            .any(|permitted| permitted == name);
+        assert!(
+            listed || universal(function, name),
+            "{function} must not return {name}"
+        );
         rv
     }
 
     pub fn open(&self, flags: CK_FLAGS) -> CK_SESSION_HANDLE {
         let mut session = 0;
         let none = std::ptr::null_mut();
-        assert_eq!(call!(self, C_OpenSession(SLOT, flags, none, None, &mut session)), CKR_OK);
+        assert_eq!(
+            call!(self, C_OpenSession(SLOT, flags, none, None, &mut session)),
+            CKR_OK
+        );
         session
     }
 
     pub fn login(&self, session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: &[u8]) -> CK_RV {
         let length = pin.len() as CK_ULONG;
-        call!(self, C_Login(session, user, pin.as_ptr().cast_mut(), length))
+        call!(
+            self,
+            C_Login(session, user, pin.as_ptr().cast_mut(), length)
+        )
     }
 
     /// A read/write session with the normal user logged in.
@@ -156,7 +195,10 @@ impl Token {
         let mut object = 0;
         let mut list = template.list();
         let count = list.count();
-        let rv = call!(self, C_CreateObject(session, list.pointer(), count, &mut object));
+        let rv = call!(
+            self,
+            C_CreateObject(session, list.pointer(), count, &mut object)
+        );
         if rv == CKR_OK { Ok(object) } else { Err(rv) }
     }
 
@@ -167,7 +209,10 @@ impl Token {
         object: CK_OBJECT_HANDLE,
         attribute: CK_ATTRIBUTE_TYPE,
     ) -> Result<Vec<u8>, CK_RV> {
-        let mut entry = CK_ATTRIBUTE { type_: attribute, ..CK_ATTRIBUTE::default() };
+        let mut entry = CK_ATTRIBUTE {
+            type_: attribute,
+            ..CK_ATTRIBUTE::default()
+        };
         let rv = call!(self, C_GetAttributeValue(session, object, &mut entry, 1));
         if rv != CKR_OK {
             assert_eq!(entry.ulValueLen, CK_UNAVAILABLE_INFORMATION);
@@ -182,10 +227,16 @@ impl Token {
     pub fn find(&self, session: CK_SESSION_HANDLE, template: &Attributes) -> Vec<CK_OBJECT_HANDLE> {
         let mut list = template.list();
         let count = list.count();
-        assert_eq!(call!(self, C_FindObjectsInit(session, list.pointer(), count)), CKR_OK);
+        assert_eq!(
+            call!(self, C_FindObjectsInit(session, list.pointer(), count)),
+            CKR_OK
+        );
         let mut found = vec![0; 100];
         let mut count = 0;
-        let rv = call!(self, C_FindObjects(session, found.as_mut_ptr(), 100, &mut count));
+        let rv = call!(
+            self,
+            C_FindObjects(session, found.as_mut_ptr(), 100, &mut count)
+        );
         assert_eq!(rv, CKR_OK);
         assert_eq!(call!(self, C_FindObjectsFinal(session)), CKR_OK);
         found.truncate(count as usize);
@@ -202,8 +253,10 @@ impl Token {
         let mut mechanism = plain(mechanism);
         let mut list = template.list();
         let count = list.count();
-        let rv =
-            call!(self, C_GenerateKey(session, &mut mechanism, list.pointer(), count, &mut key));
+        let rv = call!(
+            self,
+            C_GenerateKey(session, &mut mechanism, list.pointer(), count, &mut key)
+        );
         if rv == CKR_OK { Ok(key) } else { Err(rv) }
     }
 }
@@ -219,7 +272,11 @@ impl Drop for Token {
 
 /// A mechanism without a parameter.
 pub fn plain(mechanism: CK_MECHANISM_TYPE) -> CK_MECHANISM {
-    CK_MECHANISM { mechanism, pParameter: std::ptr::null_mut(), ulParameterLen: 0 }
+    CK_MECHANISM {
+        mechanism,
+        pParameter: std::ptr::null_mut(),
+        ulParameterLen: 0,
+    }
 }
 
 /// A mechanism with a parameter that must outlive it.
@@ -260,13 +317,20 @@ impl Attributes {
             pValue: value.as_ptr().cast_mut().cast(),
             ulValueLen: value.len() as CK_ULONG,
         };
-        List { entries: self.0.iter().map(entry).collect(), values: std::marker::PhantomData }
+        List {
+            entries: self.0.iter().map(entry).collect(),
+            values: std::marker::PhantomData,
+        }
     }
 
     /// The template with one value changed.
     pub fn altered(&self, attribute: CK_ATTRIBUTE_TYPE, alter: impl Fn(&mut Vec<u8>)) -> Self {
         let mut altered = self.clone();
-        altered.0.iter_mut().filter(|(name, _)| *name == attribute).for_each(|(_, v)| alter(v));
+        altered
+            .0
+            .iter_mut()
+            .filter(|(name, _)| *name == attribute)
+            .for_each(|(_, v)| alter(v));
         altered
     }
 }

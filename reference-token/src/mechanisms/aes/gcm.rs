@@ -81,7 +81,9 @@ impl Gcm {
     fn absorb(&mut self, ciphertext: &[u8]) {
         self.hashed += ciphertext.len() as u64;
         self.partial.extend_from_slice(ciphertext);
-        let rest = self.partial.split_off(self.partial.len() - self.partial.len() % 16);
+        let rest = self
+            .partial
+            .split_off(self.partial.len() - self.partial.len() % 16);
         self.hash.update_padded(&self.partial);
         self.partial = rest;
     }
@@ -93,7 +95,10 @@ impl Gcm {
         lengths[8..].copy_from_slice(&(self.hashed * 8).to_be_bytes());
         self.hash.update_padded(&lengths);
         let hash: Block = self.hash.finalize().into();
-        let tag = hash.iter().zip(self.tag_mask).map(|(byte, mask)| byte ^ mask);
+        let tag = hash
+            .iter()
+            .zip(self.tag_mask)
+            .map(|(byte, mask)| byte ^ mask);
         tag.take(self.tag_length).collect()
     }
 
@@ -204,8 +209,14 @@ mod tests {
         for case in &CASES {
             let sealed = [hex(case.ciphertext), hex(case.tag)].concat();
             for part in [1, 13, 64] {
-                assert_eq!(run(start(case.iv, true), &hex(PLAINTEXT), part).unwrap(), sealed);
-                assert_eq!(run(start(case.iv, false), &sealed, part).unwrap(), hex(PLAINTEXT));
+                assert_eq!(
+                    run(start(case.iv, true), &hex(PLAINTEXT), part).unwrap(),
+                    sealed
+                );
+                assert_eq!(
+                    run(start(case.iv, false), &sealed, part).unwrap(),
+                    hex(PLAINTEXT)
+                );
             }
         }
     }

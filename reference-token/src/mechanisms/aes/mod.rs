@@ -24,7 +24,13 @@ const CIPHERS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
 const WRAPS: CK_FLAGS = CIPHERS | CKF_WRAP | CKF_UNWRAP;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
-    Entry { mechanism, sizes: BYTES, flags, form, keys: &[CKK_AES] }
+    Entry {
+        mechanism,
+        sizes: BYTES,
+        flags,
+        form,
+        keys: &[CKK_AES],
+    }
 }
 
 static ENTRIES: [Entry; 6] = [
@@ -44,25 +50,40 @@ pub(super) fn zero_block(key: &[u8]) -> Result<Block> {
 }
 
 fn initialization_vector(mechanism: &Mechanism) -> Result<Block> {
-    mechanism.bytes()?.try_into().map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))
+    mechanism
+        .bytes()?
+        .try_into()
+        .map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))
 }
 
 fn cipher(mechanism: &Mechanism, key: &Attributes, encrypting: bool) -> Result<Box<dyn Ciphering>> {
     let cipher = Cipher::new(key.bytes(CKA_VALUE))?;
     let blocks = |chaining, padding| -> Result<Box<dyn Ciphering>> {
-        Ok(Box::new(Blocks::new(cipher.clone(), chaining, padding, encrypting)))
+        Ok(Box::new(Blocks::new(
+            cipher.clone(),
+            chaining,
+            padding,
+            encrypting,
+        )))
     };
     match (mechanism.kind, &mechanism.parameter) {
         (CKM_AES_ECB, _) => blocks(Chaining::None, Padding::None),
-        (CKM_AES_CBC, _) => {
-            blocks(Chaining::Cbc(initialization_vector(mechanism)?), Padding::None)
-        }
-        (CKM_AES_CBC_PAD, _) => {
-            blocks(Chaining::Cbc(initialization_vector(mechanism)?), Padding::Pkcs7)
-        }
+        (CKM_AES_CBC, _) => blocks(
+            Chaining::Cbc(initialization_vector(mechanism)?),
+            Padding::None,
+        ),
+        (CKM_AES_CBC_PAD, _) => blocks(
+            Chaining::Cbc(initialization_vector(mechanism)?),
+            Padding::Pkcs7,
+        ),
         (CKM_AES_CTR, Parameter::Ctr { bits, block }) => {
             ensure((1..=128).contains(bits), CKR_MECHANISM_PARAM_INVALID)?;
-            Ok(Box::new(Counter::new(cipher, *block, *bits as u32, encrypting)))
+            Ok(Box::new(Counter::new(
+                cipher,
+                *block,
+                *bits as u32,
+                encrypting,
+            )))
         }
         (CKM_AES_GCM, Parameter::Gcm { iv, aad, tag_bits }) => {
             gcm::begin(cipher, iv, aad, *tag_bits, encrypting)
@@ -89,7 +110,9 @@ impl Family for Aes {
     }
 
     fn generate_key(&self, _: &Mechanism, template: &Attributes) -> Result<Contribution> {
-        let length = template.ulong(CKA_VALUE_LEN).ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+        let length = template
+            .ulong(CKA_VALUE_LEN)
+            .ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
         ensure([16, 24, 32].contains(&length), CKR_ATTRIBUTE_VALUE_INVALID)?;
         Ok(vec![(CKA_VALUE, Value::Bytes(random(length as usize)?))])
     }

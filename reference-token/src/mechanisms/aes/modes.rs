@@ -42,7 +42,13 @@ impl Blocks {
         padding: Padding,
         encrypting: bool,
     ) -> Blocks {
-        Blocks { cipher, chaining, padding, encrypting, pending: Vec::new() }
+        Blocks {
+            cipher,
+            chaining,
+            padding,
+            encrypting,
+            pending: Vec::new(),
+        }
     }
 
     /// Bytes of whole blocks that can go out when `length` bytes are there. Section 5.2: with
@@ -74,12 +80,19 @@ impl Blocks {
     }
 
     fn length_code(&self) -> CK_RV {
-        if self.encrypting { CKR_DATA_LEN_RANGE } else { CKR_ENCRYPTED_DATA_LEN_RANGE }
+        if self.encrypting {
+            CKR_DATA_LEN_RANGE
+        } else {
+            CKR_ENCRYPTED_DATA_LEN_RANGE
+        }
     }
 }
 
 fn combine(block: &mut Block, with: &Block) {
-    block.iter_mut().zip(with).for_each(|(byte, other)| *byte ^= other);
+    block
+        .iter_mut()
+        .zip(with)
+        .for_each(|(byte, other)| *byte ^= other);
 }
 
 impl Ciphering for Blocks {
@@ -166,13 +179,25 @@ impl Counter {
     /// The key stream that begins at `block`, of which `bits` count.
     pub(super) fn new(cipher: Cipher, block: Block, bits: u32, encrypting: bool) -> Counter {
         let left = 1u128.checked_shl(bits).unwrap_or(u128::MAX);
-        Counter { cipher, block, bits, left, stream: [0; SIZE], used: SIZE, encrypting }
+        Counter {
+            cipher,
+            block,
+            bits,
+            left,
+            stream: [0; SIZE],
+            used: SIZE,
+            encrypting,
+        }
     }
 
     fn next_block(&mut self) -> Result<()> {
         // A stream that repeats would give the plaintext away: section 6.11.3 has the counter
         // wrap around, and does not say that a message may go on past its beginning.
-        let code = if self.encrypting { CKR_DATA_LEN_RANGE } else { CKR_ENCRYPTED_DATA_LEN_RANGE };
+        let code = if self.encrypting {
+            CKR_DATA_LEN_RANGE
+        } else {
+            CKR_ENCRYPTED_DATA_LEN_RANGE
+        };
         ensure(self.left > 0, code)?;
         self.left -= 1;
         self.stream = self.block;
@@ -258,24 +283,48 @@ mod tests {
     fn modes_give_the_answers_of_sp_800_38a() {
         let vector: Block = hex("000102030405060708090a0b0c0d0e0f").try_into().unwrap();
         let ecb = |encrypting| -> Box<dyn Ciphering> {
-            Box::new(Blocks::new(key(), Chaining::None, Padding::None, encrypting))
+            Box::new(Blocks::new(
+                key(),
+                Chaining::None,
+                Padding::None,
+                encrypting,
+            ))
         };
-        check(ecb, "3ad77bb40d7a3660a89ecaf32466ef97 f5d3d58503b9699de785895a96fdbaaf");
+        check(
+            ecb,
+            "3ad77bb40d7a3660a89ecaf32466ef97 f5d3d58503b9699de785895a96fdbaaf",
+        );
         let cbc = |encrypting| -> Box<dyn Ciphering> {
-            Box::new(Blocks::new(key(), Chaining::Cbc(vector), Padding::None, encrypting))
+            Box::new(Blocks::new(
+                key(),
+                Chaining::Cbc(vector),
+                Padding::None,
+                encrypting,
+            ))
         };
-        check(cbc, "7649abac8119b246cee98e9b12e9197d 5086cb9b507219ee95db113a917678b2");
+        check(
+            cbc,
+            "7649abac8119b246cee98e9b12e9197d 5086cb9b507219ee95db113a917678b2",
+        );
         let start: Block = hex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff").try_into().unwrap();
         let ctr = |encrypting| -> Box<dyn Ciphering> {
             Box::new(Counter::new(key(), start, 128, encrypting))
         };
-        check(ctr, "874d6191b620e3261bef6864990db6ce 9806f66b7970fdff8617187bb9fffdff");
+        check(
+            ctr,
+            "874d6191b620e3261bef6864990db6ce 9806f66b7970fdff8617187bb9fffdff",
+        );
     }
 
     #[test]
     fn padding_reads_back_at_every_length_and_damage_is_invalid() {
         let make = |encrypting| -> Box<dyn Ciphering> {
-            Box::new(Blocks::new(key(), Chaining::Cbc([3; 16]), Padding::Pkcs7, encrypting))
+            Box::new(Blocks::new(
+                key(),
+                Chaining::Cbc([3; 16]),
+                Padding::Pkcs7,
+                encrypting,
+            ))
         };
         for length in 0..40 {
             let plaintext = vec![0xa5; length];

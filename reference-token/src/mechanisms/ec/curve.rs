@@ -28,9 +28,18 @@ const EC_PUBLIC_KEY: [u8; 9] = [0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 
 macro_rules! on_curve {
     ($curve:expr, $name:ident => $body:expr) => {
         match $curve {
-            Curve::P256 => { use p256 as $name; $body }
-            Curve::P384 => { use p384 as $name; $body }
-            Curve::P521 => { use p521 as $name; $body }
+            Curve::P256 => {
+                use p256 as $name;
+                $body
+            }
+            Curve::P384 => {
+                use p384 as $name;
+                $body
+            }
+            Curve::P521 => {
+                use p521 as $name;
+                $body
+            }
         }
     };
 }
@@ -39,7 +48,9 @@ impl Curve {
     /// The curve of CKA_EC_PARAMS. Section 6.3.3: a curve named by identifier or name that is not
     /// here is CKR_CURVE_NOT_SUPPORTED; explicit and implicit parameters are not taken at all.
     pub(super) fn from_parameters(parameters: &[u8]) -> Result<Curve> {
-        let known = PARAMETERS.iter().find(|(_, encoding)| *encoding == parameters);
+        let known = PARAMETERS
+            .iter()
+            .find(|(_, encoding)| *encoding == parameters);
         match (known, parameters.first()) {
             (Some((curve, _)), _) => Ok(*curve),
             (None, Some(0x06 | 0x13)) => refuse(CKR_CURVE_NOT_SUPPORTED),
@@ -174,8 +185,10 @@ mod tests {
         let signature = Curve::P256.sign(&value, &digest).unwrap();
         assert_eq!(
             signature,
-            hex("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716
-                 f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8")
+            hex(
+                "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716
+                 f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
+            )
         );
         let point = Curve::P256.public_point(&value).unwrap();
         assert!(Curve::P256.verify(&point, &digest, &signature));
@@ -190,7 +203,10 @@ mod tests {
                 let digest = random(length).unwrap();
                 let signature = curve.sign(&value, &digest).unwrap();
                 assert_eq!(signature.len(), 2 * curve.length());
-                assert!(curve.verify(&point, &digest, &signature), "{curve:?} {length}");
+                assert!(
+                    curve.verify(&point, &digest, &signature),
+                    "{curve:?} {length}"
+                );
                 assert!(!curve.verify(&point, &random(length + 8).unwrap(), &signature));
             }
         }
@@ -200,8 +216,15 @@ mod tests {
     fn both_sides_agree_on_a_secret() {
         for curve in [Curve::P256, Curve::P384, Curve::P521] {
             let (one, other) = (curve.generate().unwrap(), curve.generate().unwrap());
-            let secret = curve.agree(&one, &curve.public_point(&other).unwrap()).unwrap();
-            assert_eq!(secret, curve.agree(&other, &curve.public_point(&one).unwrap()).unwrap());
+            let secret = curve
+                .agree(&one, &curve.public_point(&other).unwrap())
+                .unwrap();
+            assert_eq!(
+                secret,
+                curve
+                    .agree(&other, &curve.public_point(&one).unwrap())
+                    .unwrap()
+            );
             assert_eq!(secret.len(), curve.length());
         }
     }

@@ -25,7 +25,13 @@ const FORMS: CK_FLAGS = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
 const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY | FORMS;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
-    Entry { mechanism, sizes: BITS, flags, form, keys: &[CKK_EC] }
+    Entry {
+        mechanism,
+        sizes: BITS,
+        flags,
+        form,
+        keys: &[CKK_EC],
+    }
 }
 
 #[rustfmt::skip]
@@ -106,7 +112,12 @@ struct Ecdsa {
 impl Ecdsa {
     fn new(mechanism: &Mechanism, curve: Curve, key: Vec<u8>) -> Ecdsa {
         let hash = HASHING.iter().find(|(kind, _)| *kind == mechanism.kind);
-        Ecdsa { curve, key, hash: hash.map(|(_, hash)| hash.running()), data: Vec::new() }
+        Ecdsa {
+            curve,
+            key,
+            hash: hash.map(|(_, hash)| hash.running()),
+            data: Vec::new(),
+        }
     }
 
     fn absorb(&mut self, data: &[u8]) {
@@ -118,7 +129,11 @@ impl Ecdsa {
 
     /// The digest, its key and its curve.
     fn into_parts(self) -> (Vec<u8>, Vec<u8>, Curve) {
-        (self.hash.map_or(self.data, Running::finish), self.key, self.curve)
+        (
+            self.hash.map_or(self.data, Running::finish),
+            self.key,
+            self.curve,
+        )
     }
 }
 
@@ -151,8 +166,14 @@ impl Verifying for Ecdsa {
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()> {
         let (digest, key, curve) = self.into_parts();
         ensure(!digest.is_empty(), CKR_DATA_LEN_RANGE)?;
-        ensure(signature.len() == 2 * curve.length(), CKR_SIGNATURE_LEN_RANGE)?;
-        ensure(curve.verify(&key, &digest, signature), CKR_SIGNATURE_INVALID)
+        ensure(
+            signature.len() == 2 * curve.length(),
+            CKR_SIGNATURE_LEN_RANGE,
+        )?;
+        ensure(
+            curve.verify(&key, &digest, signature),
+            CKR_SIGNATURE_INVALID,
+        )
     }
 }
 
@@ -168,7 +189,11 @@ impl Family for Ec {
 
     fn verify(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Verifying>> {
         let point = point(key.bytes(CKA_EC_POINT)).ok_or(refusal(CKR_KEY_TYPE_INCONSISTENT))?;
-        Ok(Box::new(Ecdsa::new(mechanism, curve_of(key)?, point.to_vec())))
+        Ok(Box::new(Ecdsa::new(
+            mechanism,
+            curve_of(key)?,
+            point.to_vec(),
+        )))
     }
 
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
@@ -186,7 +211,10 @@ impl Family for Ec {
         let parameters = public.bytes(CKA_EC_PARAMS).to_vec();
         Ok((
             vec![(CKA_EC_POINT, Value::Bytes(point))],
-            vec![(CKA_EC_PARAMS, Value::Bytes(parameters)), (CKA_VALUE, Value::Bytes(value))],
+            vec![
+                (CKA_EC_PARAMS, Value::Bytes(parameters)),
+                (CKA_VALUE, Value::Bytes(value)),
+            ],
         ))
     }
 
@@ -197,7 +225,12 @@ impl Family for Ec {
         base: &Attributes,
         length: Option<usize>,
     ) -> Result<Derived> {
-        let Parameter::Ecdh1 { kdf, shared, public } = &mechanism.parameter else {
+        let Parameter::Ecdh1 {
+            kdf,
+            shared,
+            public,
+        } = &mechanism.parameter
+        else {
             return refuse(CKR_MECHANISM_PARAM_INVALID);
         };
         let curve = curve_of(base)?;
@@ -210,7 +243,10 @@ impl Family for Ec {
                 x963(*hash, &secret, shared, length)?
             }
             None => {
-                ensure(*kdf == CKD_NULL && shared.is_empty(), CKR_MECHANISM_PARAM_INVALID)?;
+                ensure(
+                    *kdf == CKD_NULL && shared.is_empty(),
+                    CKR_MECHANISM_PARAM_INVALID,
+                )?;
                 secret
             }
         };
@@ -219,7 +255,10 @@ impl Family for Ec {
             // Section 6.3.20: bytes are taken from the leading end of the secret.
             value.truncate(length);
         }
-        Ok(Derived { class: CKO_SECRET_KEY, value })
+        Ok(Derived {
+            class: CKO_SECRET_KEY,
+            value,
+        })
     }
 }
 

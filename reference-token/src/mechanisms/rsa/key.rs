@@ -3,17 +3,18 @@
 
 use cryptoki_sys::*;
 use getrandom::SysRng;
+use rsa::BoxedUint;
 use rsa::hazmat::{rsa_decrypt_and_check, rsa_encrypt};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use rsa::BoxedUint;
 
 use crate::attributes::{Attributes, Value};
 use crate::mechanisms::{Contribution, der};
 use crate::rv::{Result, ensure, refusal, refuse};
 
 /// OID rsaEncryption of RFC 8017 appendix A.1, DER.
-const RSA_ENCRYPTION: [u8; 11] =
-    [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const RSA_ENCRYPTION: [u8; 11] = [
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
+];
 
 /// A public key whose numbers can be computed with.
 #[derive(Debug, Clone)]
@@ -90,7 +91,10 @@ impl PrivateKey {
         let (modulus, exponent) = public_parts(key)?;
         let private = number(key.bytes(CKA_PRIVATE_EXPONENT));
         let primes = match (key.has(CKA_PRIME_1), key.has(CKA_PRIME_2)) {
-            (true, true) => vec![number(key.bytes(CKA_PRIME_1)), number(key.bytes(CKA_PRIME_2))],
+            (true, true) => vec![
+                number(key.bytes(CKA_PRIME_1)),
+                number(key.bytes(CKA_PRIME_2)),
+            ],
             (false, false) => Vec::new(),
             _ => return refuse(CKR_TEMPLATE_INCOMPLETE),
         };
@@ -107,7 +111,9 @@ impl PrivateKey {
         // The generator takes exponents up to 2^33 - 1.
         let sized = exponent.len() < 5 || (exponent.len() == 5 && exponent[0] <= 1);
         ensure(sized, CKR_ATTRIBUTE_VALUE_INVALID)?;
-        let exponent = exponent.iter().fold(0, |value, digit| value << 8 | u64::from(*digit));
+        let exponent = exponent
+            .iter()
+            .fold(0, |value, digit| value << 8 | u64::from(*digit));
         rsa::PrivateKey::new_with_exp_unchecked(&mut SysRng, bits, exponent.into())
             .map(PrivateKey)
             .map_err(|_| refusal(CKR_FUNCTION_FAILED))
@@ -116,7 +122,9 @@ impl PrivateKey {
     /// All attributes of section 6.1.3, for a private key object.
     pub(super) fn to_attributes(&self) -> Contribution {
         let key = &self.0;
-        let [p, q, ..] = key.primes() else { return Vec::new() };
+        let [p, q, ..] = key.primes() else {
+            return Vec::new();
+        };
         let coefficient = key.crt_coefficient();
         let parts = [
             (CKA_MODULUS, Some(digits(key.n()))),
@@ -128,8 +136,12 @@ impl PrivateKey {
             (CKA_EXPONENT_2, key.dq().map(digits)),
             (CKA_COEFFICIENT, coefficient.as_ref().map(digits)),
         ];
-        let present = parts.into_iter().filter_map(|(name, part)| Some((name, part?)));
-        present.map(|(name, part)| (name, Value::Bytes(part))).collect()
+        let present = parts
+            .into_iter()
+            .filter_map(|(name, part)| Some((name, part?)));
+        present
+            .map(|(name, part)| (name, Value::Bytes(part)))
+            .collect()
     }
 
     /// The parts that section 6.1.3 makes optional and the key implies, compared with what an
@@ -159,7 +171,7 @@ impl PrivateKey {
 /// OS2IP with the width of the modulus; None unless the number is below the modulus.
 fn representative(key: &impl PublicKeyParts, message: &[u8]) -> Option<BoxedUint> {
     let message = BoxedUint::from_be_slice(message, key.n_bits_precision()).ok()?;
-    (&message < key.n().as_ref()).then_some(message)
+    (message < *key.n().as_ref()).then_some(message)
 }
 
 /// I2OSP: exactly `length` bytes.

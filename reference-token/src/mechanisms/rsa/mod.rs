@@ -12,7 +12,9 @@ pub(super) use key::{PrivateKey, PublicKey};
 use padding::{Encoding, Encryption};
 
 use super::parameter::hash_named;
-use super::{Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Signing, Verifying};
+use super::{
+    Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Signing, Verifying,
+};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure, refusal, refuse};
 
@@ -25,7 +27,13 @@ const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 const CIPHERS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
-    Entry { mechanism, sizes: BITS, flags, form, keys: &[CKK_RSA] }
+    Entry {
+        mechanism,
+        sizes: BITS,
+        flags,
+        form,
+        keys: &[CKK_RSA],
+    }
 }
 
 #[rustfmt::skip]
@@ -77,9 +85,18 @@ struct Scheme {
 
 fn scheme(mechanism: &Mechanism) -> Result<Scheme> {
     match mechanism.kind {
-        CKM_RSA_PKCS => Ok(Scheme { hash: None, encoding: Encoding::Pkcs1(None) }),
-        CKM_RSA_X_509 => Ok(Scheme { hash: None, encoding: Encoding::None }),
-        CKM_RSA_PKCS_PSS => Ok(Scheme { hash: None, encoding: pss(mechanism, None)? }),
+        CKM_RSA_PKCS => Ok(Scheme {
+            hash: None,
+            encoding: Encoding::Pkcs1(None),
+        }),
+        CKM_RSA_X_509 => Ok(Scheme {
+            hash: None,
+            encoding: Encoding::None,
+        }),
+        CKM_RSA_PKCS_PSS => Ok(Scheme {
+            hash: None,
+            encoding: pss(mechanism, None)?,
+        }),
         kind => {
             let (pkcs1, _, hash) = HASHING
                 .iter()
@@ -89,22 +106,37 @@ fn scheme(mechanism: &Mechanism) -> Result<Scheme> {
                 true => Encoding::Pkcs1(Some(*hash)),
                 false => pss(mechanism, Some(*hash))?,
             };
-            Ok(Scheme { hash: Some(*hash), encoding })
+            Ok(Scheme {
+                hash: Some(*hash),
+                encoding,
+            })
         }
     }
 }
 
 /// Section 6.1.10: the hash of the parameter must be that of the mechanism, if it has one.
 fn pss(mechanism: &Mechanism, hash: Option<Hash>) -> Result<Encoding> {
-    let Parameter::Pss { hash: named, mgf, salt_length } = mechanism.parameter else {
+    let Parameter::Pss {
+        hash: named,
+        mgf,
+        salt_length,
+    } = mechanism.parameter
+    else {
         return refuse(CKR_MECHANISM_PARAM_INVALID);
     };
     let named = hash_named(named)?;
-    ensure(hash.is_none_or(|hash| hash == named), CKR_MECHANISM_PARAM_INVALID)?;
+    ensure(
+        hash.is_none_or(|hash| hash == named),
+        CKR_MECHANISM_PARAM_INVALID,
+    )?;
     let mgf = Hash::by_mgf(mgf).ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
     let salt_length =
         usize::try_from(salt_length).map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
-    Ok(Encoding::Pss { hash: named, mgf, salt_length })
+    Ok(Encoding::Pss {
+        hash: named,
+        mgf,
+        salt_length,
+    })
 }
 
 fn encryption(mechanism: &Mechanism) -> Result<Encryption> {
@@ -155,8 +187,13 @@ impl Family for Rsa {
         _: &Mechanism,
         public: &Attributes,
     ) -> Result<(Contribution, Contribution)> {
-        let bits = public.ulong(CKA_MODULUS_BITS).ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
-        ensure((BITS.0..=BITS.1).contains(&bits), CKR_ATTRIBUTE_VALUE_INVALID)?;
+        let bits = public
+            .ulong(CKA_MODULUS_BITS)
+            .ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+        ensure(
+            (BITS.0..=BITS.1).contains(&bits),
+            CKR_ATTRIBUTE_VALUE_INVALID,
+        )?;
         let exponent = match public.get(CKA_PUBLIC_EXPONENT) {
             Some(value) => value.bytes().to_vec(),
             None => vec![1, 0, 1],

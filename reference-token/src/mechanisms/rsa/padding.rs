@@ -15,7 +15,11 @@ pub(super) enum Encoding {
     /// EMSA-PKCS1-v1_5; with a hash, around its DigestInfo.
     Pkcs1(Option<Hash>),
     /// EMSA-PSS.
-    Pss { hash: Hash, mgf: Hash, salt_length: usize },
+    Pss {
+        hash: Hash,
+        mgf: Hash,
+        salt_length: usize,
+    },
 }
 
 /// How data becomes a message representative to encrypt.
@@ -26,7 +30,11 @@ pub(super) enum Encryption {
     /// EME-PKCS1-v1_5.
     Pkcs1,
     /// EME-OAEP.
-    Oaep { hash: Hash, mgf: Hash, label: Vec<u8> },
+    Oaep {
+        hash: Hash,
+        mgf: Hash,
+        label: Vec<u8>,
+    },
 }
 
 impl Encoding {
@@ -45,19 +53,25 @@ impl Encoding {
                 let filler = vec![0xff; length - content.len() - 3];
                 Ok([&[0, 1][..], &filler, &[0], &content].concat())
             }
-            Encoding::Pss { hash, mgf, salt_length } => {
-                pss_encode(input, bits, hash, mgf, &random(salt_length)?)
-            }
+            Encoding::Pss {
+                hash,
+                mgf,
+                salt_length,
+            } => pss_encode(input, bits, hash, mgf, &random(salt_length)?),
         }
     }
 
     /// Whether `representative` is one of `input`.
     pub(super) fn verify(&self, input: &[u8], representative: &[u8], bits: usize) -> bool {
         match *self {
-            Encoding::Pss { hash, mgf, salt_length } => {
-                pss_verify(input, representative, bits, hash, mgf, salt_length)
-            }
-            _ => self.encode(input, bits).is_ok_and(|expected| expected == representative),
+            Encoding::Pss {
+                hash,
+                mgf,
+                salt_length,
+            } => pss_verify(input, representative, bits, hash, mgf, salt_length),
+            _ => self
+                .encode(input, bits)
+                .is_ok_and(|expected| expected == representative),
         }
     }
 }
@@ -67,7 +81,10 @@ fn pss_encode(digest: &[u8], bits: usize, hash: Hash, mgf: Hash, salt: &[u8]) ->
     let em_bits = bits - 1;
     let em_length = em_bits.div_ceil(8);
     ensure(digest.len() == hash.length(), CKR_DATA_LEN_RANGE)?;
-    ensure(em_length >= hash.length() + salt.len() + 2, CKR_DATA_LEN_RANGE)?;
+    ensure(
+        em_length >= hash.length() + salt.len() + 2,
+        CKR_DATA_LEN_RANGE,
+    )?;
     let h = hash.digest(&[&[0; 8], digest, salt]);
     let zeros = vec![0; em_length - salt.len() - h.len() - 2];
     let mut masked = [&zeros[..], &[1], salt].concat();
@@ -106,9 +123,7 @@ fn pss_verify(
     block[0] &= unused;
     let (padding, salt) = block.split_at(block.len() - salt_length);
     let (one, zeros) = padding.split_last().expect("the length was checked above");
-    *one == 1
-        && zeros.iter().all(|byte| *byte == 0)
-        && hash.digest(&[&[0; 8], digest, salt]) == h
+    *one == 1 && zeros.iter().all(|byte| *byte == 0) && hash.digest(&[&[0; 8], digest, salt]) == h
 }
 
 /// MGF1 of RFC 8017 appendix B.2.1, combined into `target`.
@@ -133,7 +148,9 @@ impl Encryption {
 
     /// The representative of `message`.
     pub(super) fn encode(&self, message: &[u8], length: usize) -> Result<Vec<u8>> {
-        let fits = self.capacity(length).is_some_and(|most| message.len() <= most);
+        let fits = self
+            .capacity(length)
+            .is_some_and(|most| message.len() <= most);
         ensure(fits, CKR_DATA_LEN_RANGE)?;
         match self {
             Encryption::None => Ok([vec![0; length - message.len()], message.to_vec()].concat()),
@@ -175,7 +192,10 @@ impl Encryption {
 
 /// RFC 8017 section 7.1.2, step 3.
 fn oaep_decode(representative: &[u8], hash: Hash, mgf: Hash, label: &[u8]) -> Result<Vec<u8>> {
-    ensure(representative.len() >= 2 * hash.length() + 2, CKR_ENCRYPTED_DATA_INVALID)?;
+    ensure(
+        representative.len() >= 2 * hash.length() + 2,
+        CKR_ENCRYPTED_DATA_INVALID,
+    )?;
     let (first, rest) = representative.split_at(1);
     let (seed, block) = rest.split_at(hash.length());
     let (mut seed, mut block) = (seed.to_vec(), block.to_vec());
@@ -208,7 +228,11 @@ mod tests {
 
     #[test]
     fn pss_representatives_verify_and_altered_ones_do_not() {
-        let pss = Encoding::Pss { hash: Hash::Sha256, mgf: Hash::Sha1, salt_length: 20 };
+        let pss = Encoding::Pss {
+            hash: Hash::Sha256,
+            mgf: Hash::Sha1,
+            salt_length: 20,
+        };
         let digest = Hash::Sha256.digest(&[b"message"]);
         for bits in [1024, 1025, 1031] {
             let representative = pss.encode(&digest, bits).unwrap();

@@ -48,13 +48,21 @@ struct Signature<K> {
 pub(super) fn sign(scheme: Scheme, key: PrivateKey) -> Result<Box<dyn Signing>> {
     check_size(&scheme, key.public().bits())?;
     let input = Input::new(&scheme);
-    Ok(Box::new(Signature { key, encoding: scheme.encoding, input }))
+    Ok(Box::new(Signature {
+        key,
+        encoding: scheme.encoding,
+        input,
+    }))
 }
 
 pub(super) fn verify(scheme: Scheme, key: PublicKey) -> Result<Box<dyn Verifying>> {
     check_size(&scheme, key.bits())?;
     let input = Input::new(&scheme);
-    Ok(Box::new(Signature { key, encoding: scheme.encoding, input }))
+    Ok(Box::new(Signature {
+        key,
+        encoding: scheme.encoding,
+        input,
+    }))
 }
 
 /// A key too short for the padding of its scheme is known at initialisation already.
@@ -62,7 +70,9 @@ fn check_size(scheme: &Scheme, bits: usize) -> Result<()> {
     let needed = match scheme.encoding {
         Encoding::None | Encoding::Pkcs1(None) => 0,
         Encoding::Pkcs1(Some(hash)) => 8 * (hash.digest_info(&[0; 64][..hash.length()]).len() + 11),
-        Encoding::Pss { hash, salt_length, .. } => {
+        Encoding::Pss {
+            hash, salt_length, ..
+        } => {
             let bytes = salt_length.checked_add(hash.length() + 2);
             let bytes = bytes.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
             let most = bits.div_ceil(8);
@@ -88,7 +98,9 @@ impl Signing for Signature<PrivateKey> {
         let bits = self.key.public().bits();
         let representative = self.encoding.encode(&self.input.finish(), bits)?;
         // Only raw RSA can be given a number at or above the modulus.
-        self.key.apply(&representative)?.ok_or(refusal(CKR_DATA_INVALID))
+        self.key
+            .apply(&representative)?
+            .ok_or(refusal(CKR_DATA_INVALID))
     }
 }
 
@@ -101,8 +113,14 @@ impl Verifying for Signature<PublicKey> {
         Ok(())
     }
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()> {
-        ensure(signature.len() == self.key.length(), CKR_SIGNATURE_LEN_RANGE)?;
-        let representative = self.key.apply(signature).ok_or(refusal(CKR_SIGNATURE_INVALID))?;
+        ensure(
+            signature.len() == self.key.length(),
+            CKR_SIGNATURE_LEN_RANGE,
+        )?;
+        let representative = self
+            .key
+            .apply(signature)
+            .ok_or(refusal(CKR_SIGNATURE_INVALID))?;
         let input = self.input.finish();
         let longest = match self.encoding {
             Encoding::None => self.key.length(),
@@ -111,7 +129,9 @@ impl Verifying for Signature<PublicKey> {
             Encoding::Pss { hash, .. } => hash.length(),
         };
         ensure(input.len() <= longest, CKR_DATA_LEN_RANGE)?;
-        let matches = self.encoding.verify(&input, &representative, self.key.bits());
+        let matches = self
+            .encoding
+            .verify(&input, &representative, self.key.bits());
         ensure(matches, CKR_SIGNATURE_INVALID)
     }
 }
@@ -124,13 +144,27 @@ struct Cipher<K> {
 }
 
 pub(super) fn encrypt(encryption: Encryption, key: PublicKey) -> Result<Box<dyn Ciphering>> {
-    ensure(encryption.capacity(key.length()).is_some(), CKR_KEY_SIZE_RANGE)?;
-    Ok(Box::new(Cipher { key, encryption, input: Vec::new() }))
+    ensure(
+        encryption.capacity(key.length()).is_some(),
+        CKR_KEY_SIZE_RANGE,
+    )?;
+    Ok(Box::new(Cipher {
+        key,
+        encryption,
+        input: Vec::new(),
+    }))
 }
 
 pub(super) fn decrypt(encryption: Encryption, key: PrivateKey) -> Result<Box<dyn Ciphering>> {
-    ensure(encryption.capacity(key.public().length()).is_some(), CKR_KEY_SIZE_RANGE)?;
-    Ok(Box::new(Cipher { key, encryption, input: Vec::new() }))
+    ensure(
+        encryption.capacity(key.public().length()).is_some(),
+        CKR_KEY_SIZE_RANGE,
+    )?;
+    Ok(Box::new(Cipher {
+        key,
+        encryption,
+        input: Vec::new(),
+    }))
 }
 
 /// Section 6.1: all RSA ciphers are single-part; what they collect comes out at the end.
@@ -159,7 +193,9 @@ impl Ciphering for Cipher<PublicKey> {
     }
     fn finish(self: Box<Self>) -> Result<Vec<u8>> {
         let representative = self.encryption.encode(&self.input, self.key.length())?;
-        self.key.apply(&representative).ok_or(refusal(CKR_DATA_INVALID))
+        self.key
+            .apply(&representative)
+            .ok_or(refusal(CKR_DATA_INVALID))
     }
 }
 
@@ -173,6 +209,7 @@ impl Ciphering for Cipher<PrivateKey> {
         let length = self.key.public().length();
         ensure(self.input.len() == length, CKR_ENCRYPTED_DATA_LEN_RANGE)?;
         let representative = self.key.apply(&self.input)?;
-        self.encryption.decode(&representative.ok_or(refusal(CKR_ENCRYPTED_DATA_INVALID))?)
+        self.encryption
+            .decode(&representative.ok_or(refusal(CKR_ENCRYPTED_DATA_INVALID))?)
     }
 }
