@@ -25,6 +25,15 @@ macro_rules! call {
     }};
 }
 
+/// Pointer and length of input, as C functions take them.
+macro_rules! input {
+    ($bytes:expr) => {
+        $bytes.as_ptr().cast_mut()
+    };
+}
+
+pub mod calls;
+
 pub const USER_PIN: &[u8] = b"1234";
 pub const SO_PIN: &[u8] = b"12345678";
 pub const SLOT: CK_SLOT_ID = 1;
