@@ -154,6 +154,52 @@ fn rsa_encrypts_wraps_and_tells_bad_padding() {
 }
 
 #[test]
+fn aes_wraps_keys_padded_with_zeros_and_the_length_takes_them_off() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let wrapping = token
+        .generate(session, CKM_AES_KEY_GEN, &aes_key())
+        .unwrap();
+    let twenty = Attributes::new().ulong(CKA_VALUE_LEN, 20);
+    let key = token
+        .generate(session, CKM_GENERIC_SECRET_KEY_GEN, &twenty)
+        .unwrap();
+    let (mut mechanism, mut wrapped, mut length) = (plain(CKM_AES_ECB), [0u8; 64], 31);
+    let pointer = wrapped.as_mut_ptr();
+    let mut wrap = |length: &mut CK_ULONG| {
+        call!(
+            token,
+            C_WrapKey(session, &mut mechanism, wrapping, key, pointer, length)
+        )
+    };
+    assert_eq!((wrap(&mut length), length), (CKR_BUFFER_TOO_SMALL, 32));
+    assert_eq!((wrap(&mut length), length), (CKR_OK, 32));
+    let template = Attributes::new()
+        .ulong(CKA_CLASS, CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+        .ulong(CKA_VALUE_LEN, 20);
+    let (mut list, mut copy) = (template.list(), 0);
+    let count = list.count();
+    let mut mechanism = plain(CKM_AES_ECB);
+    let rv = call!(
+        token,
+        C_UnwrapKey(
+            session,
+            &mut mechanism,
+            wrapping,
+            pointer,
+            length,
+            list.pointer(),
+            count,
+            &mut copy,
+        )
+    );
+    assert_eq!(rv, CKR_OK);
+    let value = |key| token.attribute(session, key, CKA_VALUE).unwrap();
+    assert_eq!(value(copy), value(key));
+}
+
+#[test]
 fn generated_pairs_work_together() {
     let token = Token::fresh();
     let session = token.user_session();

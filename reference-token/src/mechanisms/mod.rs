@@ -106,6 +106,10 @@ pub(crate) trait Family: Sync {
     fn decrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// What the length of a key to be wrapped is filled up to a multiple of, with zero bytes.
+    fn wrap_block(&self, _: &Mechanism) -> usize {
+        1
+    }
     /// The key type of what `generate_key` or `generate_pair` makes.
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
         None

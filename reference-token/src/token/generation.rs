@@ -218,12 +218,16 @@ pub(crate) fn wrap_key(
     let cipher = family
         .encrypt(mechanism, &wrapping)
         .map_err(|refusal| translate(refusal, CKR_KEY_SIZE_RANGE, CKR_WRAPPING_KEY_SIZE_RANGE))?;
-    let value = key.bytes(CKA_VALUE);
+    let mut value = key.bytes(CKA_VALUE).to_vec();
+    value.resize(
+        value.len().next_multiple_of(family.wrap_block(mechanism)),
+        0,
+    );
     if room == Room::Query {
         return Ok(Output::Length(cipher.bound(value.len())));
     }
     // Data of a length that the mechanism does not take is here a key of such a length.
-    let wrapped = whole(cipher, value)
+    let wrapped = whole(cipher, &value)
         .map_err(|refusal| translate(refusal, CKR_DATA_LEN_RANGE, CKR_KEY_SIZE_RANGE))?;
     Ok(room.answer(wrapped.len()).unwrap_or(Output::Bytes(wrapped)))
 }

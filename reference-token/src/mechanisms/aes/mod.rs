@@ -105,6 +105,14 @@ impl Family for Aes {
         cipher(mechanism, key, false)
     }
 
+    /// Sections 6.10.4 and 6.10.5: modes without padding wrap keys padded with zero bytes.
+    fn wrap_block(&self, mechanism: &Mechanism) -> usize {
+        match mechanism.kind {
+            CKM_AES_ECB | CKM_AES_CBC => size_of::<Block>(),
+            _ => 1,
+        }
+    }
+
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
         Some(CKK_AES)
     }

@@ -40,7 +40,7 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
 static ENTRIES: [Entry; 23] = [
     entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
     entry(CKM_RSA_PKCS,                 SIGNS | CIPHERS,       Form::None),
-    entry(CKM_RSA_X_509,                SIGNS | CIPHERS,       Form::None),
+    entry(CKM_RSA_X_509,                SIGNS | CKF_ENCRYPT | CKF_DECRYPT, Form::None),
     entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
     entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
     entry(CKM_SHA1_RSA_PKCS,            SIGNS,                 Form::None),
