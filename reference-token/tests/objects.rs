@@ -252,7 +252,7 @@ fn profile_objects_come_last_and_stay() {
     assert_eq!(all[0], object);
     let profiles = token.find(session, &Attributes::new().ulong(CKA_CLASS, CKO_PROFILE));
     assert_eq!(profiles[..], all[1..]);
-    assert_eq!(profiles.len(), 4);
+    assert_eq!(profiles.len(), 5);
     assert_eq!(
         call!(token, C_DestroyObject(session, profiles[0])),
         CKR_ACTION_PROHIBITED

@@ -20,8 +20,7 @@ pub(super) struct Aes;
 
 /// Key lengths in bytes.
 pub(super) const BYTES: (CK_ULONG, CK_ULONG) = (16, 32);
-const CIPHERS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT;
-const WRAPS: CK_FLAGS = CIPHERS | CKF_WRAP | CKF_UNWRAP;
+const WRAPS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
     Entry {
@@ -38,8 +37,8 @@ static ENTRIES: [Entry; 6] = [
     entry(CKM_AES_ECB, WRAPS, Form::None),
     entry(CKM_AES_CBC, WRAPS, Form::Bytes(16)),
     entry(CKM_AES_CBC_PAD, WRAPS, Form::Bytes(16)),
-    entry(CKM_AES_CTR, CIPHERS, Form::Ctr),
-    entry(CKM_AES_GCM, CIPHERS, Form::Gcm),
+    entry(CKM_AES_CTR, WRAPS, Form::Ctr),
+    entry(CKM_AES_GCM, WRAPS, Form::Gcm),
 ];
 
 /// The encryption of a block of zeros: the check value of section 6.10.3 begins with it.
