@@ -70,7 +70,14 @@ fn objects_order_and_pin_counters_survive_and_destroyed_objects_do_not() {
     assert_ne!(info.flags & CKF_USER_PIN_COUNT_LOW, 0);
     assert_eq!(token.login(session, CKU_USER, USER_PIN), CKR_OK);
     let nested = std::fs::read_dir(directory.join("objects")).unwrap();
-    assert_eq!(nested.count(), 2, "nothing but the objects is left behind");
+    let files: Vec<_> = nested.map(|file| file.unwrap()).collect();
+    assert_eq!(files.len(), 2, "nothing but the objects is left behind");
+    #[cfg(unix)]
+    for file in files {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "objects are for their owner alone");
+    }
 }
 
 #[test]
