@@ -132,9 +132,6 @@ pub(crate) trait Family: Sync {
 }
 
 /// All families; the order is that of C_GetMechanismList.
-<<<<<<< HEAD
-static FAMILIES: &[&dyn Family] = &[&digest::Digests, &rsa::Rsa, &generic::GenericSecrets];
-=======
 static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
@@ -144,7 +141,6 @@ static FAMILIES: &[&dyn Family] = &[
     &generic::GenericSecrets,
     &hkdf::Hkdf,
 ];
->>>>>>> token
 
 /// All published mechanisms.
 pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {

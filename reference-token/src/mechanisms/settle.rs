@@ -4,13 +4,8 @@
 
 use cryptoki_sys::*;
 
-<<<<<<< HEAD
-use super::Hash;
-use super::rsa;
-=======
 use super::rsa;
 use super::{Hash, aes, ec};
->>>>>>> token
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 

@@ -64,14 +64,7 @@ impl AttributeRecord {
                     .collect(),
             ),
         };
-<<<<<<< HEAD
-        AttributeRecord {
-            attribute: attribute as u64,
-            value,
-        }
-=======
         AttributeRecord { attribute, value }
->>>>>>> token
     }
 
     fn read(self) -> (CK_ATTRIBUTE_TYPE, Value) {

@@ -145,11 +145,7 @@ pub(crate) fn derive(
                     always_sensitive: base.bool(CKA_ALWAYS_SENSITIVE),
                     never_extractable: base.bool(CKA_NEVER_EXTRACTABLE),
                 },
-<<<<<<< HEAD
-                template,
-=======
                 template: &template,
->>>>>>> token
                 class: Some(derived.class),
                 key_type: None,
                 by_so,
@@ -222,15 +218,11 @@ pub(crate) fn wrap_key(
     let cipher = family
         .encrypt(mechanism, &wrapping)
         .map_err(|refusal| translate(refusal, CKR_KEY_SIZE_RANGE, CKR_WRAPPING_KEY_SIZE_RANGE))?;
-<<<<<<< HEAD
-    let value = key.bytes(CKA_VALUE);
-=======
     let mut value = key.bytes(CKA_VALUE).to_vec();
     value.resize(
         value.len().next_multiple_of(family.wrap_block(mechanism)),
         0,
     );
->>>>>>> token
     if room == Room::Query {
         return Ok(Output::Length(cipher.bound(value.len())));
     }

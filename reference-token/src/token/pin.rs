@@ -42,21 +42,7 @@ pub(super) fn check_new(pin: &[u8]) -> Result<()> {
 
 /// The verifier of a PIN.
 fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
-<<<<<<< HEAD
-    let prf = |data: &[u8]| Hash::Sha256.mac(pin, data);
-    let mut block = prf(&[salt, &1u32.to_be_bytes()].concat());
-    let mut result = block.clone();
-    for _ in 1..rounds {
-        block = prf(&block);
-        result
-            .iter_mut()
-            .zip(&block)
-            .for_each(|(sum, byte)| *sum ^= byte);
-    }
-    result
-=======
     pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(pin, salt, rounds).to_vec()
->>>>>>> token
 }
 
 impl Pin {

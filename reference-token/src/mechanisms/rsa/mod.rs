@@ -15,11 +15,7 @@ use super::parameter::hash_named;
 use super::{
     Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Signing, Verifying,
 };
-<<<<<<< HEAD
-use crate::attributes::{Attributes, Value};
-=======
 use crate::attributes::Attributes;
->>>>>>> token
 use crate::rv::{Result, ensure, refusal, refuse};
 
 /// The RSA mechanisms.
