@@ -461,7 +461,9 @@ fn ended(trace: &CaseTrace, end: &End) -> Finding {
     }
 }
 
-fn describe_end(end: &End) -> String {
+/// How a worker ended, as the end of a sentence that begins with the module or a function.
+#[must_use]
+pub fn describe_end(end: &End) -> String {
     match end {
         End::Signal {
             signal,

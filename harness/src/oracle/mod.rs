@@ -7,5 +7,5 @@ mod judge;
 pub mod relation;
 pub mod trace;
 
-pub use judge::{Judgement, Reading, Subject, judge};
+pub use judge::{Judgement, Reading, Subject, describe_end, judge};
 pub use trace::{CaseTrace, TraceCall};

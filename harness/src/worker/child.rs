@@ -94,8 +94,10 @@ fn set_up() -> Result<(&'static Mapping, JournalWriter), ServeError> {
 }
 
 fn memory_file() -> Result<File, ServeError> {
-    let argument = std::env::args().next_back().ok_or(ServeError::Argument)?;
-    let number = argument.strip_prefix(MEMORY_ARGUMENT);
+    let argument = std::env::args_os().next_back().unwrap_or_default();
+    let number = argument
+        .to_str()
+        .and_then(|text| text.strip_prefix(MEMORY_ARGUMENT));
     let fd: RawFd = number
         .and_then(|number| number.parse().ok())
         .filter(|fd| *fd > 2)

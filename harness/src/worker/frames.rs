@@ -140,7 +140,14 @@ impl Map {
 }
 
 /// The stack of a snapshot, innermost frame first.
+///
+/// A snapshot comes from a process that may have been damaged on purpose, and the files in it are
+/// not ours either: a reader of unwind tables that panics on them costs the frames, nothing more.
 pub(super) fn unwind(snapshot: &Snapshot) -> Vec<Frame> {
+    std::panic::catch_unwind(|| walk(snapshot)).unwrap_or_default()
+}
+
+fn walk(snapshot: &Snapshot) -> Vec<Frame> {
     let mut map = Map::new(&snapshot.maps);
     let mut unwinder = ArchUnwinder::<Arc<[u8]>>::new();
     let mut cache = Cache::<_>::new();
@@ -280,5 +287,39 @@ not a line of a map
         let frames = unwind(&snapshot);
         assert_eq!(frames.len(), 1);
         assert_eq!(frames[0].module, "?");
+    }
+
+    /// Registers, stack and map of every kind of nonsense give frames or none, but an answer.
+    #[test]
+    fn a_snapshot_of_noise_is_survived() {
+        let program = std::env::current_exe().expect("path of the test");
+        let mut state = 1_u64;
+        let mut noise = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            state.rotate_left(23)
+        };
+        for round in 0..200 {
+            let base = 0x5000_0000 + (noise() & 0xf000);
+            let near = |value: u64| base + value % 0x40_0000;
+            let stack: Vec<u8> = (0..512).flat_map(|_| near(noise()).to_le_bytes()).collect();
+            let mut registers = [0; super::super::arch::NAMES.len()];
+            registers.fill_with(|| near(noise()));
+            let stack_start = noise() % 0x1000 * 8;
+            registers[SP] = stack_start + noise() % 0x800 * 8;
+            let (end, offset) = (base + 0x40_0000, if round % 2 == 0 { 0 } else { noise() });
+            let maps = format!(
+                "{base:x}-{end:x} r-xp {offset:x} 0:0 1 {}",
+                program.display()
+            );
+            let snapshot = Snapshot {
+                registers,
+                stack_start,
+                stack,
+                maps,
+            };
+            assert!((1..=MOST).contains(&walk(&snapshot).len()));
+        }
     }
 }

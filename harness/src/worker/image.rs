@@ -7,7 +7,7 @@ use framehop::{ExplicitModuleSectionInfo, Module};
 use object::read::elf::ProgramHeader;
 use object::{Object, ObjectSection, ObjectSymbol, ReadCache, SymbolKind};
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -35,12 +35,13 @@ static IMAGES: LazyLock<Mutex<HashMap<Key, Option<Arc<Image>>>>> = LazyLock::new
 impl Image {
     /// The image of the file at `path`, if it is an ELF file that can be read.
     pub(super) fn open(path: &Path) -> Option<Arc<Self>> {
-        let file = File::open(path).ok()?;
-        let modified = file.metadata().ok()?.modified().ok()?;
+        // Opening a device that happens to be mapped may do anything.
+        let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+        let modified = metadata.modified().ok()?;
         let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
         let image = images.entry((path.to_owned(), modified));
         image
-            .or_insert_with(|| Self::read(file).map(Arc::new))
+            .or_insert_with(|| Self::read(File::open(path).ok()?).map(Arc::new))
             .clone()
     }
 
@@ -152,5 +153,6 @@ mod tests {
     fn what_is_no_elf_file_has_no_image() {
         assert!(Image::open(Path::new("/proc/self/maps")).is_none());
         assert!(Image::open(Path::new("/no/such/file")).is_none());
+        assert!(Image::open(Path::new("/dev/zero")).is_none());
     }
 }

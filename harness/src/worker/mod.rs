@@ -3,9 +3,43 @@
 //!
 //! This module owns the process, its journal, its ends and the audit of its state. What requests
 //! and responses contain, and which functions are called, is the executor's.
+//!
+//! The child answers requests, journaling every call it makes:
+//!
+//! ```no_run
+//! p11assay::worker::serve(&mut |request, journal| {
+//!     journal.case_begin(0);
+//!     journal.call_begin(1, 20);
+//!     let rv = request.len() as u64; // here goes the call
+//!     journal.call_end(rv);
+//!     journal.case_end(0);
+//!     b"done".to_vec()
+//! });
+//! ```
+//!
+//! The parent sends them, and knows in any event what was done:
+//!
+//! ```no_run
+//! use p11assay::worker::{Outcome, Worker, WorkerOptions};
+//!
+//! let program = std::env::current_exe()?;
+//! let options = WorkerOptions::new(program, vec!["worker".into()]);
+//! let mut worker = Worker::spawn(&options)?;
+//! let reply = worker.request(b"a batch of cases");
+//! match &reply.outcome {
+//!     Outcome::Response(bytes) => println!("{} bytes", bytes.len()),
+//!     Outcome::Ended(end) => println!("{end:?} in {:?}", reply.in_flight),
+//!     other => println!("{other:?}"),
+//! }
+//! for record in reply.journal.records() {
+//!     println!("{record:?}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod arch;
 mod audit;
+mod cancel;
 mod child;
 mod end;
 mod frames;
@@ -23,10 +57,11 @@ mod statm;
 
 pub use crate::memory::GuardHit;
 pub use audit::{Disposition, ProcessState, StateChange, VariableChange};
+pub use cancel::Canceller;
 pub use child::{Handler, serve};
 pub use journal::{
     CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LOAD, Record, Returned,
     Timing,
 };
 pub use options::{SpawnError, WorkerOptions};
-pub use parent::{Canceller, Outcome, Reply, Worker};
+pub use parent::{Outcome, Reply, Worker};

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cancel::Canceller;
 use super::journal::Timing;
 
 /// How to start and bound a worker.
@@ -45,6 +46,8 @@ pub struct WorkerOptions {
     pub output_capacity: usize,
     /// Whether calls are timed.
     pub timing: Timing,
+    /// What cancels the worker. Clones of these options share it.
+    pub canceller: Canceller,
 }
 
 impl WorkerOptions {
@@ -68,6 +71,7 @@ impl WorkerOptions {
             journal_capacity: 64 * MIB,
             output_capacity: 16 * MIB,
             timing: Timing::On,
+            canceller: Canceller::new(),
         }
     }
 }

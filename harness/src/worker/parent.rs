@@ -31,7 +31,7 @@ pub enum Outcome {
     Response(Vec<u8>),
     /// The worker ended; it answers no further requests.
     Ended(End),
-    /// [`Canceller::cancel`] was called; the worker was killed.
+    /// [`Canceller::cancel`](super::Canceller::cancel) was called; the worker was killed.
     Cancelled,
     /// The harness itself failed: the handler panicked, or a message is too large for its area.
     /// The text says which. The worker is still good for another request.
@@ -69,19 +69,6 @@ pub struct Worker {
     ended: Option<End>,
 }
 
-/// Makes a worker's owner stop waiting, from any thread.
-#[derive(Debug, Clone)]
-pub struct Canceller {
-    process: Arc<Process>,
-}
-
-impl Canceller {
-    /// Kills the worker; its current or next request gives [`Outcome::Cancelled`].
-    pub fn cancel(&self) {
-        self.process.cancel();
-    }
-}
-
 /// Why waiting came to its end.
 enum Waited {
     Answered,
@@ -95,6 +82,9 @@ impl Worker {
     /// # Errors
     /// If it cannot be started, or ends or hangs before it is ready.
     pub fn spawn(options: &WorkerOptions) -> Result<Self, SpawnError> {
+        if options.canceller.is_cancelled() {
+            return Err(SpawnError::Cancelled);
+        }
         let layout = Layout::new(
             options.request_capacity,
             options.response_capacity,
@@ -112,6 +102,7 @@ impl Worker {
             stdout: worker_stdout,
             stderr: worker_stderr,
         };
+        options.canceller.watch(&process);
         process::start(&process, options, descriptors)?;
         let mut worker = Self {
             process,
@@ -155,14 +146,6 @@ impl Worker {
         self.ended.is_none() && self.process.status().is_none()
     }
 
-    /// A handle that cancels this worker's requests from another thread.
-    #[must_use]
-    pub fn canceller(&self) -> Canceller {
-        Canceller {
-            process: Arc::clone(&self.process),
-        }
-    }
-
     /// Changes how long one call may take, from the next request on.
     pub fn set_call_deadline(&mut self, deadline: Duration) {
         self.options.call_deadline = deadline;
@@ -184,6 +167,10 @@ impl Worker {
         if let Some(end) = &self.ended {
             let outcome = Outcome::Ended(end.clone());
             return self.reply(outcome, false);
+        }
+        if self.options.canceller.is_cancelled() {
+            self.kill();
+            return self.reply(Outcome::Cancelled, false);
         }
         self.request = self.request.wrapping_add(1).max(1);
         let control = mapping.control();
@@ -233,7 +220,7 @@ impl Worker {
             if self.answered() {
                 return Waited::Answered;
             }
-            if self.process.cancelled.load(Acquire) {
+            if self.options.canceller.is_cancelled() {
                 self.kill();
                 return Waited::Cancelled;
             }
@@ -397,4 +384,20 @@ fn write_control(mapping: &Mapping, options: &WorkerOptions) {
     control.state.store(state::STARTING, Relaxed);
     control.version.store(VERSION, Relaxed);
     control.magic.store(MAGIC, Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs are spread over threads, a worker each.
+    #[test]
+    fn a_worker_may_be_owned_by_any_thread() {
+        fn owned_elsewhere<T: Send>(spawn: impl FnOnce() -> T + Send) -> T {
+            std::thread::scope(|scope| scope.spawn(spawn).join().expect("no panic"))
+        }
+        let options = WorkerOptions::new("/no/such/program", Vec::new());
+        let result = owned_elsewhere(|| Worker::spawn(&options));
+        assert!(matches!(result, Err(SpawnError::Start { .. })));
+    }
 }

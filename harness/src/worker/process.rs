@@ -14,17 +14,15 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 
 /// Last argument of a worker: where its shared memory is.
 pub(super) const MEMORY_ARGUMENT: &str = "--shared-memory-fd=";
 
-/// A running worker, known to its owner, its watcher and its cancellers.
+/// A running worker, known to its owner, its watcher and its canceller.
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) mapping: Mapping,
-    pub(super) cancelled: AtomicBool,
     started: OnceLock<Started>,
     status: OnceLock<ExitStatus>,
 }
@@ -39,7 +37,6 @@ impl Process {
     pub(super) fn new(mapping: Mapping) -> Arc<Self> {
         Arc::new(Self {
             mapping,
-            cancelled: AtomicBool::new(false),
             started: OnceLock::new(),
             status: OnceLock::new(),
         })
@@ -72,9 +69,8 @@ impl Process {
         }
     }
 
-    /// Makes the owner stop waiting and kill the worker.
-    pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+    /// Wakes its owner to look what is new.
+    pub(super) fn ring(&self) {
         ring(&self.mapping.control().doorbell);
     }
 }
@@ -213,7 +209,7 @@ fn watch(
     } else {
         let _ = process.status.set(ExitStatus::from_raw(libc::SIGKILL));
     }
-    ring(&process.mapping.control().doorbell);
+    process.ring();
 }
 
 fn open_pidfd(child: &Child) -> io::Result<OwnedFd> {

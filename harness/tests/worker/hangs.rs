@@ -3,7 +3,7 @@
 use crate::kit::{
     DEADLINE, assert_in_flight, assert_stack, end, options, response, run, send, spawn,
 };
-use p11assay::worker::{Outcome, Worker};
+use p11assay::worker::{Outcome, SpawnError, Worker};
 use p11assay_reports::evidence::End;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ crate::tests![
     taking_memory_without_end,
     cancelling_from_another_thread,
     a_cancelled_worker_stays_cancelled,
+    a_hang_where_tracing_is_forbidden,
 ];
 
 fn assert_hang(behaviour: &str, functions: &[&str]) {
@@ -110,7 +111,7 @@ fn cancelling_from_another_thread() {
     let mut options = options("C_GetInfo:hang");
     options.call_deadline = Duration::from_secs(60);
     let mut worker = Worker::spawn(&options).expect("a worker");
-    let canceller = worker.canceller();
+    let canceller = options.canceller;
     let other = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(100));
         canceller.cancel();
@@ -125,12 +126,61 @@ fn cancelling_from_another_thread() {
 }
 
 fn a_cancelled_worker_stays_cancelled() {
-    let mut worker = spawn("");
-    worker.canceller().cancel();
+    let options = options("");
+    let mut worker = Worker::spawn(&options).expect("a worker");
+    options.canceller.cancel();
     for _ in 0..2 {
-        assert_eq!(
-            send(&mut worker, &["C_Initialize"]).outcome,
-            Outcome::Cancelled
-        );
+        let reply = send(&mut worker, &["C_Initialize"]);
+        assert_eq!(reply.outcome, Outcome::Cancelled);
     }
+    let error = Worker::spawn(&options).expect_err("cancelled");
+    assert!(matches!(error, SpawnError::Cancelled), "{error}");
+}
+
+/// Where the system forbids tracing, the worker's own crash handler takes the stack.
+fn a_hang_where_tracing_is_forbidden() {
+    let thread = std::thread::spawn(|| {
+        forbid_tracing();
+        assert_hang(
+            "busy-loop",
+            &["busy_loop", "misbehave", "C_GetInfo", "main"],
+        );
+        // Nothing can look into this one, but it is a hang all the same.
+        assert_hang("blocked-hang", &[]);
+    });
+    assert!(thread.join().is_ok());
+}
+
+/// Makes `ptrace` fail in this thread and in what it starts from here on.
+#[allow(unsafe_code, reason = "installs a filter of system calls")]
+fn forbid_tracing() {
+    let code = |class: u32| u16::try_from(class).expect("small");
+    let step = |class, jf, k| libc::sock_filter {
+        code: code(class),
+        jt: 0,
+        jf,
+        k,
+    };
+    let number = u32::try_from(libc::SYS_ptrace).expect("small");
+    let denied = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+    let mut filter = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, number),
+        step(libc::BPF_RET | libc::BPF_K, 0, denied),
+        step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog {
+        len: 4,
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: a valid program of four steps, which the kernel copies.
+    let results = unsafe {
+        let (one, none) = (1 as libc::c_ulong, 0 as libc::c_ulong);
+        let mode = libc::c_ulong::from(libc::SECCOMP_MODE_FILTER);
+        [
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, one, none, none, none),
+            libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program),
+        ]
+    };
+    assert_eq!(results, [0, 0]);
 }

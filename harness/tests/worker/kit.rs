@@ -2,6 +2,7 @@
 
 use p11assay::worker::{Outcome, Record, Reply, StateChange, Worker, WorkerOptions};
 use p11assay_reports::evidence::{End, Frame};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::target;
@@ -25,7 +26,11 @@ pub(crate) fn spawn(hostile: &str) -> Worker {
 
 /// Sends these lines to a worker.
 pub(crate) fn send(worker: &mut Worker, lines: &[&str]) -> Reply {
-    let path = hostile_module::path();
+    send_to(worker, &hostile_module::path(), lines)
+}
+
+/// Sends these lines to a worker that is to load the module at `path`.
+pub(crate) fn send_to(worker: &mut Worker, path: &Path, lines: &[&str]) -> Reply {
     let request = format!("{}\n{}", path.display(), lines.join("\n"));
     worker.request(request.as_bytes())
 }

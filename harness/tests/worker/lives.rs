@@ -1,6 +1,6 @@
 //! The life of a worker: starting, answering again and again, failing to start, stopping.
 
-use crate::kit::{assert_stack, end, options, response, send, signal, spawn};
+use crate::kit::{assert_stack, end, options, response, send, send_to, signal, spawn};
 use p11assay::worker::{Outcome, SpawnError, Worker};
 use p11assay_reports::evidence::End;
 use std::io::{BufRead, BufReader};
@@ -24,6 +24,8 @@ crate::tests![
     dropping_ends_the_process_and_what_it_forked,
     environment_and_folder_are_as_asked,
     several_workers_at_once,
+    lists_with_gaps_are_seen_as_such,
+    the_variant_with_interfaces_loads,
 ];
 
 fn is_running(pid: u32) -> bool {
@@ -230,4 +232,23 @@ fn several_workers_at_once() {
     for thread in threads {
         thread.join().expect("a thread");
     }
+}
+
+fn lists_with_gaps_are_seen_as_such() {
+    let lists = [
+        ("null-list", "C_GetInfo=no list\nC_Finalize=no list\n"),
+        ("null-entries", "C_GetInfo=missing\nC_Finalize=0x190\n"),
+    ];
+    for (behaviour, expected) in lists {
+        let mut worker = spawn(&format!("C_GetFunctionList:{behaviour}"));
+        let reply = send(&mut worker, &["C_GetInfo", "C_Finalize"]);
+        assert_eq!(response(&reply), expected);
+    }
+}
+
+fn the_variant_with_interfaces_loads() {
+    let path = hostile_module::path_with_interfaces();
+    let mut worker = spawn("C_GetInfo:error");
+    let reply = send_to(&mut worker, &path, &["C_Initialize", "C_GetInfo"]);
+    assert_eq!(response(&reply), "C_Initialize=0x0\nC_GetInfo=0x5\n");
 }
