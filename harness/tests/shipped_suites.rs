@@ -82,3 +82,15 @@ fn every_suite_file_is_inside_the_program() {
     }
     assert_eq!(shipped.len(), files().len());
 }
+
+#[test]
+fn the_example_of_the_reference_reads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites/README.md");
+    let text = std::fs::read_to_string(&path).expect("the reference");
+    let example = text
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let suite = Suite::parse(&path, example.expect("an example")).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(suite.cases.len(), 2);
+}
