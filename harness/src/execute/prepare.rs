@@ -95,6 +95,7 @@ impl Preparer<'_> {
             outputs: Vec::new(),
             gives: Vec::new(),
             returns: call.returns.clone(),
+            except: call.except.clone(),
             not_applicable: call.not_applicable.clone(),
             keep_going: call.keep_going,
         };

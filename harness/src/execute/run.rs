@@ -286,7 +286,7 @@ impl<'t> Prepared<'t> {
         if rv == CKR_OK || is_partial(rv) {
             self.keep(prepared);
         }
-        if prepared.returns.contains(&rv) || prepared.keep_going {
+        if prepared.is_right(rv) || prepared.keep_going {
             return None;
         }
         leave(journal, Stop::WrongReturn, "")
