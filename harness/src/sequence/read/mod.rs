@@ -12,7 +12,10 @@ use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
 
 pub use argument::{init_args, template};
-pub(crate) use memory::number;
+pub(crate) use argument::{ATTRIBUTE_BYTES_KEYS, INIT_ARGS_KEYS, MUTEXES, TEMPLATE_KEYS};
+pub(crate) use expectation::RELATIONS;
+pub(crate) use memory::{BUFFER_KEYS, CONTENT_FORMS, number};
+pub(crate) use structure::MECHANISM_KEYS;
 
 /// Keys of a step beside the function's name.
 pub const STEP_KEYS: &[&str] = &[
@@ -25,6 +28,9 @@ pub const STEP_KEYS: &[&str] = &[
     "otherwise",
     "keep-going",
 ];
+
+/// Keys of a loop.
+pub(crate) const FOR_EACH_KEYS: &[&str] = &["in", "as", "steps"];
 
 /// Reads a list of steps; calls are numbered from 1.
 ///
@@ -68,11 +74,10 @@ fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
 
 fn for_each(node: &Node, number: &mut u32) -> Result<ForEach, Error> {
     let entries = mapping(node, "`in`, `as` and `steps`")?;
-    only_keys(entries, &["in", "as", "steps"])?;
-    let bind = text(required(node, entries, "as")?, "the name of the element")?;
+    only_keys(entries, FOR_EACH_KEYS)?;
     Ok(ForEach {
         list: reference(required(node, entries, "in")?)?,
-        bind: bind.strip_prefix('$').unwrap_or(bind).to_owned(),
+        bind: new_name(required(node, entries, "as")?)?,
         steps: steps(required(node, entries, "steps")?, number)?,
     })
 }
@@ -134,9 +139,7 @@ fn captures(function: Function, node: &Node) -> Result<Vec<Capture>, Error> {
     .iter()
     .map(|(key, value)| {
         let output = expectation::output(function, key)?;
-        let name = text(value, "a name with a dollar, `$session`")?;
-        let target: Reference = name.parse().map_err(|error| fault(value, error))?;
-        if !name.starts_with('$') || !target.path.is_empty() || target.name == "target" {
+        if !text(value, "a name with a dollar, `$session`")?.starts_with('$') {
             return Err(fault(
                 value,
                 "expected a new name with a dollar, `$session`",
@@ -144,10 +147,21 @@ fn captures(function: Function, node: &Node) -> Result<Vec<Capture>, Error> {
         }
         Ok(Capture {
             output,
-            name: target.name,
+            name: new_name(value)?,
         })
     })
     .collect()
+}
+
+/// A name that a step gives to a value: one word, with or without a dollar, and not `target`.
+fn new_name(node: &Node) -> Result<String, Error> {
+    let target: Reference = text(node, "a name")?
+        .parse()
+        .map_err(|error| fault(node, error))?;
+    if target.path.is_empty() && target.name != "target" {
+        return Ok(target.name);
+    }
+    Err(fault(node, "expected a new name, without a field or index"))
 }
 
 /// Reads one return value or a list of them, by name or number.
