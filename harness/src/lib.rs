@@ -1,11 +1,13 @@
 //! p11assay: a conformance and fuzz testing harness for PKCS #11 modules.
 
+pub mod cli;
 pub mod cryptoki;
 pub mod execute;
 pub mod memory;
 pub mod module;
 pub mod oracle;
 pub mod plan;
+pub mod probe;
 pub mod run;
 pub mod sequence;
 pub mod target;

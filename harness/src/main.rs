@@ -1,3 +1,7 @@
-//! The `p11assay` command.
+//! The `p11assay` command: a thin front of the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    p11assay::cli::main()
+}

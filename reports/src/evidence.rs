@@ -211,12 +211,25 @@ pub struct Case {
     /// The command that replays it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
+    /// In how many fresh workers the case was executed again alone, and how often it ended the same
+    /// way; absent if it was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Confirmation>,
     /// Why the finding is accepted, if a waiver of the target covers the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<String>,
     /// True if a waiver covers the case and the case passed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unexpected_pass: bool,
+}
+
+/// Whether a finding shows again in a fresh worker that executes only its case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// How often it was tried.
+    pub tries: u32,
+    /// How often the verdict was the same.
+    pub same: u32,
 }
 
 /// One thing found wrong (or weak) in a case.

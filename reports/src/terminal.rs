@@ -154,6 +154,14 @@ fn block(out: &mut Text, case: &Case) {
     }
 }
 
+/// The calls of a case, a line each, as a replay shows them whatever the verdict.
+#[must_use]
+pub fn calls(case: &Case, style: Style) -> String {
+    let mut out = Text::new(style);
+    trace(&mut out, case);
+    out.text
+}
+
 fn trace(out: &mut Text, case: &Case) {
     let left_out = case.trace.len().saturating_sub(TRACE);
     if left_out > 0 {

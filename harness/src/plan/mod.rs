@@ -5,9 +5,10 @@ mod check;
 mod filter;
 mod needs;
 mod select;
+pub mod shipped;
 pub mod suite;
 
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, MechanismInfo};
 pub use filter::{Filter, FilterError};
 pub use needs::Needs;
 pub use select::{Plan, PlanError, Planned};

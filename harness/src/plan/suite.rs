@@ -11,6 +11,7 @@ use crate::yaml::{Diagnostic, Document, Source};
 
 mod read;
 pub(crate) mod words;
+mod write;
 
 /// A suite file.
 #[derive(Debug, Clone)]

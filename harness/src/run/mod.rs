@@ -1,9 +1,14 @@
 //! Executing plans: workers with the target loaded, batches, verdicts, evidence.
 
+pub mod engine;
+pub mod job;
 pub mod ladder;
+mod provisioning;
+pub mod record;
 mod serve;
 mod station;
 pub mod wire;
 
+pub use provisioning::ProvisioningSequences;
 pub use serve::worker;
 pub use station::{BATCH, Interrupt, Ran, Station, StationError};

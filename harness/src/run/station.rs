@@ -2,8 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use p11assay_reports::evidence::End;
 
@@ -44,37 +42,18 @@ pub enum StationError {
 
 /// Stops every worker of a run, from any thread.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<InterruptState>);
-
-#[derive(Debug, Default)]
-struct InterruptState {
-    raised: AtomicBool,
-    workers: Mutex<Vec<Canceller>>,
-}
+pub struct Interrupt(Canceller);
 
 impl Interrupt {
     /// Stops the run: workers are killed, and no further case is begun.
     pub fn raise(&self) {
-        self.0.raised.store(true, Ordering::SeqCst);
-        for worker in self.0.workers.lock().unwrap_or_else(|poison| poison.into_inner()).iter() {
-            worker.cancel();
-        }
+        self.0.cancel();
     }
 
     /// True once the run was stopped.
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        self.0.raised.load(Ordering::SeqCst)
-    }
-
-    fn watch(&self, worker: &Worker) {
-        let mut workers = self.0.workers.lock().unwrap_or_else(|poison| poison.into_inner());
-        workers.clear();
-        workers.push(worker.canceller());
-        drop(workers);
-        if self.is_raised() {
-            worker.canceller().cancel();
-        }
+        self.0.is_cancelled()
     }
 }
 
@@ -93,6 +72,8 @@ pub struct Ran {
     pub stderr: String,
     /// A remark on the guarded buffer at the faulting address.
     pub guard: Option<String>,
+    /// What the harness itself did wrong, if it did.
+    pub fault: Option<String>,
     /// Time from sending the request to its end, shared among its cases, nanoseconds.
     pub duration_ns: u64,
 }
@@ -129,6 +110,7 @@ impl Station {
             .iter()
             .map(|(name, value)| (OsString::from(name), OsString::from(value)))
             .collect();
+        options.canceller = interrupt.0.clone();
         options.call_deadline = target.call_deadline;
         options.memory_limit = target.memory.or(options.memory_limit);
         let path = match &target.module {
@@ -185,10 +167,9 @@ impl Station {
     /// As [`Station::start`].
     pub fn renew(&mut self) -> Result<(), StationError> {
         if let Some(worker) = self.worker.take() {
-            worker.stop();
+            let _ = worker.stop();
         }
         let worker = Worker::spawn(&self.options)?;
-        self.interrupt.watch(&worker);
         self.worker = Some(worker);
         let load = Request::Load(self.load.clone());
         let reply = self.send(&load)?;
@@ -227,6 +208,14 @@ impl Station {
     /// If the worker cannot be renewed, ends outside any case, or the run was stopped.
     pub fn execute(&mut self, jobs: Vec<Job>) -> Result<Vec<Ran>, StationError> {
         let mut ran = Vec::with_capacity(jobs.len());
+        self.execute_into(jobs, &mut ran).map(|()| ran)
+    }
+
+    /// As [`execute`](Self::execute), keeping what was executed when it fails.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub fn execute_into(&mut self, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<(), StationError> {
         let mut waiting = jobs;
         while !waiting.is_empty() {
             if self.interrupt.is_raised() {
@@ -236,12 +225,12 @@ impl Station {
                 self.renew()?;
             }
             let rest = waiting.split_off(waiting.len().min(BATCH));
-            let done = self.batch(&waiting, &mut ran)?;
+            let done = self.batch(&waiting, ran)?;
             let mut next = waiting.split_off(done);
             next.extend(rest);
             waiting = next;
         }
-        Ok(ran)
+        Ok(())
     }
 
     /// Executes one request; gives the number of cases that need not be sent again.
@@ -255,20 +244,27 @@ impl Station {
         let begun = std::time::Instant::now();
         let reply = self.send(&Request::Run(batch))?;
         let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let (done, end) = match &reply.outcome {
-            Outcome::Response(bytes) => (parse::<BatchReply>(bytes)?.done, None),
-            Outcome::Ended(end) => (usize::MAX, Some(end.clone())),
+        let mut end = None;
+        let mut fault = None;
+        match &reply.outcome {
+            Outcome::Response(bytes) => {
+                parse::<BatchReply>(bytes)?;
+            }
+            Outcome::Ended(how) => end = Some(how.clone()),
             // The module wrote over memory that is not its own: as good as a crash.
-            Outcome::Garbled => (usize::MAX, Some(garbled())),
-            other => return Err(unusual(other.clone())),
-        };
+            Outcome::Garbled => end = Some(garbled()),
+            Outcome::Fault(text) => fault = Some(text.clone()),
+            Outcome::Cancelled => {}
+        }
+        let before = ran.len();
         let mut traces = trace::read(&reply.journal);
         let share = spent / traces.len().max(1) as u64;
-        let mut count = 0;
-        for job in jobs.iter().take(done) {
+        for job in jobs {
             let Some(trace) = traces.remove(&job.number) else { break };
-            count += 1;
             let unfinished = !trace.ended;
+            if unfinished && end.is_none() && fault.is_none() {
+                break;
+            }
             let (stdout, stderr) = output_of(&reply, job.number);
             ran.push(Ran {
                 number: job.number,
@@ -276,23 +272,29 @@ impl Station {
                 end: end.clone().filter(|_| unfinished),
                 stdout,
                 stderr,
-                guard: reply.guard.filter(|_| unfinished).map(|hit| format!("{hit:?}")),
+                guard: reply.guard.filter(|_| unfinished).map(|hit| hit.to_string()),
+                fault: fault.clone().filter(|_| unfinished),
                 duration_ns: share,
             });
-            if unfinished {
-                break;
-            }
         }
-        match end {
-            Some(end) if count == 0 => Err(StationError::Ended(crate::oracle::describe_end(&end))),
-            // It ended after the last case began to end: blame the last one.
-            Some(end) if ran.last().is_some_and(|last| last.end.is_none()) => {
+        let count = ran.len() - before;
+        match (&reply.outcome, end, fault) {
+            (Outcome::Cancelled, ..) => Err(StationError::Cancelled),
+            (_, Some(end), _) if count == 0 => {
+                Err(StationError::Ended(crate::oracle::describe_end(&end)))
+            }
+            (_, Some(end), _) => {
+                // It ended between cases: blame the one before.
                 if let Some(last) = ran.last_mut() {
-                    last.end = Some(end);
+                    last.end.get_or_insert(end);
                 }
                 Ok(count)
             }
-            _ => Ok(count.max(usize::from(count == 0 && done > 0))),
+            (_, None, Some(fault)) if count == 0 => Err(StationError::Fault(fault)),
+            (_, None, _) if count == 0 => Err(StationError::Fault(
+                "the worker answered without having executed anything".to_owned(),
+            )),
+            _ => Ok(count),
         }
     }
 

@@ -1,0 +1,249 @@
+//! The arguments of every command. Names that pkcs11-tool has too are its names.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use p11assay_reports::terminal::Verbosity;
+
+/// Conformance and fuzz testing of PKCS #11 modules.
+///
+/// Exit codes: 0 all applicable cases passed; 1 a deviation or worse; 2 a mistake in arguments or
+/// suite files; 3 the target cannot be used (environment); 4 a fault of p11assay; 5 nothing was
+/// selected to run; 130 stopped before the end.
+#[derive(Debug, Parser)]
+#[command(name = "p11assay", version, about, long_about, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run suites against a target and report.
+    Run(Run),
+    /// Run the case of a reproducer again, and show every call.
+    Replay(Replay),
+    /// Show what a target is and can do.
+    Probe(Probe),
+    /// List the cases of the suites.
+    List(List),
+    /// Print the JSON Schema of suite or target files, for editors.
+    Schema(Schema),
+    /// Print a shell's completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// Which target, by file and by flags; a flag wins over the file.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Target")]
+pub struct TargetArgs {
+    /// Target file, or the name of a shipped one (builtin, softhsm2, nss-softokn, ...).
+    #[arg(long, value_name = "FILE|NAME")]
+    pub target: Option<String>,
+    /// Module to load: a path, `builtin`, or `p11-kit:NAME`.
+    #[arg(long, value_name = "PATH")]
+    pub module: Option<String>,
+    /// Arguments of C_Initialize: `none`, or text for pReserved.
+    #[arg(long, value_name = "TEXT")]
+    pub init_args: Option<String>,
+    /// Slot by its id.
+    #[arg(long, value_name = "ID", value_parser = number)]
+    pub slot: Option<u64>,
+    /// Slot by its place in the list, from 0.
+    #[arg(long, value_name = "N")]
+    pub slot_index: Option<usize>,
+    /// Token by its label.
+    #[arg(long, value_name = "LABEL")]
+    pub token_label: Option<String>,
+    /// Token by its serial number.
+    #[arg(long, value_name = "SERIAL")]
+    pub serial: Option<String>,
+    /// Token, module and PIN by a PKCS #11 URI (RFC 7512).
+    #[arg(long, value_name = "URI")]
+    pub uri: Option<String>,
+    /// Log in as the user.
+    #[arg(long, short = 'l', overrides_with = "no_login")]
+    pub login: bool,
+    /// Do not log in, even if a PIN is known.
+    #[arg(long, overrides_with = "login")]
+    pub no_login: bool,
+    /// The user's PIN: `env:VAR`, `file:PATH`, `prompt`, or the PIN itself.
+    #[arg(long, short = 'p', value_name = "SOURCE")]
+    pub pin: Option<String>,
+    /// The security officer's PIN, in the same forms.
+    #[arg(long, value_name = "SOURCE")]
+    pub so_pin: Option<String>,
+    /// Everything on the token may be destroyed.
+    #[arg(long)]
+    pub disposable: bool,
+    /// Leave the scratch folder of the provisioning where it is.
+    #[arg(long)]
+    pub keep_scratch: bool,
+}
+
+/// How much to say.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Only the summary.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// A line for every case, passed ones too.
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+impl OutputArgs {
+    /// The verbosity asked for.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Suites to run: files, or ids and globs of shipped cases; all shipped suites if none.
+    #[arg(value_name = "SUITE")]
+    pub suites: Vec<String>,
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Only the cases of a profile (`baseline-provider`, ...).
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Only cases that match, for instance `profiles/* & !*strict*`.
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// Workers at once, each with a token of its own.
+    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+    /// Seed of everything random.
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub seed: Option<u64>,
+    /// Longest that one call may take, for instance `10s`.
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+    /// Reading of the profile test cases.
+    #[arg(long, value_enum, default_value_t = ReadingArg::Relaxed)]
+    pub reading: ReadingArg,
+    /// Stop at the first finding.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Write a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write a JSON report.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Folder of the run: evidence and reproducers; a new one below `runs/` if not given.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub run_dir: Option<PathBuf>,
+    /// Go on with the interrupted run in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+}
+
+/// Which reading of the profile test cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReadingArg {
+    /// What any real provider must vary may vary.
+    Relaxed,
+    /// Only what the Profiles text lists may vary.
+    Strict,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The reproducer, or any suite file.
+    pub file: PathBuf,
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Reading of the profile test cases.
+    #[arg(long, value_enum, default_value_t = ReadingArg::Relaxed)]
+    pub reading: ReadingArg,
+    /// Longest that one call may take.
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+}
+
+/// Arguments of `probe`.
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// As JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Suites: files, or ids and globs of shipped cases.
+    #[arg(value_name = "SUITE")]
+    pub suites: Vec<String>,
+    /// Only cases that match.
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// With title, clause, level and class.
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// List the shipped targets instead.
+    #[arg(long)]
+    pub targets: bool,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Of which files.
+    #[arg(value_enum, default_value_t = SchemaKind::Suite)]
+    pub kind: SchemaKind,
+}
+
+/// Files that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// Suite files.
+    Suite,
+    /// Target files.
+    Target,
+}
+
+/// A number, decimal or hexadecimal with `0x`.
+fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "expected a number, decimal or with 0x".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,91 @@
+//! The command line: arguments, the terminal, exit codes. Everything of substance is in the rooms
+//! below; this one says what went wrong and ends with the documented code.
+
+mod args;
+mod list;
+mod probe;
+mod progress;
+mod run;
+mod target;
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use p11assay_reports::exit;
+
+use args::{Cli, Command};
+
+/// A command that could not do its work: what to say, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    code: i32,
+}
+
+impl Failure {
+    fn usage(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: exit::USAGE }
+    }
+
+    fn target(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: exit::TARGET_UNUSABLE }
+    }
+
+    fn harness(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: exit::HARNESS_FAULT }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    // A worker must not depend on anything that arguments or the environment could change.
+    if std::env::args_os().nth(1).as_deref() == Some(OsStr::new("worker")) {
+        crate::run::worker();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { exit::PASSED };
+            let _ = error.print();
+            return code_of(code);
+        }
+    };
+    let result = match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => run::replay(&arguments),
+        Command::Probe(arguments) => probe::probe(&arguments),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Schema(arguments) => list::schema(&arguments),
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "p11assay", &mut std::io::stdout());
+            Ok(exit::PASSED)
+        }
+        Command::Man => man(),
+    };
+    match result {
+        Ok(code) => code_of(code),
+        Err(failure) => {
+            let text = failure.message.trim_end();
+            if text.starts_with("error") {
+                eprintln!("{text}");
+            } else {
+                eprintln!("error: {text}");
+            }
+            code_of(failure.code)
+        }
+    }
+}
+
+fn man() -> Result<i32, Failure> {
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut std::io::stdout())
+        .map_err(Failure::harness)
+        .map(|()| exit::PASSED)
+}
+
+fn code_of(code: i32) -> ExitCode {
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}

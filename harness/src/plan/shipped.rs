@@ -1,0 +1,44 @@
+//! The suites that come with the program, inside it: an installed binary needs no others.
+
+use std::path::Path;
+
+use super::Suite;
+use crate::yaml::Diagnostic;
+
+macro_rules! shipped {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../../suites/", $path)))),*]
+    };
+}
+
+/// Suites of cases, in the order in which they run.
+const SUITES: &[(&str, &str)] = shipped![];
+
+/// Suites that provision tokens; run when a target asks for them.
+const PROVISIONING: &[(&str, &str)] = shipped![];
+
+/// All shipped suites of cases.
+///
+/// # Errors
+/// A [`Diagnostic`]; a test keeps that from happening.
+pub fn suites() -> Result<Vec<Suite>, Diagnostic> {
+    SUITES.iter().map(|(path, text)| Suite::parse(Path::new(path), text)).collect()
+}
+
+/// A shipped suite by its path below `suites/`, with or without `../` as targets write it.
+///
+/// # Errors
+/// A [`Diagnostic`] if there is none of that path.
+pub fn suite(path: &str) -> Result<Suite, Diagnostic> {
+    let path = path.trim_start_matches("../");
+    match SUITES.iter().chain(PROVISIONING).find(|(known, _)| *known == path) {
+        Some((path, text)) => Suite::parse(Path::new(path), text),
+        None => Err(Diagnostic::new(Path::new(path), "no suite of this name comes with the program")
+            .help("give the path of a file, or one of the shipped suites (`p11assay list`)")),
+    }
+}
+
+/// Paths of all shipped files below `suites/`.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    SUITES.iter().chain(PROVISIONING).map(|(path, _)| *path)
+}

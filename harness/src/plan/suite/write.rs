@@ -1,0 +1,102 @@
+//! A case as a suite file of its own: the form of reproducers.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Case, Ladder};
+use crate::sequence::{Step, Value, write};
+use crate::yaml;
+
+impl Case {
+    /// The case as YAML that [`super::Suite::read`] reads back: what it needs of a target is left
+    /// out, since a reproducer is for a target that has shown the finding.
+    ///
+    /// # Errors
+    /// If the YAML writer fails.
+    pub fn to_yaml(&self) -> Result<String, yaml::WriteError> {
+        let (suite, id) = self.id.rsplit_once('/').unwrap_or(("case", &self.id));
+        let fixture = |step: &Step| match step {
+            Step::Call(call) => call.fixture,
+            Step::ForEach(each) => {
+                each.steps.iter().all(|step| matches!(step, Step::Call(call) if call.fixture))
+            }
+        };
+        let at = self.sequence.steps.iter().position(|step| !fixture(step));
+        let (setup, steps) = self.sequence.steps.split_at(at.unwrap_or(0));
+        let mut case = Map::new();
+        case.insert("id".into(), json!(id));
+        if !self.title.is_empty() {
+            case.insert("title".into(), json!(self.title));
+        }
+        case.insert("clause".into(), json!(self.clause.section));
+        case.insert("level".into(), serde_json::to_value(self.level).unwrap_or_default());
+        case.insert("class".into(), serde_json::to_value(self.class).unwrap_or_default());
+        case.insert("state".into(), json!(state(self.ladder)));
+        if !self.with.is_empty() {
+            let with = self.with.iter().map(|(name, value)| (name.clone(), parameter(value)));
+            case.insert("with".into(), Json::Object(with.collect()));
+        }
+        if !setup.is_empty() {
+            case.insert("setup".into(), write::steps(setup));
+        }
+        case.insert("steps".into(), write::steps(steps));
+        yaml::to_string(&json!({
+            "suite": suite,
+            "cites": { "document": self.clause.document, "version": self.clause.version },
+            "cases": [case],
+        }))
+    }
+}
+
+fn parameter(value: &Value) -> Json {
+    match value {
+        Value::Number(number) => json!(number),
+        Value::Bytes(bytes) => json!(String::from_utf8_lossy(bytes)),
+        other => json!(other.show(crate::cryptoki::function::Domain::Plain)),
+    }
+}
+
+fn state(ladder: Ladder) -> &'static str {
+    match ladder {
+        Ladder::Loaded => "loaded",
+        Ladder::Initialized => "initialized",
+        Ladder::Session => "session",
+        Ladder::RwSession => "rw-session",
+        Ladder::User => "user",
+        Ladder::RwUser => "rw-user",
+        Ladder::So => "so",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::plan::Suite;
+
+    const SUITE: &str = r#"
+suite: functions/C_Digest
+cites: { document: PKCS11-Base, version: "3.2" }
+setup:
+  - C_DigestInit: { session: $session, mechanism: CKM_SHA256 }
+cases:
+  - id: short-buffer
+    title: A digest does not fit
+    clause: "5.12.2"
+    class: B
+    state: session
+    with: { size: 31, version: "3.2" }
+    steps:
+      - C_Digest: { session: $session, data: "616263", digest: { buffer: $with.size } }
+        returns: CKR_BUFFER_TOO_SMALL
+"#;
+
+    #[test]
+    fn a_reproducer_is_the_case_again() {
+        let suite = Suite::parse(Path::new("s.yaml"), SUITE).expect("well formed");
+        let written = suite.cases[0].to_yaml().expect("has a YAML form");
+        let again = Suite::parse(Path::new("s.yaml"), &written).expect("reads");
+        let mut case = again.cases[0].clone();
+        case.line = suite.cases[0].line;
+        assert_eq!(case, suite.cases[0], "{written}");
+    }
+}

@@ -1,0 +1,264 @@
+//! The run: batches of a plan's cases over one or several stations, each verdict confirmed and
+//! recorded as it falls.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use p11assay_reports::evidence::{self, Confirmation, Event, Note, Verdict};
+use p11assay_reports::stream::{StreamError, Writer};
+
+use super::job::{job, verdict};
+use super::record::{self, Executed};
+use super::{BATCH, Interrupt, Ran, Station, StationError};
+use crate::oracle::{Judgement, Reading};
+use crate::plan::{Case, Planned};
+use crate::sequence::Value;
+use crate::target::Redactor;
+
+/// Most findings of a run that are confirmed in a fresh worker.
+const CONFIRMED: usize = 200;
+
+/// What a run needs beside its plan and stations.
+pub struct Settings<'s> {
+    /// By which reading to judge.
+    pub reading: Reading,
+    /// The run's folder, for reproducers.
+    pub folder: &'s Path,
+    /// How the target is named in replay commands.
+    pub target_arguments: String,
+    /// Whether the first finding ends the run.
+    pub fail_fast: bool,
+    /// Whether the trace of a case that passed is kept, too.
+    pub every_trace: bool,
+    /// Takes secrets out of everything recorded.
+    pub redactor: &'s Redactor,
+    /// Stops the run from outside.
+    pub interrupt: &'s Interrupt,
+}
+
+/// Where verdicts go as they fall.
+pub trait Observer: Send {
+    /// A case came to its end.
+    fn case(&mut self, case: &evidence::Case);
+}
+
+/// The evidence stream and whoever watches it.
+pub struct Sink<'o> {
+    writer: Writer,
+    observer: &'o mut dyn Observer,
+    findings: usize,
+}
+
+impl<'o> Sink<'o> {
+    /// A sink on an open stream.
+    pub fn new(writer: Writer, observer: &'o mut dyn Observer) -> Self {
+        Self { writer, observer, findings: 0 }
+    }
+
+    fn case(&mut self, case: evidence::Case) -> Result<(), StreamError> {
+        self.observer.case(&case);
+        self.findings += usize::from(case.verdict.is_finding());
+        self.writer.append(&Event::Case(Box::new(case)))
+    }
+
+    /// Records an event that is no case.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn event(&mut self, event: &Event) -> Result<(), StreamError> {
+        self.writer.append(event)
+    }
+}
+
+/// Executes the planned cases; gives how many were not executed because the run was stopped.
+///
+/// # Errors
+/// If the evidence cannot be written.
+pub fn execute(
+    planned: &[Planned],
+    stations: Vec<(Station, Value)>,
+    settings: &Settings<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<usize, StreamError> {
+    let queue: VecDeque<_> = (0..planned.len()).step_by(BATCH).collect();
+    let shared = Shared {
+        planned,
+        settings,
+        queue: Mutex::new(queue),
+        sink: Mutex::new((sink, Ok(()))),
+        executed: Mutex::new(0),
+    };
+    std::thread::scope(|scope| {
+        for (station, given) in stations {
+            let shared = &shared;
+            scope.spawn(move || Shift { shared, station, given }.work());
+        }
+    });
+    let executed = shared.executed.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    let (_, result) = shared.sink.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    result.map(|()| planned.len().saturating_sub(executed))
+}
+
+struct Shared<'r, 'o, 's> {
+    planned: &'r [Planned],
+    settings: &'r Settings<'s>,
+    queue: Mutex<VecDeque<usize>>,
+    sink: Mutex<(&'r mut Sink<'o>, Result<(), StreamError>)>,
+    executed: Mutex<usize>,
+}
+
+impl Shared<'_, '_, '_> {
+    fn next(&self) -> Option<usize> {
+        let stopped = self.settings.interrupt.is_raised();
+        let mut queue = self.queue.lock().unwrap_or_else(|poison| poison.into_inner());
+        if stopped { None } else { queue.pop_front() }
+    }
+
+    fn record(&self, case: evidence::Case) {
+        let finding = case.verdict.is_finding();
+        let mut guard = self.sink.lock().unwrap_or_else(|poison| poison.into_inner());
+        let (sink, result) = &mut *guard;
+        if result.is_ok() {
+            *result = sink.case(case);
+        }
+        if result.is_err() || (finding && self.settings.fail_fast) {
+            self.settings.interrupt.raise();
+        }
+        *self.executed.lock().unwrap_or_else(|poison| poison.into_inner()) += 1;
+    }
+
+    fn note(&self, kind: &str, text: String) {
+        let mut guard = self.sink.lock().unwrap_or_else(|poison| poison.into_inner());
+        let (sink, result) = &mut *guard;
+        if result.is_ok() {
+            *result = sink.event(&Event::Note(Note { kind: kind.to_owned(), text }));
+        }
+    }
+
+    fn findings(&self) -> usize {
+        self.sink.lock().unwrap_or_else(|poison| poison.into_inner()).0.findings
+    }
+}
+
+/// One station at work on the queue.
+struct Shift<'h, 'r, 'o, 's> {
+    shared: &'h Shared<'r, 'o, 's>,
+    station: Station,
+    given: Value,
+}
+
+impl Shift<'_, '_, '_, '_> {
+    fn work(mut self) {
+        while let Some(first) = self.shared.next() {
+            let end = (first + BATCH).min(self.shared.planned.len());
+            self.batch(first..end);
+        }
+        if let Some(end) = self.station.close() {
+            self.shared.note("worker", format!("at the end of the run the module {end}"));
+        }
+    }
+
+    fn batch(&mut self, range: std::ops::Range<usize>) {
+        let planned = self.shared.planned;
+        let numbers: Vec<usize> = range.collect();
+        for number in numbers.iter().filter(|number| planned[**number].unmet.is_some()) {
+            let Planned { case, unmet } = &planned[*number];
+            self.shared.record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
+        }
+        let applicable: Vec<usize> =
+            numbers.into_iter().filter(|number| planned[*number].unmet.is_none()).collect();
+        let jobs: Vec<_> = applicable
+            .iter()
+            .map(|number| job(*number as u32, &planned[*number].case, &self.given))
+            .collect();
+        let mut ran = Vec::new();
+        let result = self.station.execute_into(jobs.clone(), &mut ran);
+        for (job, ran) in jobs.iter().zip(&ran) {
+            let case = &planned[job.number as usize].case;
+            self.conclude(case, job, ran);
+        }
+        match result {
+            Ok(()) | Err(StationError::Cancelled) => {}
+            Err(error) => self.give_up(&applicable[ran.len()..], &error),
+        }
+    }
+
+    /// The target cannot be reached any more: what is left of the batch says so.
+    fn give_up(&mut self, rest: &[usize], error: &StationError) {
+        let verdict = match error {
+            StationError::Fault(_) => Verdict::HarnessFault,
+            _ => Verdict::Environment,
+        };
+        for number in rest {
+            let case = &self.shared.planned[*number].case;
+            let reason = self.shared.settings.redactor.text(&error.to_string());
+            self.shared.record(record::bare(case, verdict, Some(reason)));
+        }
+    }
+
+    fn conclude(&mut self, case: &Case, job: &super::wire::Job, ran: &Ran) {
+        let settings = self.shared.settings;
+        let judgement = verdict(case, job, ran, settings.reading);
+        for change in &ran.trace.state_changes {
+            self.shared.note("process-state", format!("{}: {change}", case.id));
+        }
+        let finding = judgement.verdict.is_finding();
+        let confirmed = (finding && self.shared.findings() < CONFIRMED)
+            .then(|| self.confirm(case, job, &judgement))
+            .flatten();
+        let every_trace = settings.every_trace;
+        let judged =
+            Executed { case, job, ran, judgement, reading: settings.reading, every_trace };
+        let mut record = record::executed(judged, settings.redactor);
+        record.confirmed = confirmed;
+        if let Some(Confirmation { tries, same: 0 }) = confirmed {
+            for finding in &mut record.findings {
+                finding.message += &format!(
+                    " (not seen again in {tries} fresh worker: it depends on the cases before it)"
+                );
+            }
+        }
+        if record.verdict.is_finding() {
+            match reproducer(case, settings) {
+                Ok(path) => {
+                    let arguments = &settings.target_arguments;
+                    let shown = settings.folder.join(&path);
+                    record.replay =
+                        Some(format!("p11assay replay {} {arguments}", shown.display()));
+                    record.reproducer = Some(path.display().to_string());
+                }
+                Err(error) => self.shared.note("warning", format!("{}: {error}", case.id)),
+            }
+        }
+        self.shared.record(record);
+    }
+
+    /// Executes the case alone in a fresh worker.
+    fn confirm(
+        &mut self,
+        case: &Case,
+        job: &super::wire::Job,
+        first: &Judgement,
+    ) -> Option<Confirmation> {
+        self.station.renew().ok()?;
+        let ran = self.station.execute(vec![job.clone()]).ok()?.pop()?;
+        let again = verdict(case, job, &ran, self.shared.settings.reading);
+        Some(Confirmation { tries: 1, same: u32::from(again.verdict == first.verdict) })
+    }
+}
+
+/// Writes the reproducer of a case; gives its path relative to the run's folder.
+fn reproducer(case: &Case, settings: &Settings<'_>) -> Result<PathBuf, String> {
+    let yaml = case.to_yaml().map_err(|error| error.to_string())?;
+    let path = PathBuf::from(format!("{}.yaml", case.id));
+    let whole = settings.folder.join(&path);
+    let failed = |error: std::io::Error| {
+        format!("the reproducer {} cannot be written: {error}", whole.display())
+    };
+    if let Some(folder) = whole.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    std::fs::write(&whole, settings.redactor.text(&yaml)).map_err(failed)?;
+    Ok(path)
+}

@@ -1,0 +1,43 @@
+//! From a case to the job a worker executes, and from what happened to its judgement.
+
+use p11assay_reports::evidence::{End, Verdict};
+
+use super::wire::Job;
+use super::{Ran, ladder};
+use crate::oracle::{Judgement, Reading, Subject, judge};
+use crate::plan::{Case, Ladder};
+use crate::sequence::{Sequence, Value};
+
+/// The job of a case: the rungs of its ladder, then its steps.
+#[must_use]
+pub fn job(number: u32, case: &Case, target: &Value) -> Job {
+    let mut steps = ladder::steps(case.ladder);
+    steps.extend(case.sequence.steps.iter().cloned());
+    let given = vec![
+        ("target".to_owned(), target.clone()),
+        ("with".to_owned(), Value::Record(case.with.clone())),
+    ];
+    Job { number, initialized: case.ladder != Ladder::Loaded, given, sequence: Sequence { steps } }
+}
+
+/// Judges what became of a job.
+#[must_use]
+pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement {
+    if let Some(fault) = &ran.fault {
+        let reason = Some(fault.clone());
+        return Judgement { verdict: Verdict::HarnessFault, reason, findings: Vec::new() };
+    }
+    let end: Option<&End> = ran.end.as_ref();
+    let mut judgement = judge(&Subject {
+        case,
+        steps: &job.sequence.steps,
+        given: &job.given,
+        trace: &ran.trace,
+        end,
+        reading,
+    });
+    if let (Some(guard), Some(finding)) = (&ran.guard, judgement.findings.last_mut()) {
+        finding.message += &format!(" ({guard})");
+    }
+    judgement
+}

@@ -1,0 +1,159 @@
+//! Evidence of a case: its judgement and trace in the words of the evidence model, secrets out.
+
+use std::collections::BTreeMap;
+
+use p11assay_reports::evidence::{self, Verdict};
+
+use super::Ran;
+use super::wire::Job;
+use crate::cryptoki::function::Domain;
+use crate::cryptoki::names::{self, Kind};
+use crate::cryptoki::{Function, ParameterKind, attribute};
+use crate::oracle::{Judgement, Reading, TraceCall};
+use crate::plan::Case;
+use crate::sequence::value::output_domain;
+use crate::sequence::{Argument, Call, Sequence, Value, write};
+use crate::target::Redactor;
+
+/// Everything that goes into the record of an executed case.
+pub struct Executed<'e> {
+    /// The case.
+    pub case: &'e Case,
+    /// What was sent to the worker.
+    pub job: &'e Job,
+    /// What became of it.
+    pub ran: &'e Ran,
+    /// The verdict.
+    pub judgement: Judgement,
+    /// By which reading.
+    pub reading: Reading,
+    /// Whether the trace is kept although the case passed.
+    pub every_trace: bool,
+}
+
+/// The record of a case that was executed.
+#[must_use]
+pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
+    let Executed { case, job, ran, judgement, reading, every_trace } = executed;
+    let mut record = bare(case, judgement.verdict, judgement.reason.map(|text| redactor.text(&text)));
+    record.findings = judgement.findings;
+    for finding in &mut record.findings {
+        finding.message = redactor.text(&finding.message);
+    }
+    record.reading = case.has_strict_reading.then(|| reading.name().to_owned());
+    record.calls = (ran.trace.calls.len() + ran.trace.housekeeping.len()) as u64;
+    record.call_ns = ran.trace.call_ns();
+    record.duration_ns = ran.duration_ns;
+    record.stdout = redactor.text(&ran.stdout);
+    record.stderr = redactor.text(&ran.stderr);
+    if judgement.verdict != Verdict::Pass || every_trace {
+        record.trace = trace(&job.sequence, &ran.trace.calls, redactor);
+    }
+    record
+}
+
+/// The record of a case that was not executed.
+#[must_use]
+pub fn bare(case: &Case, verdict: Verdict, reason: Option<String>) -> evidence::Case {
+    evidence::Case {
+        id: case.id.clone(),
+        title: case.title.clone(),
+        clause: case.clause.clone(),
+        level: case.level,
+        class: case.class,
+        verdict,
+        reason,
+        reading: None,
+        findings: Vec::new(),
+        calls: 0,
+        call_ns: 0,
+        duration_ns: 0,
+        trace: Vec::new(),
+        stdout: String::new(),
+        stderr: String::new(),
+        reproducer: None,
+        replay: None,
+        confirmed: None,
+        waived: None,
+        unexpected_pass: false,
+    }
+}
+
+fn trace(sequence: &Sequence, calls: &[TraceCall], redactor: &Redactor) -> Vec<evidence::Call> {
+    calls
+        .iter()
+        .map(|call| {
+            let step = sequence
+                .calls()
+                .find(|step| step.number == call.step && step.function == call.function);
+            evidence::Call {
+                step: call.step,
+                function: call.function.name().to_owned(),
+                arguments: step.map(|step| arguments(step, redactor)).unwrap_or_default(),
+                returned: call.returned.map(|back| names::display(Kind::RETURN, back.rv)),
+                outputs: outputs(call, redactor),
+                ns: call.returned.map_or(0, |back| back.duration_ns),
+            }
+        })
+        .collect()
+}
+
+/// Longest text of an argument or output that a record keeps.
+const LONGEST: usize = 4096;
+
+fn clip(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),
+    }
+}
+
+fn arguments(call: &Call, redactor: &Redactor) -> BTreeMap<String, String> {
+    let parameters = call.function.parameters().iter().zip(&call.arguments);
+    parameters
+        .filter(|(_, argument)| **argument != Argument::Default)
+        .map(|(parameter, argument)| {
+            let text = match write::argument(parameter.kind, argument) {
+                serde_json::Value::String(text) => text,
+                serde_json::Value::Null => "NULL".to_owned(),
+                other => other.to_string(),
+            };
+            (parameter.name.to_owned(), clip(redactor.text(&text)))
+        })
+        .collect()
+}
+
+fn outputs(call: &TraceCall, redactor: &Redactor) -> BTreeMap<String, String> {
+    call.outputs
+        .iter()
+        .filter_map(|(index, value)| {
+            let parameter = call.function.parameters().get(*index)?;
+            let shown = show(call.function, parameter.kind, value);
+            Some((parameter.name.to_owned(), clip(redactor.text(&shown))))
+        })
+        .collect()
+}
+
+fn show(function: Function, kind: ParameterKind, value: &Value) -> String {
+    match (kind, value) {
+        (ParameterKind::OutTemplate, Value::Record(fields)) => {
+            let masked = fields.iter().map(|(name, value)| (name.clone(), masked(name, value)));
+            Value::Record(masked.collect()).show(Domain::Plain)
+        }
+        // What decryption gives back may be a key or a PIN.
+        (ParameterKind::OutBytes, Value::Bytes(bytes)) if function.name().contains("Decrypt") => {
+            format!("{} bytes", bytes.len())
+        }
+        _ => value.show(output_domain(kind, &[])),
+    }
+}
+
+fn masked(name: &str, value: &Value) -> Value {
+    let secret = names::constant(name).is_some_and(|c| attribute::is_secret(c.value));
+    match value {
+        Value::Bytes(bytes) if secret => {
+            Value::Bytes(format!("*** ({} bytes)", bytes.len()).into_bytes())
+        }
+        other => other.clone(),
+    }
+}
