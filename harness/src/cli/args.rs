@@ -11,7 +11,13 @@ use p11assay_reports::terminal::Verbosity;
 /// suite files; 3 the target cannot be used (environment); 4 a fault of p11assay; 5 nothing was
 /// selected to run; 130 stopped before the end.
 #[derive(Debug, Parser)]
-#[command(name = "p11assay", version, about, long_about, arg_required_else_help = true)]
+#[command(
+    name = "p11assay",
+    version,
+    about,
+    long_about,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

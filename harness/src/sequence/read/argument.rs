@@ -211,8 +211,7 @@ pub(super) fn attribute_name(node: &Node) -> Result<u64, Error> {
 }
 
 /// Keys that make the value of an attribute bytes, whatever the attribute's type.
-pub(crate) const ATTRIBUTE_BYTES_KEYS: &[&str] =
-    &["hex", "text", "repeat", "concat", "of", "pointer"];
+const ATTRIBUTE_BYTES_KEYS: &[&str] = &["hex", "text", "repeat", "concat", "of", "pointer"];
 
 /// The value of an attribute: by the attribute's type, or bytes in any form for deliberate
 /// wrongness.

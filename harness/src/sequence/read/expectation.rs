@@ -29,9 +29,12 @@ pub(crate) const RELATIONS: &[&str] = &[
     "unavailable",
 ];
 
+/// What is known of an interface.
+pub(crate) const INTERFACE_FIELDS: &[&str] = &["name", "version", "flags"];
+
 /// How a literal in an expectation is written.
-#[derive(Debug, Clone, Copy)]
-enum Shape {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shape {
     Number(Domain),
     Bytes,
     Text,
@@ -121,11 +124,8 @@ fn check_field(kind: ParameterKind, path: &Reference, node: &Node) -> Result<(),
                 unknown("attribute".to_owned(), &known)
             }
         },
-        ParameterKind::OutTable if !["name", "version", "flags"].contains(&field.as_str()) => {
-            unknown(
-                "field of an interface".to_owned(),
-                &["name", "version", "flags"],
-            )
+        ParameterKind::OutTable if !INTERFACE_FIELDS.contains(&field.as_str()) => {
+            unknown("field of an interface".to_owned(), INTERFACE_FIELDS)
         }
         ParameterKind::OutBytes | ParameterKind::OutFixed | ParameterKind::OutUlong(_) => {
             Err(fault(node, format!("`{}` has no fields", path.name)))
@@ -134,7 +134,7 @@ fn check_field(kind: ParameterKind, path: &Reference, node: &Node) -> Result<(),
     }
 }
 
-fn shape(function: Function, path: &Reference) -> Shape {
+pub(crate) fn shape(function: Function, path: &Reference) -> Shape {
     let kind = function
         .parameters()
         .iter()

@@ -11,9 +11,9 @@ use crate::cryptoki::{Function, Kind, names};
 use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
 
+pub(crate) use argument::{INIT_ARGS_KEYS, MUTEXES, TEMPLATE_KEYS};
 pub use argument::{init_args, template};
-pub(crate) use argument::{ATTRIBUTE_BYTES_KEYS, INIT_ARGS_KEYS, MUTEXES, TEMPLATE_KEYS};
-pub(crate) use expectation::RELATIONS;
+pub(crate) use expectation::{INTERFACE_FIELDS, RELATIONS, Shape, shape};
 pub(crate) use memory::{BUFFER_KEYS, CONTENT_FORMS, number};
 pub(crate) use structure::MECHANISM_KEYS;
 

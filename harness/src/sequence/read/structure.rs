@@ -43,9 +43,7 @@ fn parameter(node: &Node) -> Result<ParameterValue, Error> {
             [(key, value)] if super::text_of(key) == Some("ulong") => {
                 memory::number(value, Domain::Plain).map(ParameterValue::Ulong)
             }
-            _ if is_named_structure(node) => {
-                named_structure(node).map(ParameterValue::Structure)
-            }
+            _ if is_named_structure(node) => named_structure(node).map(ParameterValue::Structure),
             _ => bytes(node).map(ParameterValue::Bytes),
         },
         _ => bytes(node).map(ParameterValue::Bytes),
