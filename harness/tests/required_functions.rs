@@ -58,6 +58,12 @@ fn an_absent_function_is_a_finding_where_it_must_exist() {
 }
 
 #[test]
+fn one_step_that_looks_for_a_function_speaks_for_the_whole_case() {
+    let case = case("    must-exist: true\n  - C_LoginUser: { session: dangling }\n");
+    assert_eq!(gated_without_the_function(&case), None);
+}
+
+#[test]
 fn an_absent_function_is_a_reason_not_to_run_otherwise() {
     let case = case("");
     assert!(gated_without_the_function(&case).is_some());

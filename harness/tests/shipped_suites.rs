@@ -69,3 +69,16 @@ fn every_case_has_a_title_and_a_clause() {
         }
     }
 }
+
+#[test]
+fn every_suite_file_is_inside_the_program() {
+    let shipped: Vec<&str> = p11assay::plan::shipped::paths().collect();
+    for suite in suites() {
+        let path = format!("{}.yaml", suite.name);
+        assert!(
+            shipped.contains(&path.as_str()),
+            "{path} is not in plan::shipped"
+        );
+    }
+    assert_eq!(shipped.len(), files().len());
+}
