@@ -18,7 +18,7 @@ use args::{Cli, Command};
 
 /// A command that could not do its work: what to say, and the exit code.
 #[derive(Debug)]
-pub struct Failure {
+struct Failure {
     message: String,
     code: i32,
 }

@@ -89,9 +89,11 @@ impl Plan {
         for planned in &mut self.cases {
             let case = &planned.case;
             planned.unmet = case.needs.unmet(target).or_else(|| {
-                // A case needs the functions that it calls, said or not.
+                // A case needs the functions that it calls, said or not, unless their absence is
+                // what it looks for.
                 case.sequence
                     .calls()
+                    .filter(|call| !call.must_exist)
                     .filter(|call| !call.is_right(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED))
                     .find_map(|call| target.lacks(call.function))
             });

@@ -89,10 +89,8 @@ impl<T: Copy> Buffer<T> {
     /// As for `Place::new`; and unless NULL, `pointer` is valid for writes of `*length` elements.
     pub(super) unsafe fn new(pointer: *mut T, length: *mut CK_ULONG) -> Result<Buffer<T>> {
         // SAFETY: as the caller promises.
-        Ok(Buffer {
-            pointer,
-            length: unsafe { Place::new(length)? },
-        })
+        let length = unsafe { Place::new(length)? };
+        Ok(Buffer { pointer, length })
     }
 
     /// What the application offers.

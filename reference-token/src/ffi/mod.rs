@@ -40,3 +40,18 @@ fn guard(body: impl FnOnce() -> Result<()>) -> CK_RV {
         Err(_) => CKR_GENERAL_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token;
+
+    #[test]
+    fn a_panic_under_the_lock_is_a_general_error_and_the_token_goes_on() {
+        token::initialize(None).unwrap();
+        let rv = guard(|| token::with_token(|_| panic!("deliberate, to see it caught")));
+        assert_eq!(rv, CKR_GENERAL_ERROR);
+        assert_eq!(guard(|| token::with_token(|_| Ok(()))), CKR_OK);
+        token::finalize().unwrap();
+    }
+}

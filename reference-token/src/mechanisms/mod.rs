@@ -2,10 +2,14 @@
 //! owns the traits that families implement, and finding the family of a mechanism.
 //! Sessions, objects and permissions are settled by `token` before anything here runs.
 
+mod aes;
 mod der;
 mod digest;
+mod ec;
 mod generic;
 mod hash;
+mod hkdf;
+mod mac;
 mod parameter;
 mod rsa;
 mod settle;
@@ -102,6 +106,10 @@ pub(crate) trait Family: Sync {
     fn decrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// What the length of a key to be wrapped is filled up to a multiple of, with zero bytes.
+    fn wrap_block(&self, _: &Mechanism) -> usize {
+        1
+    }
     /// The key type of what `generate_key` or `generate_pair` makes.
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
         None
@@ -124,7 +132,15 @@ pub(crate) trait Family: Sync {
 }
 
 /// All families; the order is that of C_GetMechanismList.
-static FAMILIES: &[&dyn Family] = &[&digest::Digests, &rsa::Rsa, &generic::GenericSecrets];
+static FAMILIES: &[&dyn Family] = &[
+    &digest::Digests,
+    &rsa::Rsa,
+    &ec::Ec,
+    &aes::Aes,
+    &mac::Macs,
+    &generic::GenericSecrets,
+    &hkdf::Hkdf,
+];
 
 /// All published mechanisms.
 pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {

@@ -4,8 +4,8 @@
 
 use cryptoki_sys::*;
 
-use super::Hash;
 use super::rsa;
+use super::{Hash, aes, ec};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -15,6 +15,8 @@ pub(crate) fn settle(object: &mut Attributes) -> Result<()> {
         (Some(CKO_CERTIFICATE), _) => settle_certificate(object),
         (Some(CKO_PUBLIC_KEY), Some(CKK_RSA)) => settle_rsa_public(object),
         (Some(CKO_PRIVATE_KEY), Some(CKK_RSA)) => settle_rsa_private(object),
+        (Some(CKO_PUBLIC_KEY), Some(CKK_EC)) => ec::settle_public(object),
+        (Some(CKO_PRIVATE_KEY), Some(CKK_EC)) => ec::settle_private(object),
         (Some(CKO_SECRET_KEY), Some(key_type)) => settle_secret(object, key_type),
         _ => Ok(()),
     }
@@ -79,7 +81,7 @@ fn settle_secret(key: &mut Attributes, key_type: CK_KEY_TYPE) -> Result<()> {
     )?;
     key.set(CKA_VALUE_LEN, length);
     let check = match key_type {
-        CKK_AES => Vec::new(),
+        CKK_AES => aes::zero_block(&value)?[..3].to_vec(),
         _ => Hash::Sha1.digest(&[&value])[..3].to_vec(),
     };
     agree(key, CKA_CHECK_VALUE, check, OnEmpty::Remove)
@@ -118,7 +120,7 @@ fn crc64(data: &[u8]) -> u64 {
     data.iter().fold(0, |sum, byte| {
         (0..8).fold(sum ^ u64::from(*byte) << 56, |sum, _| {
             let carry = sum >> 63;
-            sum << 1 ^ carry * 0x42F0_E1EB_A9EA_3693
+            (sum << 1) ^ (carry * 0x42F0_E1EB_A9EA_3693)
         })
     })
 }

@@ -3,8 +3,10 @@
 //! old one, and then the directory is synchronised. A file that cannot be read is
 //! CKR_DEVICE_ERROR, and standard error says which and why.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use cryptoki_sys::*;
@@ -62,7 +64,11 @@ fn write(path: &Path, record: &impl Serialize) -> Result<()> {
 /// Replaces a file so that a crash leaves either the old contents or the new.
 fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(&temporary)?;
     file.write_all(contents)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;

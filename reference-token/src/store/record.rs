@@ -40,7 +40,7 @@ pub(super) struct ObjectRecord {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AttributeRecord {
-    attribute: u64,
+    attribute: CK_ATTRIBUTE_TYPE,
     #[serde(flatten)]
     value: ValueRecord,
 }
@@ -64,10 +64,7 @@ impl AttributeRecord {
                     .collect(),
             ),
         };
-        AttributeRecord {
-            attribute: attribute as u64,
-            value,
-        }
+        AttributeRecord { attribute, value }
     }
 
     fn read(self) -> (CK_ATTRIBUTE_TYPE, Value) {
@@ -77,7 +74,7 @@ impl AttributeRecord {
                 Value::Template(nested.into_iter().map(AttributeRecord::read).collect())
             }
         };
-        (self.attribute as CK_ATTRIBUTE_TYPE, value)
+        (self.attribute, value)
     }
 }
 

@@ -131,9 +131,12 @@ pub(crate) fn derive(
     let named = |attribute| template.iter().find(|(name, _)| *name == attribute);
     let length = named(CKA_VALUE_LEN).and_then(|(_, value)| value.as_ulong());
     let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    let key_type = named(CKA_KEY_TYPE).and_then(|(_, value)| value.as_ulong());
-    let length = length.or(key_type.and_then(fixed_length));
     let derived = family.derive(&mechanism, &base, length)?;
+    let mut template = template.clone();
+    if derived.class == CKO_DATA {
+        // Section 6.62.4: a length is named as for a key, although data objects have none.
+        template.retain(|(attribute, _)| *attribute != CKA_VALUE_LEN);
+    }
     let mut attributes = with_session(session, |token| {
         token.draft(
             session,
@@ -142,7 +145,7 @@ pub(crate) fn derive(
                     always_sensitive: base.bool(CKA_ALWAYS_SENSITIVE),
                     never_extractable: base.bool(CKA_NEVER_EXTRACTABLE),
                 },
-                template,
+                template: &template,
                 class: Some(derived.class),
                 key_type: None,
                 by_so,
@@ -154,11 +157,6 @@ pub(crate) fn derive(
         vec![(CKA_VALUE, Value::Bytes(derived.value))],
     )?;
     with_session(session, |token| token.add(session, attributes))
-}
-
-/// The length of key types that have only one; others must name it.
-fn fixed_length(_key_type: CK_KEY_TYPE) -> Option<usize> {
-    None
 }
 
 fn translate(refused: Refusal, from: CK_RV, to: CK_RV) -> Refusal {
@@ -220,12 +218,16 @@ pub(crate) fn wrap_key(
     let cipher = family
         .encrypt(mechanism, &wrapping)
         .map_err(|refusal| translate(refusal, CKR_KEY_SIZE_RANGE, CKR_WRAPPING_KEY_SIZE_RANGE))?;
-    let value = key.bytes(CKA_VALUE);
+    let mut value = key.bytes(CKA_VALUE).to_vec();
+    value.resize(
+        value.len().next_multiple_of(family.wrap_block(mechanism)),
+        0,
+    );
     if room == Room::Query {
         return Ok(Output::Length(cipher.bound(value.len())));
     }
     // Data of a length that the mechanism does not take is here a key of such a length.
-    let wrapped = whole(cipher, value)
+    let wrapped = whole(cipher, &value)
         .map_err(|refusal| translate(refusal, CKR_DATA_LEN_RANGE, CKR_KEY_SIZE_RANGE))?;
     Ok(room.answer(wrapped.len()).unwrap_or(Output::Bytes(wrapped)))
 }

@@ -62,10 +62,11 @@ impl Token {
             ulRwSessionCount: writers as CK_ULONG,
             ulMaxPinLen: *pin::LENGTHS.end(),
             ulMinPinLen: *pin::LENGTHS.start(),
-            ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
-            ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,
-            ulTotalPrivateMemory: CK_UNAVAILABLE_INFORMATION,
-            ulFreePrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            // The test cases of the profiles have no sizes here; there is no limit to tell.
+            ulTotalPublicMemory: 0,
+            ulFreePublicMemory: 0,
+            ulTotalPrivateMemory: 0,
+            ulFreePrivateMemory: 0,
             hardwareVersion: VERSION,
             firmwareVersion: VERSION,
             // Section 3.2: meaningful only with CKF_CLOCK_ON_TOKEN, which is not set.

@@ -44,7 +44,9 @@ pub(crate) fn initialize(reserved: Option<&str>) -> Result<()> {
         .as_ref()
         .is_some_and(|token| token.configuration == configuration && !token.slow_pins());
     if !reusable {
-        let mut opened = Token::open(configuration)?;
+        // C_Initialize lists no code for a device, only that the function failed.
+        let opened = Token::open(configuration);
+        let mut opened = opened.map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
         if let Some(before) = token.as_ref() {
             opened.continue_handles(before);
         }

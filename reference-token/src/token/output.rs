@@ -31,13 +31,6 @@ impl Room {
     }
 }
 
-impl Output {
-    /// Whether output was produced, which ends the operation that produced it.
-    pub(crate) fn is_delivered(&self) -> bool {
-        matches!(self, Output::Bytes(_))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use cryptoki_sys::*;
 
-use crate::mechanisms::{Hash, random};
+use crate::mechanisms::random;
 use crate::rv::{Result, ensure, refuse};
 use crate::store::PinRecord;
 
@@ -40,19 +40,9 @@ pub(super) fn check_new(pin: &[u8]) -> Result<()> {
     ensure(std::str::from_utf8(pin).is_ok(), CKR_PIN_INVALID)
 }
 
-/// PBKDF2 of RFC 8018 with HMAC-SHA-256, one block: the verifier of a PIN.
+/// The verifier of a PIN.
 fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
-    let prf = |data: &[u8]| Hash::Sha256.mac(pin, data);
-    let mut block = prf(&[salt, &1u32.to_be_bytes()].concat());
-    let mut result = block.clone();
-    for _ in 1..rounds {
-        block = prf(&block);
-        result
-            .iter_mut()
-            .zip(&block)
-            .for_each(|(sum, byte)| *sum ^= byte);
-    }
-    result
+    pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(pin, salt, rounds).to_vec()
 }
 
 impl Pin {

@@ -6,11 +6,13 @@ use super::object::Objects;
 use crate::attributes::Value;
 
 /// Profiles whose requirements the token meets, with a label for humans.
-const PROFILES: [(CK_PROFILE_ID, &str); 4] = [
+const PROFILES: [(CK_PROFILE_ID, &str); 5] = [
     (CKP_BASELINE_PROVIDER, "Baseline Provider"),
     (CKP_EXTENDED_PROVIDER, "Extended Provider"),
     (CKP_AUTHENTICATION_TOKEN, "Authentication Token"),
     (CKP_PUBLIC_CERTIFICATES_TOKEN, "Public Certificates Token"),
+    // CKM_HKDF_DATA takes any information string, those of TLS and QUIC among them.
+    (CKP_HKDF_TLS_TOKEN, "HKDF TLS Token"),
 ];
 
 /// Adds the profile objects.

@@ -27,6 +27,7 @@ pub const STEP_KEYS: &[&str] = &[
     "requires",
     "otherwise",
     "keep-going",
+    "must-exist",
 ];
 
 /// Keys of a loop.
@@ -118,7 +119,13 @@ fn call(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Call,
 
 fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
     match key {
-        "returns" => call.returns = return_values(value)?,
+        "returns" => match &value.kind {
+            yaml::Kind::Mapping(entries) => {
+                only_keys(entries, &["except"])?;
+                call.except = return_values(required(value, entries, "except")?)?;
+            }
+            _ => call.returns = return_values(value)?,
+        },
         "not-applicable-on" => call.not_applicable = return_values(value)?,
         "gives" => call.gives = captures(call.function, value)?,
         "expect" => call.expect = expectation::expectations(call.function, value)?,
@@ -126,6 +133,7 @@ fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
         "requires" => call.requires = expectation::expectations(call.function, value)?,
         "otherwise" => call.otherwise = Some(text(value, "a line of text")?.to_owned()),
         "keep-going" => call.keep_going = boolean(value)?,
+        "must-exist" => call.must_exist = boolean(value)?,
         _ => {}
     }
     Ok(())

@@ -56,6 +56,10 @@ fn call(call: &Call) -> Json {
     if !call.returns.is_empty() {
         entries.insert("returns".into(), codes(&call.returns));
     }
+    if !call.except.is_empty() {
+        let except = json!({ "except": codes(&call.except) });
+        entries.insert("returns".into(), except);
+    }
     if !call.not_applicable.is_empty() {
         entries.insert("not-applicable-on".into(), codes(&call.not_applicable));
     }
@@ -78,8 +82,13 @@ fn call(call: &Call) -> Json {
     if let Some(text) = &call.otherwise {
         entries.insert("otherwise".into(), json!(text));
     }
-    if call.keep_going {
-        entries.insert("keep-going".into(), json!(true));
+    for (key, set) in [
+        ("keep-going", call.keep_going),
+        ("must-exist", call.must_exist),
+    ] {
+        if set {
+            entries.insert(key.into(), json!(true));
+        }
     }
     Json::Object(entries)
 }
@@ -199,6 +208,9 @@ pub(crate) mod tests {
   expect: { digest: { length: 20 } }
 - C_EncryptMessage: { parameter: { CK_GCM_MESSAGE_PARAMS: { pIv: "00", ulIvFixedBits: 8 } }, plaintext: null }
 - C_UnwrapKey: { mechanism: { type: CKM_RSA_AES_KEY_WRAP, parameter: { CK_RSA_AES_KEY_WRAP_PARAMS: { ulAESKeyBits: 256, pOAEPParams: { hashAlg: 1 } } } } }
+- C_LoginUser: { session: dangling }
+  must-exist: true
+  returns: { except: [CKR_FUNCTION_NOT_SUPPORTED] }
 - C_Finalize: { reserved: { pointer: 1 } }
 - C_Encrypt: { data: { pointer: null }, encrypted_data: null }
 - C_Encrypt: { data: { hex: $data, claim: 3 } }

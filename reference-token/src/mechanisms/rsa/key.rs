@@ -58,7 +58,7 @@ impl PublicKey {
 
     /// Length of the modulus in bits.
     pub(in crate::mechanisms) fn bits(&self) -> usize {
-        self.0.n().bits_vartime() as usize
+        self.0.n().bit_width_vartime() as usize
     }
 
     /// Length of the modulus in bytes: `k` of RFC 8017.
@@ -171,7 +171,7 @@ impl PrivateKey {
 /// OS2IP with the width of the modulus; None unless the number is below the modulus.
 fn representative(key: &impl PublicKeyParts, message: &[u8]) -> Option<BoxedUint> {
     let message = BoxedUint::from_be_slice(message, key.n_bits_precision()).ok()?;
-    (&message < key.n().as_ref()).then_some(message)
+    (message < *key.n().as_ref()).then_some(message)
 }
 
 /// I2OSP: exactly `length` bytes.

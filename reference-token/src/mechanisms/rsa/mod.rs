@@ -15,7 +15,7 @@ use super::parameter::hash_named;
 use super::{
     Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Signing, Verifying,
 };
-use crate::attributes::{Attributes, Value};
+use crate::attributes::Attributes;
 use crate::rv::{Result, ensure, refusal, refuse};
 
 /// The RSA mechanisms.
@@ -40,7 +40,7 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
 static ENTRIES: [Entry; 23] = [
     entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
     entry(CKM_RSA_PKCS,                 SIGNS | CIPHERS,       Form::None),
-    entry(CKM_RSA_X_509,                SIGNS | CIPHERS,       Form::None),
+    entry(CKM_RSA_X_509,                SIGNS | CKF_ENCRYPT | CKF_DECRYPT, Form::None),
     entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
     entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
     entry(CKM_SHA1_RSA_PKCS,            SIGNS,                 Form::None),
@@ -199,12 +199,12 @@ impl Family for Rsa {
             None => vec![1, 0, 1],
         };
         let private = PrivateKey::generate(bits as usize, &exponent)?.to_attributes();
-        let public = private
-            .iter()
-            .filter(|(attribute, _)| [CKA_MODULUS, CKA_PUBLIC_EXPONENT].contains(attribute))
-            .cloned()
-            .chain([(CKA_MODULUS_BITS, Value::ulong(bits))])
-            .collect();
+        // An exponent that the template has stays as it was written, leading zeros and all.
+        let contributed = private.iter().filter(|(attribute, _)| {
+            *attribute == CKA_MODULUS
+                || *attribute == CKA_PUBLIC_EXPONENT && !public.has(CKA_PUBLIC_EXPONENT)
+        });
+        let public = contributed.cloned().collect();
         Ok((public, private))
     }
 }
