@@ -103,7 +103,9 @@ fn paths(parameter: &Parameter) -> Vec<(Reference, String)> {
             all.extend(known.map(|c| field(c.name, format!("{name}\\.{}{INDEX}?", c.name))));
         }
         ParameterKind::MessageParameter => {
-            all.push(field("pIv", format!("{name}\\.{NAME}{INDEX}?")));
+            // `length` is what every path may end with, not a field.
+            let any_field = format!("{name}\\.(?!length$){NAME}{INDEX}?");
+            all.push(field("pIv", any_field));
         }
         _ => {}
     }

@@ -12,7 +12,7 @@ mod number;
 mod octets;
 mod suite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// JSON Schema of a suite file.
 #[must_use]

@@ -17,6 +17,10 @@ pub(crate) fn argument(kind: ParameterKind, argument: &Argument) -> Json {
         (_, Argument::Pointer(value)) => json!({ "pointer": value }),
         (ParameterKind::Ulong(domain), Argument::Number(value)) => number(value, domain),
         (_, Argument::Number(value)) => number(value, Domain::Plain),
+        // Bare text is taken as it stands for these; under `hex` it is bytes.
+        (ParameterKind::Padded(_) | ParameterKind::Name, Argument::Bytes(value)) => {
+            Json::Object(entries(bytes(value), "hex"))
+        }
         (_, Argument::Bytes(value)) => bytes(value),
         (_, Argument::Buffer(value)) => buffer(value),
         (_, Argument::Template(value)) => template(value),

@@ -217,6 +217,7 @@ pub(crate) mod tests {
 - C_CreateObject: { template: { CKA_CLASS: { hex: $class }, CKA_LABEL: { hex: $label }, CKA_VALUE: $value } }
 - C_EncryptInit: { mechanism: { type: CKM_AES_CBC, parameter: { pointer: null } } }
 - C_DeriveKey: { mechanism: { type: CKM_SSL3_MASTER_KEY_DERIVE, parameter: { CK_INFO: { cryptokiVersion: "3.2", flags: 1 } } } }
+- C_InitToken: { label: { hex: "00ff" } }
 - C_SignMessage: { parameter: { text: iv, claim: 1 } }
   expect: { parameter.pIv: { differs: "00ff" } }
 - C_GetInfo: {}
