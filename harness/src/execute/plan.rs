@@ -149,7 +149,7 @@ pub(super) enum OutputShape {
     /// A structure.
     Record { buffer: usize },
     /// An array with a length that goes in and out, only in, or in and separately out.
-    Array(Array),
+    Array(Box<Array>),
     /// The attributes of a template.
     Template { array: usize, values: Vec<OutValue> },
     /// A pointer to a function list or an interface.

@@ -199,13 +199,9 @@ impl Preparer<'_> {
                 let interface = slot.prepared.function.name() == "C_GetInterface";
                 slot.output(OutputShape::Table { buffer, interface });
             }
+            ParameterKind::OutTemplate | ParameterKind::MessageParameter => {}
             kind if kind.is_output() && kind.words() > 1 => {
-                if !matches!(
-                    kind,
-                    ParameterKind::OutTemplate | ParameterKind::MessageParameter
-                ) {
-                    self.array(slot, kind, &Buffer::of(BufferSize::Exact))?;
-                }
+                self.array(slot, kind, &Buffer::of(BufferSize::Exact))?;
             }
             _ => {}
         }
@@ -247,7 +243,7 @@ impl Preparer<'_> {
             (_, size) => size.clone(),
         };
         let claim = buffer.claim.clone();
-        slot.output(OutputShape::Array(Array {
+        slot.output(OutputShape::Array(Box::new(Array {
             element,
             size,
             claim,
@@ -255,7 +251,7 @@ impl Preparer<'_> {
             room,
             length,
             data: None,
-        }));
+        })));
         Ok(())
     }
 

@@ -4,10 +4,14 @@
 //! This room owns the types and their YAML form ([`read`], [`write`]); preparing and making the
 //! calls is left to `execute`, judging them to `oracle`.
 
+#[cfg(test)]
+mod arbitrary;
 pub mod argument;
 pub mod content;
 pub mod expectation;
 mod lexicon;
+#[cfg(test)]
+mod properties;
 pub mod read;
 pub mod reference;
 pub mod value;
