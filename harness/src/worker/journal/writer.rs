@@ -116,6 +116,14 @@ impl JournalWriter {
         journal
     }
 
+    /// Forgets what was written to a writer made by [`in_memory`](Self::in_memory). Does nothing
+    /// to the writer of a worker, whose journal is the parent's.
+    pub fn clear(&mut self) {
+        if self.owned.is_some() {
+            self.start(0);
+        }
+    }
+
     /// Empties the journal for request number `request`.
     pub(in crate::worker) fn start(&mut self, request: u32) {
         self.salt = salt(request);
