@@ -18,24 +18,24 @@ use p11assay::target::{self, NoSequences, Overrides, Provisioned, Target};
 const LABEL: &[u8; 32] = b"p11assay                        ";
 
 /// A module ready to be measured.
-pub struct Bed {
-    pub name: &'static str,
-    pub slot: u64,
-    pub session: u64,
-    pub object: u64,
+pub(crate) struct Bed {
+    pub(crate) name: &'static str,
+    pub(crate) slot: u64,
+    pub(crate) session: u64,
+    pub(crate) object: u64,
     module: Module,
     _token: Option<Provisioned>,
 }
 
 impl Bed {
     /// The token that is part of the program.
-    pub fn builtin() -> Result<Self, String> {
+    pub(crate) fn builtin() -> Result<Self, String> {
         let module = Module::load(&Source::Builtin, None).map_err(|error| error.to_string())?;
         Self::new("builtin", module, None)
     }
 
     /// SoftHSM2 with a token of its own; the error says why not.
-    pub fn softhsm2() -> Result<Self, String> {
+    pub(crate) fn softhsm2() -> Result<Self, String> {
         let flags = Overrides::default();
         let target = Target::load(Some("softhsm2"), &flags).map_err(|error| error.to_string())?;
         let target::Module::Path(path) = target.module.clone() else {
@@ -67,7 +67,7 @@ impl Bed {
     }
 
     /// The module's functions.
-    pub fn table(&self) -> &CK_FUNCTION_LIST_3_2 {
+    pub(crate) fn table(&self) -> &CK_FUNCTION_LIST_3_2 {
         self.module.table()
     }
 

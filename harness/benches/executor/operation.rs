@@ -26,7 +26,7 @@ const ROOM: usize = 64 << 10;
 
 /// How the calls are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// Through the module's function list, and nothing else.
     Raw,
     /// By the executor with neither clock nor guards; what is journaled stays in memory.
@@ -38,16 +38,16 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Bare, Self::Journal, Self::Guards];
+    pub(crate) const ALL: [Self; 4] = [Self::Raw, Self::Bare, Self::Journal, Self::Guards];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         ["raw", "executor", "with-journal", "with-guards"][self as usize]
     }
 }
 
 /// Something a module is asked to do.
-pub struct Operation {
-    pub name: &'static str,
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
     /// Calls of one copy.
     calls: usize,
     /// One copy as steps.
@@ -56,7 +56,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    pub const ALL: &'static [Self] = &[
+    pub(crate) const ALL: &'static [Self] = &[
         Self {
             name: "C_GetInfo",
             calls: 1,
@@ -95,12 +95,12 @@ impl Operation {
     ];
 
     /// Calls of one pass.
-    pub fn calls_of_a_pass(&self) -> f64 {
+    pub(crate) fn calls_of_a_pass(&self) -> f64 {
         (COPIES * self.calls) as f64
     }
 
     /// Makes everything ready, and sees that every call succeeds: errors are often cheap.
-    pub fn prepare<'b>(&self, bed: &'b Bed, way: Way) -> Subject<'b> {
+    pub(crate) fn prepare<'b>(&self, bed: &'b Bed, way: Way) -> Subject<'b> {
         let mut subject = match way {
             Way::Raw => Subject::Raw(bed, self.raw),
             _ => Subject::Executed(Box::new(Executed::new(self, bed, way))),
@@ -111,14 +111,14 @@ impl Operation {
 }
 
 /// An operation ready to be measured in one way.
-pub enum Subject<'b> {
+pub(crate) enum Subject<'b> {
     Raw(&'b Bed, unsafe fn(&Bed) -> u64),
     Executed(Box<Executed<'b>>),
 }
 
 impl Subject<'_> {
     /// Makes some passes; gives the time they took.
-    pub fn time(&mut self, passes: u32) -> Duration {
+    pub(crate) fn time(&mut self, passes: u32) -> Duration {
         let begun = Instant::now();
         match self {
             Self::Raw(bed, call) => {
@@ -134,7 +134,7 @@ impl Subject<'_> {
 }
 
 /// A prepared sequence and what it needs.
-pub struct Executed<'b> {
+pub(crate) struct Executed<'b> {
     prepared: Prepared<'b>,
     journal: JournalWriter,
 }

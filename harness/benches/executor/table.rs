@@ -9,7 +9,7 @@ const ROUNDS: usize = 401;
 const SLICE: f64 = 100_000.0;
 
 /// Measures and prints.
-pub fn print(beds: &[Bed]) {
+pub(crate) fn print(beds: &[Bed]) {
     println!("\nns a call: median of {ROUNDS} slices, the ways taking turns; (+ beyond raw)");
     println!(
         "{:<44}{:>10}{:>18}{:>18}{:>18}",

@@ -21,35 +21,35 @@ use p11assay::worker::{JournalWriter, Timing};
 use p11assay::yaml::Document;
 
 /// A call that the fake module gets.
-pub struct Got {
-    pub function: &'static str,
-    pub words: Vec<usize>,
+pub(crate) struct Got {
+    pub(crate) function: &'static str,
+    pub(crate) words: Vec<usize>,
 }
 
 impl Got {
     /// The bytes behind word number `word`.
-    pub fn bytes(&self, word: usize, length: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&self, word: usize, length: usize) -> Vec<u8> {
         bytes_at(self.words[word], length)
     }
 
     /// The `CK_ULONG` behind word number `word`.
-    pub fn ulong(&self, word: usize) -> usize {
+    pub(crate) fn ulong(&self, word: usize) -> usize {
         ulong_at(self.words[word])
     }
 
     /// Writes behind word number `word`.
-    pub fn give(&self, word: usize, bytes: &[u8]) {
+    pub(crate) fn give(&self, word: usize, bytes: &[u8]) {
         put(self.words[word], bytes);
     }
 
     /// Writes a `CK_ULONG` behind word number `word`.
-    pub fn give_ulong(&self, word: usize, value: u64) {
+    pub(crate) fn give_ulong(&self, word: usize, value: u64) {
         self.give(word, &value.to_ne_bytes());
     }
 }
 
 /// The bytes at an address that the executor gave.
-pub fn bytes_at(address: usize, length: usize) -> Vec<u8> {
+pub(crate) fn bytes_at(address: usize, length: usize) -> Vec<u8> {
     let pointer = std::ptr::with_exposed_provenance::<u8>(address);
     // SAFETY: the tests ask for what the executor promises to be there; if it is not, the guard
     // page ends the test program.
@@ -57,19 +57,19 @@ pub fn bytes_at(address: usize, length: usize) -> Vec<u8> {
 }
 
 /// The `CK_ULONG` at an address.
-pub fn ulong_at(address: usize) -> usize {
+pub(crate) fn ulong_at(address: usize) -> usize {
     usize::from_ne_bytes(bytes_at(address, 8).try_into().expect("eight bytes"))
 }
 
 /// The `CK_ULONG`s of an array.
-pub fn ulongs_at(address: usize, count: usize) -> Vec<usize> {
+pub(crate) fn ulongs_at(address: usize, count: usize) -> Vec<usize> {
     (0..count)
         .map(|index| ulong_at(address + 8 * index))
         .collect()
 }
 
 /// Writes at an address.
-pub fn put(address: usize, bytes: &[u8]) {
+pub(crate) fn put(address: usize, bytes: &[u8]) {
     let pointer = std::ptr::with_exposed_provenance_mut::<u8>(address);
     // SAFETY: as for `bytes_at`.
     unsafe { std::slice::from_raw_parts_mut(pointer, bytes.len()) }.copy_from_slice(bytes);
@@ -131,7 +131,7 @@ macro_rules! fakes {
         })*
 
         /// The function list; what is not here is NULL.
-        pub fn table() -> CK_FUNCTION_LIST_3_2 {
+        pub(crate) fn table() -> CK_FUNCTION_LIST_3_2 {
             CK_FUNCTION_LIST_3_2 { $($name: Some($name),)* ..CK_FUNCTION_LIST_3_2::default() }
         }
     };
@@ -177,15 +177,15 @@ fakes! {
 }
 
 /// What a test runs, and with what.
-pub struct Script<'s> {
-    pub steps: &'s str,
-    pub given: Vec<(String, Value)>,
-    pub init_args: Option<InitArgs>,
-    pub runs: usize,
+pub(crate) struct Script<'s> {
+    pub(crate) steps: &'s str,
+    pub(crate) given: Vec<(String, Value)>,
+    pub(crate) init_args: Option<InitArgs>,
+    pub(crate) runs: usize,
 }
 
 impl<'s> Script<'s> {
-    pub fn new(steps: &'s str) -> Self {
+    pub(crate) fn new(steps: &'s str) -> Self {
         Self {
             steps,
             given: Vec::new(),
@@ -195,13 +195,13 @@ impl<'s> Script<'s> {
     }
 
     /// Lets references name a value.
-    pub fn given(mut self, name: &str, value: Value) -> Self {
+    pub(crate) fn given(mut self, name: &str, value: Value) -> Self {
         self.given.push((name.to_owned(), value));
         self
     }
 
     /// Runs the steps on the fake module; gives the trace of the last run.
-    pub fn run(self, act: impl FnMut(&Got) -> CK_RV + 'static) -> CaseTrace {
+    pub(crate) fn run(self, act: impl FnMut(&Got) -> CK_RV + 'static) -> CaseTrace {
         ANSWER.set(Some(Box::new(act)));
         let trace = self.run_on(&table());
         ANSWER.take();
@@ -212,7 +212,7 @@ impl<'s> Script<'s> {
     }
 
     /// Runs the steps on a function list.
-    pub fn run_on(self, table: &CK_FUNCTION_LIST_3_2) -> CaseTrace {
+    pub(crate) fn run_on(self, table: &CK_FUNCTION_LIST_3_2) -> CaseTrace {
         let arena = Arena::new();
         let defaults = Defaults {
             slot: 7,
@@ -236,12 +236,12 @@ impl<'s> Script<'s> {
 }
 
 /// Reads steps.
-pub fn sequence(text: &str) -> Sequence {
+pub(crate) fn sequence(text: &str) -> Sequence {
     let document = Document::parse(Path::new("test"), text).expect("YAML");
     read::sequence(document.root()).expect("a sequence")
 }
 
 /// Runs steps on the fake module.
-pub fn run(steps: &str, act: impl FnMut(&Got) -> CK_RV + 'static) -> CaseTrace {
+pub(crate) fn run(steps: &str, act: impl FnMut(&Got) -> CK_RV + 'static) -> CaseTrace {
     Script::new(steps).run(act)
 }
