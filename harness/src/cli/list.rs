@@ -19,7 +19,12 @@ pub(super) fn list(args: &List) -> Result<i32, Failure> {
         }
         return Ok(exit::PASSED);
     }
-    let filter = args.filter.as_deref().map(Filter::parse).transpose().map_err(Failure::usage)?;
+    let filter = args
+        .filter
+        .as_deref()
+        .map(Filter::parse)
+        .transpose()
+        .map_err(Failure::usage)?;
     let (suites, wanted) = suites(&args.suites)?;
     let plan = Plan::select(&suites, &wanted, filter.as_ref()).map_err(Failure::usage)?;
     for planned in &plan.cases {
@@ -41,13 +46,17 @@ pub(super) fn list(args: &List) -> Result<i32, Failure> {
             let _ = writeln!(out, "{}", case.id);
         }
     }
-    Ok(if plan.cases.is_empty() { exit::NOTHING_SELECTED } else { exit::PASSED })
+    Ok(if plan.cases.is_empty() {
+        exit::NOTHING_SELECTED
+    } else {
+        exit::PASSED
+    })
 }
 
 /// Prints a JSON Schema.
 pub(super) fn schema(args: &Schema) -> Result<i32, Failure> {
     let schema = match args.kind {
-        SchemaKind::Suite => serde_json::json!({}), // PENDING-SCHEMA
+        SchemaKind::Suite => crate::schema::suite_schema(),
         SchemaKind::Target => target::description::schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(Failure::harness)?;

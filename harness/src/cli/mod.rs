@@ -18,22 +18,31 @@ use args::{Cli, Command};
 
 /// A command that could not do its work: what to say, and the exit code.
 #[derive(Debug)]
-pub struct Failure {
+struct Failure {
     message: String,
     code: i32,
 }
 
 impl Failure {
     fn usage(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: exit::USAGE }
+        Self {
+            message: message.to_string(),
+            code: exit::USAGE,
+        }
     }
 
     fn target(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: exit::TARGET_UNUSABLE }
+        Self {
+            message: message.to_string(),
+            code: exit::TARGET_UNUSABLE,
+        }
     }
 
     fn harness(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: exit::HARNESS_FAULT }
+        Self {
+            message: message.to_string(),
+            code: exit::HARNESS_FAULT,
+        }
     }
 }
 
@@ -47,7 +56,11 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { exit::PASSED };
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::PASSED
+            };
             let _ = error.print();
             return code_of(code);
         }

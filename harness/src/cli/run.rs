@@ -30,14 +30,19 @@ const EVIDENCE: &str = "evidence.jsonl";
 pub(super) fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
     let is_file = |name: &&String| {
         let path = Path::new(name.as_str());
-        path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+        path.extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
             || path.is_file()
     };
     let mut suites = Vec::new();
     for file in named.iter().filter(is_file) {
         suites.push(Suite::read(Path::new(file)).map_err(Failure::usage)?);
     }
-    let mut wanted: Vec<String> = named.iter().filter(|name| !is_file(name)).cloned().collect();
+    let mut wanted: Vec<String> = named
+        .iter()
+        .filter(|name| !is_file(name))
+        .cloned()
+        .collect();
     if suites.is_empty() || !wanted.is_empty() {
         // A file's cases are all wanted, beside those that patterns choose from the shipped ones.
         let own: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
@@ -54,7 +59,12 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     for path in args.junit.iter().chain(&args.json) {
         ensure_writable(path).map_err(Failure::usage)?;
     }
-    let filter = args.filter.as_deref().map(Filter::parse).transpose().map_err(Failure::usage)?;
+    let filter = args
+        .filter
+        .as_deref()
+        .map(Filter::parse)
+        .transpose()
+        .map_err(Failure::usage)?;
     let (suites, mut wanted) = suites(&args.suites)?;
     wanted.extend(args.profile.as_ref().map(|name| format!("profiles/{name}")));
     let mut plan = Plan::select(&suites, &wanted, filter.as_ref()).map_err(Failure::usage)?;
@@ -65,11 +75,15 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     let earlier = args.resume.as_deref().map(resumed).transpose()?;
     if let Some(earlier) = &earlier {
         let done: Vec<&str> = earlier.cases.iter().map(|case| case.id.as_str()).collect();
-        plan.cases.retain(|planned| !done.contains(&planned.case.id.as_str()));
+        plan.cases
+            .retain(|planned| !done.contains(&planned.case.id.as_str()));
     }
     if plan.cases.is_empty() && earlier.is_none() {
         let message = "nothing was selected to run; `p11assay list` shows what there is".to_owned();
-        return Err(Failure { message, code: exit::NOTHING_SELECTED });
+        return Err(Failure {
+            message,
+            code: exit::NOTHING_SELECTED,
+        });
     }
     let folder = match args.resume.as_ref().or(args.run_dir.as_ref()) {
         Some(folder) => folder.clone(),
@@ -80,7 +94,10 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         credentials,
         folder,
         reading: reading(args.reading),
-        seed: args.seed.or(earlier.as_ref().map(|e| e.started.seed)).unwrap_or_else(fresh_seed),
+        seed: args
+            .seed
+            .or(earlier.as_ref().map(|e| e.started.seed))
+            .unwrap_or_else(fresh_seed),
         resumed: earlier.is_some(),
         jobs: usize::from(args.jobs),
         fail_fast: args.fail_fast,
@@ -118,16 +135,30 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
         target_arguments: arguments(&args.target),
     };
     let evidence = session.execute(plan)?;
-    let style = Style { color: color(), verbosity: Verbosity::Verbose };
+    let style = Style {
+        color: color(),
+        verbosity: Verbosity::Verbose,
+    };
     for mut case in evidence.cases.clone() {
         // The reproducer is the file in hand, not the copy that this run wrote.
         case.replay = None;
         let calls = p11assay_reports::terminal::calls(&case, style);
         case.trace.clear();
         let line = p11assay_reports::terminal::case_line(&case, style).unwrap_or_default();
-        let _ = writeln!(std::io::stdout(), "{}\n{line}", calls.trim_start_matches('\n'));
+        let _ = writeln!(
+            std::io::stdout(),
+            "{}\n{line}",
+            calls.trim_start_matches('\n')
+        );
     }
     Ok(exit::exit_code(&counts(&evidence)))
+}
+
+/// A token for every job, with the stations on them and what they can refer to.
+struct Reached {
+    tokens: Vec<Provisioned>,
+    stations: Vec<(Station, Value)>,
+    probe: Probe,
 }
 
 /// Everything that a run is made of, once arguments are understood.
@@ -151,15 +182,23 @@ impl Session {
         let begun = Instant::now();
         let interrupt = Interrupt::default();
         let signal = watch_signals(&interrupt)?;
-        let (provisioned, stations, probe) = self.reach(&interrupt)?;
+        let Reached {
+            tokens,
+            stations,
+            probe,
+        } = self.reach(&interrupt)?;
         plan.gate(&probe.capabilities(&self.target));
         let path = self.folder.join(EVIDENCE);
         let mut writer = self.open(&path)?;
         let redactor = self.credentials.redactor();
-        let write = |writer: &mut Writer, event: Event| writer.append(&event).map_err(Failure::usage);
+        let write =
+            |writer: &mut Writer, event: Event| writer.append(&event).map_err(Failure::usage);
         write(&mut writer, Event::RunStarted(self.started()))?;
         let identity = FileIdentity::of(&self.target);
-        write(&mut writer, Event::Target(Box::new(probe.evidence(&self.target, &identity))))?;
+        write(
+            &mut writer,
+            Event::Target(Box::new(probe.evidence(&self.target, &identity))),
+        )?;
         write(&mut writer, Event::Plan(self.plan(&plan)))?;
         let mut terminal = Terminal::new(self.verbosity, plan.cases.len());
         let settings = Settings {
@@ -176,23 +215,27 @@ impl Session {
             .map_err(Failure::harness)?;
         let by = signal.lock().map(|name| *name).unwrap_or(None);
         self.end(&mut sink, &path, remaining, by, begun)?;
-        drop(provisioned);
+        drop(tokens);
         terminal.finish();
         stream::read(&path).map_err(Failure::harness)
     }
 
     /// Provisions a token for every job and probes it.
-    fn reach(
-        &self,
-        interrupt: &Interrupt,
-    ) -> Result<(Vec<Provisioned>, Vec<(Station, Value)>, Probe), Failure> {
+    fn reach(&self, interrupt: &Interrupt) -> Result<Reached, Failure> {
         let (mut tokens, mut stations, mut first) = (Vec::new(), Vec::new(), None);
         for _ in 0..self.jobs_possible() {
-            let (provisioned, mut station) =
-                probe::reach(&self.target, &self.credentials, interrupt, self.keep_scratch)
-                    .map_err(|error| self.unusable(&error))?;
+            let (provisioned, mut station) = probe::reach(
+                &self.target,
+                &self.credentials,
+                interrupt,
+                self.keep_scratch,
+            )
+            .map_err(|error| self.unusable(&error))?;
             if self.keep_scratch {
-                eprintln!("scratch folder: {}", provisioned.prepared().scratch.display());
+                eprintln!(
+                    "scratch folder: {}",
+                    provisioned.prepared().scratch.display()
+                );
             }
             let found = probe::probe(&mut station, &self.target, &self.credentials)
                 .map_err(|error| self.unusable(&error))?;
@@ -201,7 +244,11 @@ impl Session {
             first.get_or_insert(found);
         }
         let probe = first.ok_or_else(|| Failure::harness("no job at all"))?;
-        Ok((tokens, stations, probe))
+        Ok(Reached {
+            tokens,
+            stations,
+            probe,
+        })
     }
 
     /// One job unless every job gets a token of its own.
@@ -212,7 +259,10 @@ impl Session {
 
     fn unusable(&self, error: &probe::ProbeError) -> Failure {
         let text = self.credentials.redactor().text(&error.to_string());
-        Failure::target(format!("target `{}` cannot be tested: {text}", self.target.name))
+        Failure::target(format!(
+            "target `{}` cannot be tested: {text}",
+            self.target.name
+        ))
     }
 
     fn open(&self, path: &Path) -> Result<Writer, Failure> {
@@ -221,7 +271,9 @@ impl Session {
         }
         std::fs::create_dir_all(&self.folder).map_err(|error| {
             let folder = self.folder.display();
-            Failure::usage(format!("the run's folder {folder} cannot be made: {error}; give --run-dir"))
+            Failure::usage(format!(
+                "the run's folder {folder} cannot be made: {error}; give --run-dir"
+            ))
         })?;
         Writer::open_new(path).map_err(Failure::usage)
     }
@@ -231,8 +283,13 @@ impl Session {
         let mut hide = false;
         let command = std::env::args()
             .map(|word| {
-                let hidden = std::mem::replace(&mut hide, word == "--pin" || word == "--so-pin" || word == "-p");
-                let inline = ["--pin=", "--so-pin="].iter().find(|flag| word.starts_with(**flag));
+                let hidden = std::mem::replace(
+                    &mut hide,
+                    word == "--pin" || word == "--so-pin" || word == "-p",
+                );
+                let inline = ["--pin=", "--so-pin="]
+                    .iter()
+                    .find(|flag| word.starts_with(**flag));
                 match inline {
                     _ if hidden => "***".to_owned(),
                     Some(flag) => format!("{flag}***"),
@@ -243,7 +300,12 @@ impl Session {
         let host = [
             ("os", std::env::consts::OS.to_owned()),
             ("arch", std::env::consts::ARCH.to_owned()),
-            ("cpus", std::thread::available_parallelism().map_or(0, usize::from).to_string()),
+            (
+                "cpus",
+                std::thread::available_parallelism()
+                    .map_or(0, usize::from)
+                    .to_string(),
+            ),
         ];
         RunStarted {
             format: evidence::FORMAT,
@@ -251,7 +313,10 @@ impl Session {
             started: now(),
             seed: self.seed,
             command,
-            host: host.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            host: host
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             resumed: self.resumed,
         }
     }
@@ -259,7 +324,11 @@ impl Session {
     fn plan(&self, plan: &Plan) -> evidence::Plan {
         evidence::Plan {
             suites: plan.files.clone(),
-            cases: plan.cases.iter().map(|Planned { case, .. }| case.id.clone()).collect(),
+            cases: plan
+                .cases
+                .iter()
+                .map(|Planned { case, .. }| case.id.clone())
+                .collect(),
             reading: self.reading.name().to_owned(),
         }
     }
@@ -299,7 +368,9 @@ fn report(evidence: &stream::Evidence, args: &Run) -> Result<(), Failure> {
     for (format, path) in wanted {
         if let Some(path) = path {
             render(evidence, format, path).map_err(|error| {
-                Failure::harness(format!("{error}; the evidence is kept and can be rendered again"))
+                Failure::harness(format!(
+                    "{error}; the evidence is kept and can be rendered again"
+                ))
             })?;
         }
     }
@@ -307,7 +378,10 @@ fn report(evidence: &stream::Evidence, args: &Run) -> Result<(), Failure> {
 }
 
 fn finish(evidence: &stream::Evidence, output: &OutputArgs) -> i32 {
-    let style = Style { color: color(), verbosity: output.verbosity() };
+    let style = Style {
+        color: color(),
+        verbosity: output.verbosity(),
+    };
     let _ = write!(std::io::stdout(), "{}", summary(evidence, style));
     exit::exit_code(&counts(evidence))
 }
@@ -324,8 +398,9 @@ fn reading(arg: ReadingArg) -> Reading {
 }
 
 fn timeout(text: &str) -> Result<std::time::Duration, Failure> {
-    humantime::parse_duration(text)
-        .map_err(|error| Failure::usage(format!("--timeout {text}: {error}; write for instance 10s")))
+    humantime::parse_duration(text).map_err(|error| {
+        Failure::usage(format!("--timeout {text}: {error}; write for instance 10s"))
+    })
 }
 
 /// Ctrl-C and SIGTERM stop the run; what was found by then is kept. The cell names the signal.
@@ -333,12 +408,17 @@ fn watch_signals(
     interrupt: &Interrupt,
 ) -> Result<std::sync::Arc<std::sync::Mutex<Option<&'static str>>>, Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(Failure::harness)?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(Failure::harness)?;
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
     let (cell, interrupt) = (seen.clone(), interrupt.clone());
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            let name = if signal == SIGINT {
+                "SIGINT"
+            } else {
+                "SIGTERM"
+            };
             if let Ok(mut cell) = cell.lock() {
                 // A second one means now.
                 if cell.replace(name).is_some() {
@@ -375,6 +455,8 @@ fn stamp() -> String {
 }
 
 fn fresh_seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     since.as_nanos() as u64
 }

@@ -34,11 +34,21 @@ pub(super) struct PreparedCall {
     pub(super) outputs: Vec<Output>,
     pub(super) gives: Vec<Give>,
     pub(super) returns: Vec<u64>,
+    /// If not empty, every return value but these is right.
+    pub(super) except: Vec<u64>,
     pub(super) not_applicable: Vec<u64>,
     pub(super) keep_going: bool,
 }
 
 impl PreparedCall {
+    pub(super) fn is_right(&self, rv: u64) -> bool {
+        if self.except.is_empty() {
+            self.returns.contains(&rv)
+        } else {
+            !self.except.contains(&rv)
+        }
+    }
+
     pub(super) fn set(&mut self, place: Place, value: u64) {
         match place {
             Place::Word(word) => self.words[word] = value as usize,
@@ -139,7 +149,7 @@ pub(super) enum OutputShape {
     /// A structure.
     Record { buffer: usize },
     /// An array with a length that goes in and out, only in, or in and separately out.
-    Array(Array),
+    Array(Box<Array>),
     /// The attributes of a template.
     Template { array: usize, values: Vec<OutValue> },
     /// A pointer to a function list or an interface.

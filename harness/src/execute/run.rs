@@ -152,11 +152,14 @@ impl<'t> Prepared<'t> {
     ) -> Option<Stop> {
         for step in steps {
             let stop = match step {
-                // SAFETY: passed on to the caller, here and below.
-                PreparedStep::Call(call) => unsafe { self.call(call, journal) },
-                PreparedStep::ForEach { list, bind, steps } => unsafe {
-                    self.for_each(list, *bind, steps, journal)
-                },
+                PreparedStep::Call(call) => {
+                    // SAFETY: passed on to the caller.
+                    unsafe { self.call(call, journal) }
+                }
+                PreparedStep::ForEach { list, bind, steps } => {
+                    // SAFETY: passed on to the caller.
+                    unsafe { self.for_each(list, *bind, steps, journal) }
+                }
             };
             if stop.is_some() {
                 return stop;
@@ -207,13 +210,14 @@ impl<'t> Prepared<'t> {
         if asks {
             journal.note(note::QUESTION, &[]);
         }
-        // SAFETY: passed on to the caller, here and below.
+        // SAFETY: passed on to the caller.
         let mut rv = unsafe { self.make(prepared, journal) };
         // A template is asked for with parts missing, too: those codes still tell sizes.
         if asks && (rv == CKR_OK || is_partial(rv)) {
             if let Some(stop) = self.offer(prepared, journal, false) {
                 return Some(stop);
             }
+            // SAFETY: passed on to the caller.
             rv = unsafe { self.make(prepared, journal) };
         }
         self.conclude(prepared, rv, journal)
@@ -282,7 +286,7 @@ impl<'t> Prepared<'t> {
         if rv == CKR_OK || is_partial(rv) {
             self.keep(prepared);
         }
-        if prepared.returns.contains(&rv) || prepared.keep_going {
+        if prepared.is_right(rv) || prepared.keep_going {
             return None;
         }
         leave(journal, Stop::WrongReturn, "")

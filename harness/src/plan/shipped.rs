@@ -12,10 +12,22 @@ macro_rules! shipped {
 }
 
 /// Suites of cases, in the order in which they run.
-const SUITES: &[(&str, &str)] = shipped![];
+const SUITES: &[(&str, &str)] = shipped![
+    "profiles/baseline-provider.yaml",
+    "profiles/extended-provider.yaml",
+    "profiles/authentication-token.yaml",
+    "profiles/public-certificates-token.yaml",
+    "profiles/hkdf-tls-token.yaml",
+    "profiles/complete-provider.yaml",
+];
 
 /// Suites that provision tokens; run when a target asks for them.
-const PROVISIONING: &[(&str, &str)] = shipped![];
+const PROVISIONING: &[(&str, &str)] = shipped![
+    "profiles/provision/init-token.yaml",
+    "profiles/provision/certificates.yaml",
+    "profiles/provision/authentication.yaml",
+    "profiles/provision/authentication-generate.yaml",
+];
 
 /// All shipped suites of cases.
 ///

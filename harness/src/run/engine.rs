@@ -53,7 +53,11 @@ pub struct Sink<'o> {
 impl<'o> Sink<'o> {
     /// A sink on an open stream.
     pub fn new(writer: Writer, observer: &'o mut dyn Observer) -> Self {
-        Self { writer, observer, findings: 0 }
+        Self {
+            writer,
+            observer,
+            findings: 0,
+        }
     }
 
     fn case(&mut self, case: evidence::Case) -> Result<(), StreamError> {
@@ -92,11 +96,24 @@ pub fn execute(
     std::thread::scope(|scope| {
         for (station, given) in stations {
             let shared = &shared;
-            scope.spawn(move || Shift { shared, station, given }.work());
+            scope.spawn(move || {
+                Shift {
+                    shared,
+                    station,
+                    given,
+                }
+                .work()
+            });
         }
     });
-    let executed = shared.executed.into_inner().unwrap_or_else(|poison| poison.into_inner());
-    let (_, result) = shared.sink.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    let executed = shared
+        .executed
+        .into_inner()
+        .unwrap_or_else(|poison| poison.into_inner());
+    let (_, result) = shared
+        .sink
+        .into_inner()
+        .unwrap_or_else(|poison| poison.into_inner());
     result.map(|()| planned.len().saturating_sub(executed))
 }
 
@@ -111,13 +128,19 @@ struct Shared<'r, 'o, 's> {
 impl Shared<'_, '_, '_> {
     fn next(&self) -> Option<usize> {
         let stopped = self.settings.interrupt.is_raised();
-        let mut queue = self.queue.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut queue = self
+            .queue
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         if stopped { None } else { queue.pop_front() }
     }
 
     fn record(&self, case: evidence::Case) {
         let finding = case.verdict.is_finding();
-        let mut guard = self.sink.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut guard = self
+            .sink
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         let (sink, result) = &mut *guard;
         if result.is_ok() {
             *result = sink.case(case);
@@ -125,19 +148,32 @@ impl Shared<'_, '_, '_> {
         if result.is_err() || (finding && self.settings.fail_fast) {
             self.settings.interrupt.raise();
         }
-        *self.executed.lock().unwrap_or_else(|poison| poison.into_inner()) += 1;
+        *self
+            .executed
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner()) += 1;
     }
 
     fn note(&self, kind: &str, text: String) {
-        let mut guard = self.sink.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut guard = self
+            .sink
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         let (sink, result) = &mut *guard;
         if result.is_ok() {
-            *result = sink.event(&Event::Note(Note { kind: kind.to_owned(), text }));
+            *result = sink.event(&Event::Note(Note {
+                kind: kind.to_owned(),
+                text,
+            }));
         }
     }
 
     fn findings(&self) -> usize {
-        self.sink.lock().unwrap_or_else(|poison| poison.into_inner()).0.findings
+        self.sink
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .0
+            .findings
     }
 }
 
@@ -155,19 +191,26 @@ impl Shift<'_, '_, '_, '_> {
             self.batch(first..end);
         }
         if let Some(end) = self.station.close() {
-            self.shared.note("worker", format!("at the end of the run the module {end}"));
+            self.shared
+                .note("worker", format!("at the end of the run the module {end}"));
         }
     }
 
     fn batch(&mut self, range: std::ops::Range<usize>) {
         let planned = self.shared.planned;
         let numbers: Vec<usize> = range.collect();
-        for number in numbers.iter().filter(|number| planned[**number].unmet.is_some()) {
+        for number in numbers
+            .iter()
+            .filter(|number| planned[**number].unmet.is_some())
+        {
             let Planned { case, unmet } = &planned[*number];
-            self.shared.record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
+            self.shared
+                .record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
         }
-        let applicable: Vec<usize> =
-            numbers.into_iter().filter(|number| planned[*number].unmet.is_none()).collect();
+        let applicable: Vec<usize> = numbers
+            .into_iter()
+            .filter(|number| planned[*number].unmet.is_none())
+            .collect();
         let jobs: Vec<_> = applicable
             .iter()
             .map(|number| job(*number as u32, &planned[*number].case, &self.given))
@@ -193,7 +236,8 @@ impl Shift<'_, '_, '_, '_> {
         for number in rest {
             let case = &self.shared.planned[*number].case;
             let reason = self.shared.settings.redactor.text(&error.to_string());
-            self.shared.record(record::bare(case, verdict, Some(reason)));
+            self.shared
+                .record(record::bare(case, verdict, Some(reason)));
         }
     }
 
@@ -201,15 +245,22 @@ impl Shift<'_, '_, '_, '_> {
         let settings = self.shared.settings;
         let judgement = verdict(case, job, ran, settings.reading);
         for change in &ran.trace.state_changes {
-            self.shared.note("process-state", format!("{}: {change}", case.id));
+            self.shared
+                .note("process-state", format!("{}: {change}", case.id));
         }
         let finding = judgement.verdict.is_finding();
         let confirmed = (finding && self.shared.findings() < CONFIRMED)
             .then(|| self.confirm(case, job, &judgement))
             .flatten();
         let every_trace = settings.every_trace;
-        let judged =
-            Executed { case, job, ran, judgement, reading: settings.reading, every_trace };
+        let judged = Executed {
+            case,
+            job,
+            ran,
+            judgement,
+            reading: settings.reading,
+            every_trace,
+        };
         let mut record = record::executed(judged, settings.redactor);
         record.confirmed = confirmed;
         if let Some(Confirmation { tries, same: 0 }) = confirmed {
@@ -244,7 +295,10 @@ impl Shift<'_, '_, '_, '_> {
         self.station.renew().ok()?;
         let ran = self.station.execute(vec![job.clone()]).ok()?.pop()?;
         let again = verdict(case, job, &ran, self.shared.settings.reading);
-        Some(Confirmation { tries: 1, same: u32::from(again.verdict == first.verdict) })
+        Some(Confirmation {
+            tries: 1,
+            same: u32::from(again.verdict == first.verdict),
+        })
     }
 }
 
@@ -254,7 +308,10 @@ fn reproducer(case: &Case, settings: &Settings<'_>) -> Result<PathBuf, String> {
     let path = PathBuf::from(format!("{}.yaml", case.id));
     let whole = settings.folder.join(&path);
     let failed = |error: std::io::Error| {
-        format!("the reproducer {} cannot be written: {error}", whole.display())
+        format!(
+            "the reproducer {} cannot be written: {error}",
+            whole.display()
+        )
     };
     if let Some(folder) = whole.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

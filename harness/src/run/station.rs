@@ -119,7 +119,10 @@ impl Station {
         };
         let mut station = Self {
             options,
-            load: Load { path, version: target.version },
+            load: Load {
+                path,
+                version: target.version,
+            },
             init_args: init_arguments(&prepared.init_args),
             slot: 0,
             worker: None,
@@ -260,7 +263,9 @@ impl Station {
         let mut traces = trace::read(&reply.journal);
         let share = spent / traces.len().max(1) as u64;
         for job in jobs {
-            let Some(trace) = traces.remove(&job.number) else { break };
+            let Some(trace) = traces.remove(&job.number) else {
+                break;
+            };
             let unfinished = !trace.ended;
             if unfinished && end.is_none() && fault.is_none() {
                 break;
@@ -272,7 +277,10 @@ impl Station {
                 end: end.clone().filter(|_| unfinished),
                 stdout,
                 stderr,
-                guard: reply.guard.filter(|_| unfinished).map(|hit| hit.to_string()),
+                guard: reply
+                    .guard
+                    .filter(|_| unfinished)
+                    .map(|hit| hit.to_string()),
                 fault: fault.clone().filter(|_| unfinished),
                 duration_ns: share,
             });
@@ -325,7 +333,12 @@ fn output_of(reply: &Reply, case: u32) -> (String, String) {
     reply
         .journal
         .output_of(case, reply.stdout.len(), reply.stderr.len())
-        .map(|output| (text(&reply.stdout[output.stdout]), text(&reply.stderr[output.stderr])))
+        .map(|output| {
+            (
+                text(&reply.stdout[output.stdout]),
+                text(&reply.stderr[output.stderr]),
+            )
+        })
         .unwrap_or_default()
 }
 
@@ -350,20 +363,23 @@ fn unusual(outcome: Outcome) -> StationError {
 fn init_arguments(args: &init_args::InitArgs) -> Option<InitArgs> {
     match args {
         init_args::InitArgs::Null => None,
-        init_args::InitArgs::Given { flags, mutexes, reserved, library_parameters } => {
-            Some(InitArgs {
-                flags: *flags,
-                mutexes: match mutexes {
-                    init_args::Mutexes::None => Mutexes::None,
-                    init_args::Mutexes::Callbacks => Mutexes::Callbacks,
-                },
-                nss: library_parameters.clone(),
-                reserved: match reserved {
-                    None => Reserved::Null,
-                    Some(init_args::Reserved::String(text)) => Reserved::Text(text.clone()),
-                    Some(init_args::Reserved::Pointer(value)) => Reserved::Pointer(*value),
-                },
-            })
-        }
+        init_args::InitArgs::Given {
+            flags,
+            mutexes,
+            reserved,
+            library_parameters,
+        } => Some(InitArgs {
+            flags: *flags,
+            mutexes: match mutexes {
+                init_args::Mutexes::None => Mutexes::None,
+                init_args::Mutexes::Callbacks => Mutexes::Callbacks,
+            },
+            nss: library_parameters.clone(),
+            reserved: match reserved {
+                None => Reserved::Null,
+                Some(init_args::Reserved::String(text)) => Reserved::Text(text.clone()),
+                Some(init_args::Reserved::Pointer(value)) => Reserved::Pointer(*value),
+            },
+        }),
     }
 }
