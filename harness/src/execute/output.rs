@@ -144,13 +144,27 @@ impl PreparedCall {
     }
 
     /// One output as [`crate::sequence::value::decode`] reads it: where the module wrote it, or put
-    /// together in `scratch`. `None` if it cannot be read (a table at an address without memory).
+    /// together in `scratch`. `None` if it cannot be read (a table at an address without memory), or
+    /// if `rv` says that there is none: a buffer that was too small gives back its length alone
+    /// ([PKCS11-Base 3.2] 5.2).
     pub(super) fn encoded<'s>(
         &'s self,
         shape: &OutputShape,
+        rv: u64,
         scratch: &'s mut Vec<u8>,
     ) -> Option<&'s [u8]> {
+        let too_small = rv == cryptoki_sys::CKR_BUFFER_TOO_SMALL;
         match shape {
+            OutputShape::Array(array) if too_small => {
+                scratch.clear();
+                scratch.push(QUERY);
+                scratch.extend_from_slice(&self.get(array.length?, 0).to_ne_bytes());
+                Some(scratch.as_slice())
+            }
+            OutputShape::Template { .. } => {
+                self.encode(shape, scratch).then_some(scratch.as_slice())
+            }
+            _ if too_small => None,
             OutputShape::Ulong { buffer } | OutputShape::Record { buffer } => {
                 Some(self.buffers[*buffer].as_slice())
             }

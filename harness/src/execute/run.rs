@@ -266,7 +266,7 @@ impl<'t> Prepared<'t> {
         }
         if rv == CKR_OK || is_partial(rv) {
             for output in &prepared.outputs {
-                if let Some(bytes) = prepared.encoded(&output.shape, &mut self.scratch) {
+                if let Some(bytes) = prepared.encoded(&output.shape, rv, &mut self.scratch) {
                     journal.output(output.parameter as u16, bytes);
                 }
             }
@@ -284,7 +284,7 @@ impl<'t> Prepared<'t> {
             return leave(journal, Stop::NotApplicable, "");
         }
         if rv == CKR_OK || is_partial(rv) {
-            self.keep(prepared);
+            self.keep(prepared, rv);
         }
         if prepared.is_right(rv) || prepared.keep_going {
             return None;
@@ -293,7 +293,7 @@ impl<'t> Prepared<'t> {
     }
 
     /// Keeps the outputs that the step gives names to.
-    fn keep(&mut self, prepared: &PreparedCall) {
+    fn keep(&mut self, prepared: &PreparedCall, rv: u64) {
         for give in &prepared.gives {
             let kind = prepared
                 .function
@@ -307,7 +307,7 @@ impl<'t> Prepared<'t> {
             let (Some(kind), Some(output)) = (kind, output) else {
                 continue;
             };
-            if let Some(bytes) = prepared.encoded(&output.shape, &mut self.scratch) {
+            if let Some(bytes) = prepared.encoded(&output.shape, rv, &mut self.scratch) {
                 let decoded = value::decode(kind, bytes).ok();
                 self.values[give.register] = decoded.and_then(|value| value.select(&give.path));
             }
