@@ -341,10 +341,11 @@ impl Station {
         let share = spent / traces.len().max(1) as u64;
         let before = ran.len();
         for job in jobs {
-            match traces.remove(&job.number).filter(|trace| trace.ended) {
-                Some(trace) => ran.push(Ran::of(job, trace, &reply, share)),
-                None => break,
+            if traces.get(&job.number).is_none_or(|trace| !trace.ended) {
+                break;
             }
+            let trace = traces.remove(&job.number).unwrap_or_default();
+            ran.push(Ran::of(job, trace, &reply, share));
         }
         let count = ran.len() - before;
         // Only a worker that executed something before can fail in finalizing it.
