@@ -32,6 +32,10 @@ impl Failure {
         Self { message: message.to_string(), code: exit::TARGET_UNUSABLE }
     }
 
+    fn stopped() -> Self {
+        Self { message: "stopped before anything was executed".to_owned(), code: exit::INTERRUPTED }
+    }
+
     fn harness(message: impl ToString) -> Self {
         Self { message: message.to_string(), code: exit::HARNESS_FAULT }
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use p11assay_reports::evidence::End;
 
+use super::library;
 use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request};
 use crate::cryptoki::Function;
 use crate::module::Loaded;
@@ -225,7 +226,11 @@ impl Station {
         match reply.outcome {
             Outcome::Response(bytes) => match parse(&bytes)? {
                 LoadReply::Loaded(facts) => self.facts = *facts,
-                LoadReply::Failed(reason) => return Err(StationError::Load(reason)),
+                LoadReply::Failed(reason) => {
+                    let more = self.load.path.as_deref().and_then(library::misfit);
+                    let more = more.map_or(String::new(), |text| format!("; {text}"));
+                    return Err(StationError::Load(reason + &more));
+                }
             },
             Outcome::Ended(end) => {
                 return Err(StationError::EndedLoading(format!("the module {}", describe_end(&end))));
@@ -357,7 +362,7 @@ impl Station {
         let unfinished = jobs.get(count).map(|job| {
             Ran::of(job, traces.remove(&job.number).unwrap_or_default(), &reply, share)
         });
-        let account = Account::of(&reply, count);
+        let account = Account::of(&reply, count).without_harness(self.load.path.as_deref());
         self.settle(account, unfinished, jobs.len(), count, ran)
     }
 
@@ -471,6 +476,19 @@ enum Account {
 }
 
 impl Account {
+    /// The end with the frames of this program taken off its stack, as far as they called the
+    /// module: they say nothing of it.
+    fn without_harness(self, module: Option<&std::path::Path>) -> Self {
+        let Self::Ended(mut end) = self else { return self };
+        let name = module.and_then(std::path::Path::file_name).and_then(|name| name.to_str());
+        if let (Some(name), End::Signal { frames, .. } | End::Hang { frames, .. }) = (name, &mut end)
+            && let Some(last) = frames.iter().rposition(|frame| frame.module == name)
+        {
+            frames.truncate(last + 1);
+        }
+        Self::Ended(end)
+    }
+
     /// `count` is the number of cases that came to their end.
     fn of(reply: &Reply, count: usize) -> Self {
         match &reply.outcome {
