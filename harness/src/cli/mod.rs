@@ -39,6 +39,13 @@ impl Failure {
         }
     }
 
+    fn stopped() -> Self {
+        Self {
+            message: "stopped before anything was executed".to_owned(),
+            code: exit::INTERRUPTED,
+        }
+    }
+
     fn harness(message: impl ToString) -> Self {
         Self {
             message: message.to_string(),

@@ -65,7 +65,8 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         .map(Filter::parse)
         .transpose()
         .map_err(Failure::usage)?;
-    let (suites, mut wanted) = suites(&args.suites)?;
+    let earlier = args.resume.as_deref().map(resumed).transpose()?;
+    let (suites, mut wanted) = suites(&named(args, earlier.as_ref()))?;
     wanted.extend(args.profile.as_ref().map(|name| format!("profiles/{name}")));
     let mut plan = Plan::select(&suites, &wanted, filter.as_ref()).map_err(Failure::usage)?;
     let (mut target, credentials) = resolve(&args.target)?;
@@ -73,11 +74,8 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         target.call_deadline = timeout(text)?;
     }
     let waivers = waivers(&target, suites)?;
-    let earlier = args.resume.as_deref().map(resumed).transpose()?;
     if let Some(earlier) = &earlier {
-        let done: Vec<&str> = earlier.cases.iter().map(|case| case.id.as_str()).collect();
-        plan.cases
-            .retain(|planned| !done.contains(&planned.case.id.as_str()));
+        go_on(&mut plan, earlier)?;
     }
     if plan.cases.is_empty() && earlier.is_none() {
         let message = "nothing was selected to run; `p11assay list` shows what there is".to_owned();
@@ -111,6 +109,38 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     let evidence = session.execute(plan)?;
     report(&evidence, args)?;
     Ok(finish(&evidence, &args.output))
+}
+
+/// The suites to read: those given, or those that an interrupted run was given.
+fn named(args: &Run, earlier: Option<&stream::Evidence>) -> Vec<String> {
+    let plan = earlier.and_then(|earlier| earlier.plan.as_ref());
+    match plan {
+        Some(plan) if args.suites.is_empty() => {
+            let shipped = |file: &String| shipped::paths().any(|path| path == file);
+            let mut named: Vec<String> = plan.suites.clone();
+            named.retain(|file| !shipped(file));
+            if named.len() < plan.suites.len() && !named.is_empty() {
+                named.push("*".to_owned());
+            }
+            named
+        }
+        _ => args.suites.clone(),
+    }
+}
+
+/// Leaves in the plan what an interrupted run left undone.
+fn go_on(plan: &mut Plan, earlier: &stream::Evidence) -> Result<(), Failure> {
+    let remaining = earlier.remaining();
+    let is_there = |id: &&&str| plan.cases.iter().any(|planned| planned.case.id == **id);
+    if let Some(lost) = remaining.iter().find(|id| !is_there(id)) {
+        return Err(Failure::usage(format!(
+            "the case `{lost}` of the interrupted run is not among those chosen now; \
+             give the suites and filters of that run again"
+        )));
+    }
+    plan.cases
+        .retain(|planned| remaining.contains(&planned.case.id.as_str()));
+    Ok(())
 }
 
 /// The target's waivers, checked against the cases of all suites, shipped and given.
@@ -212,11 +242,21 @@ impl Session {
         let begun = Instant::now();
         let interrupt = Interrupt::default();
         let signal = watch_signals(&interrupt)?;
+        self.make_folder()?;
+        let reached = self.reach(&interrupt).map_err(|failure| {
+            // Nothing was executed: leave nothing behind but what was there before.
+            let _ = std::fs::remove_dir(&self.folder);
+            if interrupt.is_raised() {
+                Failure::stopped()
+            } else {
+                failure
+            }
+        });
         let Reached {
             tokens,
             stations,
             probe,
-        } = self.reach(&interrupt)?;
+        } = reached?;
         plan.gate(&probe.capabilities(&self.target));
         let path = self.folder.join(EVIDENCE);
         let mut writer = self.open(&path)?;
@@ -315,13 +355,24 @@ impl Session {
         if self.resumed {
             return Writer::open_append(path).map_err(Failure::usage);
         }
+        Writer::open_new(path).map_err(Failure::usage)
+    }
+
+    /// Makes the run's folder before anything is executed that could not be recorded there.
+    fn make_folder(&self) -> Result<(), Failure> {
+        let folder = self.folder.display();
         std::fs::create_dir_all(&self.folder).map_err(|error| {
-            let folder = self.folder.display();
             Failure::usage(format!(
                 "the run's folder {folder} cannot be made: {error}; give --run-dir"
             ))
         })?;
-        Writer::open_new(path).map_err(Failure::usage)
+        tempfile::tempfile_in(&self.folder)
+            .map(drop)
+            .map_err(|error| {
+                Failure::usage(format!(
+                    "nothing can be written in the run's folder {folder}: {error}; give --run-dir"
+                ))
+            })
     }
 
     fn started(&self) -> RunStarted {
@@ -444,9 +495,13 @@ fn reading(arg: ReadingArg) -> Reading {
 }
 
 fn timeout(text: &str) -> Result<std::time::Duration, Failure> {
-    humantime::parse_duration(text).map_err(|error| {
-        Failure::usage(format!("--timeout {text}: {error}; write for instance 10s"))
-    })
+    let wrong =
+        |why: &str| Failure::usage(format!("--timeout {text}: {why}; write for instance 10s"));
+    match humantime::parse_duration(text) {
+        Ok(time) if time.is_zero() => Err(wrong("every call takes longer than no time at all")),
+        Ok(time) => Ok(time),
+        Err(error) => Err(wrong(&error.to_string())),
+    }
 }
 
 /// Ctrl-C and SIGTERM stop the run; what was found by then is kept. The cell names the signal.

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::args::TargetArgs;
 use crate::target::secret::PinSource;
-use crate::target::{Credentials, Overrides, Target};
+use crate::target::{Credentials, Overrides, Target, TargetError};
 
 /// The target that flags and file name, and its PINs.
 pub(super) fn resolve(args: &TargetArgs) -> Result<(Target, Credentials), Failure> {
@@ -39,7 +39,11 @@ pub(super) fn resolve(args: &TargetArgs) -> Result<(Target, Credentials), Failur
         init_args: args.init_args.clone(),
         disposable: args.disposable,
     };
-    let target = Target::load(args.target.as_deref(), &overrides).map_err(Failure::usage)?;
+    let target = Target::load(args.target.as_deref(), &overrides).map_err(|error| match error {
+        // The description may be as right as can be: the module is not on this machine.
+        TargetError::NoModule { .. } => Failure::target(error),
+        _ => Failure::usage(error),
+    })?;
     let credentials = target.credentials().map_err(Failure::target)?;
     Ok((target, credentials))
 }

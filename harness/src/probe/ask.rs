@@ -7,6 +7,7 @@ use super::{ProbeError, rv_name};
 use crate::cryptoki::Function;
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::{self, Kind};
+use crate::execute::Stop;
 use crate::oracle::{CaseTrace, TraceCall, describe_end};
 use crate::plan::Ladder;
 use crate::plan::MechanismInfo;
@@ -174,6 +175,9 @@ impl Question {
 }
 
 fn failed(trace: &CaseTrace, advice: &str) -> ProbeError {
+    if let Some((Stop::MissingFunction, name)) = &trace.stop {
+        return ProbeError::Ended(format!("the module's function list has no {name}"));
+    }
     let last = trace.calls.last();
     ProbeError::Call {
         function: last.map_or(Function::C_GetInfo, |call| call.function),

@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod job;
 pub mod ladder;
+mod library;
 mod provisioning;
 pub mod record;
 mod serve;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use p11assay_reports::evidence::End;
 
+use super::library;
 use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request};
 use crate::cryptoki::Function;
 use crate::module::Loaded;
@@ -228,7 +229,11 @@ impl Station {
         match reply.outcome {
             Outcome::Response(bytes) => match parse(&bytes)? {
                 LoadReply::Loaded(facts) => self.facts = *facts,
-                LoadReply::Failed(reason) => return Err(StationError::Load(reason)),
+                LoadReply::Failed(reason) => {
+                    let more = self.load.path.as_deref().and_then(library::misfit);
+                    let more = more.map_or(String::new(), |text| format!("; {text}"));
+                    return Err(StationError::Load(reason + &more));
+                }
             },
             Outcome::Ended(end) => {
                 return Err(StationError::EndedLoading(format!(
@@ -356,10 +361,11 @@ impl Station {
         let share = spent / traces.len().max(1) as u64;
         let before = ran.len();
         for job in jobs {
-            match traces.remove(&job.number).filter(|trace| trace.ended) {
-                Some(trace) => ran.push(Ran::of(job, trace, &reply, share)),
-                None => break,
+            if traces.get(&job.number).is_none_or(|trace| !trace.ended) {
+                break;
             }
+            let trace = traces.remove(&job.number).unwrap_or_default();
+            ran.push(Ran::of(job, trace, &reply, share));
         }
         let count = ran.len() - before;
         // Only a worker that executed something before can fail in finalizing it.
@@ -380,7 +386,7 @@ impl Station {
                 share,
             )
         });
-        let account = Account::of(&reply, count);
+        let account = Account::of(&reply, count).without_harness(self.load.path.as_deref());
         self.settle(account, unfinished, jobs.len(), count, ran)
     }
 
@@ -518,6 +524,24 @@ enum Account {
 }
 
 impl Account {
+    /// The end with the frames of this program taken off its stack, as far as they called the
+    /// module: they say nothing of it.
+    fn without_harness(self, module: Option<&std::path::Path>) -> Self {
+        let Self::Ended(mut end) = self else {
+            return self;
+        };
+        let name = module
+            .and_then(std::path::Path::file_name)
+            .and_then(|name| name.to_str());
+        if let (Some(name), End::Signal { frames, .. } | End::Hang { frames, .. }) =
+            (name, &mut end)
+            && let Some(last) = frames.iter().rposition(|frame| frame.module == name)
+        {
+            frames.truncate(last + 1);
+        }
+        Self::Ended(end)
+    }
+
     /// `count` is the number of cases that came to their end.
     fn of(reply: &Reply, count: usize) -> Self {
         match &reply.outcome {

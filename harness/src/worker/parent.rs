@@ -74,6 +74,7 @@ enum Waited {
     Answered,
     Cancelled,
     Ended(End),
+    Spoiled,
 }
 
 impl Worker {
@@ -123,6 +124,10 @@ impl Worker {
         match waited {
             Waited::Answered => Ok(()),
             Waited::Cancelled => Err(SpawnError::Cancelled),
+            Waited::Spoiled => Err(SpawnError::NotReady {
+                deadline,
+                stderr: stderr(self),
+            }),
             Waited::Ended(End::Hang { .. }) => Err(SpawnError::NotReady {
                 deadline,
                 stderr: stderr(self),
@@ -185,6 +190,7 @@ impl Worker {
             Waited::Answered => self.answer(),
             Waited::Cancelled => Outcome::Cancelled,
             Waited::Ended(end) => Outcome::Ended(end),
+            Waited::Spoiled => self.spoiled(),
         };
         self.reply(outcome, true)
     }
@@ -226,6 +232,10 @@ impl Worker {
             }
             if let Some(status) = self.process.status() {
                 return self.ended(end::of(status, self.crash()));
+            }
+            // Nothing else in the control page can be believed then: waiting is of no use.
+            if control.magic.load(Relaxed) != MAGIC {
+                return Waited::Spoiled;
             }
             let now = self.progress();
             if now != shown {
@@ -289,7 +299,9 @@ impl Worker {
     fn crash(&self) -> Option<end::Crash> {
         let crash = self.process.mapping.crash();
         let complete = crash.stage.load(Acquire) >= stage::REGISTERS;
-        complete.then(|| end::Crash::read(&self.process.mapping))
+        let crash = complete.then(|| end::Crash::read(&self.process.mapping))?;
+        // A record of no signal there is was written over.
+        (1..=64).contains(&crash.signal).then_some(crash)
     }
 
     fn answer(&mut self) -> Outcome {
@@ -306,6 +318,10 @@ impl Worker {
                 };
             }
         }
+        self.spoiled()
+    }
+
+    fn spoiled(&mut self) -> Outcome {
         self.kill();
         self.ended = Some(end::killed());
         Outcome::Garbled

@@ -3,8 +3,9 @@
 //! `model`'s; writing files safely is left to `render`.
 //!
 //! One `<testsuite>` stands for one suite of cases: the id without its last segment. A case's
-//! `classname` is that path with dots, its `name` the last segment. See the package's README for
-//! the table of verdicts.
+//! `classname` is that path with dots, its `name` the whole id, which is also its argument on the
+//! command line, the name of its file and the key of its waivers. See the package's README for the
+//! table of verdicts.
 
 mod mend;
 mod model;

@@ -108,9 +108,8 @@ struct Names {
 
 impl Names {
     fn test_case(&mut self, id: &str, duration_ns: u64, result: TestResult) -> Entry {
-        let (suite, name) = id.rsplit_once('/').unwrap_or((ROOT_SUITE, id));
-        let suite = label(suite);
-        let mut name = label(name);
+        let suite = label(id.rsplit_once('/').map_or(ROOT_SUITE, |(suite, _)| suite));
+        let mut name = label(id);
         let classname = if suite.contains('.') {
             suite.clone()
         } else {

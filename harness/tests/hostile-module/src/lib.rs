@@ -1,7 +1,8 @@
 //! Where the hostile module is: a Cryptoki module, written in C, that answers the basic calls
 //! properly and misbehaves where the environment variable `HOSTILE` says so, as in
 //! `HOSTILE=C_GetInfo:segv-read,C_Finalize:hang`. `src/misbehave.c` lists the behaviours;
-//! `constructor` and `destructor` stand for loading and unloading.
+//! `constructor` and `destructor` stand for loading and unloading. With `HOSTILE_WHEN` it behaves
+//! until the file of that name exists, which the behaviour `arm` makes.
 
 use std::path::{Path, PathBuf};
 
