@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use p11assay_reports::evidence::{End, Finding, Level, Verdict};
 
-use super::relation;
+mod end;
+mod expect;
+
+pub use end::describe_end;
+
 use super::trace::{CaseTrace, TraceCall};
 use crate::cryptoki::Function;
-use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::{self, Kind};
 use crate::execute::Stop;
-use crate::plan::Case;
-use crate::sequence::value::output_domain;
-use crate::sequence::{Call, Expectation, ForEach, MAX_ITERATIONS, Selector, Step, Value};
+use crate::sequence::{Call, ForEach, MAX_ITERATIONS, Step, Value};
 
 /// Which reading of the profile test cases a verdict rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,8 +38,8 @@ impl Reading {
 
 /// What is judged.
 pub struct Subject<'s> {
-    /// The case.
-    pub case: &'s Case,
+    /// How binding the case is.
+    pub level: Level,
     /// The steps that were executed: those of the state ladder before those of the case.
     pub steps: &'s [Step],
     /// Values that no call gave (`target`, `with`).
@@ -152,7 +153,7 @@ impl Walk<'_, '_> {
         };
         self.return_value(call, returned.rv)?;
         for capture in &call.gives {
-            if let Some(value) = output(call, &record, &capture.output.name)
+            if let Some(value) = expect::output(call, &record, &capture.output.name)
                 .and_then(|value| value.select(&capture.output.path))
             {
                 self.values.insert(capture.name.clone(), value);
@@ -204,93 +205,8 @@ impl Walk<'_, '_> {
         if call.keep_going { Ok(()) } else { Err(Halt) }
     }
 
-    fn requirements(&mut self, call: &Call, record: &TraceCall) -> Result<(), Halt> {
-        for requirement in &call.requires {
-            if let Some((found, permitted)) = self.broken(call, record, requirement) {
-                let reason = call.otherwise.clone().unwrap_or_else(|| {
-                    let subject = &requirement.subject;
-                    format!("the case requires {subject} to be {permitted}; it is {found}")
-                });
-                self.settle(Verdict::NotApplicable, reason);
-                return Err(Halt);
-            }
-        }
-        Ok(())
-    }
-
-    fn expectations(&mut self, call: &Call, record: &TraceCall, list: &[Expectation]) {
-        for expectation in list {
-            if let Some((found, permitted)) = self.broken(call, record, expectation) {
-                let message = format!("{} is {found}", expectation.subject);
-                self.find(
-                    call,
-                    self.deviation(),
-                    "expectation",
-                    message,
-                    vec![permitted],
-                );
-            }
-        }
-    }
-
-    /// What was found and what was permitted, if an expectation does not hold.
-    fn broken(
-        &self,
-        call: &Call,
-        record: &TraceCall,
-        expectation: &Expectation,
-    ) -> Option<(String, String)> {
-        let subject = &expectation.subject;
-        let (value, domain) = if expectation.captured {
-            (
-                self.values
-                    .get(&subject.name)
-                    .and_then(|v| v.select(&subject.path)),
-                Domain::Plain,
-            )
-        } else {
-            let value = output(call, record, &subject.name);
-            (
-                value.and_then(|value| value.select(&subject.path)),
-                domain(call, expectation),
-            )
-        };
-        let Some(value) = value else {
-            return Some((
-                "absent".to_owned(),
-                format!("`{subject}` among the outputs"),
-            ));
-        };
-        let find = |name: &str| self.values.get(name).cloned();
-        match relation::broken(&value, &expectation.relation, domain, &find) {
-            Ok(None) => None,
-            Ok(Some(permitted)) => Some((self.shown(expectation, &value, domain), permitted)),
-            Err(unresolved) => Some((
-                self.shown(expectation, &value, domain),
-                unresolved.to_string(),
-            )),
-        }
-    }
-
-    /// The value for people; secrets give only their length.
-    fn shown(&self, expectation: &Expectation, value: &Value, domain: Domain) -> String {
-        let secret = expectation
-            .subject
-            .path
-            .iter()
-            .any(|selector| match selector {
-                Selector::Field(name) => names::constant(name)
-                    .is_some_and(|constant| crate::cryptoki::attribute::is_secret(constant.value)),
-                _ => false,
-            });
-        match value {
-            Value::Bytes(bytes) if secret => format!("another value of {} bytes", bytes.len()),
-            _ => value.show(domain),
-        }
-    }
-
     fn deviation(&self) -> Verdict {
-        match self.subject.case.level {
+        match self.subject.level {
             Level::Security => Verdict::SecurityViolation,
             _ => Verdict::Deviation,
         }
@@ -338,7 +254,7 @@ impl Walk<'_, '_> {
             }
         }
         if let Some(end) = self.subject.end {
-            let finding = ended(trace, end);
+            let finding = end::ended(trace, end);
             self.findings.push(finding);
             return;
         }
@@ -374,7 +290,7 @@ impl Walk<'_, '_> {
     /// A function that the module does not have: its fault if the step says so.
     fn missing(&mut self, name: &str) {
         let message = format!("the module's function list has no {name}");
-        let mut calls = self.subject.case.sequence.calls();
+        let mut calls = crate::sequence::calls(self.subject.steps);
         match calls.find(|call| call.must_exist && call.function.name() == name) {
             Some(call) => {
                 let permitted = vec!["a pointer to the function".to_owned()];
@@ -434,89 +350,4 @@ fn between(call: &TraceCall, verdict: Verdict, oracle: &str, message: String) ->
         clause: None,
         end: None,
     }
-}
-
-/// The finding for a worker that did not return.
-fn ended(trace: &CaseTrace, end: &End) -> Finding {
-    let in_flight = |calls: &[TraceCall]| {
-        calls
-            .last()
-            .filter(|call| call.returned.is_none())
-            .map(|call| (call.step, call.function))
-    };
-    let (step, function) = match in_flight(&trace.calls) {
-        Some((step, function)) => (Some(step), Some(function)),
-        None => (
-            None,
-            in_flight(&trace.housekeeping).map(|(_, function)| function),
-        ),
-    };
-    let verdict = match end {
-        End::Hang { .. } => Verdict::Hang,
-        _ => Verdict::Crash,
-    };
-    Finding {
-        verdict,
-        step,
-        function: function.map(|function| function.name().to_owned()),
-        oracle: "end".to_owned(),
-        message: describe_end(end),
-        permitted: vec!["a return value".to_owned()],
-        clause: None,
-        end: Some(end.clone()),
-    }
-}
-
-/// How a worker ended, as the end of a sentence that begins with the module or a function.
-#[must_use]
-pub fn describe_end(end: &End) -> String {
-    match end {
-        End::Signal {
-            signal,
-            address,
-            access,
-            frames,
-            ..
-        } => {
-            let mut text = format!("ended the process by {signal}");
-            if let Some(address) = address {
-                let access = access
-                    .as_ref()
-                    .map_or(String::new(), |access| format!("{access} "));
-                text += &format!(", {access}at {address:#x}");
-            }
-            if let Some(frame) = frames.first() {
-                text += &format!(", in {}+{:#x}", frame.module, frame.offset);
-            }
-            text
-        }
-        End::Exited { status } => format!("called exit with status {status}"),
-        End::Hang { deadline_ms, .. } => format!("did not return within {deadline_ms} ms"),
-        End::MemoryLimit { limit, resident } => {
-            format!("grew to {resident} bytes of memory; the limit is {limit}")
-        }
-    }
-}
-
-fn output(call: &Call, record: &TraceCall, name: &str) -> Option<Value> {
-    let index = call
-        .function
-        .parameters()
-        .iter()
-        .position(|p| p.name == name)?;
-    record
-        .outputs
-        .iter()
-        .find(|(at, _)| *at == index)
-        .map(|(_, value)| value.clone())
-}
-
-fn domain(call: &Call, expectation: &Expectation) -> Domain {
-    call.function
-        .parameters()
-        .iter()
-        .find(|parameter| parameter.name == expectation.subject.name)
-        .map_or(Domain::Plain, |p| {
-            output_domain(p.kind, &expectation.subject.path)
-        })
 }

@@ -46,6 +46,9 @@ struct Waiver {
     module_version: Option<String>,
 }
 
+/// What must not be given twice: pattern, clause, version of the module.
+type Key<'w> = (&'w str, &'w Option<String>, &'w Option<String>);
+
 impl Waivers {
     /// Reads a file of waivers.
     ///
@@ -66,8 +69,7 @@ impl Waivers {
 
     fn from_document(document: Document) -> Result<(Self, Document), Diagnostic> {
         let list: Vec<Waiver> = from_node(&document)?;
-        let mut seen: HashMap<(&str, &Option<String>, &Option<String>), &Spanned<String>> =
-            HashMap::new();
+        let mut seen: HashMap<Key<'_>, &Spanned<String>> = HashMap::new();
         for waiver in &list {
             if waiver.reason.trim().is_empty() {
                 return Err(at(

@@ -41,7 +41,7 @@ pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement
     }
     let end: Option<&End> = ran.end.as_ref();
     let mut judgement = judge(&Subject {
-        case,
+        level: case.level,
         steps: &job.sequence.steps,
         given: &job.given,
         trace: &ran.trace,

@@ -141,10 +141,15 @@ impl Call {
 impl Sequence {
     /// Every call in the order of the text, loops entered once.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
-        let mut found = Vec::new();
-        collect(&self.steps, &mut found);
-        found.into_iter()
+        calls(&self.steps)
     }
+}
+
+/// Every call of the steps in the order of the text, loops entered once.
+pub fn calls(steps: &[Step]) -> impl Iterator<Item = &Call> {
+    let mut found = Vec::new();
+    collect(steps, &mut found);
+    found.into_iter()
 }
 
 fn collect<'s>(steps: &'s [Step], found: &mut Vec<&'s Call>) {

@@ -70,7 +70,7 @@ impl Clock {
             Some(origin) if self.rate != 0 => {
                 // Another core's counter may be a little behind.
                 let ticks = ticks().saturating_sub(origin.ticks);
-                origin.ns + (u128::from(ticks) * u128::from(self.rate) >> 32) as u64
+                origin.ns + ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64
             }
             _ => monotonic_ns(),
         }
