@@ -62,27 +62,59 @@ fn run(target: &str) -> (i32, stream::Evidence) {
 }
 
 fn verdict(evidence: &stream::Evidence, id: &str) -> Option<Verdict> {
-    evidence.cases.iter().find(|case| case.id == id).map(|case| case.verdict)
+    evidence
+        .cases
+        .iter()
+        .find(|case| case.id == id)
+        .map(|case| case.verdict)
 }
 
 #[test]
 fn every_installed_module_runs_to_its_end() {
     for real in REAL {
         if !real.files.iter().any(|file| Path::new(file).exists()) {
-            assert!(std::env::var_os("CI").is_none(), "{}: install {}", real.target, real.packages);
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "{}: install {}",
+                real.target,
+                real.packages
+            );
             eprintln!("SKIPPED {}: install {}", real.target, real.packages);
             continue;
         }
         let (code, evidence) = run(real.target);
-        assert!(evidence.finished.is_some(), "{}: the run has an end", real.target);
-        assert!(evidence.remaining().is_empty(), "{}: every case has a verdict", real.target);
+        assert!(
+            evidence.finished.is_some(),
+            "{}: the run has an end",
+            real.target
+        );
+        assert!(
+            evidence.remaining().is_empty(),
+            "{}: every case has a verdict",
+            real.target
+        );
         for case in &evidence.cases {
             let explained = case.reason.is_some() || !case.findings.is_empty();
-            assert!(case.verdict == Verdict::Pass || explained, "{}: {}", real.target, case.id);
-            assert!(!case.clause.section.is_empty(), "{}: {}", real.target, case.id);
+            assert!(
+                case.verdict == Verdict::Pass || explained,
+                "{}: {}",
+                real.target,
+                case.id
+            );
+            assert!(
+                !case.clause.section.is_empty(),
+                "{}: {}",
+                real.target,
+                case.id
+            );
         }
         for id in real.passes {
-            assert_eq!(verdict(&evidence, id), Some(Verdict::Pass), "{} {id}", real.target);
+            assert_eq!(
+                verdict(&evidence, id),
+                Some(Verdict::Pass),
+                "{} {id}",
+                real.target
+            );
         }
         assert_eq!(code, 0, "{}", real.target);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use p11assay_reports::counts::Counts;
-use p11assay_reports::evidence::{self, Event, Interrupted, RunFinished, RunStarted};
+use p11assay_reports::evidence::{self, Event, Interrupted, Note, RunFinished, RunStarted};
 use p11assay_reports::exit;
 use p11assay_reports::render::{Format, ensure_writable, render};
 use p11assay_reports::stream::{self, Writer};
@@ -16,12 +16,12 @@ use super::args::{OutputArgs, ReadingArg, Replay, Run};
 use super::progress::{Terminal, color};
 use super::target::{arguments, resolve};
 use crate::oracle::Reading;
-use crate::plan::{Filter, Plan, Planned, Suite, shipped};
+use crate::plan::{Filter, Plan, Planned, Suite, Waivers, shipped};
 use crate::probe::{self, FileIdentity, Probe};
 use crate::run::engine::{self, Settings, Sink};
-use crate::run::{Interrupt, Station};
+use crate::run::{Interrupt, Station, stray};
 use crate::sequence::Value;
-use crate::target::{Credentials, Module, Provisioned, Target};
+use crate::target::{Credentials, Module, Provisioned, SuiteFile, Target};
 
 /// File of the evidence in a run's folder.
 const EVIDENCE: &str = "evidence.jsonl";
@@ -72,6 +72,7 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     if let Some(text) = &args.timeout {
         target.call_deadline = timeout(text)?;
     }
+    let waivers = waivers(&target, suites)?;
     let earlier = args.resume.as_deref().map(resumed).transpose()?;
     if let Some(earlier) = &earlier {
         let done: Vec<&str> = earlier.cases.iter().map(|case| case.id.as_str()).collect();
@@ -101,6 +102,7 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         resumed: earlier.is_some(),
         jobs: usize::from(args.jobs),
         fail_fast: args.fail_fast,
+        waivers,
         every_trace: false,
         verbosity: args.output.verbosity(),
         keep_scratch: args.target.keep_scratch,
@@ -109,6 +111,31 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     let evidence = session.execute(plan)?;
     report(&evidence, args)?;
     Ok(finish(&evidence, &args.output))
+}
+
+/// The target's waivers, checked against the cases of all suites, shipped and given.
+fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers, Failure> {
+    let path = match &target.waivers {
+        None => return Ok(Waivers::default()),
+        Some(SuiteFile::File(path)) => path,
+        Some(SuiteFile::Shipped(path)) => {
+            return Err(Failure::usage(format!(
+                "no waivers come with the program: {path}"
+            )));
+        }
+    };
+    let (waivers, document) = Waivers::read(path).map_err(Failure::usage)?;
+    let known: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
+    let shipped = shipped::suites().map_err(Failure::usage)?;
+    suites.extend(
+        shipped
+            .into_iter()
+            .filter(|suite| !known.contains(&suite.name)),
+    );
+    waivers
+        .check(&document, &suites, &stray::IDS)
+        .map_err(Failure::usage)?;
+    Ok(waivers)
 }
 
 /// Runs a reproducer.
@@ -129,6 +156,8 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
         resumed: false,
         jobs: 1,
         fail_fast: false,
+        // A replay shows what the module does, accepted or not.
+        waivers: Waivers::default(),
         every_trace: true,
         verbosity: Verbosity::Quiet,
         keep_scratch: args.target.keep_scratch,
@@ -171,6 +200,7 @@ struct Session {
     resumed: bool,
     jobs: usize,
     fail_fast: bool,
+    waivers: Waivers,
     every_trace: bool,
     verbosity: Verbosity,
     keep_scratch: bool,
@@ -200,12 +230,28 @@ impl Session {
             Event::Target(Box::new(probe.evidence(&self.target, &identity))),
         )?;
         write(&mut writer, Event::Plan(self.plan(&plan)))?;
+        let today = time::OffsetDateTime::now_utc().date();
+        let (waivers, remarks) = self
+            .waivers
+            .clone()
+            .in_force(today, probe.library_version());
+        for text in remarks {
+            eprintln!("warning: {text}");
+            write(
+                &mut writer,
+                Event::Note(Note {
+                    kind: "warning".to_owned(),
+                    text,
+                }),
+            )?;
+        }
         let mut terminal = Terminal::new(self.verbosity, plan.cases.len());
         let settings = Settings {
             reading: self.reading,
             folder: &self.folder,
             target_arguments: self.target_arguments.clone(),
             fail_fast: self.fail_fast,
+            waivers: &waivers,
             every_trace: self.every_trace,
             redactor: &redactor,
             interrupt: &interrupt,
@@ -382,7 +428,7 @@ fn finish(evidence: &stream::Evidence, output: &OutputArgs) -> i32 {
         color: color(),
         verbosity: output.verbosity(),
     };
-    let _ = write!(std::io::stdout(), "{}", summary(evidence, style));
+    let _ = writeln!(std::io::stdout(), "{}", summary(evidence, style));
     exit::exit_code(&counts(evidence))
 }
 

@@ -49,6 +49,7 @@ impl PreparedCall {
         }
     }
 
+    #[inline]
     pub(super) fn set(&mut self, place: Place, value: u64) {
         match place {
             Place::Word(word) => self.words[word] = value as usize,
@@ -58,12 +59,17 @@ impl PreparedCall {
                 width,
             } => {
                 let bytes = value.to_ne_bytes();
-                let memory = self.buffers[buffer].as_mut_slice();
-                memory[offset..offset + width].copy_from_slice(&bytes[..width]);
+                let memory = &mut self.buffers[buffer].as_mut_slice()[offset..offset + width];
+                // Of a size known here, it is one store and no call.
+                match <&mut [u8; 8]>::try_from(&mut *memory) {
+                    Ok(word) => *word = bytes,
+                    Err(_) => memory.copy_from_slice(&bytes[..width]),
+                }
             }
         }
     }
 
+    #[inline]
     pub(super) fn get(&self, buffer: usize, offset: usize) -> u64 {
         let bytes = self.buffers[buffer].as_slice().get(offset..offset + 8);
         bytes.map_or(0, |bytes| {

@@ -266,8 +266,8 @@ impl<'t> Prepared<'t> {
         }
         if rv == CKR_OK || is_partial(rv) {
             for output in &prepared.outputs {
-                if prepared.encode(&output.shape, &mut self.scratch) {
-                    journal.output(output.parameter as u16, &self.scratch);
+                if let Some(bytes) = prepared.encoded(&output.shape, &mut self.scratch) {
+                    journal.output(output.parameter as u16, bytes);
                 }
             }
         }
@@ -307,8 +307,8 @@ impl<'t> Prepared<'t> {
             let (Some(kind), Some(output)) = (kind, output) else {
                 continue;
             };
-            if prepared.encode(&output.shape, &mut self.scratch) {
-                let decoded = value::decode(kind, &self.scratch).ok();
+            if let Some(bytes) = prepared.encoded(&output.shape, &mut self.scratch) {
+                let decoded = value::decode(kind, bytes).ok();
                 self.values[give.register] = decoded.and_then(|value| value.select(&give.path));
             }
         }
@@ -323,9 +323,9 @@ impl<'t> Prepared<'t> {
                 &self.values[patch.source.register],
             ) {
                 (true, Some(Value::Number(number))) => *number,
-                _ => self
-                    .value(&patch.source)
-                    .and_then(|value| value.as_number())
+                (_, value) => value
+                    .as_ref()
+                    .and_then(|value| value.number_at(&patch.source.path))
                     .ok_or("an argument refers to what no call gave")?,
             };
             let place = patch.place;

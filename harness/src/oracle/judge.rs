@@ -6,6 +6,7 @@ use p11assay_reports::evidence::{End, Finding, Level, Verdict};
 
 use super::relation;
 use super::trace::{CaseTrace, TraceCall};
+use crate::cryptoki::Function;
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::{self, Kind};
 use crate::execute::Stop;
@@ -71,6 +72,7 @@ pub fn judge(subject: &Subject<'_>) -> Judgement {
         values: given,
         findings: Vec::new(),
         set: None,
+        lost: None,
     };
     let _ = walk.steps(subject.steps);
     walk.outside_steps();
@@ -87,6 +89,8 @@ struct Walk<'w, 's> {
     findings: Vec<Finding>,
     /// A verdict that is not a finding: not applicable, environment, harness fault; and why.
     set: Option<(Verdict, String)>,
+    /// The first step without a record.
+    lost: Option<u32>,
 }
 
 impl Walk<'_, '_> {
@@ -132,6 +136,7 @@ impl Walk<'_, '_> {
 
     fn call(&mut self, call: &Call) -> Result<(), Halt> {
         let Some(record) = self.take(call).cloned() else {
+            self.lost.get_or_insert(call.number);
             return Err(Halt);
         };
         for violation in &record.violations {
@@ -324,13 +329,11 @@ impl Walk<'_, '_> {
                 self.findings
                     .push(between(call, Verdict::Crash, "guard", message));
             }
-            let failed = call
-                .returned
-                .is_some_and(|back| back.rv != cryptoki_sys::CKR_OK);
-            if failed && call.function == crate::cryptoki::Function::C_Initialize {
-                let rv = call.returned.map_or(0, |back| back.rv);
-                let name = names::display(Kind::RETURN, rv);
-                let reason = format!("the library could not be initialised: {name}");
+            let failed = call.returned.filter(|back| back.rv != cryptoki_sys::CKR_OK);
+            let prepares = matches!(call.function, Function::C_Initialize | Function::C_Finalize);
+            if let Some(back) = failed.filter(|_| prepares) {
+                let (function, name) = (call.function, names::display(Kind::RETURN, back.rv));
+                let reason = format!("the case could not be prepared: {function} returned {name}");
                 self.settle(Verdict::Environment, reason);
             }
         }
@@ -395,9 +398,12 @@ impl Walk<'_, '_> {
                 reason: Some(reason),
                 findings: Vec::new(),
             },
+            // What was not seen did not pass.
             (None, None) => Judgement {
-                verdict: Verdict::Pass,
-                reason: None,
+                verdict: self.lost.map_or(Verdict::Pass, |_| Verdict::HarnessFault),
+                reason: self
+                    .lost
+                    .map(|step| format!("the trace has no record of step {step}")),
                 findings: Vec::new(),
             },
         }
@@ -474,8 +480,10 @@ pub fn describe_end(end: &End) -> String {
         } => {
             let mut text = format!("ended the process by {signal}");
             if let Some(address) = address {
-                let access = access.as_deref().unwrap_or("access");
-                text += &format!(", {access} at {address:#x}");
+                let access = access
+                    .as_ref()
+                    .map_or(String::new(), |access| format!("{access} "));
+                text += &format!(", {access}at {address:#x}");
             }
             if let Some(frame) = frames.first() {
                 text += &format!(", in {}+{:#x}", frame.module, frame.offset);

@@ -60,6 +60,28 @@ impl CaseTrace {
     }
 }
 
+impl CaseTrace {
+    /// True if the harness's own call of this function, before the case's first, did not return.
+    #[must_use]
+    pub fn ended_in(&self, function: Function) -> bool {
+        let last = self.housekeeping.last();
+        self.calls.is_empty()
+            && last.is_some_and(|call| call.function == function && call.returned.is_none())
+    }
+
+    /// True if the case was not begun because the library could not be finalized for it.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        let last = self.housekeeping.last().filter(|_| self.calls.is_empty());
+        last.is_some_and(|call| {
+            let failed = call
+                .returned
+                .is_some_and(|back| back.rv != cryptoki_sys::CKR_OK);
+            call.function == Function::C_Finalize && failed
+        })
+    }
+}
+
 /// The traces of all cases in a journal, by number.
 #[must_use]
 pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {

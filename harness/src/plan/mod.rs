@@ -7,9 +7,11 @@ mod needs;
 mod select;
 pub mod shipped;
 pub mod suite;
+mod waivers;
 
 pub use capabilities::{Capabilities, MechanismInfo};
 pub use filter::{Filter, FilterError};
 pub use needs::Needs;
 pub use select::{Plan, PlanError, Planned};
 pub use suite::{Case, Ladder, Suite};
+pub use waivers::Waivers;

@@ -34,7 +34,10 @@ const PROVISIONING: &[(&str, &str)] = shipped![
 /// # Errors
 /// A [`Diagnostic`]; a test keeps that from happening.
 pub fn suites() -> Result<Vec<Suite>, Diagnostic> {
-    SUITES.iter().map(|(path, text)| Suite::parse(Path::new(path), text)).collect()
+    SUITES
+        .iter()
+        .map(|(path, text)| Suite::parse(Path::new(path), text))
+        .collect()
 }
 
 /// A shipped suite by its path below `suites/`, with or without `../` as targets write it.
@@ -43,10 +46,17 @@ pub fn suites() -> Result<Vec<Suite>, Diagnostic> {
 /// A [`Diagnostic`] if there is none of that path.
 pub fn suite(path: &str) -> Result<Suite, Diagnostic> {
     let path = path.trim_start_matches("../");
-    match SUITES.iter().chain(PROVISIONING).find(|(known, _)| *known == path) {
+    match SUITES
+        .iter()
+        .chain(PROVISIONING)
+        .find(|(known, _)| *known == path)
+    {
         Some((path, text)) => Suite::parse(Path::new(path), text),
-        None => Err(Diagnostic::new(Path::new(path), "no suite of this name comes with the program")
-            .help("give the path of a file, or one of the shipped suites (`p11assay list`)")),
+        None => Err(Diagnostic::new(
+            Path::new(path),
+            "no suite of this name comes with the program",
+        )
+        .help("give the path of a file, or one of the shipped suites (`p11assay list`)")),
     }
 }
 

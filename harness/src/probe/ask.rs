@@ -144,9 +144,10 @@ impl Question {
         let Some(ran) = ran.pop() else {
             return Err(ProbeError::Ended("the worker gave no answer".to_owned()));
         };
-        let calls = ran.trace.housekeeping.iter().chain(&ran.trace.calls);
+        let mut calls = ran.trace.housekeeping.iter().chain(&ran.trace.calls);
         if let Some(end) = &ran.end {
-            let function = calls.last().map_or("a call", |call| call.function.name());
+            let in_flight = calls.find(|call| call.returned.is_none());
+            let function = in_flight.map_or("the module", |call| call.function.name());
             return Err(ProbeError::Ended(format!(
                 "{function} {}",
                 describe_end(end)

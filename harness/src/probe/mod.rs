@@ -110,6 +110,13 @@ impl Probe {
         &self.slots[self.chosen]
     }
 
+    /// `libraryVersion` of `CK_INFO`, as `major.minor`.
+    #[must_use]
+    pub fn library_version(&self) -> Option<&str> {
+        let field = self.info.iter().find(|(name, _)| name == "libraryVersion");
+        field.map(|(_, version)| version.as_str())
+    }
+
     /// What decides which cases apply.
     #[must_use]
     pub fn capabilities(&self, target: &Target) -> Capabilities {

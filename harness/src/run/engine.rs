@@ -10,9 +10,10 @@ use p11assay_reports::stream::{StreamError, Writer};
 
 use super::job::{job, verdict};
 use super::record::{self, Executed};
-use super::{BATCH, Interrupt, Ran, Station, StationError};
+use super::stray;
+use super::{BATCH, Interrupt, Ran, Station, StationError, Stray};
 use crate::oracle::{Judgement, Reading};
-use crate::plan::{Case, Planned};
+use crate::plan::{Case, Planned, Waivers};
 use crate::sequence::Value;
 use crate::target::Redactor;
 
@@ -29,6 +30,8 @@ pub struct Settings<'s> {
     pub target_arguments: String,
     /// Whether the first finding ends the run.
     pub fail_fast: bool,
+    /// What is known and accepted.
+    pub waivers: &'s Waivers,
     /// Whether the trace of a case that passed is kept, too.
     pub every_trace: bool,
     /// Takes secrets out of everything recorded.
@@ -92,6 +95,7 @@ pub fn execute(
         queue: Mutex::new(queue),
         sink: Mutex::new((sink, Ok(()))),
         executed: Mutex::new(0),
+        lost: Mutex::new(None),
     };
     std::thread::scope(|scope| {
         for (station, given) in stations {
@@ -106,6 +110,7 @@ pub fn execute(
             });
         }
     });
+    shared.give_up_queue();
     let executed = shared
         .executed
         .into_inner()
@@ -123,6 +128,8 @@ struct Shared<'r, 'o, 's> {
     queue: Mutex<VecDeque<usize>>,
     sink: Mutex<(&'r mut Sink<'o>, Result<(), StreamError>)>,
     executed: Mutex<usize>,
+    /// Why a station could not go on.
+    lost: Mutex<Option<StationError>>,
 }
 
 impl Shared<'_, '_, '_> {
@@ -135,8 +142,19 @@ impl Shared<'_, '_, '_> {
         if stopped { None } else { queue.pop_front() }
     }
 
+    /// Records a case of the plan.
     fn record(&self, case: evidence::Case) {
-        let finding = case.verdict.is_finding();
+        self.put(case);
+        *self
+            .executed
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner()) += 1;
+    }
+
+    /// Records a case, of the plan or not.
+    fn put(&self, mut case: evidence::Case) {
+        self.settings.waivers.mark(&mut case);
+        let finding = case.is_open_finding();
         let mut guard = self
             .sink
             .lock()
@@ -148,10 +166,35 @@ impl Shared<'_, '_, '_> {
         if result.is_err() || (finding && self.settings.fail_fast) {
             self.settings.interrupt.raise();
         }
-        *self
-            .executed
+    }
+
+    /// The target cannot be reached: these cases say so.
+    fn give_up(&self, cases: impl Iterator<Item = usize>, error: &StationError) {
+        let verdict = match error {
+            StationError::Fault(_) => Verdict::HarnessFault,
+            _ => Verdict::Environment,
+        };
+        let reason = self.settings.redactor.text(&error.to_string());
+        for number in cases {
+            let Planned { case, unmet } = &self.planned[number];
+            self.record(match unmet {
+                Some(_) => record::bare(case, Verdict::NotApplicable, unmet.clone()),
+                None => record::bare(case, verdict, Some(reason.clone())),
+            });
+        }
+    }
+
+    /// When no station is left, nor will what waits ever be executed.
+    fn give_up_queue(&self) {
+        let lost = self
+            .lost
             .lock()
-            .unwrap_or_else(|poison| poison.into_inner()) += 1;
+            .unwrap_or_else(|poison| poison.into_inner())
+            .take();
+        let Some(error) = lost else { return };
+        while let Some(first) = self.next() {
+            self.give_up(first..(first + BATCH).min(self.planned.len()), &error);
+        }
     }
 
     fn note(&self, kind: &str, text: String) {
@@ -188,56 +231,62 @@ impl Shift<'_, '_, '_, '_> {
     fn work(mut self) {
         while let Some(first) = self.shared.next() {
             let end = (first + BATCH).min(self.shared.planned.len());
-            self.batch(first..end);
+            let result = self.batch(first..end);
+            self.strays();
+            if let Err(error) = result {
+                *self
+                    .shared
+                    .lost
+                    .lock()
+                    .unwrap_or_else(|poison| poison.into_inner()) = Some(error);
+                break;
+            }
         }
-        if let Some(end) = self.station.close() {
-            self.shared
-                .note("worker", format!("at the end of the run the module {end}"));
+        for stray in self.station.close() {
+            stray_case(self.shared, &stray);
         }
     }
 
-    fn batch(&mut self, range: std::ops::Range<usize>) {
-        let planned = self.shared.planned;
-        let numbers: Vec<usize> = range.collect();
-        for number in numbers
-            .iter()
-            .filter(|number| planned[**number].unmet.is_some())
-        {
-            let Planned { case, unmet } = &planned[*number];
-            self.shared
-                .record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
+    fn strays(&mut self) {
+        for stray in self.station.take_strays() {
+            stray_case(self.shared, &stray);
         }
-        let applicable: Vec<usize> = numbers
-            .into_iter()
+    }
+
+    /// Executes and records some cases of the plan, in its order.
+    ///
+    /// # Errors
+    /// If the station cannot go on; all these cases are recorded then.
+    fn batch(&mut self, mut range: std::ops::Range<usize>) -> Result<(), StationError> {
+        let planned = self.shared.planned;
+        let jobs: Vec<_> = range
+            .clone()
             .filter(|number| planned[*number].unmet.is_none())
-            .collect();
-        let jobs: Vec<_> = applicable
-            .iter()
-            .map(|number| job(*number as u32, &planned[*number].case, &self.given))
+            .map(|number| job(number as u32, &planned[number].case, &self.given))
             .collect();
         let mut ran = Vec::new();
         let result = self.station.execute_into(jobs.clone(), &mut ran);
-        for (job, ran) in jobs.iter().zip(&ran) {
-            let case = &planned[job.number as usize].case;
-            self.conclude(case, job, ran);
+        let mut done = jobs.iter().zip(&ran);
+        let mut left = 0;
+        for number in range.clone() {
+            let Planned { case, unmet } = &planned[number];
+            if unmet.is_some() {
+                self.shared
+                    .record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
+            } else if let Some((job, ran)) = done.next() {
+                self.conclude(case, job, ran);
+            } else {
+                break;
+            }
+            left = number + 1;
         }
+        range.start = range.start.max(left);
         match result {
-            Ok(()) | Err(StationError::Cancelled) => {}
-            Err(error) => self.give_up(&applicable[ran.len()..], &error),
-        }
-    }
-
-    /// The target cannot be reached any more: what is left of the batch says so.
-    fn give_up(&mut self, rest: &[usize], error: &StationError) {
-        let verdict = match error {
-            StationError::Fault(_) => Verdict::HarnessFault,
-            _ => Verdict::Environment,
-        };
-        for number in rest {
-            let case = &self.shared.planned[*number].case;
-            let reason = self.shared.settings.redactor.text(&error.to_string());
-            self.shared
-                .record(record::bare(case, verdict, Some(reason)));
+            Ok(()) | Err(StationError::Cancelled) => Ok(()),
+            Err(error) => {
+                self.shared.give_up(range, &error);
+                Err(error)
+            }
         }
     }
 
@@ -300,6 +349,10 @@ impl Shift<'_, '_, '_, '_> {
             same: u32::from(again.verdict == first.verdict),
         })
     }
+}
+
+fn stray_case(shared: &Shared<'_, '_, '_>, stray: &Stray) {
+    shared.put(stray::case(stray, shared.settings.redactor));
 }
 
 /// Writes the reproducer of a case; gives its path relative to the run's folder.

@@ -1,6 +1,6 @@
 //! From a case to the job a worker executes, and from what happened to its judgement.
 
-use p11assay_reports::evidence::{End, Verdict};
+use p11assay_reports::evidence::{End, Finding, Verdict};
 
 use super::wire::Job;
 use super::{Ran, ladder};
@@ -36,6 +36,9 @@ pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement
             findings: Vec::new(),
         };
     }
+    if ran.spoiled {
+        return spoiled();
+    }
     let end: Option<&End> = ran.end.as_ref();
     let mut judgement = judge(&Subject {
         case,
@@ -49,4 +52,25 @@ pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement
         finding.message += &format!(" ({guard})");
     }
     judgement
+}
+
+/// The judgement on a case after which the worker's account of it was not to be read any more.
+fn spoiled() -> Judgement {
+    let finding = Finding {
+        verdict: Verdict::Crash,
+        step: None,
+        function: None,
+        oracle: "guard".to_owned(),
+        message: "wrote over memory of its process that is not its own, the journal of its calls \
+                  among it"
+            .to_owned(),
+        permitted: Vec::new(),
+        clause: None,
+        end: None,
+    };
+    Judgement {
+        verdict: Verdict::Crash,
+        reason: None,
+        findings: vec![finding],
+    }
 }

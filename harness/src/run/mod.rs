@@ -7,8 +7,9 @@ mod provisioning;
 pub mod record;
 mod serve;
 mod station;
+pub mod stray;
 pub mod wire;
 
 pub use provisioning::ProvisioningSequences;
 pub use serve::worker;
-pub use station::{BATCH, Interrupt, Ran, Station, StationError};
+pub use station::{BATCH, Interrupt, Place, Ran, Station, StationError, Stray};

@@ -95,7 +95,8 @@ impl<'t> ProvisioningSequences<'t> {
                 .for_each(|(number, job)| job.number = number as u32);
             self.preparation = Some((slot, all));
         }
-        if let Some(end) = station.close() {
+        if let Some(stray) = station.close().first() {
+            let end = crate::oracle::describe_end(&stray.end);
             return Err(format!("the module {end} after provisioning"));
         }
         Ok(())

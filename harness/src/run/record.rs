@@ -55,8 +55,8 @@ pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
     record.calls = (ran.trace.calls.len() + ran.trace.housekeeping.len()) as u64;
     record.call_ns = ran.trace.call_ns();
     record.duration_ns = ran.duration_ns;
-    record.stdout = redactor.text(&ran.stdout);
-    record.stderr = redactor.text(&ran.stderr);
+    record.stdout = clipped(redactor.text(&ran.stdout));
+    record.stderr = clipped(redactor.text(&ran.stderr));
     if judgement.verdict != Verdict::Pass || every_trace {
         record.trace = trace(&job.sequence, &ran.trace.calls, redactor);
     }
@@ -111,6 +111,28 @@ fn trace(sequence: &Sequence, calls: &[TraceCall], redactor: &Redactor) -> Vec<e
             }
         })
         .collect()
+}
+
+/// Most bytes of each output stream that a record keeps: a module that floods one must not make
+/// the evidence unreadable.
+const LONGEST_STREAM: usize = 256 * 1024;
+
+/// What a module wrote, its beginning and end if it is very long.
+pub(super) fn clipped(text: String) -> String {
+    if text.len() <= LONGEST_STREAM {
+        return text;
+    }
+    let half = LONGEST_STREAM / 2;
+    let (head, tail) = (
+        text.floor_char_boundary(half),
+        text.ceil_char_boundary(text.len() - half),
+    );
+    format!(
+        "{}[... {} bytes left out ...]{}",
+        &text[..head],
+        tail - head,
+        &text[tail..]
+    )
 }
 
 /// Longest text of an argument or output that a record keeps.

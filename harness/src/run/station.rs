@@ -1,14 +1,15 @@
 //! A station: a provisioned target with a worker that has the module loaded, renewed when it ends.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::time::Instant;
 
 use p11assay_reports::evidence::End;
 
 use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request};
+use crate::cryptoki::Function;
 use crate::module::Loaded;
-use crate::oracle::CaseTrace;
 use crate::oracle::trace;
+use crate::oracle::{CaseTrace, describe_end};
 use crate::sequence::{InitArgs, Mutexes, Reserved};
 use crate::target::init_args;
 use crate::target::{self, Prepared, Target};
@@ -16,6 +17,9 @@ use crate::worker::{Canceller, Outcome, Reply, SpawnError, Worker, WorkerOptions
 
 /// Most cases in one request.
 pub const BATCH: usize = 64;
+
+/// Workers in a row that may end before a case begins; then the target is given up.
+const STARTS: u32 = 2;
 
 /// Why a station cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +33,11 @@ pub enum StationError {
     /// The worker ended while it loaded the module.
     #[error("{0} while it was being loaded; nothing can be tested with it")]
     EndedLoading(String),
-    /// The worker ended outside any case.
-    #[error("the worker ended ({0}) before any case was begun")]
+    /// No worker gets as far as a case.
+    #[error(
+        "the module {0}, {STARTS} times in a row before a case could begin; \
+         the rest of the run was given up"
+    )]
     Ended(String),
     /// The harness's own fault.
     #[error("{0}")]
@@ -57,6 +64,28 @@ impl Interrupt {
     }
 }
 
+/// A worker that ended where no case is to blame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stray {
+    /// Where it ended.
+    pub place: Place,
+    /// How.
+    pub end: End,
+    /// What the module wrote to standard error by then.
+    pub stderr: String,
+}
+
+/// Where a worker may end without a case to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the `C_Finalize` that the harness calls between cases and at the end.
+    Finalize,
+    /// While no call was being made: a thread of the module's.
+    Idle,
+    /// While the library was unloaded, or the process exited.
+    Unload,
+}
+
 /// What became of one case in a worker.
 #[derive(Debug, Clone)]
 pub struct Ran {
@@ -72,6 +101,8 @@ pub struct Ran {
     pub stderr: String,
     /// A remark on the guarded buffer at the faulting address.
     pub guard: Option<String>,
+    /// True if the module wrote over the memory in which the worker accounts for itself.
+    pub spoiled: bool,
     /// What the harness itself did wrong, if it did.
     pub fault: Option<String>,
     /// Time from sending the request to its end, shared among its cases, nanoseconds.
@@ -89,6 +120,13 @@ pub struct Station {
     audit: bool,
     interrupt: Interrupt,
     preparation: Vec<Job>,
+    /// Whether the worker has executed nothing yet.
+    fresh: bool,
+    /// Cases that are to be sent one by one, since one of them spoils the account of all.
+    cautious: usize,
+    /// Workers in a row that ended before a case could begin.
+    stillborn: u32,
+    strays: Vec<Stray>,
 }
 
 impl Station {
@@ -101,8 +139,7 @@ impl Station {
         prepared: &Prepared,
         interrupt: &Interrupt,
     ) -> Result<Self, StationError> {
-        let program = std::env::var_os("P11ASSAY_WORKER")
-            .map_or_else(std::env::current_exe, |path| Ok(PathBuf::from(path)))
+        let program = std::env::current_exe()
             .map_err(|error| StationError::Fault(format!("own path unknown: {error}")))?;
         let mut options = WorkerOptions::new(program, vec![OsString::from("worker")]);
         options.environment = prepared
@@ -136,6 +173,10 @@ impl Station {
             audit: true,
             interrupt: interrupt.clone(),
             preparation: Vec::new(),
+            fresh: true,
+            cautious: 0,
+            stillborn: 0,
+            strays: Vec::new(),
         };
         station.renew()?;
         Ok(station)
@@ -164,16 +205,24 @@ impl Station {
         self.preparation = jobs;
     }
 
+    /// Workers that ended where no case is to blame, since this was last asked.
+    pub fn take_strays(&mut self) -> Vec<Stray> {
+        std::mem::take(&mut self.strays)
+    }
+
     /// Replaces the worker by a fresh one with the module loaded.
     ///
     /// # Errors
     /// As [`Station::start`].
     pub fn renew(&mut self) -> Result<(), StationError> {
-        if let Some(worker) = self.worker.take() {
-            let _ = worker.stop();
-        }
-        let worker = Worker::spawn(&self.options)?;
-        self.worker = Some(worker);
+        self.retire();
+        self.worker = Some(Worker::spawn(&self.options)?);
+        self.fresh = true;
+        // A worker without the module must not be taken for one with it.
+        self.load_module().inspect_err(|_| self.worker = None)
+    }
+
+    fn load_module(&mut self) -> Result<(), StationError> {
         let load = Request::Load(self.load.clone());
         let reply = self.send(&load)?;
         match reply.outcome {
@@ -184,14 +233,41 @@ impl Station {
             Outcome::Ended(end) => {
                 return Err(StationError::EndedLoading(format!(
                     "the module {}",
-                    crate::oracle::describe_end(&end)
+                    describe_end(&end)
                 )));
             }
             other => return Err(unusual(other)),
         }
+        self.prepare()
+    }
+
+    /// Stops the worker, if there is one. One that had died by itself meanwhile is not forgotten.
+    fn retire(&mut self) {
+        let Some(worker) = self.worker.take() else {
+            return;
+        };
+        let died = !worker.is_alive();
+        if let Some(end) = worker
+            .stop()
+            .filter(|_| died && !self.interrupt.is_raised())
+        {
+            self.strays.push(Stray {
+                place: Place::Idle,
+                end,
+                stderr: String::new(),
+            });
+        }
+    }
+
+    fn prepare(&mut self) -> Result<(), StationError> {
         let jobs = self.preparation.clone();
-        if !jobs.is_empty() {
-            self.execute(jobs)?;
+        let mut ran = Vec::new();
+        while ran.len() < jobs.len() {
+            self.batch(&jobs[ran.len()..], &mut ran)?;
+            if let Some(end) = ran.iter().find_map(|ran: &Ran| ran.end.as_ref()) {
+                let text = format!("the module {} in its provisioning", describe_end(end));
+                return Err(StationError::EndedLoading(text));
+            }
         }
         Ok(())
     }
@@ -219,24 +295,52 @@ impl Station {
     /// # Errors
     /// As [`execute`](Self::execute).
     pub fn execute_into(&mut self, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<(), StationError> {
-        let mut waiting = jobs;
+        let mut waiting = &jobs[..];
         while !waiting.is_empty() {
             if self.interrupt.is_raised() {
                 return Err(StationError::Cancelled);
             }
             if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
-                self.renew()?;
+                self.renew_or_again()?;
             }
-            let rest = waiting.split_off(waiting.len().min(BATCH));
-            let done = self.batch(&waiting, ran)?;
-            let mut next = waiting.split_off(done);
-            next.extend(rest);
-            waiting = next;
+            let size = if self.cautious > 0 { 1 } else { BATCH };
+            let batch = &waiting[..waiting.len().min(size)];
+            let done = self.batch(batch, ran)?;
+            self.cautious = self.cautious.saturating_sub(done);
+            waiting = &waiting[done..];
+            self.count_stillborn(done, ran);
+            if let (STARTS.., [_, ..]) = (self.stillborn, waiting) {
+                let stray = self.strays.last().map(|stray| &stray.end);
+                let end = ran.last().and_then(|ran| ran.end.as_ref()).or(stray);
+                let text = end.map_or_else(|| "spoiled its worker".to_owned(), describe_end);
+                return Err(StationError::Ended(text));
+            }
         }
         Ok(())
     }
 
-    /// Executes one request; gives the number of cases that need not be sent again.
+    /// A failed start may be chance; a second is not.
+    fn renew_or_again(&mut self) -> Result<(), StationError> {
+        match self.renew() {
+            Err(StationError::Cancelled) => Err(StationError::Cancelled),
+            Err(_) => self.renew(),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn count_stillborn(&mut self, done: usize, ran: &[Ran]) {
+        let last = ran.last().filter(|_| done > 0);
+        self.stillborn = match last {
+            Some(ran) if ran.end.is_some() && ran.trace.ended_in(Function::C_Initialize) => {
+                self.stillborn + 1
+            }
+            Some(_) => 0,
+            None => self.stillborn + 1,
+        };
+    }
+
+    /// Executes one request; gives the number of cases that need not be sent again. If it is
+    /// none, the worker is gone or the cases are sent more cautiously the next time.
     fn batch(&mut self, jobs: &[Job], ran: &mut Vec<Ran>) -> Result<usize, StationError> {
         let batch = Batch {
             slot: self.slot,
@@ -244,87 +348,189 @@ impl Station {
             cases: jobs.to_vec(),
             audit: self.audit,
         };
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let reply = self.send(&Request::Run(batch))?;
         let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let mut end = None;
-        let mut fault = None;
-        match &reply.outcome {
-            Outcome::Response(bytes) => {
-                parse::<BatchReply>(bytes)?;
-            }
-            Outcome::Ended(how) => end = Some(how.clone()),
-            // The module wrote over memory that is not its own: as good as a crash.
-            Outcome::Garbled => end = Some(garbled()),
-            Outcome::Fault(text) => fault = Some(text.clone()),
-            Outcome::Cancelled => {}
-        }
-        let before = ran.len();
+        let was_fresh = std::mem::replace(&mut self.fresh, false);
         let mut traces = trace::read(&reply.journal);
         let share = spent / traces.len().max(1) as u64;
+        let before = ran.len();
         for job in jobs {
-            let Some(trace) = traces.remove(&job.number) else {
-                break;
-            };
-            let unfinished = !trace.ended;
-            if unfinished && end.is_none() && fault.is_none() {
-                break;
+            match traces.remove(&job.number).filter(|trace| trace.ended) {
+                Some(trace) => ran.push(Ran::of(job, trace, &reply, share)),
+                None => break,
             }
-            let (stdout, stderr) = output_of(&reply, job.number);
-            ran.push(Ran {
-                number: job.number,
-                trace,
-                end: end.clone().filter(|_| unfinished),
-                stdout,
-                stderr,
-                guard: reply
-                    .guard
-                    .filter(|_| unfinished)
-                    .map(|hit| hit.to_string()),
-                fault: fault.clone().filter(|_| unfinished),
-                duration_ns: share,
-            });
         }
         let count = ran.len() - before;
-        match (&reply.outcome, end, fault) {
-            (Outcome::Cancelled, ..) => Err(StationError::Cancelled),
-            (_, Some(end), _) if count == 0 => {
-                Err(StationError::Ended(crate::oracle::describe_end(&end)))
+        // Only a worker that executed something before can fail in finalizing it.
+        if !was_fresh
+            && ran
+                .last()
+                .is_some_and(|ran| count > 0 && ran.trace.is_stuck())
+        {
+            ran.pop();
+            self.worker = None;
+            return Ok(count - 1);
+        }
+        let unfinished = jobs.get(count).map(|job| {
+            Ran::of(
+                job,
+                traces.remove(&job.number).unwrap_or_default(),
+                &reply,
+                share,
+            )
+        });
+        let account = Account::of(&reply, count);
+        self.settle(account, unfinished, jobs.len(), count, ran)
+    }
+
+    /// Finds out whom to blame for a request that was not answered as it should be.
+    fn settle(
+        &mut self,
+        account: Account,
+        unfinished: Option<Ran>,
+        asked: usize,
+        count: usize,
+        ran: &mut Vec<Ran>,
+    ) -> Result<usize, StationError> {
+        match (account, unfinished) {
+            (Account::Cancelled, _) => Err(StationError::Cancelled),
+            (Account::Answered, _) => Ok(count),
+            (Account::Ended(end), Some(case)) if case.trace.ended_in(Function::C_Finalize) => {
+                self.strays.push(Stray {
+                    place: Place::Finalize,
+                    end,
+                    stderr: case.stderr,
+                });
+                Ok(count)
             }
-            (_, Some(end), _) => {
+            (Account::Ended(end), Some(case)) if case.trace.began => {
+                ran.push(Ran {
+                    end: Some(end),
+                    ..case
+                });
+                Ok(count + 1)
+            }
+            (Account::Ended(end), _) => {
                 // It ended between cases: blame the one before.
-                if let Some(last) = ran.last_mut() {
-                    last.end.get_or_insert(end);
+                match ran.last_mut().filter(|_| count > 0) {
+                    Some(last) => last.end = Some(end),
+                    None => self.strays.push(Stray {
+                        place: Place::Idle,
+                        end,
+                        stderr: String::new(),
+                    }),
                 }
                 Ok(count)
             }
-            (_, None, Some(fault)) if count == 0 => Err(StationError::Fault(fault)),
-            (_, None, _) if count == 0 => Err(StationError::Fault(
-                "the worker answered without having executed anything".to_owned(),
-            )),
-            _ => Ok(count),
+            (Account::Spoiled, Some(case)) => {
+                self.worker = None;
+                if asked > 1 {
+                    self.cautious = asked - count;
+                    return Ok(count);
+                }
+                ran.push(Ran {
+                    spoiled: true,
+                    ..case
+                });
+                Ok(count + 1)
+            }
+            (Account::Spoiled, None) => {
+                self.worker = None;
+                Ok(count)
+            }
+            (Account::Fault(_), Some(_)) if asked > 1 => {
+                self.cautious = asked - count;
+                Ok(count)
+            }
+            (Account::Fault(text), Some(case)) => {
+                ran.push(Ran {
+                    fault: Some(text),
+                    ..case
+                });
+                Ok(count + 1)
+            }
+            (Account::Fault(text), None) => Err(StationError::Fault(text)),
         }
     }
 
-    /// Finalizes and unloads the module, then stops the worker.
-    pub fn close(mut self) -> Option<String> {
-        let reply = self.send(&Request::Unload).ok()?;
+    /// Finalizes and unloads the module, then stops the worker; gives the ends that no case is to
+    /// blame for.
+    #[must_use]
+    pub fn close(mut self) -> Vec<Stray> {
+        if self.worker.as_ref().is_none_or(|worker| !worker.is_alive())
+            || self.interrupt.is_raised()
+        {
+            self.retire();
+            return self.strays;
+        }
+        let Ok(reply) = self.send(&Request::Unload) else {
+            return self.strays;
+        };
+        let place = match reply.in_flight {
+            Some(call) if Function::from_index(call.function) == Some(Function::C_Finalize) => {
+                Place::Finalize
+            }
+            _ => Place::Unload,
+        };
         let end = match reply.outcome {
             Outcome::Ended(end) => Some(end),
+            Outcome::Cancelled => None,
             _ => self.worker.take().and_then(Worker::stop),
         };
-        end.map(|end| crate::oracle::describe_end(&end))
+        if let Some(end) = end.filter(|_| !self.interrupt.is_raised()) {
+            let stderr = String::from_utf8_lossy(&reply.stderr).into_owned();
+            self.strays.push(Stray { place, end, stderr });
+        }
+        self.strays
     }
 }
 
-fn garbled() -> End {
-    End::Signal {
-        signal: "none".to_owned(),
-        code: Some("the worker's shared memory was written over".to_owned()),
-        address: None,
-        access: Some("write".to_owned()),
-        registers: std::collections::BTreeMap::new(),
-        frames: Vec::new(),
+impl Ran {
+    fn of(job: &Job, trace: CaseTrace, reply: &Reply, duration_ns: u64) -> Self {
+        let unfinished = !trace.ended;
+        let (stdout, stderr) = output_of(reply, job.number);
+        Self {
+            number: job.number,
+            trace,
+            end: None,
+            stdout,
+            stderr,
+            guard: reply
+                .guard
+                .filter(|_| unfinished)
+                .map(|hit| hit.to_string()),
+            spoiled: false,
+            fault: None,
+            duration_ns,
+        }
+    }
+}
+
+/// What a reply says of its request as a whole.
+enum Account {
+    Answered,
+    Cancelled,
+    Ended(End),
+    /// The module wrote over the memory in which the worker accounts for itself.
+    Spoiled,
+    Fault(String),
+}
+
+impl Account {
+    /// `count` is the number of cases that came to their end.
+    fn of(reply: &Reply, count: usize) -> Self {
+        match &reply.outcome {
+            Outcome::Cancelled => Self::Cancelled,
+            Outcome::Fault(text) => Self::Fault(text.clone()),
+            _ if reply.journal.corrupted().is_some() => Self::Spoiled,
+            Outcome::Garbled => Self::Spoiled,
+            Outcome::Ended(end) => Self::Ended(end.clone()),
+            Outcome::Response(bytes) => match parse::<BatchReply>(bytes) {
+                Ok(_) if count > 0 => Self::Answered,
+                _ => Self::Spoiled,
+            },
+        }
     }
 }
 
@@ -354,7 +560,9 @@ fn unusual(outcome: Outcome) -> StationError {
         Outcome::Garbled => StationError::Fault(
             "the worker's answer was written over; the module writes outside its memory".to_owned(),
         ),
-        Outcome::Ended(end) => StationError::Ended(crate::oracle::describe_end(&end)),
+        Outcome::Ended(end) => {
+            StationError::EndedLoading(format!("the module {}", describe_end(&end)))
+        }
         Outcome::Response(_) => StationError::Fault("an answer nobody asked for".to_owned()),
     }
 }

@@ -1,0 +1,348 @@
+//! Waivers: the deviations of a target that its owner knows and accepts, each with a reason.
+//!
+//! A waiver never hides a case: it is executed and recorded as ever, and only marked. What the
+//! marks mean for reports and exit codes is left to the reports.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use p11assay_reports::evidence::{self, Verdict};
+use serde::Deserialize;
+use time::Date;
+
+use super::filter::names;
+use super::{Case, Suite};
+use crate::yaml::{Diagnostic, Document, Spanned, from_node};
+
+/// The waivers of a target.
+#[derive(Debug, Clone, Default)]
+pub struct Waivers {
+    list: Vec<Waiver>,
+}
+
+/// One waiver as written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a waiver: `case`, `reason`"
+)]
+struct Waiver {
+    /// Id of a case or of a group of them, or a glob.
+    case: Spanned<String>,
+    /// Section of the clause that the case must rest on.
+    #[serde(default)]
+    clause: Option<String>,
+    /// Why it is accepted.
+    reason: Spanned<String>,
+    /// Whom to ask.
+    #[serde(default)]
+    owner: Option<String>,
+    /// Last day on which it holds, `YYYY-MM-DD`, UTC.
+    #[serde(default)]
+    expires: Option<Spanned<String>>,
+    /// `libraryVersion` of the module that it is about; all versions if absent.
+    #[serde(default)]
+    module_version: Option<String>,
+}
+
+impl Waivers {
+    /// Reads a file of waivers.
+    ///
+    /// # Errors
+    /// A [`Diagnostic`] with the place of what is wrong: a key that there is not, an empty reason,
+    /// a date that is none, a case waived twice.
+    pub fn read(path: &Path) -> Result<(Self, Document), Diagnostic> {
+        Self::from_document(Document::read(path)?)
+    }
+
+    /// Reads waivers from text; `path` names it in messages.
+    ///
+    /// # Errors
+    /// As [`Waivers::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<(Self, Document), Diagnostic> {
+        Self::from_document(Document::parse(path, text)?)
+    }
+
+    fn from_document(document: Document) -> Result<(Self, Document), Diagnostic> {
+        let list: Vec<Waiver> = from_node(&document)?;
+        let mut seen: HashMap<(&str, &Option<String>, &Option<String>), &Spanned<String>> =
+            HashMap::new();
+        for waiver in &list {
+            if waiver.reason.trim().is_empty() {
+                return Err(at(
+                    &document,
+                    &waiver.reason,
+                    "a waiver needs a reason: say why the \
+                    deviation is accepted",
+                ));
+            }
+            if let Some(expires) = waiver.expires.as_ref().filter(|text| date(text).is_none()) {
+                let text = format!("`{}` is no date; write it as in 2027-01-31", expires.value);
+                return Err(at(&document, expires, &text));
+            }
+            let key = (waiver.case.as_str(), &waiver.clause, &waiver.module_version);
+            if let Some(first) = seen.insert(key, &waiver.case) {
+                let text = format!("`{}` is waived twice; join the two", waiver.case.value);
+                let diagnostic = at(&document, &waiver.case, &text);
+                return Err(match first.mark {
+                    Some(mark) => diagnostic.also(mark, "the first is here", document.source()),
+                    None => diagnostic,
+                });
+            }
+        }
+        Ok((Self { list }, document))
+    }
+
+    /// Checks that every waiver is about a case that there is. `others` are ids of what a run may
+    /// record beside the cases of suites.
+    ///
+    /// # Errors
+    /// A [`Diagnostic`] at the first that matches none.
+    pub fn check(
+        &self,
+        document: &Document,
+        suites: &[Suite],
+        others: &[&str],
+    ) -> Result<(), Diagnostic> {
+        let cases = || suites.iter().flat_map(|suite| &suite.cases);
+        for waiver in &self.list {
+            let other = others.iter().any(|id| names(&waiver.case, id));
+            if !other && !cases().any(|case| waiver.is_about(case)) {
+                let clause = waiver.clause.as_ref();
+                let clause =
+                    clause.map_or(String::new(), |c| format!(" that rests on section {c}"));
+                let text = format!("no case matches `{}`{clause}", waiver.case.value);
+                return Err(at(document, &waiver.case, &text)
+                    .help("`p11assay list` shows the ids; take out what is no longer needed"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The waivers that hold on a day for a version of the module, and a remark on each that
+    /// does not.
+    #[must_use]
+    pub fn in_force(self, today: Date, module_version: Option<&str>) -> (Self, Vec<String>) {
+        let mut remarks = Vec::new();
+        let mut list = self.list;
+        list.retain(|waiver| {
+            let remark = waiver.idle(today, module_version);
+            let holds = remark.is_none();
+            remarks.extend(remark);
+            holds
+        });
+        (Self { list }, remarks)
+    }
+
+    /// Marks the record of a case that a waiver covers: a finding as accepted, a pass as
+    /// unexpected. What was not judged is left alone.
+    pub fn mark(&self, record: &mut evidence::Case) {
+        let Some(waiver) = self.list.iter().find(|waiver| waiver.covers(record)) else {
+            return;
+        };
+        record.unexpected_pass = record.verdict == Verdict::Pass;
+        if record.verdict.is_finding() || record.unexpected_pass {
+            record.waived = Some(waiver.words());
+        }
+    }
+}
+
+impl Waiver {
+    fn is_about(&self, case: &Case) -> bool {
+        names(&self.case, &case.id) && self.rests_on(&case.clause.section)
+    }
+
+    fn covers(&self, record: &evidence::Case) -> bool {
+        names(&self.case, &record.id) && self.rests_on(&record.clause.section)
+    }
+
+    fn rests_on(&self, section: &str) -> bool {
+        self.clause.as_ref().is_none_or(|clause| clause == section)
+    }
+
+    /// Why it does not hold.
+    fn idle(&self, today: Date, module_version: Option<&str>) -> Option<String> {
+        let expires = self
+            .expires
+            .as_ref()
+            .filter(|text| date(text).is_some_and(|d| d < today));
+        let other = self
+            .module_version
+            .as_deref()
+            .filter(|wanted| Some(*wanted) != module_version);
+        let case = &self.case.value;
+        match (expires, other) {
+            (Some(day), _) => Some(format!(
+                "the waiver of `{case}` expired on {}; mend the module or renew the waiver",
+                day.value
+            )),
+            (None, Some(wanted)) => Some(format!(
+                "the waiver of `{case}` is for version {wanted} of the module; this is {}",
+                module_version.unwrap_or("unknown")
+            )),
+            (None, None) => None,
+        }
+    }
+
+    fn words(&self) -> String {
+        let owner = self.owner.as_ref().map(|owner| format!("owner: {owner}"));
+        let until = self
+            .expires
+            .as_ref()
+            .map(|day| format!("until {}", day.value));
+        let more: Vec<String> = owner.into_iter().chain(until).collect();
+        let reason = self.reason.trim();
+        if more.is_empty() {
+            reason.to_owned()
+        } else {
+            format!("{reason} ({})", more.join(", "))
+        }
+    }
+}
+
+fn at(document: &Document, place: &Spanned<String>, text: &str) -> Diagnostic {
+    match place.mark {
+        Some(mark) => document.source().diagnostic(mark, text),
+        None => document.source().whole(text),
+    }
+}
+
+fn date(text: &str) -> Option<Date> {
+    let format = time::format_description::parse_borrowed::<2>("[year]-[month]-[day]").ok()?;
+    Date::parse(text, &format).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use p11assay_reports::evidence::{Class, Clause, Level};
+
+    fn parse(text: &str) -> Result<Waivers, String> {
+        let parsed = Waivers::parse(Path::new("w.yaml"), text);
+        parsed
+            .map(|(waivers, _)| waivers)
+            .map_err(|error| error.to_string())
+    }
+
+    fn suite() -> Suite {
+        let text = r#"
+suite: s/one
+cites: { document: PKCS11-Base, version: "3.2" }
+cases:
+  - { id: a, title: A, clause: "5.4.3", steps: [ { C_GetInfo: {} } ] }
+"#;
+        Suite::parse(Path::new("s.yaml"), text).expect("a suite")
+    }
+
+    fn day(text: &str) -> Date {
+        date(text).expect("a date")
+    }
+
+    fn record(verdict: Verdict) -> evidence::Case {
+        let clause = Clause {
+            document: "PKCS11-Base".to_owned(),
+            version: "3.2".to_owned(),
+            section: "5.4.3".to_owned(),
+        };
+        let case = &suite().cases[0];
+        assert_eq!(
+            (&case.clause, case.level, case.class),
+            (&clause, Level::Must, Class::A)
+        );
+        crate::run::record::bare(case, verdict, None)
+    }
+
+    fn marked(text: &str, verdict: Verdict) -> (Option<String>, bool) {
+        let (waivers, _) = parse(text)
+            .expect("waivers")
+            .in_force(day("2026-06-01"), Some("1.0"));
+        let mut record = record(verdict);
+        waivers.mark(&mut record);
+        (record.waived, record.unexpected_pass)
+    }
+
+    #[test]
+    fn what_makes_no_honest_waiver_is_refused() {
+        for (text, message) in [
+            ("- { case: s/one/a }", "reason"),
+            (
+                "- { case: s/one/a, reason: ' ' }",
+                "a waiver needs a reason",
+            ),
+            ("- { case: a, reason: r, reasons: s }", "reasons"),
+            (
+                "- { case: a, reason: r, expires: soon }",
+                "`soon` is no date",
+            ),
+            (
+                "- { case: a, reason: r, expires: '2026-02-30' }",
+                "is no date",
+            ),
+            (
+                "- { case: a, reason: r }\n- { case: a, reason: s }",
+                "waived twice",
+            ),
+            ("case: a", "list"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_waiver_of_nothing_is_refused() {
+        for (text, found) in [
+            ("- { case: s/one/a, reason: r }", true),
+            ("- { case: s, reason: r }", true),
+            ("- { case: 's/*', clause: 5.4.3, reason: r }", true),
+            ("- { case: 's/*', clause: 5.4.4, reason: r }", false),
+            ("- { case: s/two, reason: r }", false),
+            ("- { case: worker/idle, reason: r }", true),
+        ] {
+            let (waivers, document) = Waivers::parse(Path::new("w.yaml"), text).expect(text);
+            let checked = waivers.check(&document, &[suite()], &["worker/idle"]);
+            assert_eq!(checked.is_ok(), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn findings_are_accepted_and_passes_unexpected() {
+        let text = "- { case: s/one, reason: known, owner: me, expires: 2026-06-01 }";
+        let words = Some("known (owner: me, until 2026-06-01)".to_owned());
+        assert_eq!(marked(text, Verdict::Deviation), (words.clone(), false));
+        assert_eq!(marked(text, Verdict::Pass), (words, true));
+        for unjudged in [
+            Verdict::NotApplicable,
+            Verdict::Environment,
+            Verdict::HarnessFault,
+        ] {
+            assert_eq!(marked(text, unjudged), (None, false));
+        }
+    }
+
+    #[test]
+    fn what_expired_or_is_about_another_version_does_not_hold() {
+        for (more, remark) in [
+            (
+                "expires: 2026-05-31",
+                "the waiver of `s` expired on 2026-05-31",
+            ),
+            (
+                "module-version: '2.0'",
+                "is for version 2.0 of the module; this is 1.0",
+            ),
+        ] {
+            let text = format!("- {{ case: s, reason: known, {more} }}");
+            assert_eq!(marked(&text, Verdict::Deviation), (None, false));
+            let waivers = parse(&text).expect("waivers");
+            let (_, remarks) = waivers.in_force(day("2026-06-01"), Some("1.0"));
+            assert!(remarks[0].contains(remark), "{remarks:?}");
+        }
+        let text = "- { case: s, reason: known, module-version: '1.0' }";
+        assert_eq!(
+            marked(text, Verdict::Crash),
+            (Some("known".to_owned()), false)
+        );
+    }
+}
