@@ -219,10 +219,18 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
         any([one.clone(), array(one)])
     };
     match key {
-        "returns" => described(
-            codes(parts),
-            "Return values that are right; CKR_OK if left out.",
-        ),
+        "returns" => {
+            let except = json!({
+                "type": "object",
+                "properties": { "except": codes(parts) },
+                "required": ["except"],
+                "additionalProperties": false,
+            });
+            described(
+                any([codes(parts), except]),
+                "Return values that are right; CKR_OK if left out. With `except`, any but these.",
+            )
+        }
         "not-applicable-on" => described(
             codes(parts),
             "Return values that end the case as not applicable.",
@@ -231,6 +239,10 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
         "keep-going" => described(
             json!({ "type": "boolean" }),
             "Whether later steps are made even if this one is wrong.",
+        ),
+        "must-exist" => described(
+            json!({ "type": "boolean" }),
+            "Whether a function list without the function is a finding.",
         ),
         "expect" => described(json!({ "type": "object" }), "What the outputs must be."),
         "expect-strict" => described(
