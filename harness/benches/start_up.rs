@@ -11,6 +11,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use p11assay::plan::shipped;
 use p11assay::run::{Interrupt, Station};
+use p11assay::target::step::Step;
 use p11assay::target::{self, NoSequences, Overrides, Target};
 use p11assay::worker::{ProcessState, Worker, WorkerOptions};
 
@@ -52,14 +53,13 @@ fn parts(criterion: &mut Criterion) {
 /// A worker with the module loaded.
 fn station(criterion: &mut Criterion, name: &str) -> Result<(), String> {
     let words = |error: &dyn std::error::Error| error.to_string();
-    let target = Target::load(Some(name), &Overrides::default()).map_err(|error| words(&error))?;
+    let mut target =
+        Target::load(Some(name), &Overrides::default()).map_err(|error| words(&error))?;
+    // What the token holds does not matter here: loading is measured.
+    target
+        .provision
+        .retain(|step| !matches!(step, Step::Sequence(_)));
     let credentials = target.credentials().map_err(|error| words(&error))?;
-    // The built-in token's steps are call sequences; it can be loaded without them.
-    let bare = Target {
-        provision: Vec::new(),
-        ..target.clone()
-    };
-    let target = if name == "builtin" { bare } else { target };
     let token = target::provision(&target, &credentials, false, &mut NoSequences)
         .map_err(|error| words(&error))?;
     let interrupt = Interrupt::default();
