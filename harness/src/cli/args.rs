@@ -11,8 +11,14 @@ use p11assay_reports::terminal::Verbosity;
 /// suite files; 3 the target cannot be used (environment); 4 a fault of p11assay; 5 nothing was
 /// selected to run; 130 stopped before the end.
 #[derive(Debug, Parser)]
-#[command(name = "p11assay", version, about, long_about, arg_required_else_help = true)]
-pub struct Cli {
+#[command(
+    name = "p11assay",
+    version,
+    about,
+    long_about,
+    arg_required_else_help = true
+)]
+pub(super) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -20,7 +26,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Run suites against a target and report.
     Run(Run),
     /// Run the case of a reproducer again, and show every call.
@@ -43,7 +49,7 @@ pub enum Command {
 /// Which target, by file and by flags; a flag wins over the file.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Target")]
-pub struct TargetArgs {
+pub(super) struct TargetArgs {
     /// Target file, or the name of a shipped one (builtin, softhsm2, nss-softokn, ...).
     #[arg(long, value_name = "FILE|NAME")]
     pub target: Option<String>,
@@ -91,8 +97,8 @@ pub struct TargetArgs {
 /// How much to say.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
-pub struct OutputArgs {
-    /// Only the summary.
+pub(super) struct OutputArgs {
+    /// A line for each finding, and the summary.
     #[arg(long, short)]
     pub quiet: bool,
     /// A line for every case, passed ones too.
@@ -102,7 +108,7 @@ pub struct OutputArgs {
 
 impl OutputArgs {
     /// The verbosity asked for.
-    pub fn verbosity(&self) -> Verbosity {
+    pub(super) fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (_, true) => Verbosity::Verbose,
@@ -113,7 +119,7 @@ impl OutputArgs {
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(super) struct Run {
     /// Suites to run: files, or ids and globs of shipped cases; all shipped suites if none.
     #[arg(value_name = "SUITE")]
     pub suites: Vec<String>,
@@ -160,7 +166,7 @@ pub struct Run {
 
 /// Which reading of the profile test cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReadingArg {
+pub(super) enum ReadingArg {
     /// What any real provider must vary may vary.
     Relaxed,
     /// Only what the Profiles text lists may vary.
@@ -169,7 +175,7 @@ pub enum ReadingArg {
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
-pub struct Replay {
+pub(super) struct Replay {
     /// The reproducer, or any suite file.
     pub file: PathBuf,
     /// The target.
@@ -185,7 +191,7 @@ pub struct Replay {
 
 /// Arguments of `probe`.
 #[derive(Debug, Args)]
-pub struct Probe {
+pub(super) struct Probe {
     /// The target.
     #[command(flatten)]
     pub target: TargetArgs,
@@ -196,7 +202,7 @@ pub struct Probe {
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// Suites: files, or ids and globs of shipped cases.
     #[arg(value_name = "SUITE")]
     pub suites: Vec<String>,
@@ -213,7 +219,7 @@ pub struct List {
 
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
-pub struct Schema {
+pub(super) struct Schema {
     /// Of which files.
     #[arg(value_enum, default_value_t = SchemaKind::Suite)]
     pub kind: SchemaKind,
@@ -221,7 +227,7 @@ pub struct Schema {
 
 /// Files that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaKind {
+pub(super) enum SchemaKind {
     /// Suite files.
     Suite,
     /// Target files.

@@ -19,7 +19,12 @@ pub(super) fn list(args: &List) -> Result<i32, Failure> {
         }
         return Ok(exit::PASSED);
     }
-    let filter = args.filter.as_deref().map(Filter::parse).transpose().map_err(Failure::usage)?;
+    let filter = args
+        .filter
+        .as_deref()
+        .map(Filter::parse)
+        .transpose()
+        .map_err(Failure::usage)?;
     let (suites, wanted) = suites(&args.suites)?;
     let plan = Plan::select(&suites, &wanted, filter.as_ref()).map_err(Failure::usage)?;
     for planned in &plan.cases {
@@ -41,7 +46,11 @@ pub(super) fn list(args: &List) -> Result<i32, Failure> {
             let _ = writeln!(out, "{}", case.id);
         }
     }
-    Ok(if plan.cases.is_empty() { exit::NOTHING_SELECTED } else { exit::PASSED })
+    Ok(if plan.cases.is_empty() {
+        exit::NOTHING_SELECTED
+    } else {
+        exit::PASSED
+    })
 }
 
 /// Prints a JSON Schema.

@@ -25,19 +25,31 @@ pub struct Failure {
 
 impl Failure {
     fn usage(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: exit::USAGE }
+        Self {
+            message: message.to_string(),
+            code: exit::USAGE,
+        }
     }
 
     fn target(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: exit::TARGET_UNUSABLE }
+        Self {
+            message: message.to_string(),
+            code: exit::TARGET_UNUSABLE,
+        }
     }
 
     fn stopped() -> Self {
-        Self { message: "stopped before anything was executed".to_owned(), code: exit::INTERRUPTED }
+        Self {
+            message: "stopped before anything was executed".to_owned(),
+            code: exit::INTERRUPTED,
+        }
     }
 
     fn harness(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: exit::HARNESS_FAULT }
+        Self {
+            message: message.to_string(),
+            code: exit::HARNESS_FAULT,
+        }
     }
 }
 
@@ -51,7 +63,11 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { exit::PASSED };
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::PASSED
+            };
             let _ = error.print();
             return code_of(code);
         }

@@ -25,7 +25,11 @@ pub(super) fn probe(args: &args::Probe) -> Result<i32, Failure> {
     } else {
         table(&found)
     };
-    let _ = writeln!(std::io::stdout(), "{}", credentials.redactor().text(&text).trim_end());
+    let _ = writeln!(
+        std::io::stdout(),
+        "{}",
+        credentials.redactor().text(&text).trim_end()
+    );
     Ok(exit::PASSED)
 }
 
@@ -36,12 +40,20 @@ fn table(probe: &Probe) -> String {
     fields(&mut out, &probe.info);
     let _ = writeln!(out, "\nInterfaces");
     for interface in &loaded.interfaces {
-        let version = interface
-            .version
-            .map_or_else(|| "unknown layout".to_owned(), |(major, minor)| format!("{major}.{minor}"));
-        let remark = interface.remark.as_ref().map_or(String::new(), |text| format!("  ({text})"));
+        let version = interface.version.map_or_else(
+            || "unknown layout".to_owned(),
+            |(major, minor)| format!("{major}.{minor}"),
+        );
+        let remark = interface
+            .remark
+            .as_ref()
+            .map_or(String::new(), |text| format!("  ({text})"));
         let name = p11assay_reports::text::one_line(&interface.name);
-        let _ = writeln!(out, "  {name:<24} {version:<8} flags {:#x}{remark}", interface.flags);
+        let _ = writeln!(
+            out,
+            "  {name:<24} {version:<8} flags {:#x}{remark}",
+            interface.flags
+        );
     }
     let (major, minor) = loaded.version;
     let _ = writeln!(out, "  in use: {major}.{minor} from {}", loaded.from);
@@ -57,7 +69,11 @@ fn table(probe: &Probe) -> String {
         }
     }
     for (index, slot) in probe.slots.iter().enumerate() {
-        let chosen = if index == probe.chosen { "  (under test)" } else { "" };
+        let chosen = if index == probe.chosen {
+            "  (under test)"
+        } else {
+            ""
+        };
         let _ = writeln!(out, "\nSlot {}{chosen}", slot.id);
         fields(&mut out, &slot.info);
         match &slot.token {
@@ -72,9 +88,16 @@ fn table(probe: &Probe) -> String {
             }
         }
     }
-    let profiles: Vec<String> =
-        probe.profiles.iter().map(|id| names::display(Kind::PROFILE, *id)).collect();
-    let claimed = if profiles.is_empty() { "none".to_owned() } else { profiles.join(", ") };
+    let profiles: Vec<String> = probe
+        .profiles
+        .iter()
+        .map(|id| names::display(Kind::PROFILE, *id))
+        .collect();
+    let claimed = if profiles.is_empty() {
+        "none".to_owned()
+    } else {
+        profiles.join(", ")
+    };
     let _ = writeln!(out, "\nProfiles claimed: {claimed}");
     let _ = writeln!(out, "\nMechanisms ({})", probe.mechanisms.len());
     for mechanism in &probe.mechanisms {
@@ -87,6 +110,10 @@ fn table(probe: &Probe) -> String {
 
 fn fields(out: &mut String, fields: &[(String, String)]) {
     for (name, value) in fields {
-        let _ = writeln!(out, "    {name:<22} {}", p11assay_reports::text::one_line(value));
+        let _ = writeln!(
+            out,
+            "    {name:<22} {}",
+            p11assay_reports::text::one_line(value)
+        );
     }
 }

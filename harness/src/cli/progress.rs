@@ -25,16 +25,25 @@ impl Terminal {
     /// For a run of `cases` cases.
     pub(super) fn new(verbosity: Verbosity, cases: usize) -> Self {
         let bar = if std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet {
-            ProgressBar::with_draw_target(Some(cases as u64), ProgressDrawTarget::stderr_with_hz(10))
+            ProgressBar::with_draw_target(
+                Some(cases as u64),
+                ProgressDrawTarget::stderr_with_hz(10),
+            )
         } else {
             ProgressBar::hidden()
         };
         let template = "{bar:30} {pos}/{len} {elapsed} {msg}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| {
-            ProgressStyle::default_bar()
-        }));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { style: Style { color: color(), verbosity }, bar }
+        Self {
+            style: Style {
+                color: color(),
+                verbosity,
+            },
+            bar,
+        }
     }
 
     /// Takes the bar away.

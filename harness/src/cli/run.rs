@@ -30,14 +30,19 @@ const EVIDENCE: &str = "evidence.jsonl";
 pub(super) fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
     let is_file = |name: &&String| {
         let path = Path::new(name.as_str());
-        path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+        path.extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
             || path.is_file()
     };
     let mut suites = Vec::new();
     for file in named.iter().filter(is_file) {
         suites.push(Suite::read(Path::new(file)).map_err(Failure::usage)?);
     }
-    let mut wanted: Vec<String> = named.iter().filter(|name| !is_file(name)).cloned().collect();
+    let mut wanted: Vec<String> = named
+        .iter()
+        .filter(|name| !is_file(name))
+        .cloned()
+        .collect();
     if suites.is_empty() || !wanted.is_empty() {
         // A file's cases are all wanted, beside those that patterns choose from the shipped ones.
         let own: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
@@ -54,7 +59,12 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     for path in args.junit.iter().chain(&args.json) {
         ensure_writable(path).map_err(Failure::usage)?;
     }
-    let filter = args.filter.as_deref().map(Filter::parse).transpose().map_err(Failure::usage)?;
+    let filter = args
+        .filter
+        .as_deref()
+        .map(Filter::parse)
+        .transpose()
+        .map_err(Failure::usage)?;
     let earlier = args.resume.as_deref().map(resumed).transpose()?;
     let (suites, mut wanted) = suites(&named(args, earlier.as_ref()))?;
     wanted.extend(args.profile.as_ref().map(|name| format!("profiles/{name}")));
@@ -69,7 +79,10 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     }
     if plan.cases.is_empty() && earlier.is_none() {
         let message = "nothing was selected to run; `p11assay list` shows what there is".to_owned();
-        return Err(Failure { message, code: exit::NOTHING_SELECTED });
+        return Err(Failure {
+            message,
+            code: exit::NOTHING_SELECTED,
+        });
     }
     let folder = match args.resume.as_ref().or(args.run_dir.as_ref()) {
         Some(folder) => folder.clone(),
@@ -80,7 +93,10 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         credentials,
         folder,
         reading: reading(args.reading),
-        seed: args.seed.or(earlier.as_ref().map(|e| e.started.seed)).unwrap_or_else(fresh_seed),
+        seed: args
+            .seed
+            .or(earlier.as_ref().map(|e| e.started.seed))
+            .unwrap_or_else(fresh_seed),
         resumed: earlier.is_some(),
         jobs: usize::from(args.jobs),
         fail_fast: args.fail_fast,
@@ -122,7 +138,8 @@ fn go_on(plan: &mut Plan, earlier: &stream::Evidence) -> Result<(), Failure> {
              give the suites and filters of that run again"
         )));
     }
-    plan.cases.retain(|planned| remaining.contains(&planned.case.id.as_str()));
+    plan.cases
+        .retain(|planned| remaining.contains(&planned.case.id.as_str()));
     Ok(())
 }
 
@@ -132,14 +149,22 @@ fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers, Failure> 
         None => return Ok(Waivers::default()),
         Some(SuiteFile::File(path)) => path,
         Some(SuiteFile::Shipped(path)) => {
-            return Err(Failure::usage(format!("no waivers come with the program: {path}")));
+            return Err(Failure::usage(format!(
+                "no waivers come with the program: {path}"
+            )));
         }
     };
     let (waivers, document) = Waivers::read(path).map_err(Failure::usage)?;
     let known: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
     let shipped = shipped::suites().map_err(Failure::usage)?;
-    suites.extend(shipped.into_iter().filter(|suite| !known.contains(&suite.name)));
-    waivers.check(&document, &suites, &stray::IDS).map_err(Failure::usage)?;
+    suites.extend(
+        shipped
+            .into_iter()
+            .filter(|suite| !known.contains(&suite.name)),
+    );
+    waivers
+        .check(&document, &suites, &stray::IDS)
+        .map_err(Failure::usage)?;
     Ok(waivers)
 }
 
@@ -169,14 +194,21 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
         target_arguments: arguments(&args.target),
     };
     let evidence = session.execute(plan)?;
-    let style = Style { color: color(), verbosity: Verbosity::Verbose };
+    let style = Style {
+        color: color(),
+        verbosity: Verbosity::Verbose,
+    };
     for mut case in evidence.cases.clone() {
         // The reproducer is the file in hand, not the copy that this run wrote.
         case.replay = None;
         let calls = p11assay_reports::terminal::calls(&case, style);
         case.trace.clear();
         let line = p11assay_reports::terminal::case_line(&case, style).unwrap_or_default();
-        let _ = writeln!(std::io::stdout(), "{}\n{line}", calls.trim_start_matches('\n'));
+        let _ = writeln!(
+            std::io::stdout(),
+            "{}\n{line}",
+            calls.trim_start_matches('\n')
+        );
     }
     Ok(exit::exit_code(&counts(&evidence)))
 }
@@ -207,23 +239,40 @@ impl Session {
         let reached = self.reach(&interrupt).map_err(|failure| {
             // Nothing was executed: leave nothing behind but what was there before.
             let _ = std::fs::remove_dir(&self.folder);
-            if interrupt.is_raised() { Failure::stopped() } else { failure }
+            if interrupt.is_raised() {
+                Failure::stopped()
+            } else {
+                failure
+            }
         });
         let (provisioned, stations, probe) = reached?;
         plan.gate(&probe.capabilities(&self.target));
         let path = self.folder.join(EVIDENCE);
         let mut writer = self.open(&path)?;
         let redactor = self.credentials.redactor();
-        let write = |writer: &mut Writer, event: Event| writer.append(&event).map_err(Failure::usage);
+        let write =
+            |writer: &mut Writer, event: Event| writer.append(&event).map_err(Failure::usage);
         write(&mut writer, Event::RunStarted(self.started()))?;
         let identity = FileIdentity::of(&self.target);
-        write(&mut writer, Event::Target(Box::new(probe.evidence(&self.target, &identity))))?;
+        write(
+            &mut writer,
+            Event::Target(Box::new(probe.evidence(&self.target, &identity))),
+        )?;
         write(&mut writer, Event::Plan(self.plan(&plan)))?;
         let today = time::OffsetDateTime::now_utc().date();
-        let (waivers, remarks) = self.waivers.clone().in_force(today, probe.library_version());
+        let (waivers, remarks) = self
+            .waivers
+            .clone()
+            .in_force(today, probe.library_version());
         for text in remarks {
             eprintln!("warning: {text}");
-            write(&mut writer, Event::Note(Note { kind: "warning".to_owned(), text }))?;
+            write(
+                &mut writer,
+                Event::Note(Note {
+                    kind: "warning".to_owned(),
+                    text,
+                }),
+            )?;
         }
         let mut terminal = Terminal::new(self.verbosity, plan.cases.len());
         let settings = Settings {
@@ -253,11 +302,18 @@ impl Session {
     ) -> Result<(Vec<Provisioned>, Vec<(Station, Value)>, Probe), Failure> {
         let (mut tokens, mut stations, mut first) = (Vec::new(), Vec::new(), None);
         for _ in 0..self.jobs_possible() {
-            let (provisioned, mut station) =
-                probe::reach(&self.target, &self.credentials, interrupt, self.keep_scratch)
-                    .map_err(|error| self.unusable(&error))?;
+            let (provisioned, mut station) = probe::reach(
+                &self.target,
+                &self.credentials,
+                interrupt,
+                self.keep_scratch,
+            )
+            .map_err(|error| self.unusable(&error))?;
             if self.keep_scratch {
-                eprintln!("scratch folder: {}", provisioned.prepared().scratch.display());
+                eprintln!(
+                    "scratch folder: {}",
+                    provisioned.prepared().scratch.display()
+                );
             }
             let found = probe::probe(&mut station, &self.target, &self.credentials)
                 .map_err(|error| self.unusable(&error))?;
@@ -277,7 +333,10 @@ impl Session {
 
     fn unusable(&self, error: &probe::ProbeError) -> Failure {
         let text = self.credentials.redactor().text(&error.to_string());
-        Failure::target(format!("target `{}` cannot be tested: {text}", self.target.name))
+        Failure::target(format!(
+            "target `{}` cannot be tested: {text}",
+            self.target.name
+        ))
     }
 
     fn open(&self, path: &Path) -> Result<Writer, Failure> {
@@ -291,13 +350,17 @@ impl Session {
     fn make_folder(&self) -> Result<(), Failure> {
         let folder = self.folder.display();
         std::fs::create_dir_all(&self.folder).map_err(|error| {
-            Failure::usage(format!("the run's folder {folder} cannot be made: {error}; give --run-dir"))
-        })?;
-        tempfile::tempfile_in(&self.folder).map(drop).map_err(|error| {
             Failure::usage(format!(
-                "nothing can be written in the run's folder {folder}: {error}; give --run-dir"
+                "the run's folder {folder} cannot be made: {error}; give --run-dir"
             ))
-        })
+        })?;
+        tempfile::tempfile_in(&self.folder)
+            .map(drop)
+            .map_err(|error| {
+                Failure::usage(format!(
+                    "nothing can be written in the run's folder {folder}: {error}; give --run-dir"
+                ))
+            })
     }
 
     fn started(&self) -> RunStarted {
@@ -305,8 +368,13 @@ impl Session {
         let mut hide = false;
         let command = std::env::args()
             .map(|word| {
-                let hidden = std::mem::replace(&mut hide, word == "--pin" || word == "--so-pin" || word == "-p");
-                let inline = ["--pin=", "--so-pin="].iter().find(|flag| word.starts_with(**flag));
+                let hidden = std::mem::replace(
+                    &mut hide,
+                    word == "--pin" || word == "--so-pin" || word == "-p",
+                );
+                let inline = ["--pin=", "--so-pin="]
+                    .iter()
+                    .find(|flag| word.starts_with(**flag));
                 match inline {
                     _ if hidden => "***".to_owned(),
                     Some(flag) => format!("{flag}***"),
@@ -317,7 +385,12 @@ impl Session {
         let host = [
             ("os", std::env::consts::OS.to_owned()),
             ("arch", std::env::consts::ARCH.to_owned()),
-            ("cpus", std::thread::available_parallelism().map_or(0, usize::from).to_string()),
+            (
+                "cpus",
+                std::thread::available_parallelism()
+                    .map_or(0, usize::from)
+                    .to_string(),
+            ),
         ];
         RunStarted {
             format: evidence::FORMAT,
@@ -325,7 +398,10 @@ impl Session {
             started: now(),
             seed: self.seed,
             command,
-            host: host.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            host: host
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             resumed: self.resumed,
         }
     }
@@ -333,7 +409,11 @@ impl Session {
     fn plan(&self, plan: &Plan) -> evidence::Plan {
         evidence::Plan {
             suites: plan.files.clone(),
-            cases: plan.cases.iter().map(|Planned { case, .. }| case.id.clone()).collect(),
+            cases: plan
+                .cases
+                .iter()
+                .map(|Planned { case, .. }| case.id.clone())
+                .collect(),
             reading: self.reading.name().to_owned(),
         }
     }
@@ -373,7 +453,9 @@ fn report(evidence: &stream::Evidence, args: &Run) -> Result<(), Failure> {
     for (format, path) in wanted {
         if let Some(path) = path {
             render(evidence, format, path).map_err(|error| {
-                Failure::harness(format!("{error}; the evidence is kept and can be rendered again"))
+                Failure::harness(format!(
+                    "{error}; the evidence is kept and can be rendered again"
+                ))
             })?;
         }
     }
@@ -381,7 +463,10 @@ fn report(evidence: &stream::Evidence, args: &Run) -> Result<(), Failure> {
 }
 
 fn finish(evidence: &stream::Evidence, output: &OutputArgs) -> i32 {
-    let style = Style { color: color(), verbosity: output.verbosity() };
+    let style = Style {
+        color: color(),
+        verbosity: output.verbosity(),
+    };
     let _ = writeln!(std::io::stdout(), "{}", summary(evidence, style));
     exit::exit_code(&counts(evidence))
 }
@@ -398,7 +483,8 @@ fn reading(arg: ReadingArg) -> Reading {
 }
 
 fn timeout(text: &str) -> Result<std::time::Duration, Failure> {
-    let wrong = |why: &str| Failure::usage(format!("--timeout {text}: {why}; write for instance 10s"));
+    let wrong =
+        |why: &str| Failure::usage(format!("--timeout {text}: {why}; write for instance 10s"));
     match humantime::parse_duration(text) {
         Ok(time) if time.is_zero() => Err(wrong("every call takes longer than no time at all")),
         Ok(time) => Ok(time),
@@ -411,12 +497,17 @@ fn watch_signals(
     interrupt: &Interrupt,
 ) -> Result<std::sync::Arc<std::sync::Mutex<Option<&'static str>>>, Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(Failure::harness)?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(Failure::harness)?;
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
     let (cell, interrupt) = (seen.clone(), interrupt.clone());
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            let name = if signal == SIGINT {
+                "SIGINT"
+            } else {
+                "SIGTERM"
+            };
             if let Ok(mut cell) = cell.lock() {
                 // A second one means now.
                 if cell.replace(name).is_some() {
@@ -453,6 +544,8 @@ fn stamp() -> String {
 }
 
 fn fresh_seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     since.as_nanos() as u64
 }

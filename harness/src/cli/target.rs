@@ -7,15 +7,28 @@ use crate::target::{Credentials, Overrides, Target, TargetError};
 
 /// The target that flags and file name, and its PINs.
 pub(super) fn resolve(args: &TargetArgs) -> Result<(Target, Credentials), Failure> {
-    let pin = args.pin.as_deref().map(|text| pin_source(text, "--pin")).transpose()?;
-    let so_pin = args.so_pin.as_deref().map(|text| pin_source(text, "--so-pin")).transpose()?;
+    let pin = args
+        .pin
+        .as_deref()
+        .map(|text| pin_source(text, "--pin"))
+        .transpose()?;
+    let so_pin = args
+        .so_pin
+        .as_deref()
+        .map(|text| pin_source(text, "--so-pin"))
+        .transpose()?;
     let overrides = Overrides {
         module: args.module.clone(),
         slot: args.slot,
         slot_index: args.slot_index,
         token_label: args.token_label.clone(),
         serial: args.serial.clone(),
-        uri: args.uri.as_deref().map(str::parse).transpose().map_err(Failure::usage)?,
+        uri: args
+            .uri
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(Failure::usage)?,
         login: match (args.login, args.no_login) {
             (true, _) => Some(true),
             (_, true) => Some(false),
@@ -36,8 +49,9 @@ pub(super) fn resolve(args: &TargetArgs) -> Result<(Target, Credentials), Failur
 }
 
 fn pin_source(text: &str, flag: &str) -> Result<PinSource, Failure> {
-    let source: PinSource =
-        text.parse().map_err(|error| Failure::usage(format!("{flag}: {error}")))?;
+    let source: PinSource = text
+        .parse()
+        .map_err(|error| Failure::usage(format!("{flag}: {error}")))?;
     if source.literal_on_command_line() {
         eprintln!(
             "warning: every user of this machine sees a PIN given with {flag} in the process list; \
@@ -59,12 +73,18 @@ pub(super) fn arguments(args: &TargetArgs) -> String {
     push("--module", args.module.clone());
     push("--init-args", args.init_args.clone());
     push("--slot", args.slot.map(|slot| slot.to_string()));
-    push("--slot-index", args.slot_index.map(|index| index.to_string()));
+    push(
+        "--slot-index",
+        args.slot_index.map(|index| index.to_string()),
+    );
     push("--token-label", args.token_label.clone());
     push("--serial", args.serial.clone());
     push("--pin", args.pin.as_ref().map(|pin| source_only(pin)));
     push("--so-pin", args.so_pin.as_ref().map(|pin| source_only(pin)));
-    if let Some(uri) = args.uri.as_deref().and_then(|uri| uri.parse::<crate::target::uri::Uri>().ok())
+    if let Some(uri) = args
+        .uri
+        .as_deref()
+        .and_then(|uri| uri.parse::<crate::target::uri::Uri>().ok())
     {
         words.push(format!("--uri {}", quoted(&uri.to_string())));
     }

@@ -338,13 +338,8 @@ impl Walk<'_, '_> {
                 self.findings
                     .push(between(call, Verdict::Crash, "guard", message));
             }
-            let failed = call
-                .returned
-                .filter(|back| back.rv != cryptoki_sys::CKR_OK);
-            let prepares = matches!(
-                call.function,
-                Function::C_Initialize | Function::C_Finalize
-            );
+            let failed = call.returned.filter(|back| back.rv != cryptoki_sys::CKR_OK);
+            let prepares = matches!(call.function, Function::C_Initialize | Function::C_Finalize);
             if let Some(back) = failed.filter(|_| prepares) {
                 let (function, name) = (call.function, names::display(Kind::RETURN, back.rv));
                 let reason = format!("the case could not be prepared: {function} returned {name}");
@@ -471,7 +466,9 @@ pub fn describe_end(end: &End) -> String {
         } => {
             let mut text = format!("ended the process by {signal}");
             if let Some(address) = address {
-                let access = access.as_ref().map_or(String::new(), |access| format!("{access} "));
+                let access = access
+                    .as_ref()
+                    .map_or(String::new(), |access| format!("{access} "));
                 text += &format!(", {access}at {address:#x}");
             }
             if let Some(frame) = frames.first() {

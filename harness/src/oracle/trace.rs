@@ -74,7 +74,9 @@ impl CaseTrace {
     pub fn is_stuck(&self) -> bool {
         let last = self.housekeeping.last().filter(|_| self.calls.is_empty());
         last.is_some_and(|call| {
-            let failed = call.returned.is_some_and(|back| back.rv != cryptoki_sys::CKR_OK);
+            let failed = call
+                .returned
+                .is_some_and(|back| back.rv != cryptoki_sys::CKR_OK);
             call.function == Function::C_Finalize && failed
         })
     }

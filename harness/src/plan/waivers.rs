@@ -22,7 +22,11 @@ pub struct Waivers {
 
 /// One waiver as written.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a waiver: `case`, `reason`")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a waiver: `case`, `reason`"
+)]
 struct Waiver {
     /// Id of a case or of a group of them, or a glob.
     case: Spanned<String>,
@@ -66,8 +70,12 @@ impl Waivers {
             HashMap::new();
         for waiver in &list {
             if waiver.reason.trim().is_empty() {
-                return Err(at(&document, &waiver.reason, "a waiver needs a reason: say why the \
-                    deviation is accepted"));
+                return Err(at(
+                    &document,
+                    &waiver.reason,
+                    "a waiver needs a reason: say why the \
+                    deviation is accepted",
+                ));
             }
             if let Some(expires) = waiver.expires.as_ref().filter(|text| date(text).is_none()) {
                 let text = format!("`{}` is no date; write it as in 2027-01-31", expires.value);
@@ -102,7 +110,8 @@ impl Waivers {
             let other = others.iter().any(|id| names(&waiver.case, id));
             if !other && !cases().any(|case| waiver.is_about(case)) {
                 let clause = waiver.clause.as_ref();
-                let clause = clause.map_or(String::new(), |c| format!(" that rests on section {c}"));
+                let clause =
+                    clause.map_or(String::new(), |c| format!(" that rests on section {c}"));
                 let text = format!("no case matches `{}`{clause}", waiver.case.value);
                 return Err(at(document, &waiver.case, &text)
                     .help("`p11assay list` shows the ids; take out what is no longer needed"));
@@ -129,7 +138,9 @@ impl Waivers {
     /// Marks the record of a case that a waiver covers: a finding as accepted, a pass as
     /// unexpected. What was not judged is left alone.
     pub fn mark(&self, record: &mut evidence::Case) {
-        let Some(waiver) = self.list.iter().find(|waiver| waiver.covers(record)) else { return };
+        let Some(waiver) = self.list.iter().find(|waiver| waiver.covers(record)) else {
+            return;
+        };
         record.unexpected_pass = record.verdict == Verdict::Pass;
         if record.verdict.is_finding() || record.unexpected_pass {
             record.waived = Some(waiver.words());
@@ -152,8 +163,14 @@ impl Waiver {
 
     /// Why it does not hold.
     fn idle(&self, today: Date, module_version: Option<&str>) -> Option<String> {
-        let expires = self.expires.as_ref().filter(|text| date(text).is_some_and(|d| d < today));
-        let other = self.module_version.as_deref().filter(|wanted| Some(*wanted) != module_version);
+        let expires = self
+            .expires
+            .as_ref()
+            .filter(|text| date(text).is_some_and(|d| d < today));
+        let other = self
+            .module_version
+            .as_deref()
+            .filter(|wanted| Some(*wanted) != module_version);
         let case = &self.case.value;
         match (expires, other) {
             (Some(day), _) => Some(format!(
@@ -170,10 +187,17 @@ impl Waiver {
 
     fn words(&self) -> String {
         let owner = self.owner.as_ref().map(|owner| format!("owner: {owner}"));
-        let until = self.expires.as_ref().map(|day| format!("until {}", day.value));
+        let until = self
+            .expires
+            .as_ref()
+            .map(|day| format!("until {}", day.value));
         let more: Vec<String> = owner.into_iter().chain(until).collect();
         let reason = self.reason.trim();
-        if more.is_empty() { reason.to_owned() } else { format!("{reason} ({})", more.join(", ")) }
+        if more.is_empty() {
+            reason.to_owned()
+        } else {
+            format!("{reason} ({})", more.join(", "))
+        }
     }
 }
 
@@ -196,7 +220,9 @@ mod tests {
 
     fn parse(text: &str) -> Result<Waivers, String> {
         let parsed = Waivers::parse(Path::new("w.yaml"), text);
-        parsed.map(|(waivers, _)| waivers).map_err(|error| error.to_string())
+        parsed
+            .map(|(waivers, _)| waivers)
+            .map_err(|error| error.to_string())
     }
 
     fn suite() -> Suite {
@@ -220,12 +246,17 @@ cases:
             section: "5.4.3".to_owned(),
         };
         let case = &suite().cases[0];
-        assert_eq!((&case.clause, case.level, case.class), (&clause, Level::Must, Class::A));
+        assert_eq!(
+            (&case.clause, case.level, case.class),
+            (&clause, Level::Must, Class::A)
+        );
         crate::run::record::bare(case, verdict, None)
     }
 
     fn marked(text: &str, verdict: Verdict) -> (Option<String>, bool) {
-        let (waivers, _) = parse(text).expect("waivers").in_force(day("2026-06-01"), Some("1.0"));
+        let (waivers, _) = parse(text)
+            .expect("waivers")
+            .in_force(day("2026-06-01"), Some("1.0"));
         let mut record = record(verdict);
         waivers.mark(&mut record);
         (record.waived, record.unexpected_pass)
@@ -235,11 +266,23 @@ cases:
     fn what_makes_no_honest_waiver_is_refused() {
         for (text, message) in [
             ("- { case: s/one/a }", "reason"),
-            ("- { case: s/one/a, reason: ' ' }", "a waiver needs a reason"),
+            (
+                "- { case: s/one/a, reason: ' ' }",
+                "a waiver needs a reason",
+            ),
             ("- { case: a, reason: r, reasons: s }", "reasons"),
-            ("- { case: a, reason: r, expires: soon }", "`soon` is no date"),
-            ("- { case: a, reason: r, expires: '2026-02-30' }", "is no date"),
-            ("- { case: a, reason: r }\n- { case: a, reason: s }", "waived twice"),
+            (
+                "- { case: a, reason: r, expires: soon }",
+                "`soon` is no date",
+            ),
+            (
+                "- { case: a, reason: r, expires: '2026-02-30' }",
+                "is no date",
+            ),
+            (
+                "- { case: a, reason: r }\n- { case: a, reason: s }",
+                "waived twice",
+            ),
             ("case: a", "list"),
         ] {
             let error = parse(text).expect_err(text);
@@ -269,7 +312,11 @@ cases:
         let words = Some("known (owner: me, until 2026-06-01)".to_owned());
         assert_eq!(marked(text, Verdict::Deviation), (words.clone(), false));
         assert_eq!(marked(text, Verdict::Pass), (words, true));
-        for unjudged in [Verdict::NotApplicable, Verdict::Environment, Verdict::HarnessFault] {
+        for unjudged in [
+            Verdict::NotApplicable,
+            Verdict::Environment,
+            Verdict::HarnessFault,
+        ] {
             assert_eq!(marked(text, unjudged), (None, false));
         }
     }
@@ -277,8 +324,14 @@ cases:
     #[test]
     fn what_expired_or_is_about_another_version_does_not_hold() {
         for (more, remark) in [
-            ("expires: 2026-05-31", "the waiver of `s` expired on 2026-05-31"),
-            ("module-version: '2.0'", "is for version 2.0 of the module; this is 1.0"),
+            (
+                "expires: 2026-05-31",
+                "the waiver of `s` expired on 2026-05-31",
+            ),
+            (
+                "module-version: '2.0'",
+                "is for version 2.0 of the module; this is 1.0",
+            ),
         ] {
             let text = format!("- {{ case: s, reason: known, {more} }}");
             assert_eq!(marked(&text, Verdict::Deviation), (None, false));
@@ -287,6 +340,9 @@ cases:
             assert!(remarks[0].contains(remark), "{remarks:?}");
         }
         let text = "- { case: s, reason: known, module-version: '1.0' }";
-        assert_eq!(marked(text, Verdict::Crash), (Some("known".to_owned()), false));
+        assert_eq!(
+            marked(text, Verdict::Crash),
+            (Some("known".to_owned()), false)
+        );
     }
 }

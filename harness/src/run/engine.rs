@@ -12,6 +12,7 @@ use super::job::{job, verdict};
 use super::record::{self, Executed};
 use super::stray;
 use super::{BATCH, Interrupt, Ran, Station, StationError, Stray};
+use crate::cryptoki::Function;
 use crate::oracle::{Judgement, Reading};
 use crate::plan::{Case, Planned, Waivers};
 use crate::sequence::Value;
@@ -56,7 +57,11 @@ pub struct Sink<'o> {
 impl<'o> Sink<'o> {
     /// A sink on an open stream.
     pub fn new(writer: Writer, observer: &'o mut dyn Observer) -> Self {
-        Self { writer, observer, findings: 0 }
+        Self {
+            writer,
+            observer,
+            findings: 0,
+        }
     }
 
     fn case(&mut self, case: evidence::Case) -> Result<(), StreamError> {
@@ -96,12 +101,25 @@ pub fn execute(
     std::thread::scope(|scope| {
         for (station, given) in stations {
             let shared = &shared;
-            scope.spawn(move || Shift { shared, station, given }.work());
+            scope.spawn(move || {
+                Shift {
+                    shared,
+                    station,
+                    given,
+                }
+                .work()
+            });
         }
     });
     shared.give_up_queue();
-    let executed = shared.executed.into_inner().unwrap_or_else(|poison| poison.into_inner());
-    let (_, result) = shared.sink.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    let executed = shared
+        .executed
+        .into_inner()
+        .unwrap_or_else(|poison| poison.into_inner());
+    let (_, result) = shared
+        .sink
+        .into_inner()
+        .unwrap_or_else(|poison| poison.into_inner());
     result.map(|()| planned.len().saturating_sub(executed))
 }
 
@@ -118,21 +136,30 @@ struct Shared<'r, 'o, 's> {
 impl Shared<'_, '_, '_> {
     fn next(&self) -> Option<usize> {
         let stopped = self.settings.interrupt.is_raised();
-        let mut queue = self.queue.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut queue = self
+            .queue
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         if stopped { None } else { queue.pop_front() }
     }
 
     /// Records a case of the plan.
     fn record(&self, case: evidence::Case) {
         self.put(case);
-        *self.executed.lock().unwrap_or_else(|poison| poison.into_inner()) += 1;
+        *self
+            .executed
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner()) += 1;
     }
 
     /// Records a case, of the plan or not.
     fn put(&self, mut case: evidence::Case) {
         self.settings.waivers.mark(&mut case);
         let finding = case.is_open_finding();
-        let mut guard = self.sink.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut guard = self
+            .sink
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         let (sink, result) = &mut *guard;
         if result.is_ok() {
             *result = sink.case(case);
@@ -160,7 +187,11 @@ impl Shared<'_, '_, '_> {
 
     /// When no station is left, nor will what waits ever be executed.
     fn give_up_queue(&self) {
-        let lost = self.lost.lock().unwrap_or_else(|poison| poison.into_inner()).take();
+        let lost = self
+            .lost
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .take();
         let Some(error) = lost else { return };
         while let Some(first) = self.next() {
             self.give_up(first..(first + BATCH).min(self.planned.len()), &error);
@@ -168,15 +199,25 @@ impl Shared<'_, '_, '_> {
     }
 
     fn note(&self, kind: &str, text: String) {
-        let mut guard = self.sink.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut guard = self
+            .sink
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         let (sink, result) = &mut *guard;
         if result.is_ok() {
-            *result = sink.event(&Event::Note(Note { kind: kind.to_owned(), text }));
+            *result = sink.event(&Event::Note(Note {
+                kind: kind.to_owned(),
+                text,
+            }));
         }
     }
 
     fn findings(&self) -> usize {
-        self.sink.lock().unwrap_or_else(|poison| poison.into_inner()).0.findings
+        self.sink
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .0
+            .findings
     }
 }
 
@@ -194,7 +235,11 @@ impl Shift<'_, '_, '_, '_> {
             let result = self.batch(first..end);
             self.strays();
             if let Err(error) = result {
-                *self.shared.lost.lock().unwrap_or_else(|poison| poison.into_inner()) = Some(error);
+                *self
+                    .shared
+                    .lost
+                    .lock()
+                    .unwrap_or_else(|poison| poison.into_inner()) = Some(error);
                 break;
             }
         }
@@ -209,55 +254,70 @@ impl Shift<'_, '_, '_, '_> {
         }
     }
 
-    /// Executes and records some cases of the plan, in its order.
+    /// Executes some cases of the plan and records each as soon as it is known.
     ///
     /// # Errors
     /// If the station cannot go on; all these cases are recorded then.
-    fn batch(&mut self, mut range: std::ops::Range<usize>) -> Result<(), StationError> {
+    fn batch(&mut self, range: std::ops::Range<usize>) -> Result<(), StationError> {
         let planned = self.shared.planned;
         let jobs: Vec<_> = range
             .clone()
             .filter(|number| planned[*number].unmet.is_none())
             .map(|number| job(number as u32, &planned[number].case, &self.given))
             .collect();
-        let mut ran = Vec::new();
-        let result = self.station.execute_into(jobs.clone(), &mut ran);
-        let mut done = jobs.iter().zip(&ran);
-        let mut left = 0;
-        for number in range.clone() {
-            let Planned { case, unmet } = &planned[number];
-            if unmet.is_some() {
-                self.shared.record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
-            } else if let Some((job, ran)) = done.next() {
-                self.conclude(case, job, ran);
-            } else {
-                break;
+        let mut waiting = &jobs[..];
+        let mut next = self.skip(range.start, range.end);
+        while !waiting.is_empty() {
+            let mut ran = Vec::new();
+            let result = self.station.advance(waiting, &mut ran);
+            for (job, ran) in waiting.iter().zip(&ran) {
+                self.conclude(&planned[next].case, job, ran);
+                next = self.skip(next + 1, range.end);
             }
-            left = number + 1;
-        }
-        range.start = range.start.max(left);
-        match result {
-            Ok(()) | Err(StationError::Cancelled) => Ok(()),
-            Err(error) => {
-                self.shared.give_up(range, &error);
-                Err(error)
+            waiting = &waiting[ran.len()..];
+            match result {
+                Ok(_) => {}
+                Err(StationError::Cancelled) => break,
+                Err(error) => {
+                    self.shared.give_up(next..range.end, &error);
+                    return Err(error);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Records the cases from here on that do not apply; gives the first that does.
+    fn skip(&self, from: usize, end: usize) -> usize {
+        let rest = &self.shared.planned[from..end];
+        let skipped = rest.iter().take_while(|planned| planned.unmet.is_some());
+        let skipped = skipped.map(|Planned { case, unmet }| {
+            self.shared
+                .record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
+        });
+        from + skipped.count()
     }
 
     fn conclude(&mut self, case: &Case, job: &super::wire::Job, ran: &Ran) {
         let settings = self.shared.settings;
         let judgement = verdict(case, job, ran, settings.reading);
         for change in &ran.trace.state_changes {
-            self.shared.note("process-state", format!("{}: {change}", case.id));
+            self.shared
+                .note("process-state", format!("{}: {change}", case.id));
         }
         let finding = judgement.verdict.is_finding();
         let confirmed = (finding && self.shared.findings() < CONFIRMED)
             .then(|| self.confirm(case, job, &judgement))
             .flatten();
         let every_trace = settings.every_trace;
-        let judged =
-            Executed { case, job, ran, judgement, reading: settings.reading, every_trace };
+        let judged = Executed {
+            case,
+            job,
+            ran,
+            judgement,
+            reading: settings.reading,
+            every_trace,
+        };
         let mut record = record::executed(judged, settings.redactor);
         record.confirmed = confirmed;
         if let Some(Confirmation { tries, same: 0 }) = confirmed {
@@ -272,8 +332,8 @@ impl Shift<'_, '_, '_, '_> {
                 Ok(path) => {
                     let arguments = &settings.target_arguments;
                     let shown = settings.folder.join(&path);
-                    record.replay =
-                        Some(format!("p11assay replay {} {arguments}", shown.display()));
+                    let command = format!("p11assay replay {} {arguments}", shown.display());
+                    record.replay = Some(command.trim_end().to_owned());
                     record.reproducer = Some(path.display().to_string());
                 }
                 Err(error) => self.shared.note("warning", format!("{}: {error}", case.id)),
@@ -291,8 +351,20 @@ impl Shift<'_, '_, '_, '_> {
     ) -> Option<Confirmation> {
         self.station.renew().ok()?;
         let ran = self.station.execute(vec![job.clone()]).ok()?.pop()?;
+        // A worker that never came to the case says nothing of it.
+        let initialize = Some(Function::C_Initialize.name());
+        let same_place = first
+            .findings
+            .iter()
+            .any(|f| f.function.as_deref() == initialize);
+        if ran.trace.ended_in(Function::C_Initialize) && !same_place {
+            return None;
+        }
         let again = verdict(case, job, &ran, self.shared.settings.reading);
-        Some(Confirmation { tries: 1, same: u32::from(again.verdict == first.verdict) })
+        Some(Confirmation {
+            tries: 1,
+            same: u32::from(again.verdict == first.verdict),
+        })
     }
 }
 
@@ -306,7 +378,10 @@ fn reproducer(case: &Case, settings: &Settings<'_>) -> Result<PathBuf, String> {
     let path = PathBuf::from(format!("{}.yaml", case.id));
     let whole = settings.folder.join(&path);
     let failed = |error: std::io::Error| {
-        format!("the reproducer {} cannot be written: {error}", whole.display())
+        format!(
+            "the reproducer {} cannot be written: {error}",
+            whole.display()
+        )
     };
     if let Some(folder) = whole.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

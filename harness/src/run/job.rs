@@ -17,7 +17,12 @@ pub fn job(number: u32, case: &Case, target: &Value) -> Job {
         ("target".to_owned(), target.clone()),
         ("with".to_owned(), Value::Record(case.with.clone())),
     ];
-    Job { number, initialized: case.ladder != Ladder::Loaded, given, sequence: Sequence { steps } }
+    Job {
+        number,
+        initialized: case.ladder != Ladder::Loaded,
+        given,
+        sequence: Sequence { steps },
+    }
 }
 
 /// Judges what became of a job.
@@ -25,7 +30,11 @@ pub fn job(number: u32, case: &Case, target: &Value) -> Job {
 pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement {
     if let Some(fault) = &ran.fault {
         let reason = Some(fault.clone());
-        return Judgement { verdict: Verdict::HarnessFault, reason, findings: Vec::new() };
+        return Judgement {
+            verdict: Verdict::HarnessFault,
+            reason,
+            findings: Vec::new(),
+        };
     }
     if ran.spoiled {
         return spoiled();
@@ -59,5 +68,9 @@ fn spoiled() -> Judgement {
         clause: None,
         end: None,
     };
-    Judgement { verdict: Verdict::Crash, reason: None, findings: vec![finding] }
+    Judgement {
+        verdict: Verdict::Crash,
+        reason: None,
+        findings: vec![finding],
+    }
 }

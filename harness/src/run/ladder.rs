@@ -28,18 +28,27 @@ pub fn steps(ladder: Ladder) -> Vec<Step> {
 /// Whether a rung logs in, and as whom.
 #[must_use]
 pub fn needs_pin(ladder: Ladder) -> (bool, bool) {
-    (matches!(ladder, Ladder::User | Ladder::RwUser), ladder == Ladder::So)
+    (
+        matches!(ladder, Ladder::User | Ladder::RwUser),
+        ladder == Ladder::So,
+    )
 }
 
 fn fixture(function: Function) -> Call {
-    Call { fixture: true, ..Call::new(0, function) }
+    Call {
+        fixture: true,
+        ..Call::new(0, function)
+    }
 }
 
 /// Opens a session on the slot under test and keeps it as `$session`.
 pub(super) fn open(flags: u64) -> Step {
     let mut call = fixture(Function::C_OpenSession);
     call.arguments[1] = Argument::Number(Number::Literal(flags));
-    call.gives = vec![Capture { output: Reference::to(SESSION), name: SESSION.to_owned() }];
+    call.gives = vec![Capture {
+        output: Reference::to(SESSION),
+        name: SESSION.to_owned(),
+    }];
     Step::Call(Box::new(call))
 }
 

@@ -27,14 +27,24 @@ pub(super) fn misfit(path: &Path) -> Option<String> {
         _ => u16::from_le_bytes([head[18], head[19]]),
     };
     let mut own = [0; 20];
-    std::fs::File::open("/proc/self/exe").ok()?.read_exact(&mut own).ok()?;
+    std::fs::File::open("/proc/self/exe")
+        .ok()?
+        .read_exact(&mut own)
+        .ok()?;
     let (theirs, ours) = (machine(&head), machine(&own));
     (theirs != ours).then(|| {
-        format!("the file is for {}, this program for {}", name(theirs), name(ours))
+        format!(
+            "the file is for {}, this program for {}",
+            name(theirs),
+            name(ours)
+        )
     })
 }
 
 fn name(machine: u16) -> String {
     let known = MACHINES.iter().find(|(number, _)| *number == machine);
-    known.map_or_else(|| format!("machine {machine}"), |(_, name)| (*name).to_owned())
+    known.map_or_else(
+        || format!("machine {machine}"),
+        |(_, name)| (*name).to_owned(),
+    )
 }

@@ -25,7 +25,11 @@ impl<'t> ProvisioningSequences<'t> {
     /// A runner for a target.
     #[must_use]
     pub fn new(target: &'t Target, interrupt: &'t Interrupt) -> Self {
-        Self { target, interrupt, preparation: None }
+        Self {
+            target,
+            interrupt,
+            preparation: None,
+        }
     }
 
     /// What every new worker must execute first, and on which slot.
@@ -49,7 +53,9 @@ impl<'t> ProvisioningSequences<'t> {
         let earlier = self.preparation.take();
         if let Some((slot, jobs)) = &earlier {
             station.set_slot(*slot);
-            station.execute(jobs.clone()).map_err(|error| error.to_string())?;
+            station
+                .execute(jobs.clone())
+                .map_err(|error| error.to_string())?;
         }
         let slot = crate::probe::slot_for_provisioning(&mut station, &self.target.selector)
             .map_err(|error| error.to_string())?;
@@ -58,15 +64,21 @@ impl<'t> ProvisioningSequences<'t> {
         let (mut jobs, mut failure) = (Vec::new(), None);
         for (number, case) in suite.cases.iter().enumerate() {
             let job = job(number as u32, case, &given);
-            let ran = station.execute(vec![job.clone()]).map_err(|error| error.to_string())?;
-            let judgements = ran.iter().map(|ran| verdict(case, &job, ran, Reading::Relaxed));
-            failure = judgements.filter(|j| j.verdict != Verdict::Pass).find_map(|judgement| {
-                let finding = judgement.findings.first().map(|finding| {
-                    let function = finding.function.as_deref().unwrap_or("a call");
-                    format!("{function} {}", finding.message)
+            let ran = station
+                .execute(vec![job.clone()])
+                .map_err(|error| error.to_string())?;
+            let judgements = ran
+                .iter()
+                .map(|ran| verdict(case, &job, ran, Reading::Relaxed));
+            failure = judgements
+                .filter(|j| j.verdict != Verdict::Pass)
+                .find_map(|judgement| {
+                    let finding = judgement.findings.first().map(|finding| {
+                        let function = finding.function.as_deref().unwrap_or("a call");
+                        format!("{function} {}", finding.message)
+                    });
+                    Some(format!("{}: {}", case.id, judgement.reason.or(finding)?))
                 });
-                Some(format!("{}: {}", case.id, judgement.reason.or(finding)?))
-            });
             jobs.push(job);
             if failure.is_some() {
                 break;
@@ -78,7 +90,9 @@ impl<'t> ProvisioningSequences<'t> {
         if self.is_volatile() {
             let mut all = earlier.map_or(Vec::new(), |(_, jobs)| jobs);
             all.extend(jobs);
-            all.iter_mut().enumerate().for_each(|(number, job)| job.number = number as u32);
+            all.iter_mut()
+                .enumerate()
+                .for_each(|(number, job)| job.number = number as u32);
             self.preparation = Some((slot, all));
         }
         if let Some(stray) = station.close().first() {
@@ -112,7 +126,10 @@ fn given(target: &Target, credentials: &Credentials, slot: u64, station: &Statio
     let mut fields = vec![
         ("slot".to_owned(), Value::Number(slot)),
         ("label".to_owned(), bytes(label)),
-        ("serial".to_owned(), bytes(target.selector.serial.as_deref().unwrap_or_default())),
+        (
+            "serial".to_owned(),
+            bytes(target.selector.serial.as_deref().unwrap_or_default()),
+        ),
         ("version".to_owned(), Value::Version(major, minor)),
     ];
     for (name, secret) in [("pin", &credentials.pin), ("so-pin", &credentials.so_pin)] {

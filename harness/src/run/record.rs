@@ -34,8 +34,19 @@ pub struct Executed<'e> {
 /// The record of a case that was executed.
 #[must_use]
 pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
-    let Executed { case, job, ran, judgement, reading, every_trace } = executed;
-    let mut record = bare(case, judgement.verdict, judgement.reason.map(|text| redactor.text(&text)));
+    let Executed {
+        case,
+        job,
+        ran,
+        judgement,
+        reading,
+        every_trace,
+    } = executed;
+    let mut record = bare(
+        case,
+        judgement.verdict,
+        judgement.reason.map(|text| redactor.text(&text)),
+    );
     record.findings = judgement.findings;
     for finding in &mut record.findings {
         finding.message = redactor.text(&finding.message);
@@ -89,8 +100,12 @@ fn trace(sequence: &Sequence, calls: &[TraceCall], redactor: &Redactor) -> Vec<e
             evidence::Call {
                 step: call.step,
                 function: call.function.name().to_owned(),
-                arguments: step.map(|step| arguments(step, redactor)).unwrap_or_default(),
-                returned: call.returned.map(|back| names::display(Kind::RETURN, back.rv)),
+                arguments: step
+                    .map(|step| arguments(step, redactor))
+                    .unwrap_or_default(),
+                returned: call
+                    .returned
+                    .map(|back| names::display(Kind::RETURN, back.rv)),
                 outputs: outputs(call, redactor),
                 ns: call.returned.map_or(0, |back| back.duration_ns),
             }
@@ -108,8 +123,16 @@ pub(super) fn clipped(text: String) -> String {
         return text;
     }
     let half = LONGEST_STREAM / 2;
-    let (head, tail) = (text.floor_char_boundary(half), text.ceil_char_boundary(text.len() - half));
-    format!("{}[... {} bytes left out ...]{}", &text[..head], tail - head, &text[tail..])
+    let (head, tail) = (
+        text.floor_char_boundary(half),
+        text.ceil_char_boundary(text.len() - half),
+    );
+    format!(
+        "{}[... {} bytes left out ...]{}",
+        &text[..head],
+        tail - head,
+        &text[tail..]
+    )
 }
 
 /// Longest text of an argument or output that a record keeps.
@@ -151,7 +174,9 @@ fn outputs(call: &TraceCall, redactor: &Redactor) -> BTreeMap<String, String> {
 fn show(function: Function, kind: ParameterKind, value: &Value) -> String {
     match (kind, value) {
         (ParameterKind::OutTemplate, Value::Record(fields)) => {
-            let masked = fields.iter().map(|(name, value)| (name.clone(), masked(name, value)));
+            let masked = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), masked(name, value)));
             Value::Record(masked.collect()).show(Domain::Plain)
         }
         // What decryption gives back may be a key or a PIN.

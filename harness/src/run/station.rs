@@ -157,7 +157,10 @@ impl Station {
         };
         let mut station = Self {
             options,
-            load: Load { path, version: target.version },
+            load: Load {
+                path,
+                version: target.version,
+            },
             init_args: init_arguments(&prepared.init_args),
             slot: 0,
             worker: None,
@@ -233,7 +236,10 @@ impl Station {
                 }
             },
             Outcome::Ended(end) => {
-                return Err(StationError::EndedLoading(format!("the module {}", describe_end(&end))));
+                return Err(StationError::EndedLoading(format!(
+                    "the module {}",
+                    describe_end(&end)
+                )));
             }
             other => return Err(unusual(other)),
         }
@@ -242,10 +248,19 @@ impl Station {
 
     /// Stops the worker, if there is one. One that had died by itself meanwhile is not forgotten.
     fn retire(&mut self) {
-        let Some(worker) = self.worker.take() else { return };
+        let Some(worker) = self.worker.take() else {
+            return;
+        };
         let died = !worker.is_alive();
-        if let Some(end) = worker.stop().filter(|_| died && !self.interrupt.is_raised()) {
-            self.strays.push(Stray { place: Place::Idle, end, stderr: String::new() });
+        if let Some(end) = worker
+            .stop()
+            .filter(|_| died && !self.interrupt.is_raised())
+        {
+            self.strays.push(Stray {
+                place: Place::Idle,
+                end,
+                stderr: String::new(),
+            });
         }
     }
 
@@ -287,26 +302,34 @@ impl Station {
     pub fn execute_into(&mut self, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<(), StationError> {
         let mut waiting = &jobs[..];
         while !waiting.is_empty() {
-            if self.interrupt.is_raised() {
-                return Err(StationError::Cancelled);
-            }
-            if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
-                self.renew_or_again()?;
-            }
-            let size = if self.cautious > 0 { 1 } else { BATCH };
-            let batch = &waiting[..waiting.len().min(size)];
-            let done = self.batch(batch, ran)?;
-            self.cautious = self.cautious.saturating_sub(done);
-            waiting = &waiting[done..];
-            self.count_stillborn(done, ran);
-            if let (STARTS.., [_, ..]) = (self.stillborn, waiting) {
-                let stray = self.strays.last().map(|stray| &stray.end);
-                let end = ran.last().and_then(|ran| ran.end.as_ref()).or(stray);
-                let text = end.map_or_else(|| "spoiled its worker".to_owned(), describe_end);
-                return Err(StationError::Ended(text));
-            }
+            waiting = &waiting[self.advance(waiting, ran)?..];
         }
         Ok(())
+    }
+
+    /// Sends one request of as many of these cases as one may hold; gives how many of them were
+    /// executed, which are then in `ran`, too. It may be none: then the rest is to be tried again.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub fn advance(&mut self, waiting: &[Job], ran: &mut Vec<Ran>) -> Result<usize, StationError> {
+        if self.interrupt.is_raised() {
+            return Err(StationError::Cancelled);
+        }
+        if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
+            self.renew_or_again()?;
+        }
+        let size = if self.cautious > 0 { 1 } else { BATCH };
+        let done = self.batch(&waiting[..waiting.len().min(size)], ran)?;
+        self.cautious = self.cautious.saturating_sub(done);
+        self.count_stillborn(done, ran);
+        if self.stillborn >= STARTS && waiting.len() > done {
+            let stray = self.strays.last().map(|stray| &stray.end);
+            let end = ran.last().and_then(|ran| ran.end.as_ref()).or(stray);
+            let text = end.map_or_else(|| "spoiled its worker".to_owned(), describe_end);
+            return Err(StationError::Ended(text));
+        }
+        Ok(done)
     }
 
     /// A failed start may be chance; a second is not.
@@ -354,13 +377,22 @@ impl Station {
         }
         let count = ran.len() - before;
         // Only a worker that executed something before can fail in finalizing it.
-        if !was_fresh && ran.last().is_some_and(|ran| count > 0 && ran.trace.is_stuck()) {
+        if !was_fresh
+            && ran
+                .last()
+                .is_some_and(|ran| count > 0 && ran.trace.is_stuck())
+        {
             ran.pop();
             self.worker = None;
             return Ok(count - 1);
         }
         let unfinished = jobs.get(count).map(|job| {
-            Ran::of(job, traces.remove(&job.number).unwrap_or_default(), &reply, share)
+            Ran::of(
+                job,
+                traces.remove(&job.number).unwrap_or_default(),
+                &reply,
+                share,
+            )
         });
         let account = Account::of(&reply, count).without_harness(self.load.path.as_deref());
         self.settle(account, unfinished, jobs.len(), count, ran)
@@ -379,18 +411,29 @@ impl Station {
             (Account::Cancelled, _) => Err(StationError::Cancelled),
             (Account::Answered, _) => Ok(count),
             (Account::Ended(end), Some(case)) if case.trace.ended_in(Function::C_Finalize) => {
-                self.strays.push(Stray { place: Place::Finalize, end, stderr: case.stderr });
+                self.strays.push(Stray {
+                    place: Place::Finalize,
+                    end,
+                    stderr: case.stderr,
+                });
                 Ok(count)
             }
             (Account::Ended(end), Some(case)) if case.trace.began => {
-                ran.push(Ran { end: Some(end), ..case });
+                ran.push(Ran {
+                    end: Some(end),
+                    ..case
+                });
                 Ok(count + 1)
             }
             (Account::Ended(end), _) => {
                 // It ended between cases: blame the one before.
                 match ran.last_mut().filter(|_| count > 0) {
                     Some(last) => last.end = Some(end),
-                    None => self.strays.push(Stray { place: Place::Idle, end, stderr: String::new() }),
+                    None => self.strays.push(Stray {
+                        place: Place::Idle,
+                        end,
+                        stderr: String::new(),
+                    }),
                 }
                 Ok(count)
             }
@@ -400,7 +443,10 @@ impl Station {
                     self.cautious = asked - count;
                     return Ok(count);
                 }
-                ran.push(Ran { spoiled: true, ..case });
+                ran.push(Ran {
+                    spoiled: true,
+                    ..case
+                });
                 Ok(count + 1)
             }
             (Account::Spoiled, None) => {
@@ -412,7 +458,10 @@ impl Station {
                 Ok(count)
             }
             (Account::Fault(text), Some(case)) => {
-                ran.push(Ran { fault: Some(text), ..case });
+                ran.push(Ran {
+                    fault: Some(text),
+                    ..case
+                });
                 Ok(count + 1)
             }
             (Account::Fault(text), None) => Err(StationError::Fault(text)),
@@ -423,11 +472,15 @@ impl Station {
     /// blame for.
     #[must_use]
     pub fn close(mut self) -> Vec<Stray> {
-        if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) || self.interrupt.is_raised() {
+        if self.worker.as_ref().is_none_or(|worker| !worker.is_alive())
+            || self.interrupt.is_raised()
+        {
             self.retire();
             return self.strays;
         }
-        let Ok(reply) = self.send(&Request::Unload) else { return self.strays };
+        let Ok(reply) = self.send(&Request::Unload) else {
+            return self.strays;
+        };
         let place = match reply.in_flight {
             Some(call) if Function::from_index(call.function) == Some(Function::C_Finalize) => {
                 Place::Finalize
@@ -457,7 +510,10 @@ impl Ran {
             end: None,
             stdout,
             stderr,
-            guard: reply.guard.filter(|_| unfinished).map(|hit| hit.to_string()),
+            guard: reply
+                .guard
+                .filter(|_| unfinished)
+                .map(|hit| hit.to_string()),
             spoiled: false,
             fault: None,
             duration_ns,
@@ -479,9 +535,14 @@ impl Account {
     /// The end with the frames of this program taken off its stack, as far as they called the
     /// module: they say nothing of it.
     fn without_harness(self, module: Option<&std::path::Path>) -> Self {
-        let Self::Ended(mut end) = self else { return self };
-        let name = module.and_then(std::path::Path::file_name).and_then(|name| name.to_str());
-        if let (Some(name), End::Signal { frames, .. } | End::Hang { frames, .. }) = (name, &mut end)
+        let Self::Ended(mut end) = self else {
+            return self;
+        };
+        let name = module
+            .and_then(std::path::Path::file_name)
+            .and_then(|name| name.to_str());
+        if let (Some(name), End::Signal { frames, .. } | End::Hang { frames, .. }) =
+            (name, &mut end)
             && let Some(last) = frames.iter().rposition(|frame| frame.module == name)
         {
             frames.truncate(last + 1);
@@ -510,7 +571,12 @@ fn output_of(reply: &Reply, case: u32) -> (String, String) {
     reply
         .journal
         .output_of(case, reply.stdout.len(), reply.stderr.len())
-        .map(|output| (text(&reply.stdout[output.stdout]), text(&reply.stderr[output.stderr])))
+        .map(|output| {
+            (
+                text(&reply.stdout[output.stdout]),
+                text(&reply.stderr[output.stderr]),
+            )
+        })
         .unwrap_or_default()
 }
 
@@ -526,7 +592,9 @@ fn unusual(outcome: Outcome) -> StationError {
         Outcome::Garbled => StationError::Fault(
             "the worker's answer was written over; the module writes outside its memory".to_owned(),
         ),
-        Outcome::Ended(end) => StationError::EndedLoading(format!("the module {}", describe_end(&end))),
+        Outcome::Ended(end) => {
+            StationError::EndedLoading(format!("the module {}", describe_end(&end)))
+        }
         Outcome::Response(_) => StationError::Fault("an answer nobody asked for".to_owned()),
     }
 }
@@ -535,20 +603,23 @@ fn unusual(outcome: Outcome) -> StationError {
 fn init_arguments(args: &init_args::InitArgs) -> Option<InitArgs> {
     match args {
         init_args::InitArgs::Null => None,
-        init_args::InitArgs::Given { flags, mutexes, reserved, library_parameters } => {
-            Some(InitArgs {
-                flags: *flags,
-                mutexes: match mutexes {
-                    init_args::Mutexes::None => Mutexes::None,
-                    init_args::Mutexes::Callbacks => Mutexes::Callbacks,
-                },
-                nss: library_parameters.clone(),
-                reserved: match reserved {
-                    None => Reserved::Null,
-                    Some(init_args::Reserved::String(text)) => Reserved::Text(text.clone()),
-                    Some(init_args::Reserved::Pointer(value)) => Reserved::Pointer(*value),
-                },
-            })
-        }
+        init_args::InitArgs::Given {
+            flags,
+            mutexes,
+            reserved,
+            library_parameters,
+        } => Some(InitArgs {
+            flags: *flags,
+            mutexes: match mutexes {
+                init_args::Mutexes::None => Mutexes::None,
+                init_args::Mutexes::Callbacks => Mutexes::Callbacks,
+            },
+            nss: library_parameters.clone(),
+            reserved: match reserved {
+                None => Reserved::Null,
+                Some(init_args::Reserved::String(text)) => Reserved::Text(text.clone()),
+                Some(init_args::Reserved::Pointer(value)) => Reserved::Pointer(*value),
+            },
+        }),
     }
 }

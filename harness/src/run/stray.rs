@@ -14,11 +14,21 @@ pub const IDS: [&str; 3] = ["worker/finalize", "worker/idle", "worker/unload"];
 /// Id, title and function by place.
 fn words(place: Place) -> (&'static str, &'static str, Option<&'static str>) {
     match place {
-        Place::Finalize => {
-            (IDS[0], "The library is finalized between cases and at the end", Some("C_Finalize"))
-        }
-        Place::Idle => (IDS[1], "The process goes on while no function is called", None),
-        Place::Unload => (IDS[2], "The library is unloaded after it was finalized", None),
+        Place::Finalize => (
+            IDS[0],
+            "The library is finalized between cases and at the end",
+            Some("C_Finalize"),
+        ),
+        Place::Idle => (
+            IDS[1],
+            "The process goes on while no function is called",
+            None,
+        ),
+        Place::Unload => (
+            IDS[2],
+            "The library is unloaded after it was finalized",
+            None,
+        ),
     }
 }
 
