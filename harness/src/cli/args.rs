@@ -98,7 +98,7 @@ pub(super) struct TargetArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
-    /// Only the summary.
+    /// A line for each finding, and the summary.
     #[arg(long, short)]
     pub(super) quiet: bool,
     /// A line for every case, passed ones too.

@@ -12,6 +12,7 @@ use super::job::{job, verdict};
 use super::record::{self, Executed};
 use super::stray;
 use super::{BATCH, Interrupt, Ran, Station, StationError, Stray};
+use crate::cryptoki::Function;
 use crate::oracle::{Judgement, Reading};
 use crate::plan::{Case, Planned, Waivers};
 use crate::sequence::Value;
@@ -253,41 +254,48 @@ impl Shift<'_, '_, '_, '_> {
         }
     }
 
-    /// Executes and records some cases of the plan, in its order.
+    /// Executes some cases of the plan and records each as soon as it is known.
     ///
     /// # Errors
     /// If the station cannot go on; all these cases are recorded then.
-    fn batch(&mut self, mut range: std::ops::Range<usize>) -> Result<(), StationError> {
+    fn batch(&mut self, range: std::ops::Range<usize>) -> Result<(), StationError> {
         let planned = self.shared.planned;
         let jobs: Vec<_> = range
             .clone()
             .filter(|number| planned[*number].unmet.is_none())
             .map(|number| job(number as u32, &planned[number].case, &self.given))
             .collect();
-        let mut ran = Vec::new();
-        let result = self.station.execute_into(jobs.clone(), &mut ran);
-        let mut done = jobs.iter().zip(&ran);
-        let mut left = 0;
-        for number in range.clone() {
-            let Planned { case, unmet } = &planned[number];
-            if unmet.is_some() {
-                self.shared
-                    .record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
-            } else if let Some((job, ran)) = done.next() {
-                self.conclude(case, job, ran);
-            } else {
-                break;
+        let mut waiting = &jobs[..];
+        let mut next = self.skip(range.start, range.end);
+        while !waiting.is_empty() {
+            let mut ran = Vec::new();
+            let result = self.station.advance(waiting, &mut ran);
+            for (job, ran) in waiting.iter().zip(&ran) {
+                self.conclude(&planned[next].case, job, ran);
+                next = self.skip(next + 1, range.end);
             }
-            left = number + 1;
-        }
-        range.start = range.start.max(left);
-        match result {
-            Ok(()) | Err(StationError::Cancelled) => Ok(()),
-            Err(error) => {
-                self.shared.give_up(range, &error);
-                Err(error)
+            waiting = &waiting[ran.len()..];
+            match result {
+                Ok(_) => {}
+                Err(StationError::Cancelled) => break,
+                Err(error) => {
+                    self.shared.give_up(next..range.end, &error);
+                    return Err(error);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Records the cases from here on that do not apply; gives the first that does.
+    fn skip(&self, from: usize, end: usize) -> usize {
+        let rest = &self.shared.planned[from..end];
+        let skipped = rest.iter().take_while(|planned| planned.unmet.is_some());
+        let skipped = skipped.map(|Planned { case, unmet }| {
+            self.shared
+                .record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
+        });
+        from + skipped.count()
     }
 
     fn conclude(&mut self, case: &Case, job: &super::wire::Job, ran: &Ran) {
@@ -324,8 +332,8 @@ impl Shift<'_, '_, '_, '_> {
                 Ok(path) => {
                     let arguments = &settings.target_arguments;
                     let shown = settings.folder.join(&path);
-                    record.replay =
-                        Some(format!("p11assay replay {} {arguments}", shown.display()));
+                    let command = format!("p11assay replay {} {arguments}", shown.display());
+                    record.replay = Some(command.trim_end().to_owned());
                     record.reproducer = Some(path.display().to_string());
                 }
                 Err(error) => self.shared.note("warning", format!("{}: {error}", case.id)),
@@ -343,6 +351,15 @@ impl Shift<'_, '_, '_, '_> {
     ) -> Option<Confirmation> {
         self.station.renew().ok()?;
         let ran = self.station.execute(vec![job.clone()]).ok()?.pop()?;
+        // A worker that never came to the case says nothing of it.
+        let initialize = Some(Function::C_Initialize.name());
+        let same_place = first
+            .findings
+            .iter()
+            .any(|f| f.function.as_deref() == initialize);
+        if ran.trace.ended_in(Function::C_Initialize) && !same_place {
+            return None;
+        }
         let again = verdict(case, job, &ran, self.shared.settings.reading);
         Some(Confirmation {
             tries: 1,

@@ -302,26 +302,34 @@ impl Station {
     pub fn execute_into(&mut self, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<(), StationError> {
         let mut waiting = &jobs[..];
         while !waiting.is_empty() {
-            if self.interrupt.is_raised() {
-                return Err(StationError::Cancelled);
-            }
-            if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
-                self.renew_or_again()?;
-            }
-            let size = if self.cautious > 0 { 1 } else { BATCH };
-            let batch = &waiting[..waiting.len().min(size)];
-            let done = self.batch(batch, ran)?;
-            self.cautious = self.cautious.saturating_sub(done);
-            waiting = &waiting[done..];
-            self.count_stillborn(done, ran);
-            if let (STARTS.., [_, ..]) = (self.stillborn, waiting) {
-                let stray = self.strays.last().map(|stray| &stray.end);
-                let end = ran.last().and_then(|ran| ran.end.as_ref()).or(stray);
-                let text = end.map_or_else(|| "spoiled its worker".to_owned(), describe_end);
-                return Err(StationError::Ended(text));
-            }
+            waiting = &waiting[self.advance(waiting, ran)?..];
         }
         Ok(())
+    }
+
+    /// Sends one request of as many of these cases as one may hold; gives how many of them were
+    /// executed, which are then in `ran`, too. It may be none: then the rest is to be tried again.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub fn advance(&mut self, waiting: &[Job], ran: &mut Vec<Ran>) -> Result<usize, StationError> {
+        if self.interrupt.is_raised() {
+            return Err(StationError::Cancelled);
+        }
+        if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
+            self.renew_or_again()?;
+        }
+        let size = if self.cautious > 0 { 1 } else { BATCH };
+        let done = self.batch(&waiting[..waiting.len().min(size)], ran)?;
+        self.cautious = self.cautious.saturating_sub(done);
+        self.count_stillborn(done, ran);
+        if self.stillborn >= STARTS && waiting.len() > done {
+            let stray = self.strays.last().map(|stray| &stray.end);
+            let end = ran.last().and_then(|ran| ran.end.as_ref()).or(stray);
+            let text = end.map_or_else(|| "spoiled its worker".to_owned(), describe_end);
+            return Err(StationError::Ended(text));
+        }
+        Ok(done)
     }
 
     /// A failed start may be chance; a second is not.
