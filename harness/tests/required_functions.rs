@@ -23,7 +23,7 @@ fn judged_without_the_function(case: &Case) -> Judgement {
         ..CaseTrace::default()
     };
     judge(&Subject {
-        case,
+        level: case.level,
         steps: &case.sequence.steps,
         given: &[],
         trace: &trace,
