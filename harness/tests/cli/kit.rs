@@ -25,7 +25,7 @@ impl Folder {
     /// A folder with a suite `suite.yaml` of these cases.
     pub(crate) fn with_suite(cases: &[Steps<'_>]) -> Self {
         let folder = Self::new();
-        folder.write("suite.yaml", &suite("s", cases));
+        folder.write("suite.yaml", suite("s", cases));
         folder
     }
 

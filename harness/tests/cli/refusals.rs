@@ -116,7 +116,8 @@ fn tokens_and_pins_that_do_not_fit() {
         ),
         (&["--slot", "77"], &["no token fits"]),
         (
-            &["--pin", "file:./wrong"],
+            // By flags alone there is no provisioning, which would log in, too.
+            &["--module", "builtin", "--pin", "file:./wrong"],
             &["CKR_PIN_INCORRECT", "it was tried once"],
         ),
         (&["--pin", "env:NO_SUCH_VARIABLE"], &["NO_SUCH_VARIABLE"]),
