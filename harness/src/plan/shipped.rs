@@ -34,10 +34,21 @@ const PROVISIONING: &[(&str, &str)] = shipped![
 /// # Errors
 /// A [`Diagnostic`]; a test keeps that from happening.
 pub fn suites() -> Result<Vec<Suite>, Diagnostic> {
-    SUITES
-        .iter()
-        .map(|(path, text)| Suite::parse(Path::new(path), text))
-        .collect()
+    // Reading is the longest part of a short run that the program itself can hurry.
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = SUITES
+            .iter()
+            .map(|(path, text)| scope.spawn(|| Suite::parse(Path::new(path), text)))
+            .collect();
+        readers
+            .into_iter()
+            .map(|reader| {
+                reader
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
 }
 
 /// A shipped suite by its path below `suites/`, with or without `../` as targets write it.
