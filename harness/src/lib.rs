@@ -9,6 +9,7 @@ pub mod oracle;
 pub mod plan;
 pub mod probe;
 pub mod run;
+pub mod schema;
 pub mod sequence;
 pub mod target;
 pub mod worker;

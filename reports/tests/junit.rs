@@ -296,7 +296,10 @@ fn nasty_case() -> impl Strategy<Value = Case> {
 
 /// What a reader has to get back of the case.
 fn assert_kept(case: &Case, suite: &Element, element: &Element) {
-    let path = case.id.rsplit_once('/').map_or("p11assay", |(path, _)| path);
+    let path = case
+        .id
+        .rsplit_once('/')
+        .map_or("p11assay", |(path, _)| path);
     assert_eq!(suite.attribute("name"), one_line(path));
     assert_eq!(element.attribute("name"), one_line(&case.id));
     let text_of = |name: &str| element.child(name).map_or("", |e| e.text.as_str());

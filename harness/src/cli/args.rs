@@ -21,7 +21,7 @@ use p11assay_reports::terminal::Verbosity;
 pub(super) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// The commands.
@@ -52,46 +52,46 @@ pub(super) enum Command {
 pub(super) struct TargetArgs {
     /// Target file, or the name of a shipped one (builtin, softhsm2, nss-softokn, ...).
     #[arg(long, value_name = "FILE|NAME")]
-    pub target: Option<String>,
+    pub(super) target: Option<String>,
     /// Module to load: a path, `builtin`, or `p11-kit:NAME`.
     #[arg(long, value_name = "PATH")]
-    pub module: Option<String>,
+    pub(super) module: Option<String>,
     /// Arguments of C_Initialize: `none`, or text for pReserved.
     #[arg(long, value_name = "TEXT")]
-    pub init_args: Option<String>,
+    pub(super) init_args: Option<String>,
     /// Slot by its id.
     #[arg(long, value_name = "ID", value_parser = number)]
-    pub slot: Option<u64>,
+    pub(super) slot: Option<u64>,
     /// Slot by its place in the list, from 0.
     #[arg(long, value_name = "N")]
-    pub slot_index: Option<usize>,
+    pub(super) slot_index: Option<usize>,
     /// Token by its label.
     #[arg(long, value_name = "LABEL")]
-    pub token_label: Option<String>,
+    pub(super) token_label: Option<String>,
     /// Token by its serial number.
     #[arg(long, value_name = "SERIAL")]
-    pub serial: Option<String>,
+    pub(super) serial: Option<String>,
     /// Token, module and PIN by a PKCS #11 URI (RFC 7512).
     #[arg(long, value_name = "URI")]
-    pub uri: Option<String>,
+    pub(super) uri: Option<String>,
     /// Log in as the user.
     #[arg(long, short = 'l', overrides_with = "no_login")]
-    pub login: bool,
+    pub(super) login: bool,
     /// Do not log in, even if a PIN is known.
     #[arg(long, overrides_with = "login")]
-    pub no_login: bool,
+    pub(super) no_login: bool,
     /// The user's PIN: `env:VAR`, `file:PATH`, `prompt`, or the PIN itself.
     #[arg(long, short = 'p', value_name = "SOURCE")]
-    pub pin: Option<String>,
+    pub(super) pin: Option<String>,
     /// The security officer's PIN, in the same forms.
     #[arg(long, value_name = "SOURCE")]
-    pub so_pin: Option<String>,
+    pub(super) so_pin: Option<String>,
     /// Everything on the token may be destroyed.
     #[arg(long)]
-    pub disposable: bool,
+    pub(super) disposable: bool,
     /// Leave the scratch folder of the provisioning where it is.
     #[arg(long)]
-    pub keep_scratch: bool,
+    pub(super) keep_scratch: bool,
 }
 
 /// How much to say.
@@ -100,10 +100,10 @@ pub(super) struct TargetArgs {
 pub(super) struct OutputArgs {
     /// A line for each finding, and the summary.
     #[arg(long, short)]
-    pub quiet: bool,
+    pub(super) quiet: bool,
     /// A line for every case, passed ones too.
     #[arg(long, short, conflicts_with = "quiet")]
-    pub verbose: bool,
+    pub(super) verbose: bool,
 }
 
 impl OutputArgs {
@@ -122,46 +122,46 @@ impl OutputArgs {
 pub(super) struct Run {
     /// Suites to run: files, or ids and globs of shipped cases; all shipped suites if none.
     #[arg(value_name = "SUITE")]
-    pub suites: Vec<String>,
+    pub(super) suites: Vec<String>,
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Output.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(super) output: OutputArgs,
     /// Only the cases of a profile (`baseline-provider`, ...).
     #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    pub(super) profile: Option<String>,
     /// Only cases that match, for instance `profiles/* & !*strict*`.
     #[arg(long, value_name = "EXPR")]
-    pub filter: Option<String>,
+    pub(super) filter: Option<String>,
     /// Workers at once, each with a token of its own.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub jobs: u16,
+    pub(super) jobs: u16,
     /// Seed of everything random.
     #[arg(long, value_name = "N", value_parser = number)]
-    pub seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Longest that one call may take, for instance `10s`.
     #[arg(long, value_name = "TIME")]
-    pub timeout: Option<String>,
+    pub(super) timeout: Option<String>,
     /// Reading of the profile test cases.
     #[arg(long, value_enum, default_value_t = ReadingArg::Relaxed)]
-    pub reading: ReadingArg,
+    pub(super) reading: ReadingArg,
     /// Stop at the first finding.
     #[arg(long)]
-    pub fail_fast: bool,
+    pub(super) fail_fast: bool,
     /// Write a JUnit report.
     #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
+    pub(super) junit: Option<PathBuf>,
     /// Write a JSON report.
     #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
     /// Folder of the run: evidence and reproducers; a new one below `runs/` if not given.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
-    pub run_dir: Option<PathBuf>,
+    pub(super) run_dir: Option<PathBuf>,
     /// Go on with the interrupted run in this folder.
     #[arg(long, value_name = "DIR")]
-    pub resume: Option<PathBuf>,
+    pub(super) resume: Option<PathBuf>,
 }
 
 /// Which reading of the profile test cases.
@@ -177,16 +177,16 @@ pub(super) enum ReadingArg {
 #[derive(Debug, Args)]
 pub(super) struct Replay {
     /// The reproducer, or any suite file.
-    pub file: PathBuf,
+    pub(super) file: PathBuf,
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Reading of the profile test cases.
     #[arg(long, value_enum, default_value_t = ReadingArg::Relaxed)]
-    pub reading: ReadingArg,
+    pub(super) reading: ReadingArg,
     /// Longest that one call may take.
     #[arg(long, value_name = "TIME")]
-    pub timeout: Option<String>,
+    pub(super) timeout: Option<String>,
 }
 
 /// Arguments of `probe`.
@@ -194,10 +194,10 @@ pub(super) struct Replay {
 pub(super) struct Probe {
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// As JSON instead of a table.
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// Arguments of `list`.
@@ -205,16 +205,16 @@ pub(super) struct Probe {
 pub(super) struct List {
     /// Suites: files, or ids and globs of shipped cases.
     #[arg(value_name = "SUITE")]
-    pub suites: Vec<String>,
+    pub(super) suites: Vec<String>,
     /// Only cases that match.
     #[arg(long, value_name = "EXPR")]
-    pub filter: Option<String>,
+    pub(super) filter: Option<String>,
     /// With title, clause, level and class.
     #[arg(long, short)]
-    pub verbose: bool,
+    pub(super) verbose: bool,
     /// List the shipped targets instead.
     #[arg(long)]
-    pub targets: bool,
+    pub(super) targets: bool,
 }
 
 /// Arguments of `schema`.
@@ -222,7 +222,7 @@ pub(super) struct List {
 pub(super) struct Schema {
     /// Of which files.
     #[arg(value_enum, default_value_t = SchemaKind::Suite)]
-    pub kind: SchemaKind,
+    pub(super) kind: SchemaKind,
 }
 
 /// Files that have a schema.

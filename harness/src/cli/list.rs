@@ -56,7 +56,7 @@ pub(super) fn list(args: &List) -> Result<i32, Failure> {
 /// Prints a JSON Schema.
 pub(super) fn schema(args: &Schema) -> Result<i32, Failure> {
     let schema = match args.kind {
-        SchemaKind::Suite => serde_json::json!({}), // PENDING-SCHEMA
+        SchemaKind::Suite => crate::schema::suite_schema(),
         SchemaKind::Target => target::description::schema(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(Failure::harness)?;

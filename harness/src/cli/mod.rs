@@ -9,6 +9,7 @@ mod run;
 mod target;
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -18,7 +19,7 @@ use args::{Cli, Command};
 
 /// A command that could not do its work: what to say, and the exit code.
 #[derive(Debug)]
-pub struct Failure {
+struct Failure {
     message: String,
     code: i32,
 }
@@ -100,10 +101,13 @@ pub fn main() -> ExitCode {
 }
 
 fn man() -> Result<i32, Failure> {
+    let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command())
-        .render(&mut std::io::stdout())
-        .map_err(Failure::harness)
-        .map(|()| exit::PASSED)
+        .render(&mut page)
+        .map_err(Failure::harness)?;
+    // A reader that closes the pipe early has read enough.
+    let _ = std::io::stdout().write_all(&page);
+    Ok(exit::PASSED)
 }
 
 fn code_of(code: i32) -> ExitCode {

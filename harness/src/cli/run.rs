@@ -213,6 +213,13 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
     Ok(exit::exit_code(&counts(&evidence)))
 }
 
+/// A token for every job, with the stations on them and what they can refer to.
+struct Reached {
+    tokens: Vec<Provisioned>,
+    stations: Vec<(Station, Value)>,
+    probe: Probe,
+}
+
 /// Everything that a run is made of, once arguments are understood.
 struct Session {
     target: Target,
@@ -245,7 +252,11 @@ impl Session {
                 failure
             }
         });
-        let (provisioned, stations, probe) = reached?;
+        let Reached {
+            tokens,
+            stations,
+            probe,
+        } = reached?;
         plan.gate(&probe.capabilities(&self.target));
         let path = self.folder.join(EVIDENCE);
         let mut writer = self.open(&path)?;
@@ -290,16 +301,13 @@ impl Session {
             .map_err(Failure::harness)?;
         let by = signal.lock().map(|name| *name).unwrap_or(None);
         self.end(&mut sink, &path, remaining, by, begun)?;
-        drop(provisioned);
+        drop(tokens);
         terminal.finish();
         stream::read(&path).map_err(Failure::harness)
     }
 
     /// Provisions a token for every job and probes it.
-    fn reach(
-        &self,
-        interrupt: &Interrupt,
-    ) -> Result<(Vec<Provisioned>, Vec<(Station, Value)>, Probe), Failure> {
+    fn reach(&self, interrupt: &Interrupt) -> Result<Reached, Failure> {
         let (mut tokens, mut stations, mut first) = (Vec::new(), Vec::new(), None);
         for _ in 0..self.jobs_possible() {
             let (provisioned, mut station) = probe::reach(
@@ -322,7 +330,11 @@ impl Session {
             first.get_or_insert(found);
         }
         let probe = first.ok_or_else(|| Failure::harness("no job at all"))?;
-        Ok((tokens, stations, probe))
+        Ok(Reached {
+            tokens,
+            stations,
+            probe,
+        })
     }
 
     /// One job unless every job gets a token of its own.

@@ -54,7 +54,7 @@ impl FromStr for Version {
 }
 
 /// What a `CK_ULONG` stands for, so that it can be written and shown by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Domain {
     /// A `CK_SLOT_ID`.
     Slot,

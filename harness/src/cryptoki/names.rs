@@ -120,6 +120,11 @@ pub fn of_kind(kind: Kind) -> &'static [Constant] {
     TABLE.by_kind.get(&kind).map_or(&[], Vec::as_slice)
 }
 
+/// All kinds there are.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    TABLE.by_kind.keys().copied()
+}
+
 /// Every name that starts with `prefix`, for suggestions.
 pub fn with_prefix(prefix: &str) -> impl Iterator<Item = &'static str> {
     TABLE

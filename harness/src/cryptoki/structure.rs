@@ -69,12 +69,11 @@ impl Layout {
 
 static LAYOUTS: LazyLock<HashMap<&'static str, Layout>> = LazyLock::new(|| {
     let mut layouts = HashMap::new();
-    let mut rows = include_str!("../../../suites/spec/structures.csv")
+    let rows = include_str!("../../../suites/spec/structures.csv")
         .lines()
-        .skip(1)
-        .peekable();
+        .skip(1);
     let mut pending: Vec<(&'static str, Vec<(&'static str, FieldType)>)> = Vec::new();
-    while let Some(row) = rows.next() {
+    for row in rows {
         let (structure, field) =
             parse_line(row).expect("suites/spec/structures.csv: structure,field,type");
         match pending.last_mut() {

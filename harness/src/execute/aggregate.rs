@@ -18,6 +18,9 @@ pub(super) const VALUE: usize = 8;
 /// Offset of `ulValueLen`.
 pub(super) const VALUE_LEN: usize = 16;
 
+/// A structure in memory: its buffer, its size, and the buffers of its byte pointers by field name.
+type Placed = (usize, usize, Vec<(String, usize)>);
+
 impl Preparer<'_> {
     /// A template argument: pointer and count; values the module writes become one output.
     pub(super) fn template(
@@ -167,7 +170,7 @@ impl Preparer<'_> {
         &mut self,
         call: &mut PreparedCall,
         value: &Structure,
-    ) -> Result<(usize, usize, Vec<(String, usize)>), OutOfMemory> {
+    ) -> Result<Placed, OutOfMemory> {
         let Some(layout) = structure::layout(&value.name) else {
             return Ok((self.take(call, 0, 8)?, 0, Vec::new()));
         };

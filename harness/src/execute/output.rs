@@ -143,14 +143,39 @@ impl PreparedCall {
         Ok(())
     }
 
-    /// Encodes one output as [`crate::sequence::value::decode`] reads it; false if the output
-    /// cannot be read (a length pointer that was NULL).
-    pub(super) fn encode(&self, shape: &OutputShape, bytes: &mut Vec<u8>) -> bool {
+    /// One output as [`crate::sequence::value::decode`] reads it: where the module wrote it, or put
+    /// together in `scratch`. `None` if it cannot be read (a table at an address without memory), or
+    /// if `rv` says that there is none: a buffer that was too small gives back its length alone
+    /// ([PKCS11-Base 3.2] 5.2).
+    pub(super) fn encoded<'s>(
+        &'s self,
+        shape: &OutputShape,
+        rv: u64,
+        scratch: &'s mut Vec<u8>,
+    ) -> Option<&'s [u8]> {
+        let too_small = rv == cryptoki_sys::CKR_BUFFER_TOO_SMALL;
+        match shape {
+            OutputShape::Array(array) if too_small => {
+                scratch.clear();
+                scratch.push(QUERY);
+                scratch.extend_from_slice(&self.get(array.length?, 0).to_ne_bytes());
+                Some(scratch.as_slice())
+            }
+            OutputShape::Template { .. } => {
+                self.encode(shape, scratch).then_some(scratch.as_slice())
+            }
+            _ if too_small => None,
+            OutputShape::Ulong { buffer } | OutputShape::Record { buffer } => {
+                Some(self.buffers[*buffer].as_slice())
+            }
+            _ => self.encode(shape, scratch).then_some(scratch.as_slice()),
+        }
+    }
+
+    fn encode(&self, shape: &OutputShape, bytes: &mut Vec<u8>) -> bool {
         bytes.clear();
         match shape {
-            OutputShape::Ulong { buffer } | OutputShape::Record { buffer } => {
-                bytes.extend_from_slice(self.buffers[*buffer].as_slice());
-            }
+            OutputShape::Ulong { .. } | OutputShape::Record { .. } => {}
             OutputShape::Array(array) => return self.encode_array(array, bytes),
             OutputShape::Template { array, values } => {
                 for value in values {
@@ -177,8 +202,9 @@ impl PreparedCall {
             (None, Some(data)) => (data.len() / array.element) as u64,
             (None, None) => return false,
         };
-        bytes.push(if data.is_some() { DATA } else { QUERY });
-        bytes.extend(count.to_ne_bytes());
+        let mut head = [if data.is_some() { DATA } else { QUERY }; 9];
+        head[1..].copy_from_slice(&count.to_ne_bytes());
+        bytes.extend_from_slice(&head);
         let wanted = usize::try_from(count)
             .unwrap_or(usize::MAX)
             .saturating_mul(array.element);
@@ -197,12 +223,17 @@ impl PreparedCall {
         let attributes = self.buffers[array].as_slice();
         let entry = &attributes[value.offset..value.offset + ATTRIBUTE];
         let length = word(entry, VALUE_LEN);
-        bytes.extend(value.attribute.to_ne_bytes());
-        bytes.push(if value.data.is_some() { DATA } else { QUERY });
-        bytes.extend(length.to_ne_bytes());
         let data = value.data.as_ref().map_or(&[][..], GuardedBuffer::as_slice);
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        sized(bytes, &data[..data.len().min(wanted)]);
+        let given = &data[..data.len().min(wanted)];
+        // Type, marker, length, and the length of what is here: of fixed size, so copied at once.
+        let mut head = [0; 25];
+        head[..8].copy_from_slice(&value.attribute.to_ne_bytes());
+        head[8] = if value.data.is_some() { DATA } else { QUERY };
+        head[9..17].copy_from_slice(&length.to_ne_bytes());
+        head[17..].copy_from_slice(&(given.len() as u64).to_ne_bytes());
+        bytes.extend_from_slice(&head);
+        bytes.extend_from_slice(given);
     }
 
     /// The first violation of the memory around this call's buffers, as text.

@@ -34,11 +34,22 @@ pub(super) struct PreparedCall {
     pub(super) outputs: Vec<Output>,
     pub(super) gives: Vec<Give>,
     pub(super) returns: Vec<u64>,
+    /// If not empty, every return value but these is right.
+    pub(super) except: Vec<u64>,
     pub(super) not_applicable: Vec<u64>,
     pub(super) keep_going: bool,
 }
 
 impl PreparedCall {
+    pub(super) fn is_right(&self, rv: u64) -> bool {
+        if self.except.is_empty() {
+            self.returns.contains(&rv)
+        } else {
+            !self.except.contains(&rv)
+        }
+    }
+
+    #[inline]
     pub(super) fn set(&mut self, place: Place, value: u64) {
         match place {
             Place::Word(word) => self.words[word] = value as usize,
@@ -48,12 +59,17 @@ impl PreparedCall {
                 width,
             } => {
                 let bytes = value.to_ne_bytes();
-                let memory = self.buffers[buffer].as_mut_slice();
-                memory[offset..offset + width].copy_from_slice(&bytes[..width]);
+                let memory = &mut self.buffers[buffer].as_mut_slice()[offset..offset + width];
+                // Of a size known here, it is one store and no call.
+                match <&mut [u8; 8]>::try_from(&mut *memory) {
+                    Ok(word) => *word = bytes,
+                    Err(_) => memory.copy_from_slice(&bytes[..width]),
+                }
             }
         }
     }
 
+    #[inline]
     pub(super) fn get(&self, buffer: usize, offset: usize) -> u64 {
         let bytes = self.buffers[buffer].as_slice().get(offset..offset + 8);
         bytes.map_or(0, |bytes| {
@@ -139,7 +155,7 @@ pub(super) enum OutputShape {
     /// A structure.
     Record { buffer: usize },
     /// An array with a length that goes in and out, only in, or in and separately out.
-    Array(Array),
+    Array(Box<Array>),
     /// The attributes of a template.
     Template { array: usize, values: Vec<OutValue> },
     /// A pointer to a function list or an interface.

@@ -95,6 +95,7 @@ impl Preparer<'_> {
             outputs: Vec::new(),
             gives: Vec::new(),
             returns: call.returns.clone(),
+            except: call.except.clone(),
             not_applicable: call.not_applicable.clone(),
             keep_going: call.keep_going,
         };
@@ -198,13 +199,9 @@ impl Preparer<'_> {
                 let interface = slot.prepared.function.name() == "C_GetInterface";
                 slot.output(OutputShape::Table { buffer, interface });
             }
+            ParameterKind::OutTemplate | ParameterKind::MessageParameter => {}
             kind if kind.is_output() && kind.words() > 1 => {
-                if !matches!(
-                    kind,
-                    ParameterKind::OutTemplate | ParameterKind::MessageParameter
-                ) {
-                    self.array(slot, kind, &Buffer::of(BufferSize::Exact))?;
-                }
+                self.array(slot, kind, &Buffer::of(BufferSize::Exact))?;
             }
             _ => {}
         }
@@ -246,7 +243,7 @@ impl Preparer<'_> {
             (_, size) => size.clone(),
         };
         let claim = buffer.claim.clone();
-        slot.output(OutputShape::Array(Array {
+        slot.output(OutputShape::Array(Box::new(Array {
             element,
             size,
             claim,
@@ -254,7 +251,7 @@ impl Preparer<'_> {
             room,
             length,
             data: None,
-        }));
+        })));
         Ok(())
     }
 

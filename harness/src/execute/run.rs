@@ -152,11 +152,14 @@ impl<'t> Prepared<'t> {
     ) -> Option<Stop> {
         for step in steps {
             let stop = match step {
-                // SAFETY: passed on to the caller, here and below.
-                PreparedStep::Call(call) => unsafe { self.call(call, journal) },
-                PreparedStep::ForEach { list, bind, steps } => unsafe {
-                    self.for_each(list, *bind, steps, journal)
-                },
+                PreparedStep::Call(call) => {
+                    // SAFETY: passed on to the caller.
+                    unsafe { self.call(call, journal) }
+                }
+                PreparedStep::ForEach { list, bind, steps } => {
+                    // SAFETY: passed on to the caller.
+                    unsafe { self.for_each(list, *bind, steps, journal) }
+                }
             };
             if stop.is_some() {
                 return stop;
@@ -207,13 +210,14 @@ impl<'t> Prepared<'t> {
         if asks {
             journal.note(note::QUESTION, &[]);
         }
-        // SAFETY: passed on to the caller, here and below.
+        // SAFETY: passed on to the caller.
         let mut rv = unsafe { self.make(prepared, journal) };
         // A template is asked for with parts missing, too: those codes still tell sizes.
         if asks && (rv == CKR_OK || is_partial(rv)) {
             if let Some(stop) = self.offer(prepared, journal, false) {
                 return Some(stop);
             }
+            // SAFETY: passed on to the caller.
             rv = unsafe { self.make(prepared, journal) };
         }
         self.conclude(prepared, rv, journal)
@@ -262,8 +266,8 @@ impl<'t> Prepared<'t> {
         }
         if rv == CKR_OK || is_partial(rv) {
             for output in &prepared.outputs {
-                if prepared.encode(&output.shape, &mut self.scratch) {
-                    journal.output(output.parameter as u16, &self.scratch);
+                if let Some(bytes) = prepared.encoded(&output.shape, rv, &mut self.scratch) {
+                    journal.output(output.parameter as u16, bytes);
                 }
             }
         }
@@ -280,16 +284,16 @@ impl<'t> Prepared<'t> {
             return leave(journal, Stop::NotApplicable, "");
         }
         if rv == CKR_OK || is_partial(rv) {
-            self.keep(prepared);
+            self.keep(prepared, rv);
         }
-        if prepared.returns.contains(&rv) || prepared.keep_going {
+        if prepared.is_right(rv) || prepared.keep_going {
             return None;
         }
         leave(journal, Stop::WrongReturn, "")
     }
 
     /// Keeps the outputs that the step gives names to.
-    fn keep(&mut self, prepared: &PreparedCall) {
+    fn keep(&mut self, prepared: &PreparedCall, rv: u64) {
         for give in &prepared.gives {
             let kind = prepared
                 .function
@@ -303,8 +307,8 @@ impl<'t> Prepared<'t> {
             let (Some(kind), Some(output)) = (kind, output) else {
                 continue;
             };
-            if prepared.encode(&output.shape, &mut self.scratch) {
-                let decoded = value::decode(kind, &self.scratch).ok();
+            if let Some(bytes) = prepared.encoded(&output.shape, rv, &mut self.scratch) {
+                let decoded = value::decode(kind, bytes).ok();
                 self.values[give.register] = decoded.and_then(|value| value.select(&give.path));
             }
         }
@@ -319,9 +323,9 @@ impl<'t> Prepared<'t> {
                 &self.values[patch.source.register],
             ) {
                 (true, Some(Value::Number(number))) => *number,
-                _ => self
-                    .value(&patch.source)
-                    .and_then(|value| value.as_number())
+                (_, value) => value
+                    .as_ref()
+                    .and_then(|value| value.number_at(&patch.source.path))
                     .ok_or("an argument refers to what no call gave")?,
             };
             let place = patch.place;

@@ -194,21 +194,12 @@ impl Walk<'_, '_> {
             self.settle(Verdict::Environment, reason);
             return Err(Halt);
         }
-        let right: &[u64] = if call.returns.is_empty() {
-            &[cryptoki_sys::CKR_OK]
-        } else {
-            &call.returns
-        };
-        let permitted = right
-            .iter()
-            .map(|rv| names::display(Kind::RETURN, *rv))
-            .collect();
         self.find(
             call,
             self.deviation(),
             "return-code",
             format!("returned {name}"),
-            permitted,
+            right(call),
         );
         if call.keep_going { Ok(()) } else { Err(Halt) }
     }
@@ -359,10 +350,7 @@ impl Walk<'_, '_> {
     fn stopped(&mut self, stop: Stop, text: &str) {
         match stop {
             Stop::WrongReturn | Stop::NotApplicable => {}
-            Stop::MissingFunction => {
-                let reason = format!("the module's function list has no {text}");
-                self.settle(Verdict::NotApplicable, reason);
-            }
+            Stop::MissingFunction => self.missing(text),
             Stop::OutOfMemory => self.settle(Verdict::Environment, text.to_owned()),
             Stop::Absurd => {
                 let trace = self.subject.trace;
@@ -380,6 +368,19 @@ impl Walk<'_, '_> {
                 self.settle(Verdict::HarnessFault, reason);
             }
             Stop::Unresolved => {}
+        }
+    }
+
+    /// A function that the module does not have: its fault if the step says so.
+    fn missing(&mut self, name: &str) {
+        let message = format!("the module's function list has no {name}");
+        let mut calls = self.subject.case.sequence.calls();
+        match calls.find(|call| call.must_exist && call.function.name() == name) {
+            Some(call) => {
+                let permitted = vec!["a pointer to the function".to_owned()];
+                self.find(call, self.deviation(), "function-list", message, permitted);
+            }
+            None => self.settle(Verdict::NotApplicable, message),
         }
     }
 
@@ -406,6 +407,19 @@ impl Walk<'_, '_> {
                 findings: Vec::new(),
             },
         }
+    }
+}
+
+/// The return values that a step asks for, for people.
+fn right(call: &Call) -> Vec<String> {
+    let name = |rv: &u64| names::display(Kind::RETURN, *rv);
+    match (call.returns.as_slice(), call.except.as_slice()) {
+        ([], []) => vec![name(&cryptoki_sys::CKR_OK)],
+        (_, []) => call.returns.iter().map(name).collect(),
+        (_, except) => except
+            .iter()
+            .map(|rv| format!("anything but {}", name(rv)))
+            .collect(),
     }
 }
 

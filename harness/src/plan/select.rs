@@ -88,10 +88,18 @@ impl Plan {
     pub fn gate(&mut self, target: &Capabilities) {
         for planned in &mut self.cases {
             let case = &planned.case;
+            // A case needs the functions that it calls, said or not, unless their absence is what it
+            // looks for.
+            let looked_for: Vec<_> = case
+                .sequence
+                .calls()
+                .filter(|call| call.must_exist)
+                .map(|call| call.function)
+                .collect();
             planned.unmet = case.needs.unmet(target).or_else(|| {
-                // A case needs the functions that it calls, said or not.
                 case.sequence
                     .calls()
+                    .filter(|call| !looked_for.contains(&call.function))
                     .filter(|call| !call.is_right(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED))
                     .find_map(|call| target.lacks(call.function))
             });

@@ -12,17 +12,32 @@ macro_rules! shipped {
 }
 
 /// Suites of cases, in the order in which they run.
-const SUITES: &[(&str, &str)] = shipped![];
+const SUITES: &[(&str, &str)] = shipped![
+    "profiles/baseline-provider.yaml",
+    "profiles/extended-provider.yaml",
+    "profiles/authentication-token.yaml",
+    "profiles/public-certificates-token.yaml",
+    "profiles/hkdf-tls-token.yaml",
+    "profiles/complete-provider.yaml",
+];
 
 /// Suites that provision tokens; run when a target asks for them.
-const PROVISIONING: &[(&str, &str)] = shipped![];
+const PROVISIONING: &[(&str, &str)] = shipped![
+    "profiles/provision/init-token.yaml",
+    "profiles/provision/certificates.yaml",
+    "profiles/provision/authentication.yaml",
+    "profiles/provision/authentication-generate.yaml",
+];
 
 /// All shipped suites of cases.
 ///
 /// # Errors
 /// A [`Diagnostic`]; a test keeps that from happening.
 pub fn suites() -> Result<Vec<Suite>, Diagnostic> {
-    SUITES.iter().map(|(path, text)| Suite::parse(Path::new(path), text)).collect()
+    SUITES
+        .iter()
+        .map(|(path, text)| Suite::parse(Path::new(path), text))
+        .collect()
 }
 
 /// A shipped suite by its path below `suites/`, with or without `../` as targets write it.
@@ -31,10 +46,17 @@ pub fn suites() -> Result<Vec<Suite>, Diagnostic> {
 /// A [`Diagnostic`] if there is none of that path.
 pub fn suite(path: &str) -> Result<Suite, Diagnostic> {
     let path = path.trim_start_matches("../");
-    match SUITES.iter().chain(PROVISIONING).find(|(known, _)| *known == path) {
+    match SUITES
+        .iter()
+        .chain(PROVISIONING)
+        .find(|(known, _)| *known == path)
+    {
         Some((path, text)) => Suite::parse(Path::new(path), text),
-        None => Err(Diagnostic::new(Path::new(path), "no suite of this name comes with the program")
-            .help("give the path of a file, or one of the shipped suites (`p11assay list`)")),
+        None => Err(Diagnostic::new(
+            Path::new(path),
+            "no suite of this name comes with the program",
+        )
+        .help("give the path of a file, or one of the shipped suites (`p11assay list`)")),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::sequence::{Sequence, Value};
 use crate::yaml::{Diagnostic, Document, Source};
 
 mod read;
+pub(crate) mod words;
 mod write;
 
 /// A suite file.

@@ -73,7 +73,8 @@ trait FindCall<'c> {
 
 impl<'c, I: Iterator<Item = &'c TraceCall>> FindCall<'c> for I {
     fn rfind_of(self, function: Function) -> Option<&'c TraceCall> {
-        self.filter(|call| call.function == function && !call.question).last()
+        self.filter(|call| call.function == function && !call.question)
+            .last()
     }
 }
 
@@ -84,7 +85,9 @@ struct Question {
 }
 
 fn reference(name: &str) -> Argument {
-    Argument::Number(Number::Reference(name.parse().unwrap_or_else(|_| Reference::to(name))))
+    Argument::Number(Number::Reference(
+        name.parse().unwrap_or_else(|_| Reference::to(name)),
+    ))
 }
 
 fn literal(value: u64) -> Argument {
@@ -103,7 +106,10 @@ impl Question {
             call.arguments[*index] = argument.clone();
         }
         call.gives = gives
-            .map(|(output, name)| Capture { output: Reference::to(output), name: name.to_owned() })
+            .map(|(output, name)| Capture {
+                output: Reference::to(output),
+                name: name.to_owned(),
+            })
             .into_iter()
             .collect();
         call.keep_going = !matches!(
@@ -123,9 +129,18 @@ impl Question {
         self
     }
 
-    fn ask(self, station: &mut Station, given: Vec<(String, Value)>) -> Result<CaseTrace, ProbeError> {
+    fn ask(
+        self,
+        station: &mut Station,
+        given: Vec<(String, Value)>,
+    ) -> Result<CaseTrace, ProbeError> {
         let sequence = Sequence { steps: self.steps };
-        let job = Job { number: 0, initialized: true, given, sequence };
+        let job = Job {
+            number: 0,
+            initialized: true,
+            given,
+            sequence,
+        };
         let mut ran = station.execute(vec![job])?;
         let Some(ran) = ran.pop() else {
             return Err(ProbeError::Ended("the worker gave no answer".to_owned()));
@@ -134,14 +149,25 @@ impl Question {
         if let Some(end) = &ran.end {
             let in_flight = calls.find(|call| call.returned.is_none());
             let function = in_flight.map_or("the module", |call| call.function.name());
-            return Err(ProbeError::Ended(format!("{function} {}", describe_end(end))));
+            return Err(ProbeError::Ended(format!(
+                "{function} {}",
+                describe_end(end)
+            )));
         }
-        let initialize = ran.trace.housekeeping.iter().find(|c| c.function == Function::C_Initialize);
-        if let Some(rv) = initialize.and_then(|call| call.returned).filter(|r| r.rv != ck::CKR_OK) {
+        let initialize = ran
+            .trace
+            .housekeeping
+            .iter()
+            .find(|c| c.function == Function::C_Initialize);
+        if let Some(rv) = initialize
+            .and_then(|call| call.returned)
+            .filter(|r| r.rv != ck::CKR_OK)
+        {
             return Err(ProbeError::Call {
                 function: Function::C_Initialize,
                 returned: rv_name(rv.rv),
-                advice: "check the module's configuration, its environment and --init-args".to_owned(),
+                advice: "check the module's configuration, its environment and --init-args"
+                    .to_owned(),
             });
         }
         Ok(ran.trace)
@@ -170,14 +196,22 @@ pub(super) fn general(station: &mut Station) -> Result<General, ProbeError> {
     let mut question = Question::default();
     question
         .call(Function::C_GetInfo, &[], None)
-        .call(Function::C_GetSlotList, &[(0, literal(0))], Some(("slot_list", "slots")))
+        .call(
+            Function::C_GetSlotList,
+            &[(0, literal(0))],
+            Some(("slot_list", "slots")),
+        )
         .each("slots", "slot", each);
     question.ask(station, Vec::new()).map(General)
 }
 
 /// `CK_INFO`.
 pub(super) fn info(general: &General) -> Result<Vec<(String, Value)>, ProbeError> {
-    match general.calls().rfind_of(Function::C_GetInfo).and_then(|call| call.outputs.first()) {
+    match general
+        .calls()
+        .rfind_of(Function::C_GetInfo)
+        .and_then(|call| call.outputs.first())
+    {
         Some((_, Value::Record(fields))) => Ok(fields.clone()),
         _ => Err(failed(&general.0, "the module cannot say what it is")),
     }
@@ -193,7 +227,11 @@ pub(super) fn slot(
     let arguments = [(0, literal(slot)), (1, reference("mechanism"))];
     each.call(Function::C_GetMechanismInfo, &arguments, None);
     mechanisms
-        .call(Function::C_GetMechanismList, &[], Some(("mechanism_list", "list")))
+        .call(
+            Function::C_GetMechanismList,
+            &[],
+            Some(("mechanism_list", "list")),
+        )
         .each("list", "mechanism", each);
     let trace = mechanisms.ask(station, Vec::new())?;
     let profiles = profiles().ask(station, Vec::new())?;
@@ -210,16 +248,33 @@ fn profiles() -> Question {
         attribute: ck::CKA_PROFILE_ID,
         value: AttributeValue::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(8)))),
     };
-    let template = |attribute| Argument::Template(Template { attributes: vec![attribute], claim: None });
+    let template = |attribute| {
+        Argument::Template(Template {
+            attributes: vec![attribute],
+            claim: None,
+        })
+    };
     let session = (0, reference("session"));
     let mut each = Question::default();
     let arguments = [session.clone(), (1, reference("object")), (2, template(id))];
     each.call(Function::C_GetAttributeValue, &arguments, None);
     let room = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(64))));
     question
-        .call(Function::C_OpenSession, &[(1, literal(ck::CKF_SERIAL_SESSION))], Some(("session", "session")))
-        .call(Function::C_FindObjectsInit, &[session.clone(), (1, template(class))], None)
-        .call(Function::C_FindObjects, &[session.clone(), (1, room)], Some(("object", "objects")))
+        .call(
+            Function::C_OpenSession,
+            &[(1, literal(ck::CKF_SERIAL_SESSION))],
+            Some(("session", "session")),
+        )
+        .call(
+            Function::C_FindObjectsInit,
+            &[session.clone(), (1, template(class))],
+            None,
+        )
+        .call(
+            Function::C_FindObjects,
+            &[session.clone(), (1, room)],
+            Some(("object", "objects")),
+        )
         .call(Function::C_FindObjectsFinal, &[session], None)
         .each("objects", "object", each);
     question
@@ -230,12 +285,16 @@ fn read_mechanisms(trace: &CaseTrace) -> Vec<Mechanism> {
     let Some((_, Value::List(types))) = list.and_then(|call| call.outputs.first()) else {
         return Vec::new();
     };
-    let infos = trace.calls.iter().filter(|call| call.function == Function::C_GetMechanismInfo);
+    let infos = trace
+        .calls
+        .iter()
+        .filter(|call| call.function == Function::C_GetMechanismInfo);
     let types = types.iter().filter_map(Value::as_number);
     let field = |call: &TraceCall, name: &str| {
-        let selected = call.outputs.first().and_then(|(_, value)| {
-            value.select(&Reference::to("").field(name).path)
-        });
+        let selected = call
+            .outputs
+            .first()
+            .and_then(|(_, value)| value.select(&Reference::to("").field(name).path));
         selected.and_then(|value| value.as_number()).unwrap_or(0)
     };
     types
@@ -251,7 +310,10 @@ fn read_mechanisms(trace: &CaseTrace) -> Vec<Mechanism> {
 }
 
 fn read_profiles(trace: &CaseTrace) -> Vec<u64> {
-    let values = trace.calls.iter().filter(|call| call.function == Function::C_GetAttributeValue);
+    let values = trace
+        .calls
+        .iter()
+        .filter(|call| call.function == Function::C_GetAttributeValue);
     let mut profiles: Vec<u64> = values
         .filter_map(|call| {
             let path = Reference::to("").field("CKA_PROFILE_ID").path;
@@ -269,12 +331,23 @@ pub(super) fn log_in(
     target: &Target,
     credentials: &Credentials,
 ) -> Result<(), ProbeError> {
-    let Some(pin) = &credentials.pin else { return Ok(()) };
+    let Some(pin) = &credentials.pin else {
+        return Ok(());
+    };
     let pin = Value::Bytes(pin.expose().as_bytes().to_vec());
-    let given = vec![("target".to_owned(), Value::Record(vec![("pin".to_owned(), pin)]))];
-    let question = Question { steps: ladder::steps(Ladder::User) };
+    let given = vec![(
+        "target".to_owned(),
+        Value::Record(vec![("pin".to_owned(), pin)]),
+    )];
+    let question = Question {
+        steps: ladder::steps(Ladder::User),
+    };
     let trace = question.ask(station, given)?;
-    let rv = trace.calls.last().and_then(|call| call.returned).map_or(ck::CKR_OK, |back| back.rv);
+    let rv = trace
+        .calls
+        .last()
+        .and_then(|call| call.returned)
+        .map_or(ck::CKR_OK, |back| back.rv);
     let advice = match rv {
         ck::CKR_OK | ck::CKR_USER_ALREADY_LOGGED_IN => return Ok(()),
         ck::CKR_PIN_INCORRECT => "the PIN is wrong; it was tried once",
@@ -285,7 +358,10 @@ pub(super) fn log_in(
     };
     let _ = target;
     Err(ProbeError::Call {
-        function: trace.calls.last().map_or(Function::C_Login, |call| call.function),
+        function: trace
+            .calls
+            .last()
+            .map_or(Function::C_Login, |call| call.function),
         returned: rv_name(rv),
         advice: advice.to_owned(),
     })

@@ -120,17 +120,28 @@ impl Probe {
     /// What decides which cases apply.
     #[must_use]
     pub fn capabilities(&self, target: &Target) -> Capabilities {
-        let version = Version { major: self.version.0, minor: self.version.1 };
+        let version = Version {
+            major: self.version.0,
+            minor: self.version.1,
+        };
         // A list below 2.40 is judged by the oldest text there is.
         let version = version.max(Version::V2_40);
         let present = |function: &&Function| {
             function.since() <= self.loaded.version().max(Version::V2_40)
-                && !self.loaded.missing.iter().any(|missing| missing == function.name())
+                && !self
+                    .loaded
+                    .missing
+                    .iter()
+                    .any(|missing| missing == function.name())
         };
         Capabilities {
             version,
             functions: Function::ALL.iter().filter(present).copied().collect(),
-            mechanisms: self.mechanisms.iter().map(|m| (m.mechanism, m.info())).collect(),
+            mechanisms: self
+                .mechanisms
+                .iter()
+                .map(|m| (m.mechanism, m.info()))
+                .collect(),
             token_flags: self.token_flags,
             profiles: self.profiles.iter().copied().collect(),
             pin: target.pin.is_some(),
@@ -152,7 +163,10 @@ impl Probe {
             ("slot".to_owned(), Value::Number(self.slot().id)),
             ("label".to_owned(), token("label")),
             ("serial".to_owned(), token("serialNumber")),
-            ("version".to_owned(), Value::Version(self.version.0, self.version.1)),
+            (
+                "version".to_owned(),
+                Value::Version(self.version.0, self.version.1),
+            ),
         ];
         for (name, secret) in [("pin", &credentials.pin), ("so-pin", &credentials.so_pin)] {
             if let Some(secret) = secret {
@@ -191,7 +205,9 @@ impl Probe {
 fn interface(interface: &crate::module::Interface) -> evidence::Interface {
     evidence::Interface {
         name: interface.name.clone(),
-        version: interface.version.map_or_else(String::new, |(major, minor)| format!("{major}.{minor}")),
+        version: interface
+            .version
+            .map_or_else(String::new, |(major, minor)| format!("{major}.{minor}")),
         flags: interface.flags,
     }
 }
@@ -209,13 +225,20 @@ impl FileIdentity {
     /// The identity of a target's module; empty for the built-in token.
     #[must_use]
     pub fn of(target: &Target) -> Self {
-        let crate::target::Module::Path(path) = &target.module else { return Self::default() };
-        let Ok(bytes) = std::fs::read(path) else { return Self::default() };
+        let crate::target::Module::Path(path) = &target.module else {
+            return Self::default();
+        };
+        let Ok(bytes) = std::fs::read(path) else {
+            return Self::default();
+        };
         use sha2::Digest;
         let build_id = object::File::parse(&*bytes)
             .ok()
             .and_then(|file| object::Object::build_id(&file).ok().flatten().map(hex));
-        Self { sha256: Some(hex(&sha2::Sha256::digest(&bytes))), build_id }
+        Self {
+            sha256: Some(hex(&sha2::Sha256::digest(&bytes))),
+            build_id,
+        }
     }
 }
 
@@ -267,7 +290,10 @@ pub fn slot_for_provisioning(
     let blank = |slot: &&Slot| {
         slot.token.is_some() && slot.token_flags & cryptoki_sys::CKF_TOKEN_INITIALIZED == 0
     };
-    let fallback = slots.iter().find(blank).or(slots.iter().find(|slot| slot.token.is_some()));
+    let fallback = slots
+        .iter()
+        .find(blank)
+        .or(slots.iter().find(|slot| slot.token.is_some()));
     match (chosen, fallback) {
         (Ok(index), _) => Ok(slots[index].id),
         (Err(_), Some(slot)) => Ok(slot.id),

@@ -27,11 +27,18 @@ pub struct Slot {
 pub(super) fn read(general: &General) -> Result<Vec<Slot>, ProbeError> {
     let mut slots: Vec<Slot> = Vec::new();
     for id in general.slots()? {
-        slots.push(Slot { id, info: Vec::new(), token: None, token_flags: 0 });
+        slots.push(Slot {
+            id,
+            info: Vec::new(),
+            token: None,
+            token_flags: 0,
+        });
     }
     // The loop asked for slot and token in the order of the list.
     let answers = |function: Function| {
-        general.calls().filter(move |call| call.function == function)
+        general
+            .calls()
+            .filter(move |call| call.function == function)
     };
     for (slot, answer) in slots.iter_mut().zip(answers(Function::C_GetSlotInfo)) {
         slot.info = record(answer).map(shown).unwrap_or_default();
@@ -70,10 +77,12 @@ pub(super) fn choose(
     let fitting = slots.iter().enumerate().find(|(index, slot)| {
         (named || slot.token.is_some()) && selector.matches(*index, &identity(slot, info))
     });
-    fitting.map(|(index, _)| index).ok_or_else(|| ProbeError::NoToken {
-        wanted: selector.to_string(),
-        found: found(slots),
-    })
+    fitting
+        .map(|(index, _)| index)
+        .ok_or_else(|| ProbeError::NoToken {
+            wanted: selector.to_string(),
+            found: found(slots),
+        })
 }
 
 fn found(slots: &[Slot]) -> String {
@@ -81,7 +90,11 @@ fn found(slots: &[Slot]) -> String {
         return "the module has no slot; is its token configured?".to_owned();
     }
     let one = |slot: &Slot| match &slot.token {
-        Some(token) => format!("slot {} has token `{}`", slot.id, field(token, "label").trim_end()),
+        Some(token) => format!(
+            "slot {} has token `{}`",
+            slot.id,
+            field(token, "label").trim_end()
+        ),
         None => format!("slot {} has no token", slot.id),
     };
     slots.iter().map(one).collect::<Vec<_>>().join(", ")

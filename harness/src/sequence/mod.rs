@@ -4,10 +4,14 @@
 //! This room owns the types and their YAML form ([`read`], [`write`]); preparing and making the
 //! calls is left to `execute`, judging them to `oracle`.
 
+#[cfg(test)]
+mod arbitrary;
 pub mod argument;
 pub mod content;
 pub mod expectation;
 mod lexicon;
+#[cfg(test)]
+mod properties;
 pub mod read;
 pub mod reference;
 pub mod value;
@@ -67,6 +71,8 @@ pub struct Call {
     pub arguments: Vec<Argument>,
     /// Return values that are right; `CKR_OK` alone if empty.
     pub returns: Vec<u64>,
+    /// Return values that are wrong, every other being right; takes the place of `returns`.
+    pub except: Vec<u64>,
     /// Return values that end the case as not applicable: the target lacks what the case needs.
     pub not_applicable: Vec<u64>,
     /// Outputs to keep: output (`session`, `template.CKA_MODULUS`) and name.
@@ -81,6 +87,9 @@ pub struct Call {
     pub otherwise: Option<String>,
     /// True if the steps after this one are made even if the return value is wrong.
     pub keep_going: bool,
+    /// True if a module whose function list lacks the function is at fault; otherwise the case does
+    /// not apply to it.
+    pub must_exist: bool,
     /// True if the step prepares the case and is not what the case judges.
     pub fixture: bool,
 }
@@ -103,6 +112,7 @@ impl Call {
             function,
             arguments: vec![Argument::Default; function.parameters().len()],
             returns: Vec::new(),
+            except: Vec::new(),
             not_applicable: Vec::new(),
             gives: Vec::new(),
             expect: Vec::new(),
@@ -110,6 +120,7 @@ impl Call {
             requires: Vec::new(),
             otherwise: None,
             keep_going: false,
+            must_exist: false,
             fixture: false,
         }
     }
@@ -117,7 +128,9 @@ impl Call {
     /// True if `rv` is a return value the step asks for.
     #[must_use]
     pub fn is_right(&self, rv: u64) -> bool {
-        if self.returns.is_empty() {
+        if !self.except.is_empty() {
+            !self.except.contains(&rv)
+        } else if self.returns.is_empty() {
             rv == cryptoki_sys::CKR_OK
         } else {
             self.returns.contains(&rv)

@@ -59,7 +59,12 @@ fn is_name(text: &str) -> bool {
 fn parse_segment(segment: &str) -> Option<(&str, Option<usize>)> {
     match segment.split_once('[') {
         None => Some((segment, None)),
-        Some((name, index)) => Some((name, Some(index.strip_suffix(']')?.parse().ok()?))),
+        Some((name, index)) => {
+            let digits = index.strip_suffix(']')?;
+            // Rust's numbers may have a plus sign; an index may not.
+            let plain = digits.bytes().all(|b| b.is_ascii_digit());
+            Some((name, Some(digits.parse().ok().filter(|_| plain)?)))
+        }
     }
 }
 
@@ -69,10 +74,9 @@ impl FromStr for Reference {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || NoReference(text.to_owned());
-        let bare = text.strip_prefix('$').unwrap_or(text);
-        let bare = match bare.strip_prefix('{') {
+        let bare = match text.strip_prefix("${") {
             Some(inner) => inner.strip_suffix('}').ok_or_else(error)?,
-            None => bare,
+            None => text.strip_prefix('$').unwrap_or(text),
         };
         let mut segments = bare
             .split('.')
@@ -161,7 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_no_reference_is_refused() {
-        for text in ["$", "${a", "$1a", "$a[", "$a[x]", "$a..b", "$a b", ""] {
+        for text in [
+            "$", "${a", "{a}", "$1a", "$a[", "$a[x]", "$a[+1]", "$a..b", "$a b", "",
+        ] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
         }
     }

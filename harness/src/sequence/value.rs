@@ -49,6 +49,23 @@ impl Value {
         .select(rest)
     }
 
+    /// The number that a reference's path selects, found without copying what is on the way.
+    #[must_use]
+    pub fn number_at(&self, path: &[Selector]) -> Option<u64> {
+        let Some((first, rest)) = path.split_first() else {
+            return self.as_number();
+        };
+        match (self, first) {
+            (_, Selector::Length) => self.select(path)?.as_number(),
+            (Value::List(items), Selector::Index(index)) => items.get(*index)?.number_at(rest),
+            (Value::Record(fields), Selector::Field(name)) => {
+                let (_, value) = fields.iter().find(|(field, _)| field == name)?;
+                value.number_at(rest)
+            }
+            _ => None,
+        }
+    }
+
     /// The number, if it is one.
     #[must_use]
     pub fn as_number(&self) -> Option<u64> {

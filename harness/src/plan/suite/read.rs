@@ -2,6 +2,10 @@
 
 use p11assay_reports::evidence::{Class, Clause, Level};
 
+use super::words::{
+    CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS, PURPOSES,
+    SUITE_KEYS, VARIANT_KEYS,
+};
 use super::{Case, Ladder, Suite};
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::Kind;
@@ -13,15 +17,6 @@ use crate::sequence::read::{
 };
 use crate::sequence::{Number, Sequence, Step, Value};
 use crate::yaml::{self, Error, Node};
-
-const SUITE_KEYS: &[&str] = &[
-    "suite", "title", "cites", "level", "class", "state", "needs", "setup", "cases",
-];
-const CASE_KEYS: &[&str] = &[
-    "id", "title", "clause", "cites", "level", "class", "state", "needs", "setup", "steps",
-    "variants", "with",
-];
-const VARIANT_KEYS: &[&str] = &["id", "title", "clause", "cites", "needs", "with", "level"];
 
 /// What cases inherit from their suite.
 struct Frame<'n> {
@@ -40,6 +35,7 @@ pub(super) fn suite(node: &Node, file: &str) -> Result<Suite, Error> {
     let name_node = required(node, entries, "suite")?;
     let name = text(name_node, "the name of the suite")?;
     id_check(name_node, name, true)?;
+    get(entries, "title").map_or(Ok(""), |title| text(title, "a line of text"))?;
     let frame = Frame {
         name,
         cites: get(entries, "cites").map(cites).transpose()?,
@@ -208,7 +204,7 @@ fn clause(
 
 fn cites(node: &Node) -> Result<(String, String), Error> {
     let entries = mapping(node, "`document` and `version`")?;
-    only_keys(entries, &["document", "version"])?;
+    only_keys(entries, CITES_KEYS)?;
     let word = |key: &str| -> Result<String, Error> {
         Ok(text(required(node, entries, key)?, "text in quotes")?.to_owned())
     };
@@ -230,53 +226,21 @@ fn choice<T: Copy>(node: &Node, what: &str, known: &[(&str, T)]) -> Result<T, Er
 }
 
 fn level(node: &Node) -> Result<Level, Error> {
-    let known = [
-        ("must", Level::Must),
-        ("should", Level::Should),
-        ("profile", Level::Profile),
-        ("security", Level::Security),
-    ];
-    choice(node, "level", &known)
+    choice(node, "level", LEVELS)
 }
 
 fn class(node: &Node) -> Result<Class, Error> {
-    choice(
-        node,
-        "input class",
-        &[("A", Class::A), ("B", Class::B), ("C", Class::C)],
-    )
+    choice(node, "input class", CLASSES)
 }
 
 fn ladder(node: &Node) -> Result<Ladder, Error> {
-    let known = [
-        ("loaded", Ladder::Loaded),
-        ("initialized", Ladder::Initialized),
-        ("session", Ladder::Session),
-        ("rw-session", Ladder::RwSession),
-        ("user", Ladder::User),
-        ("rw-user", Ladder::RwUser),
-        ("so", Ladder::So),
-    ];
-    choice(node, "state", &known)
+    choice(node, "state", LADDERS)
 }
 
 /// Reads `needs`.
 fn needs(node: &Node) -> Result<Needs, Error> {
     let entries = mapping(node, "conditions: `version`, `functions`, `mechanism`, ...")?;
-    only_keys(
-        entries,
-        &[
-            "version",
-            "functions",
-            "mechanism",
-            "mechanisms",
-            "token-flags",
-            "profile",
-            "pin",
-            "so-pin",
-            "disposable",
-        ],
-    )?;
+    only_keys(entries, NEEDS_KEYS)?;
     let mut needs = Needs::default();
     for (key, value) in entries {
         match text_of(key).unwrap_or_default() {
@@ -331,7 +295,7 @@ fn mechanism(node: &Node) -> Result<MechanismNeed, Error> {
             });
         }
     };
-    only_keys(entries, &["type", "for", "key-size"])?;
+    only_keys(entries, MECHANISM_NEED_KEYS)?;
     let mechanism = constant(
         required(node, entries, "type")?,
         Kind::MECHANISM,
@@ -362,24 +326,7 @@ fn mechanism(node: &Node) -> Result<MechanismNeed, Error> {
 }
 
 fn purpose(node: &Node) -> Result<u64, Error> {
-    use cryptoki_sys as ck;
-    let known = [
-        ("encrypt", ck::CKF_ENCRYPT),
-        ("decrypt", ck::CKF_DECRYPT),
-        ("digest", ck::CKF_DIGEST),
-        ("sign", ck::CKF_SIGN),
-        ("sign-recover", ck::CKF_SIGN_RECOVER),
-        ("verify", ck::CKF_VERIFY),
-        ("verify-recover", ck::CKF_VERIFY_RECOVER),
-        ("generate", ck::CKF_GENERATE),
-        ("generate-key-pair", ck::CKF_GENERATE_KEY_PAIR),
-        ("wrap", ck::CKF_WRAP),
-        ("unwrap", ck::CKF_UNWRAP),
-        ("derive", ck::CKF_DERIVE),
-        ("encapsulate", ck::CKF_ENCAPSULATE),
-        ("decapsulate", ck::CKF_DECAPSULATE),
-    ];
-    choice(node, "purpose", &known)
+    choice(node, "purpose", PURPOSES)
 }
 
 /// `">=3.0"`, `"<=2.40"`, or `"3.2"` for just this one.

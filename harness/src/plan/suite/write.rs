@@ -16,9 +16,10 @@ impl Case {
         let (suite, id) = self.id.rsplit_once('/').unwrap_or(("case", &self.id));
         let fixture = |step: &Step| match step {
             Step::Call(call) => call.fixture,
-            Step::ForEach(each) => {
-                each.steps.iter().all(|step| matches!(step, Step::Call(call) if call.fixture))
-            }
+            Step::ForEach(each) => each
+                .steps
+                .iter()
+                .all(|step| matches!(step, Step::Call(call) if call.fixture)),
         };
         let at = self.sequence.steps.iter().position(|step| !fixture(step));
         let (setup, steps) = self.sequence.steps.split_at(at.unwrap_or(0));
@@ -28,11 +29,20 @@ impl Case {
             case.insert("title".into(), json!(self.title));
         }
         case.insert("clause".into(), json!(self.clause.section));
-        case.insert("level".into(), serde_json::to_value(self.level).unwrap_or_default());
-        case.insert("class".into(), serde_json::to_value(self.class).unwrap_or_default());
+        case.insert(
+            "level".into(),
+            serde_json::to_value(self.level).unwrap_or_default(),
+        );
+        case.insert(
+            "class".into(),
+            serde_json::to_value(self.class).unwrap_or_default(),
+        );
         case.insert("state".into(), json!(state(self.ladder)));
         if !self.with.is_empty() {
-            let with = self.with.iter().map(|(name, value)| (name.clone(), parameter(value)));
+            let with = self
+                .with
+                .iter()
+                .map(|(name, value)| (name.clone(), parameter(value)));
             case.insert("with".into(), Json::Object(with.collect()));
         }
         if !setup.is_empty() {

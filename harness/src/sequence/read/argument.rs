@@ -47,10 +47,10 @@ fn argument(kind: ParameterKind, node: &Node) -> Result<Argument, Error> {
             Argument::Version { major, minor }
         }
         ParameterKind::Mechanism => Argument::Mechanism(Box::new(structure::mechanism(node)?)),
-        ParameterKind::MessageParameter => match &node.kind {
-            Kind::Text(_) => Argument::Bytes(bytes(node)?),
-            _ => Argument::Structure(structure::named_structure(node)?),
-        },
+        ParameterKind::MessageParameter if structure::is_named_structure(node) => {
+            Argument::Structure(structure::named_structure(node)?)
+        }
+        ParameterKind::MessageParameter => Argument::Bytes(bytes(node)?),
         ParameterKind::Template => Argument::Template(template(node)?),
         ParameterKind::OutTemplate => Argument::Template(out_template(node)?),
         ParameterKind::InitArgs => match node.kind {
@@ -127,47 +127,60 @@ fn name_or_bytes(node: &Node) -> Result<Bytes, Error> {
 /// # Errors
 /// An [`Error`] with the mark of the attribute or value at fault.
 pub fn template(node: &Node) -> Result<Template, Error> {
-    read_template(node, value)
+    claimed(node, attributes)
 }
 
-fn out_template(node: &Node) -> Result<Template, Error> {
-    if let Kind::Sequence(items) = &node.kind
-        && items.iter().all(|item| super::text_of(item).is_some())
-    {
-        let exact = || AttributeValue::Buffer(Buffer::of(BufferSize::Exact));
-        let attributes = items
-            .iter()
-            .map(|item| {
-                Ok(Attribute {
-                    attribute: attribute_name(item)?,
-                    value: exact(),
-                })
-            })
-            .collect::<Result<_, Error>>()?;
-        return Ok(Template {
-            attributes,
-            claim: None,
-        });
-    }
-    read_template(node, |_, node| {
-        memory::buffer(node).map(AttributeValue::Buffer)
-    })
-}
+/// Keys of a template whose count is lied about.
+pub(crate) const TEMPLATE_KEYS: &[&str] = &["attributes", "claim"];
 
-fn read_template(
+/// A list of attributes, or `{attributes: ..., claim: N}`.
+fn claimed(
     node: &Node,
-    value: impl Fn(u64, &Node) -> Result<AttributeValue, Error>,
+    list: impl Fn(&Node) -> Result<Vec<Attribute>, Error>,
 ) -> Result<Template, Error> {
     if let Kind::Mapping(entries) = &node.kind
         && let Some(inner) = get(entries, "attributes")
     {
-        only_keys(entries, &["attributes", "claim"])?;
-        let claim = get(entries, "claim").map(memory::count).transpose()?;
+        only_keys(entries, TEMPLATE_KEYS)?;
         return Ok(Template {
-            claim,
-            ..read_template(inner, value)?
+            attributes: list(inner)?,
+            claim: get(entries, "claim").map(memory::count).transpose()?,
         });
     }
+    Ok(Template {
+        attributes: list(node)?,
+        claim: None,
+    })
+}
+
+fn out_template(node: &Node) -> Result<Template, Error> {
+    claimed(node, |node| match &node.kind {
+        Kind::Sequence(items) if items.iter().all(|item| super::text_of(item).is_some()) => {
+            items.iter().map(exact).collect()
+        }
+        _ => attributes_with(node, |_, node| {
+            memory::buffer(node).map(AttributeValue::Buffer)
+        }),
+    })
+}
+
+/// An attribute by its name alone: it gets as much room as it needs.
+fn exact(name: &Node) -> Result<Attribute, Error> {
+    Ok(Attribute {
+        attribute: attribute_name(name)?,
+        value: AttributeValue::Buffer(Buffer::of(BufferSize::Exact)),
+    })
+}
+
+/// Attributes and their values, without a claimed count.
+pub(super) fn attributes(node: &Node) -> Result<Vec<Attribute>, Error> {
+    attributes_with(node, value)
+}
+
+fn attributes_with(
+    node: &Node,
+    value: impl Fn(u64, &Node) -> Result<AttributeValue, Error>,
+) -> Result<Vec<Attribute>, Error> {
     let one = |(key, node): &(Node, Node)| -> Result<Attribute, Error> {
         let attribute = attribute_name(key)?;
         Ok(Attribute {
@@ -175,7 +188,7 @@ fn read_template(
             value: value(attribute, node)?,
         })
     };
-    let attributes = match &node.kind {
+    match &node.kind {
         Kind::Sequence(items) => {
             let mut attributes = Vec::with_capacity(items.len());
             for item in items {
@@ -183,29 +196,28 @@ fn read_template(
                     attributes.push(one(entry)?);
                 }
             }
-            attributes
+            Ok(attributes)
         }
-        Kind::Null => Vec::new(),
+        Kind::Null => Ok(Vec::new()),
         _ => mapping(node, "a template: attributes and their values")?
             .iter()
             .map(one)
-            .collect::<Result<_, _>>()?,
-    };
-    Ok(Template {
-        attributes,
-        claim: None,
-    })
+            .collect(),
+    }
 }
 
 pub(super) fn attribute_name(node: &Node) -> Result<u64, Error> {
     constant(node, names::Kind::ATTRIBUTE, "attribute")
 }
 
+/// Keys that make the value of an attribute bytes, whatever the attribute's type.
+const ATTRIBUTE_BYTES_KEYS: &[&str] = &["hex", "text", "repeat", "concat", "of", "pointer"];
+
 /// The value of an attribute: by the attribute's type, or bytes in any form for deliberate
 /// wrongness.
 fn value(attribute: u64, node: &Node) -> Result<AttributeValue, Error> {
     if let Kind::Mapping(entries) = &node.kind
-        && ["hex", "text", "repeat", "concat", "of", "pointer"]
+        && ATTRIBUTE_BYTES_KEYS
             .iter()
             .any(|key| get(entries, key).is_some())
     {
@@ -219,7 +231,7 @@ fn value(attribute: u64, node: &Node) -> Result<AttributeValue, Error> {
             let items = items.iter().map(|item| memory::number(item, domain));
             AttributeValue::Ulongs(items.collect::<Result<_, _>>()?)
         }
-        AttributeType::Template => AttributeValue::Template(template(node)?.attributes),
+        AttributeType::Template => AttributeValue::Template(attributes(node)?),
         AttributeType::Text => AttributeValue::Bytes(name_or_bytes(node)?),
         AttributeType::Date => AttributeValue::Bytes(date(node)?),
         AttributeType::Version => {
@@ -246,6 +258,16 @@ fn date(node: &Node) -> Result<Bytes, Error> {
     ))
 }
 
+/// Keys of the arguments of `C_Initialize`.
+pub(crate) const INIT_ARGS_KEYS: &[&str] = &["flags", "mutexes", "nss", "reserved"];
+
+/// Words for the mutex callbacks of `C_Initialize`.
+pub(crate) const MUTEXES: &[(&str, Mutexes)] = &[
+    ("none", Mutexes::None),
+    ("callbacks", Mutexes::Callbacks),
+    ("incomplete", Mutexes::Incomplete),
+];
+
 /// Reads the arguments of `C_Initialize`.
 ///
 /// # Errors
@@ -255,7 +277,7 @@ pub fn init_args(node: &Node) -> Result<InitArgs, Error> {
         node,
         "init arguments: `flags`, `mutexes`, `nss`, `reserved`",
     )?;
-    only_keys(entries, &["flags", "mutexes", "nss", "reserved"])?;
+    only_keys(entries, INIT_ARGS_KEYS)?;
     let mut init_args = InitArgs::default();
     if let Some(value) = get(entries, "flags") {
         let flags = memory::number(value, Domain::Flags(names::Kind::INIT_FLAGS))?;
@@ -268,12 +290,11 @@ pub fn init_args(node: &Node) -> Result<InitArgs, Error> {
         init_args.flags = flags;
     }
     if let Some(value) = get(entries, "mutexes") {
-        init_args.mutexes = match super::text_of(value) {
-            Some("none") => Mutexes::None,
-            Some("callbacks") => Mutexes::Callbacks,
-            Some("incomplete") => Mutexes::Incomplete,
-            _ => return Err(fault(value, "expected `none`, `callbacks` or `incomplete`")),
-        };
+        init_args.mutexes = MUTEXES
+            .iter()
+            .find(|(name, _)| super::text_of(value) == Some(name))
+            .map(|(_, mutexes)| *mutexes)
+            .ok_or_else(|| fault(value, "expected `none`, `callbacks` or `incomplete`"))?;
     }
     if let Some(value) = get(entries, "nss") {
         init_args.nss = Some(text(value, "the LibraryParameters text")?.to_owned());
@@ -292,7 +313,7 @@ fn reserved(node: &Node) -> Result<Reserved, Error> {
             Some(Node {
                 kind: Kind::Unsigned(value),
                 ..
-            }) => Ok(Reserved::Pointer(*value)),
+            }) => only_keys(entries, &["pointer"]).map(|()| Reserved::Pointer(*value)),
             _ => Err(fault(node, "expected `{pointer: 1}`")),
         },
         _ => Err(fault(node, "expected null, text, or `{pointer: 1}`")),

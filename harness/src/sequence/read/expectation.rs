@@ -11,7 +11,8 @@ use crate::sequence::value::output_domain;
 use crate::sequence::{Content, Number};
 use crate::yaml::{self, Error, Kind, Node};
 
-const RELATIONS: &[&str] = &[
+/// Keys of a relation.
+pub(crate) const RELATIONS: &[&str] = &[
     "equals",
     "differs",
     "one-of",
@@ -28,9 +29,12 @@ const RELATIONS: &[&str] = &[
     "unavailable",
 ];
 
+/// What is known of an interface.
+pub(crate) const INTERFACE_FIELDS: &[&str] = &["name", "version", "flags"];
+
 /// How a literal in an expectation is written.
-#[derive(Debug, Clone, Copy)]
-enum Shape {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shape {
     Number(Domain),
     Bytes,
     Text,
@@ -41,12 +45,9 @@ enum Shape {
 
 /// Reads `expect`: a mapping of subjects and relations.
 pub(super) fn expectations(function: Function, node: &Node) -> Result<Vec<Expectation>, Error> {
-    mapping(
-        node,
-        "outputs and what must hold of them, `signature: {length: 256}`",
-    )?
-    .iter()
-    .map(|(key, value)| {
+    let what = "outputs and what must hold of them, `signature: {length: 256}`";
+    let mut found: Vec<Expectation> = Vec::new();
+    for (key, value) in mapping(node, what)? {
         let captured = text(key, "the name of an output")?.starts_with('$');
         let subject = if captured {
             super::reference(key)?
@@ -58,20 +59,31 @@ pub(super) fn expectations(function: Function, node: &Node) -> Result<Vec<Expect
         } else {
             shape(function, &subject)
         };
-        Ok(Expectation {
+        let same = |other: &Expectation| other.subject == subject && other.captured == captured;
+        // `$x` and `${x}` are two keys and one subject: only one of them would be kept.
+        if found.iter().any(same) {
+            return Err(fault(
+                key,
+                "this stands here already, spelt differently; write both relations under one",
+            ));
+        }
+        found.push(Expectation {
             relation: relation(shape, value)?,
             subject,
             captured,
-        })
-    })
-    .collect()
+        });
+    }
+    Ok(found)
 }
 
 /// The path to an output of a function: `info.flags`, `template.CKA_ID`.
 pub(super) fn output(function: Function, node: &Node) -> Result<Reference, Error> {
-    let path: Reference = text(node, "the name of an output")?
-        .parse()
-        .map_err(|error| fault(node, error))?;
+    let name = text(node, "the name of an output")?;
+    if let Some(bare) = name.strip_prefix('$') {
+        let message = format!("an output has no dollar; write `{bare}`");
+        return Err(fault(node, message));
+    }
+    let path: Reference = name.parse().map_err(|error| fault(node, error))?;
     let outputs = function
         .parameters()
         .iter()
@@ -112,11 +124,8 @@ fn check_field(kind: ParameterKind, path: &Reference, node: &Node) -> Result<(),
                 unknown("attribute".to_owned(), &known)
             }
         },
-        ParameterKind::OutTable if !["name", "version", "flags"].contains(&field.as_str()) => {
-            unknown(
-                "field of an interface".to_owned(),
-                &["name", "version", "flags"],
-            )
+        ParameterKind::OutTable if !INTERFACE_FIELDS.contains(&field.as_str()) => {
+            unknown("field of an interface".to_owned(), INTERFACE_FIELDS)
         }
         ParameterKind::OutBytes | ParameterKind::OutFixed | ParameterKind::OutUlong(_) => {
             Err(fault(node, format!("`{}` has no fields", path.name)))
@@ -125,7 +134,7 @@ fn check_field(kind: ParameterKind, path: &Reference, node: &Node) -> Result<(),
     }
 }
 
-fn shape(function: Function, path: &Reference) -> Shape {
+pub(crate) fn shape(function: Function, path: &Reference) -> Shape {
     let kind = function
         .parameters()
         .iter()
@@ -144,6 +153,7 @@ fn shape(function: Function, path: &Reference) -> Shape {
             record_shape(record.structure(), field, domain)
         }
         (ParameterKind::OutTemplate, Some(field)) => attribute_shape(field),
+        (ParameterKind::MessageParameter, _) => Shape::Any,
         (_, Some("version")) => Shape::Version,
         (_, Some("name")) => Shape::Text,
         _ => Shape::Number(domain),
@@ -257,7 +267,7 @@ fn expected(shape: Shape, node: &Node) -> Result<Expected, Error> {
     }
     match (shape, &node.kind) {
         (Shape::Number(domain), _) => memory::number(node, domain).map(Expected::Number),
-        (Shape::Version, _) => {
+        (Shape::Version, kind) if !matches!(kind, Kind::Mapping(_)) => {
             memory::version(node).map(|(major, minor)| Expected::Version(major, minor))
         }
         (Shape::Text, Kind::Text(text)) => Ok(Expected::Bytes(Content::Text(text.clone()))),
@@ -269,6 +279,7 @@ fn expected(shape: Shape, node: &Node) -> Result<Expected, Error> {
         }
         _ => match node.kind {
             Kind::Mapping(ref entries) if get(entries, "version").is_some() => {
+                only_keys(entries, &["version"])?;
                 memory::version(get(entries, "version").unwrap_or(node))
                     .map(|(major, minor)| Expected::Version(major, minor))
             }

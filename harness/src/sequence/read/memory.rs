@@ -89,6 +89,7 @@ pub(super) fn bytes(node: &Node) -> Result<Bytes, Error> {
                     claim,
                 });
             }
+            check_form(entries, &["claim"])?;
             Ok(Bytes {
                 content: Some(content_of(node, entries)?),
                 claim,
@@ -114,16 +115,36 @@ pub(super) fn content(node: &Node) -> Result<Content, Error> {
         Kind::Unsigned(_) | Kind::Signed(_) | Kind::Float(_) => {
             Err(fault(node, "put hexadecimal digits in quotes"))
         }
-        Kind::Mapping(entries) => content_of(node, entries),
+        Kind::Mapping(entries) => {
+            check_form(entries, &[])?;
+            content_of(node, entries)
+        }
         _ => Err(fault(node, format!("expected {BYTES}"))),
     }
 }
 
+/// The forms of bytes that are mappings, by their keys; the first key makes it this form.
+pub(crate) const CONTENT_FORMS: &[&[&str]] = &[
+    &["text"],
+    &["hex"],
+    &["repeat", "count"],
+    &["concat"],
+    &["of", "flip", "take"],
+];
+
+/// Refuses what does not belong to the form that the keys make, lest it be dropped in silence.
+fn check_form(entries: &[(Node, Node)], extra: &[&str]) -> Result<(), Error> {
+    let form = CONTENT_FORMS
+        .iter()
+        .find(|form| get(entries, form[0]).is_some());
+    let known: Vec<&str> = match form {
+        Some(form) => form.iter().chain(extra).copied().collect(),
+        None => CONTENT_FORMS.concat(),
+    };
+    only_keys(entries, &known)
+}
+
 fn content_of(node: &Node, entries: &[(Node, Node)]) -> Result<Content, Error> {
-    let known = [
-        "text", "hex", "repeat", "count", "concat", "of", "flip", "take", "claim", "pointer",
-    ];
-    only_keys(entries, &known)?;
     if let Some(value) = get(entries, "text") {
         let text = text_of(value).ok_or_else(|| fault(value, "expected text in quotes"))?;
         return Ok(Content::Text(text.to_owned()));
@@ -172,6 +193,9 @@ fn content_of(node: &Node, entries: &[(Node, Node)]) -> Result<Content, Error> {
     Err(fault(node, format!("expected {BYTES}")))
 }
 
+/// Keys of an output buffer.
+pub(crate) const BUFFER_KEYS: &[&str] = &["buffer", "claim", "length-pointer"];
+
 /// An output buffer: null, or `{buffer: exact | short | null | N, claim: N, length-pointer: null}`.
 pub(super) fn buffer(node: &Node) -> Result<Buffer, Error> {
     if node.kind == Kind::Null {
@@ -181,7 +205,7 @@ pub(super) fn buffer(node: &Node) -> Result<Buffer, Error> {
         node,
         "null, or a buffer: `{buffer: exact}`, `{buffer: 256}`",
     )?;
-    only_keys(entries, &["buffer", "claim", "length-pointer"])?;
+    only_keys(entries, BUFFER_KEYS)?;
     let size = match get(entries, "buffer") {
         None => BufferSize::Exact,
         Some(value) => match (&value.kind, text_of(value)) {

@@ -11,8 +11,11 @@ use crate::cryptoki::{Function, Kind, names};
 use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
 
+pub(crate) use argument::{INIT_ARGS_KEYS, MUTEXES, TEMPLATE_KEYS};
 pub use argument::{init_args, template};
-pub(crate) use memory::number;
+pub(crate) use expectation::{INTERFACE_FIELDS, RELATIONS, Shape, shape};
+pub(crate) use memory::{BUFFER_KEYS, CONTENT_FORMS, number};
+pub(crate) use structure::MECHANISM_KEYS;
 
 /// Keys of a step beside the function's name.
 pub const STEP_KEYS: &[&str] = &[
@@ -24,7 +27,11 @@ pub const STEP_KEYS: &[&str] = &[
     "requires",
     "otherwise",
     "keep-going",
+    "must-exist",
 ];
+
+/// Keys of a loop.
+pub(crate) const FOR_EACH_KEYS: &[&str] = &["in", "as", "steps"];
 
 /// Reads a list of steps; calls are numbered from 1.
 ///
@@ -68,11 +75,10 @@ fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
 
 fn for_each(node: &Node, number: &mut u32) -> Result<ForEach, Error> {
     let entries = mapping(node, "`in`, `as` and `steps`")?;
-    only_keys(entries, &["in", "as", "steps"])?;
-    let bind = text(required(node, entries, "as")?, "the name of the element")?;
+    only_keys(entries, FOR_EACH_KEYS)?;
     Ok(ForEach {
         list: reference(required(node, entries, "in")?)?,
-        bind: bind.strip_prefix('$').unwrap_or(bind).to_owned(),
+        bind: new_name(required(node, entries, "as")?)?,
         steps: steps(required(node, entries, "steps")?, number)?,
     })
 }
@@ -113,7 +119,13 @@ fn call(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Call,
 
 fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
     match key {
-        "returns" => call.returns = return_values(value)?,
+        "returns" => match &value.kind {
+            yaml::Kind::Mapping(entries) => {
+                only_keys(entries, &["except"])?;
+                call.except = return_values(required(value, entries, "except")?)?;
+            }
+            _ => call.returns = return_values(value)?,
+        },
         "not-applicable-on" => call.not_applicable = return_values(value)?,
         "gives" => call.gives = captures(call.function, value)?,
         "expect" => call.expect = expectation::expectations(call.function, value)?,
@@ -121,6 +133,7 @@ fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
         "requires" => call.requires = expectation::expectations(call.function, value)?,
         "otherwise" => call.otherwise = Some(text(value, "a line of text")?.to_owned()),
         "keep-going" => call.keep_going = boolean(value)?,
+        "must-exist" => call.must_exist = boolean(value)?,
         _ => {}
     }
     Ok(())
@@ -134,9 +147,7 @@ fn captures(function: Function, node: &Node) -> Result<Vec<Capture>, Error> {
     .iter()
     .map(|(key, value)| {
         let output = expectation::output(function, key)?;
-        let name = text(value, "a name with a dollar, `$session`")?;
-        let target: Reference = name.parse().map_err(|error| fault(value, error))?;
-        if !name.starts_with('$') || !target.path.is_empty() || target.name == "target" {
+        if !text(value, "a name with a dollar, `$session`")?.starts_with('$') {
             return Err(fault(
                 value,
                 "expected a new name with a dollar, `$session`",
@@ -144,10 +155,21 @@ fn captures(function: Function, node: &Node) -> Result<Vec<Capture>, Error> {
         }
         Ok(Capture {
             output,
-            name: target.name,
+            name: new_name(value)?,
         })
     })
     .collect()
+}
+
+/// A name that a step gives to a value: one word, with or without a dollar, and not `target`.
+fn new_name(node: &Node) -> Result<String, Error> {
+    let target: Reference = text(node, "a name")?
+        .parse()
+        .map_err(|error| fault(node, error))?;
+    if target.path.is_empty() && target.name != "target" {
+        return Ok(target.name);
+    }
+    Err(fault(node, "expected a new name, without a field or index"))
 }
 
 /// Reads one return value or a list of them, by name or number.

@@ -7,6 +7,9 @@ use crate::cryptoki::structure::{self as layouts, Field, FieldType};
 use crate::sequence::{FieldValue, MechanismArgument, ParameterValue, Structure};
 use crate::yaml::{self, Error, Kind, Node};
 
+/// Keys of a mechanism that is more than its name.
+pub(crate) const MECHANISM_KEYS: &[&str] = &["type", "parameter", "claim"];
+
 /// A mechanism: its name, or `{type: ..., parameter: ..., claim: N}`.
 pub(super) fn mechanism(node: &Node) -> Result<MechanismArgument, Error> {
     let Kind::Mapping(entries) = &node.kind else {
@@ -17,12 +20,19 @@ pub(super) fn mechanism(node: &Node) -> Result<MechanismArgument, Error> {
             claim: None,
         });
     };
-    only_keys(entries, &["type", "parameter", "claim"])?;
+    only_keys(entries, MECHANISM_KEYS)?;
     Ok(MechanismArgument {
         mechanism: memory::mechanism_type(super::required(node, entries, "type")?)?,
         parameter: get(entries, "parameter").map_or(Ok(ParameterValue::None), parameter)?,
         claim: get(entries, "claim").map(memory::count).transpose()?,
     })
+}
+
+/// True for a mapping that is a structure by its C name.
+pub(super) fn is_named_structure(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Mapping(entries)
+        if matches!(entries.as_slice(), [(key, _)]
+            if super::text_of(key).is_some_and(|key| key.starts_with("CK_"))))
 }
 
 /// A parameter: null, bytes, `{ulong: N}`, or one structure by its C name.
@@ -33,9 +43,7 @@ fn parameter(node: &Node) -> Result<ParameterValue, Error> {
             [(key, value)] if super::text_of(key) == Some("ulong") => {
                 memory::number(value, Domain::Plain).map(ParameterValue::Ulong)
             }
-            [(key, _)] if super::text_of(key).is_some_and(|key| key.starts_with("CK_")) => {
-                named_structure(node).map(ParameterValue::Structure)
-            }
+            _ if is_named_structure(node) => named_structure(node).map(ParameterValue::Structure),
             _ => bytes(node).map(ParameterValue::Bytes),
         },
         _ => bytes(node).map(ParameterValue::Bytes),
@@ -97,7 +105,7 @@ fn field_value(field: &Field, node: &Node) -> Result<FieldValue, Error> {
             mechanism(node).map(|inner| FieldValue::Mechanism(Box::new(inner)))
         }
         FieldType::PointerTo("CK_ATTRIBUTE") => {
-            argument::template(node).map(|template| FieldValue::Template(template.attributes))
+            argument::attributes(node).map(FieldValue::Template)
         }
         FieldType::Nested(name) | FieldType::PointerTo(name) => match &node.kind {
             Kind::Sequence(items) => items

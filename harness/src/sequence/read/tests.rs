@@ -85,6 +85,26 @@ fn mistakes_are_named_at_their_place() {
             "- for-each: { in: $l, as: x, step: [] }\n",
             "1:30 unknown key `step`; did you mean `steps`?",
         ),
+        (
+            "- for-each: { in: $l, as: a b, steps: [] }\n",
+            "1:27 `a b` is no reference; write `$name`, `$name.field`, `${name[0]}` or `$name.length`",
+        ),
+        (
+            "- C_Sign: { data: { text: abc, flip: 3 } }\n",
+            "1:32 unknown key `flip`",
+        ),
+        (
+            "- C_CreateObject: { template: { CKA_WRAP_TEMPLATE: { attributes: {}, claim: 3 } } }\n",
+            "1:54 unknown attribute `attributes`",
+        ),
+        (
+            "- C_GetInfo: {}\n  gives: { $info: $info }\n",
+            "2:12 an output has no dollar; write `info`",
+        ),
+        (
+            "- C_GetInfo: {}\n  expect: { $x: 1, \"${x}\": 2 }\n",
+            "2:20 this stands here already, spelt differently; write both relations under one",
+        ),
     ] {
         assert_eq!(read(text).expect_err(text), message);
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::constant;
 use crate::cryptoki::function::{Domain, ParameterKind};
+use crate::cryptoki::structure::{FieldType, layout};
 use crate::cryptoki::{AttributeType, Kind, attribute, names};
 use crate::sequence::{
     Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Content, FieldValue, InitArgs,
@@ -16,6 +17,10 @@ pub(crate) fn argument(kind: ParameterKind, argument: &Argument) -> Json {
         (_, Argument::Pointer(value)) => json!({ "pointer": value }),
         (ParameterKind::Ulong(domain), Argument::Number(value)) => number(value, domain),
         (_, Argument::Number(value)) => number(value, Domain::Plain),
+        // Bare text is taken as it stands for these; under `hex` it is bytes.
+        (ParameterKind::Padded(_) | ParameterKind::Name, Argument::Bytes(value)) => {
+            Json::Object(entries(bytes(value), "hex"))
+        }
         (_, Argument::Bytes(value)) => bytes(value),
         (_, Argument::Buffer(value)) => buffer(value),
         (_, Argument::Template(value)) => template(value),
@@ -57,14 +62,8 @@ fn entries(value: Json, key: &str) -> Map<String, Json> {
 
 pub(super) fn bytes(bytes: &Bytes) -> Json {
     match (&bytes.content, &bytes.claim) {
-        (None, None) => Json::Null,
         (None, claim) => with_claim(entries(Json::Null, "pointer"), claim.as_ref()),
         (Some(of), None) => content(of),
-        (Some(Content::Reference(reference)), claim) => {
-            // A reference has no keys to stand beside a claim: it becomes a list of one.
-            let list = json!({ "concat": [format!("${{{reference}}}")] });
-            with_claim(entries(list, "concat"), claim.as_ref())
-        }
         (Some(of), claim) => with_claim(entries(content(of), "hex"), claim.as_ref()),
     }
 }
@@ -143,11 +142,8 @@ fn attribute_value(attribute: &Attribute) -> Json {
         AttributeValue::Ulongs(values) => {
             Json::Array(values.iter().map(|value| number(value, domain)).collect())
         }
-        AttributeValue::Bytes(value) => match (bytes(value), value.content.is_none()) {
-            (Json::Null, true) => json!({ "pointer": null }),
-            (Json::String(text), _) if !text.starts_with('$') => json!({ "hex": text }),
-            (other, _) => other,
-        },
+        // Text would be read by the type of the attribute; under `hex` it is bytes for all of them.
+        AttributeValue::Bytes(value) => Json::Object(entries(bytes(value), "hex")),
         AttributeValue::Template(inner) => attributes(inner),
         AttributeValue::Buffer(value) => buffer(value),
     }
@@ -185,11 +181,28 @@ fn named_structure(structure: &Structure) -> Json {
     )
 }
 
+/// Bytes of a field: null where any pointer may be NULL, a version where two bytes are one.
+fn field_bytes(structure: &Structure, name: &str, value: &Bytes) -> Json {
+    let field_type = layout(&structure.name)
+        .and_then(|layout| layout.field(name))
+        .map(|field| field.field_type);
+    match (field_type, &value.content) {
+        (_, None) if value.claim.is_none() => Json::Null,
+        (Some(FieldType::Nested("CK_VERSION")), Some(Content::Literal(bytes))) => {
+            match bytes.as_slice() {
+                [major, minor] => json!(format!("{major}.{minor}")),
+                _ => self::bytes(value),
+            }
+        }
+        _ => bytes(value),
+    }
+}
+
 fn fields(structure: &Structure) -> Json {
     let one = |(name, value): &(String, FieldValue)| {
         let value = match value {
             FieldValue::Number(value) => number(value, Domain::Plain),
-            FieldValue::Bytes(value) => bytes(value),
+            FieldValue::Bytes(value) => field_bytes(structure, name, value),
             FieldValue::Ulongs(values) => Json::Array(
                 values
                     .iter()

@@ -76,7 +76,11 @@ fn entry(of: &Relation, domain: Domain) -> (&'static str, Json) {
 fn expected(value: &Expected, domain: Domain) -> Json {
     match value {
         Expected::Number(value) => number(value, domain),
-        Expected::Bytes(value) => content(value),
-        Expected::Version(major, minor) => json!(format!("{major}.{minor}")),
+        // Bare text is read by the type of the output; with its key it means the same for all.
+        Expected::Bytes(value) => match content(value) {
+            Json::String(text) => json!({ "hex": text }),
+            other => other,
+        },
+        Expected::Version(major, minor) => json!({ "version": format!("{major}.{minor}") }),
     }
 }

@@ -5,6 +5,7 @@
 //! record that does not verify ends the reading. Writing is in `writer`; what functions, steps,
 //! tags and notes mean is the executor's.
 
+mod clock;
 mod writer;
 
 pub(super) use writer::Progress;

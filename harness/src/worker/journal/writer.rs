@@ -5,9 +5,10 @@
 //! records, not the writing of the next ones.
 #![allow(
     unsafe_code,
-    reason = "writes records into memory shared with the parent, and reads the clock"
+    reason = "writes records into memory shared with the parent"
 )]
 
+use super::clock::Clock;
 use super::{CALL_BYTES, CASE_BYTES, HEAD, Head, Journal, Kind, RETURNED, extent, salt};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,7 +25,7 @@ pub(in crate::worker) struct Progress {
 /// Whether the clock is read before and after each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Timing {
-    /// Durations are recorded: two readings of the monotonic clock a call.
+    /// Durations are recorded: two readings of the clock a call.
     #[default]
     On,
     /// Start and duration of every call are recorded as 0.
@@ -51,6 +52,7 @@ pub struct JournalWriter {
     sequence: u64,
     started: u64,
     timing: Timing,
+    clock: Clock,
     full: bool,
     positions: fn() -> [u64; 2],
     owned: Option<(Box<[u64]>, Box<Progress>)>,
@@ -78,6 +80,7 @@ impl JournalWriter {
             sequence: 0,
             started: 0,
             timing,
+            clock: Clock::new(),
             full: false,
             positions: output_positions,
             owned: None,
@@ -116,6 +119,14 @@ impl JournalWriter {
         journal
     }
 
+    /// Forgets what was written to a writer made by [`in_memory`](Self::in_memory). Does nothing
+    /// to the writer of a worker, whose journal is the parent's.
+    pub fn clear(&mut self) {
+        if self.owned.is_some() {
+            self.start(0);
+        }
+    }
+
     /// Empties the journal for request number `request`.
     pub(in crate::worker) fn start(&mut self, request: u32) {
         self.salt = salt(request);
@@ -123,6 +134,7 @@ impl JournalWriter {
         self.call = NONE;
         self.full = false;
         self.sequence = self.sequence.next_multiple_of(2);
+        self.clock.align();
         self.publish();
         self.progress()
             .sequence
@@ -210,10 +222,16 @@ impl JournalWriter {
         };
         let total = HEAD + bytes.len().next_multiple_of(8);
         self.append(kind, tag, length, total, |writer, payload| {
-            for (index, chunk) in bytes.chunks(8).enumerate() {
+            let (words, rest) = bytes.as_chunks::<8>();
+            let mut place = payload;
+            for word in words {
+                writer.put(place, u64::from_le_bytes(*word));
+                place += 8;
+            }
+            if !rest.is_empty() {
                 let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                writer.put(payload + 8 * index, u64::from_le_bytes(word));
+                word[..rest.len()].copy_from_slice(rest);
+                writer.put(place, u64::from_le_bytes(word));
             }
         })
     }
@@ -285,22 +303,10 @@ impl JournalWriter {
     #[inline]
     fn now(&self) -> u64 {
         match self.timing {
-            Timing::On => monotonic_ns(),
+            Timing::On => self.clock.now(),
             Timing::Off => 0,
         }
     }
-}
-
-/// The monotonic clock, nanoseconds; the same in all processes.
-#[inline]
-pub(in crate::worker) fn monotonic_ns() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a valid place for the answer; this clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// How far descriptors 1 and 2 have been written; 0 if they are closed or not files.

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Builds one fuzz target with libFuzzer's coverage on stable Rust, and runs it.
+#
+#   fuzz/run.sh TARGET [libFuzzer arguments]
+#   fuzz/run.sh suite_parser -max_total_time=60
+set -eu
+
+if [ $# -eq 0 ]; then
+    echo "usage: $0 TARGET [libFuzzer arguments]; targets:" >&2
+    ls "$(dirname "$0")/fuzz_targets" | sed 's/\.rs$//' >&2
+    exit 2
+fi
+target=$1
+shift
+cd "$(dirname "$0")"
+
+# With --target the flags below reach the program alone, and build scripts stay uninstrumented.
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTFLAGS="${RUSTFLAGS:-} --cfg fuzzing -Cpasses=sancov-module \
+-Cllvm-args=-sanitizer-coverage-level=4 \
+-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+-Cllvm-args=-sanitizer-coverage-pc-table"
+export RUSTFLAGS
+cargo build --release --bin "$target" --target "$host" --target-dir target \
+    --config 'profile.release.debug-assertions=true' \
+    --config 'profile.release.overflow-checks=true'
+
+corpus=corpus/$target
+mkdir -p "$corpus" "artifacts/$target"
+# Every shipped file of the target's language is a seed, under a name that tells where it is from.
+case $target in
+suite_parser) seeds=$(find ../suites -name '*.yaml' -not -path '*/targets/*') ;;
+*) seeds= ;;
+esac
+for seed in $seeds seeds/"$target"/*; do
+    if [ -f "$seed" ]; then
+        cp "$seed" "$corpus/$(echo "${seed#../}" | tr / -)"
+    fi
+done
+
+exec "target/$host/release/$target" -artifact_prefix="artifacts/$target/" "$@" "$corpus"

@@ -1,1 +1,0 @@
-//! Entry points only; see `fuzz_targets/`.
