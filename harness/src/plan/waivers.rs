@@ -69,7 +69,11 @@ impl Waivers {
 
     fn from_document(document: Document) -> Result<(Self, Document), Diagnostic> {
         let list: Vec<Waiver> = from_node(&document)?;
+<<<<<<< HEAD
         let mut seen: HashMap<Key<'_>, &Spanned<String>> = HashMap::new();
+=======
+        let mut seen = HashMap::new();
+>>>>>>> cli
         for waiver in &list {
             if waiver.reason.trim().is_empty() {
                 return Err(at(
@@ -84,10 +88,10 @@ impl Waivers {
                 return Err(at(&document, expires, &text));
             }
             let key = (waiver.case.as_str(), &waiver.clause, &waiver.module_version);
-            if let Some(first) = seen.insert(key, &waiver.case) {
+            if let Some(first) = seen.insert(key, waiver.case.mark) {
                 let text = format!("`{}` is waived twice; join the two", waiver.case.value);
                 let diagnostic = at(&document, &waiver.case, &text);
-                return Err(match first.mark {
+                return Err(match first {
                     Some(mark) => diagnostic.also(mark, "the first is here", document.source()),
                     None => diagnostic,
                 });

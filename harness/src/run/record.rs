@@ -123,14 +123,16 @@ pub(super) fn clipped(text: String) -> String {
         return text;
     }
     let half = LONGEST_STREAM / 2;
-    let (head, tail) = (
-        text.floor_char_boundary(half),
-        text.ceil_char_boundary(text.len() - half),
-    );
+    let boundary = |from: usize| {
+        (from..)
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(from)
+    };
+    let (head, tail) = (boundary(half), boundary(text.len() - half));
+    let left_out = tail - head;
     format!(
-        "{}[... {} bytes left out ...]{}",
+        "{}[... {left_out} bytes left out ...]{}",
         &text[..head],
-        tail - head,
         &text[tail..]
     )
 }

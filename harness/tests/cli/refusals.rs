@@ -239,3 +239,19 @@ fn a_file_too_large_to_be_a_suite_is_not_read() {
     refused(&folder, &[], 2, &["too large"]);
     assert!(begin.elapsed() < std::time::Duration::from_secs(5));
 }
+
+#[test]
+fn a_locked_pin_is_told_apart_from_a_wrong_one() {
+    let wrong = "{ C_Login: { session: $session, user_type: CKU_USER, pin: { text: '0000' } }, \
+                 returns: [CKR_PIN_INCORRECT, CKR_PIN_LOCKED] }";
+    let folder = Folder::with_suite(&[FINE]);
+    folder.write(
+        "lock.yaml",
+        suite("lock", &[("lock", "session", &[wrong; 12].join(", "))]),
+    );
+    let target = "target: locked\nmodule: builtin\ndisposable: true\n\
+                  provision: [ { sequence: lock.yaml } ]\ntoken: { pin: '1234' }\n";
+    folder.write("locked.yaml", target);
+    let words = ["C_Login returned CKR_PIN_LOCKED: the PIN is locked"];
+    refused(&folder, &["--target", "./locked.yaml"], 3, &words);
+}
