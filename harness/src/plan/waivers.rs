@@ -46,9 +46,6 @@ struct Waiver {
     module_version: Option<String>,
 }
 
-/// What must not be given twice: pattern, clause, version of the module.
-type Key<'w> = (&'w str, &'w Option<String>, &'w Option<String>);
-
 impl Waivers {
     /// Reads a file of waivers.
     ///
@@ -69,11 +66,7 @@ impl Waivers {
 
     fn from_document(document: Document) -> Result<(Self, Document), Diagnostic> {
         let list: Vec<Waiver> = from_node(&document)?;
-<<<<<<< HEAD
-        let mut seen: HashMap<Key<'_>, &Spanned<String>> = HashMap::new();
-=======
         let mut seen = HashMap::new();
->>>>>>> cli
         for waiver in &list {
             if waiver.reason.trim().is_empty() {
                 return Err(at(
