@@ -6,6 +6,7 @@ mod list;
 mod probe;
 mod progress;
 mod run;
+mod session;
 mod target;
 
 use std::ffi::OsStr;
