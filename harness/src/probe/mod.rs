@@ -268,8 +268,9 @@ pub fn reach(
     let mut station = Station::start(target, provisioned.prepared(), interrupt)?;
     if let Some((slot, jobs)) = each {
         station.set_slot(slot);
-        station.prepare_each_worker(jobs);
-        station.renew()?;
+        station.prepare_each_worker(jobs.clone());
+        // The worker there is has done nothing yet: no other is needed for the preparation.
+        station.execute(jobs)?;
     }
     Ok((provisioned, station))
 }
