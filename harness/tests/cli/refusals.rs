@@ -116,7 +116,7 @@ fn tokens_and_pins_that_do_not_fit() {
         ),
         (&["--slot", "77"], &["no token fits"]),
         (
-            &["--pin", "file:./wrong"],
+            &["--module", "builtin", "--pin", "file:./wrong"],
             &["CKR_PIN_INCORRECT", "it was tried once"],
         ),
         (&["--pin", "env:NO_SUCH_VARIABLE"], &["NO_SUCH_VARIABLE"]),
