@@ -1,15 +1,16 @@
 //! A station: a provisioned target with a worker that has the module loaded, renewed when it ends.
 
+mod account;
+mod batch;
+
 use std::ffi::OsString;
-use std::time::Instant;
 
 use p11assay_reports::evidence::End;
 
 use super::library;
-use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request};
+use super::wire::{Job, Load, LoadReply, Request};
 use crate::cryptoki::Function;
 use crate::module::Loaded;
-use crate::oracle::trace;
 use crate::oracle::{CaseTrace, describe_end};
 use crate::sequence::{InitArgs, Mutexes, Reserved};
 use crate::target::init_args;
@@ -286,188 +287,6 @@ impl Station {
         }
     }
 
-    /// Executes cases in order, in batches, renewing the worker when it ends in one of them.
-    ///
-    /// # Errors
-    /// If the worker cannot be renewed, ends outside any case, or the run was stopped.
-    pub fn execute(&mut self, jobs: Vec<Job>) -> Result<Vec<Ran>, StationError> {
-        let mut ran = Vec::with_capacity(jobs.len());
-        self.execute_into(jobs, &mut ran).map(|()| ran)
-    }
-
-    /// As [`execute`](Self::execute), keeping what was executed when it fails.
-    ///
-    /// # Errors
-    /// As [`execute`](Self::execute).
-    pub fn execute_into(&mut self, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<(), StationError> {
-        let mut waiting = &jobs[..];
-        while !waiting.is_empty() {
-            waiting = &waiting[self.advance(waiting, ran)?..];
-        }
-        Ok(())
-    }
-
-    /// Sends one request of as many of these cases as one may hold; gives how many of them were
-    /// executed, which are then in `ran`, too. It may be none: then the rest is to be tried again.
-    ///
-    /// # Errors
-    /// As [`execute`](Self::execute).
-    pub fn advance(&mut self, waiting: &[Job], ran: &mut Vec<Ran>) -> Result<usize, StationError> {
-        if self.interrupt.is_raised() {
-            return Err(StationError::Cancelled);
-        }
-        if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
-            self.renew_or_again()?;
-        }
-        let size = if self.cautious > 0 { 1 } else { BATCH };
-        let done = self.batch(&waiting[..waiting.len().min(size)], ran)?;
-        self.cautious = self.cautious.saturating_sub(done);
-        self.count_stillborn(done, ran);
-        if self.stillborn >= STARTS && waiting.len() > done {
-            let stray = self.strays.last().map(|stray| &stray.end);
-            let end = ran.last().and_then(|ran| ran.end.as_ref()).or(stray);
-            let text = end.map_or_else(|| "spoiled its worker".to_owned(), describe_end);
-            return Err(StationError::Ended(text));
-        }
-        Ok(done)
-    }
-
-    /// A failed start may be chance; a second is not.
-    fn renew_or_again(&mut self) -> Result<(), StationError> {
-        match self.renew() {
-            Err(StationError::Cancelled) => Err(StationError::Cancelled),
-            Err(_) => self.renew(),
-            Ok(()) => Ok(()),
-        }
-    }
-
-    fn count_stillborn(&mut self, done: usize, ran: &[Ran]) {
-        let last = ran.last().filter(|_| done > 0);
-        self.stillborn = match last {
-            Some(ran) if ran.end.is_some() && ran.trace.ended_in(Function::C_Initialize) => {
-                self.stillborn + 1
-            }
-            Some(_) => 0,
-            None => self.stillborn + 1,
-        };
-    }
-
-    /// Executes one request; gives the number of cases that need not be sent again. If it is
-    /// none, the worker is gone or the cases are sent more cautiously the next time.
-    fn batch(&mut self, jobs: &[Job], ran: &mut Vec<Ran>) -> Result<usize, StationError> {
-        let batch = Batch {
-            slot: self.slot,
-            init_args: self.init_args.clone(),
-            cases: jobs.to_vec(),
-            audit: self.audit,
-        };
-        let begun = Instant::now();
-        let reply = self.send(&Request::Run(batch))?;
-        let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let was_fresh = std::mem::replace(&mut self.fresh, false);
-        let mut traces = trace::read(&reply.journal);
-        let share = spent / traces.len().max(1) as u64;
-        let before = ran.len();
-        for job in jobs {
-            if traces.get(&job.number).is_none_or(|trace| !trace.ended) {
-                break;
-            }
-            let trace = traces.remove(&job.number).unwrap_or_default();
-            ran.push(Ran::of(job, trace, &reply, share));
-        }
-        let count = ran.len() - before;
-        // Only a worker that executed something before can fail in finalizing it.
-        if !was_fresh
-            && ran
-                .last()
-                .is_some_and(|ran| count > 0 && ran.trace.is_stuck())
-        {
-            ran.pop();
-            self.worker = None;
-            return Ok(count - 1);
-        }
-        let unfinished = jobs.get(count).map(|job| {
-            Ran::of(
-                job,
-                traces.remove(&job.number).unwrap_or_default(),
-                &reply,
-                share,
-            )
-        });
-        let account = Account::of(&reply, count).without_harness(self.load.path.as_deref());
-        self.settle(account, unfinished, jobs.len(), count, ran)
-    }
-
-    /// Finds out whom to blame for a request that was not answered as it should be.
-    fn settle(
-        &mut self,
-        account: Account,
-        unfinished: Option<Ran>,
-        asked: usize,
-        count: usize,
-        ran: &mut Vec<Ran>,
-    ) -> Result<usize, StationError> {
-        match (account, unfinished) {
-            (Account::Cancelled, _) => Err(StationError::Cancelled),
-            (Account::Answered, _) => Ok(count),
-            (Account::Ended(end), Some(case)) if case.trace.ended_in(Function::C_Finalize) => {
-                self.strays.push(Stray {
-                    place: Place::Finalize,
-                    end,
-                    stderr: case.stderr,
-                });
-                Ok(count)
-            }
-            (Account::Ended(end), Some(case)) if case.trace.began => {
-                ran.push(Ran {
-                    end: Some(end),
-                    ..case
-                });
-                Ok(count + 1)
-            }
-            (Account::Ended(end), _) => {
-                // It ended between cases: blame the one before.
-                match ran.last_mut().filter(|_| count > 0) {
-                    Some(last) => last.end = Some(end),
-                    None => self.strays.push(Stray {
-                        place: Place::Idle,
-                        end,
-                        stderr: String::new(),
-                    }),
-                }
-                Ok(count)
-            }
-            (Account::Spoiled, Some(case)) => {
-                self.worker = None;
-                if asked > 1 {
-                    self.cautious = asked - count;
-                    return Ok(count);
-                }
-                ran.push(Ran {
-                    spoiled: true,
-                    ..case
-                });
-                Ok(count + 1)
-            }
-            (Account::Spoiled, None) => {
-                self.worker = None;
-                Ok(count)
-            }
-            (Account::Fault(_), Some(_)) if asked > 1 => {
-                self.cautious = asked - count;
-                Ok(count)
-            }
-            (Account::Fault(text), Some(case)) => {
-                ran.push(Ran {
-                    fault: Some(text),
-                    ..case
-                });
-                Ok(count + 1)
-            }
-            (Account::Fault(text), None) => Err(StationError::Fault(text)),
-        }
-    }
-
     /// Finalizes and unloads the module, then stops the worker; gives the ends that no case is to
     /// blame for.
     #[must_use]
@@ -498,86 +317,6 @@ impl Station {
         }
         self.strays
     }
-}
-
-impl Ran {
-    fn of(job: &Job, trace: CaseTrace, reply: &Reply, duration_ns: u64) -> Self {
-        let unfinished = !trace.ended;
-        let (stdout, stderr) = output_of(reply, job.number);
-        Self {
-            number: job.number,
-            trace,
-            end: None,
-            stdout,
-            stderr,
-            guard: reply
-                .guard
-                .filter(|_| unfinished)
-                .map(|hit| hit.to_string()),
-            spoiled: false,
-            fault: None,
-            duration_ns,
-        }
-    }
-}
-
-/// What a reply says of its request as a whole.
-enum Account {
-    Answered,
-    Cancelled,
-    Ended(End),
-    /// The module wrote over the memory in which the worker accounts for itself.
-    Spoiled,
-    Fault(String),
-}
-
-impl Account {
-    /// The end with the frames of this program taken off its stack, as far as they called the
-    /// module: they say nothing of it.
-    fn without_harness(self, module: Option<&std::path::Path>) -> Self {
-        let Self::Ended(mut end) = self else {
-            return self;
-        };
-        let name = module
-            .and_then(std::path::Path::file_name)
-            .and_then(|name| name.to_str());
-        if let (Some(name), End::Signal { frames, .. } | End::Hang { frames, .. }) =
-            (name, &mut end)
-            && let Some(last) = frames.iter().rposition(|frame| frame.module == name)
-        {
-            frames.truncate(last + 1);
-        }
-        Self::Ended(end)
-    }
-
-    /// `count` is the number of cases that came to their end.
-    fn of(reply: &Reply, count: usize) -> Self {
-        match &reply.outcome {
-            Outcome::Cancelled => Self::Cancelled,
-            Outcome::Fault(text) => Self::Fault(text.clone()),
-            _ if reply.journal.corrupted().is_some() => Self::Spoiled,
-            Outcome::Garbled => Self::Spoiled,
-            Outcome::Ended(end) => Self::Ended(end.clone()),
-            Outcome::Response(bytes) => match parse::<BatchReply>(bytes) {
-                Ok(_) if count > 0 => Self::Answered,
-                _ => Self::Spoiled,
-            },
-        }
-    }
-}
-
-fn output_of(reply: &Reply, case: u32) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    reply
-        .journal
-        .output_of(case, reply.stdout.len(), reply.stderr.len())
-        .map(|output| {
-            (
-                text(&reply.stdout[output.stdout]),
-                text(&reply.stderr[output.stderr]),
-            )
-        })
-        .unwrap_or_default()
 }
 
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StationError> {

@@ -1,0 +1,198 @@
+//! Sending cases to the worker, and finding out whom to blame for a request that was not answered
+//! as it should be.
+
+use std::time::Instant;
+
+use super::account::Account;
+use super::{BATCH, Place, Ran, STARTS, Station, StationError, Stray};
+use crate::cryptoki::Function;
+use crate::oracle::{describe_end, trace};
+use crate::run::wire::{Batch, Job, Request};
+
+impl Station {
+    /// Executes cases in order, in batches, renewing the worker when it ends in one of them.
+    ///
+    /// # Errors
+    /// If the worker cannot be renewed, ends outside any case, or the run was stopped.
+    pub fn execute(&mut self, jobs: Vec<Job>) -> Result<Vec<Ran>, StationError> {
+        let mut ran = Vec::with_capacity(jobs.len());
+        self.execute_into(jobs, &mut ran).map(|()| ran)
+    }
+
+    /// As [`execute`](Self::execute), keeping what was executed when it fails.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub fn execute_into(&mut self, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<(), StationError> {
+        let mut waiting = &jobs[..];
+        while !waiting.is_empty() {
+            waiting = &waiting[self.advance(waiting, ran)?..];
+        }
+        Ok(())
+    }
+
+    /// Sends one request of as many of these cases as one may hold; gives how many of them were
+    /// executed, which are then in `ran`, too. It may be none: then the rest is to be tried again.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub fn advance(&mut self, waiting: &[Job], ran: &mut Vec<Ran>) -> Result<usize, StationError> {
+        if self.interrupt.is_raised() {
+            return Err(StationError::Cancelled);
+        }
+        if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
+            self.renew_or_again()?;
+        }
+        let size = if self.cautious > 0 { 1 } else { BATCH };
+        let done = self.batch(&waiting[..waiting.len().min(size)], ran)?;
+        self.cautious = self.cautious.saturating_sub(done);
+        self.count_stillborn(done, ran);
+        if self.stillborn >= STARTS && waiting.len() > done {
+            let stray = self.strays.last().map(|stray| &stray.end);
+            let end = ran.last().and_then(|ran| ran.end.as_ref()).or(stray);
+            let text = end.map_or_else(|| "spoiled its worker".to_owned(), describe_end);
+            return Err(StationError::Ended(text));
+        }
+        Ok(done)
+    }
+
+    /// A failed start may be chance; a second is not.
+    fn renew_or_again(&mut self) -> Result<(), StationError> {
+        match self.renew() {
+            Err(StationError::Cancelled) => Err(StationError::Cancelled),
+            Err(_) => self.renew(),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn count_stillborn(&mut self, done: usize, ran: &[Ran]) {
+        let last = ran.last().filter(|_| done > 0);
+        self.stillborn = match last {
+            Some(ran) if ran.end.is_some() && ran.trace.ended_in(Function::C_Initialize) => {
+                self.stillborn + 1
+            }
+            Some(_) => 0,
+            None => self.stillborn + 1,
+        };
+    }
+
+    /// Executes one request; gives the number of cases that need not be sent again. If it is
+    /// none, the worker is gone or the cases are sent more cautiously the next time.
+    pub(super) fn batch(
+        &mut self,
+        jobs: &[Job],
+        ran: &mut Vec<Ran>,
+    ) -> Result<usize, StationError> {
+        let batch = Batch {
+            slot: self.slot,
+            init_args: self.init_args.clone(),
+            cases: jobs.to_vec(),
+            audit: self.audit,
+        };
+        let begun = Instant::now();
+        let reply = self.send(&Request::Run(batch))?;
+        let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let was_fresh = std::mem::replace(&mut self.fresh, false);
+        let mut traces = trace::read(&reply.journal);
+        let share = spent / traces.len().max(1) as u64;
+        let before = ran.len();
+        for job in jobs {
+            if traces.get(&job.number).is_none_or(|trace| !trace.ended) {
+                break;
+            }
+            let trace = traces.remove(&job.number).unwrap_or_default();
+            ran.push(Ran::of(job, trace, &reply, share));
+        }
+        let count = ran.len() - before;
+        // Only a worker that executed something before can fail in finalizing it.
+        if !was_fresh
+            && ran
+                .last()
+                .is_some_and(|ran| count > 0 && ran.trace.is_stuck())
+        {
+            ran.pop();
+            self.worker = None;
+            return Ok(count - 1);
+        }
+        let unfinished = jobs.get(count).map(|job| {
+            Ran::of(
+                job,
+                traces.remove(&job.number).unwrap_or_default(),
+                &reply,
+                share,
+            )
+        });
+        let account = Account::of(&reply, count).without_harness(self.load.path.as_deref());
+        self.settle(account, unfinished, jobs.len(), count, ran)
+    }
+
+    /// Finds out whom to blame for a request that was not answered as it should be.
+    fn settle(
+        &mut self,
+        account: Account,
+        unfinished: Option<Ran>,
+        asked: usize,
+        count: usize,
+        ran: &mut Vec<Ran>,
+    ) -> Result<usize, StationError> {
+        match (account, unfinished) {
+            (Account::Cancelled, _) => Err(StationError::Cancelled),
+            (Account::Answered, _) => Ok(count),
+            (Account::Ended(end), Some(case)) if case.trace.ended_in(Function::C_Finalize) => {
+                self.strays.push(Stray {
+                    place: Place::Finalize,
+                    end,
+                    stderr: case.stderr,
+                });
+                Ok(count)
+            }
+            (Account::Ended(end), Some(case)) if case.trace.began => {
+                ran.push(Ran {
+                    end: Some(end),
+                    ..case
+                });
+                Ok(count + 1)
+            }
+            (Account::Ended(end), _) => {
+                // It ended between cases: blame the one before.
+                match ran.last_mut().filter(|_| count > 0) {
+                    Some(last) => last.end = Some(end),
+                    None => self.strays.push(Stray {
+                        place: Place::Idle,
+                        end,
+                        stderr: String::new(),
+                    }),
+                }
+                Ok(count)
+            }
+            (Account::Spoiled, Some(case)) => {
+                self.worker = None;
+                if asked > 1 {
+                    self.cautious = asked - count;
+                    return Ok(count);
+                }
+                ran.push(Ran {
+                    spoiled: true,
+                    ..case
+                });
+                Ok(count + 1)
+            }
+            (Account::Spoiled, None) => {
+                self.worker = None;
+                Ok(count)
+            }
+            (Account::Fault(_), Some(_)) if asked > 1 => {
+                self.cautious = asked - count;
+                Ok(count)
+            }
+            (Account::Fault(text), Some(case)) => {
+                ran.push(Ran {
+                    fault: Some(text),
+                    ..case
+                });
+                Ok(count + 1)
+            }
+            (Account::Fault(text), None) => Err(StationError::Fault(text)),
+        }
+    }
+}
