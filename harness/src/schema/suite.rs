@@ -219,9 +219,16 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
         any([one.clone(), array(one)])
     };
     match key {
-        "returns" => described(
-            codes(parts),
-            "Return values that are right; CKR_OK if left out.",
+        "returns" => {
+            let except = requiring(object([("except", codes(parts))]), &["except"]);
+            described(
+                any([codes(parts), except]),
+                "Return values that are right, or all but some; CKR_OK if left out.",
+            )
+        }
+        "must-exist" => described(
+            json!({ "type": "boolean" }),
+            "Whether a module that lacks the function is at fault.",
         ),
         "not-applicable-on" => described(
             codes(parts),

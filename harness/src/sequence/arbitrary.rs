@@ -431,20 +431,29 @@ fn call() -> impl Strategy<Value = Call> {
         let gives = (output(function), name());
         let gives = gives.prop_map(|(output, name)| output.map(|output| Capture { output, name }));
         let checks = [(); 3].map(|()| expectations(function));
-        let rest = (option::of(text()), any::<bool>());
+        let rest = (option::of(text()), any::<[bool; 3]>());
         (arguments, codes(), codes(), gives, checks, rest).prop_map(
             move |(arguments, returns, not_applicable, gives, checks, rest)| {
                 let [expect, expect_strict, requires] = checks;
+                let (otherwise, [keep_going, must_exist, all_but]) = rest;
+                // One list of return values: those that are right, or those that are not.
+                let (except, returns) = if all_but {
+                    (returns, Vec::new())
+                } else {
+                    (Vec::new(), returns)
+                };
                 Call {
                     arguments,
                     returns,
+                    except,
                     not_applicable,
                     gives: gives.into_iter().collect(),
                     expect,
                     expect_strict,
                     requires,
-                    otherwise: rest.0,
-                    keep_going: rest.1,
+                    otherwise,
+                    keep_going,
+                    must_exist,
                     ..Call::new(0, function)
                 }
             },
