@@ -220,17 +220,16 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
     };
     match key {
         "returns" => {
-            let except = json!({
-                "type": "object",
-                "properties": { "except": codes(parts) },
-                "required": ["except"],
-                "additionalProperties": false,
-            });
+            let except = requiring(object([("except", codes(parts))]), &["except"]);
             described(
                 any([codes(parts), except]),
-                "Return values that are right; CKR_OK if left out. With `except`, any but these.",
+                "Return values that are right, or all but some; CKR_OK if left out.",
             )
         }
+        "must-exist" => described(
+            json!({ "type": "boolean" }),
+            "Whether a module that lacks the function is at fault.",
+        ),
         "not-applicable-on" => described(
             codes(parts),
             "Return values that end the case as not applicable.",
@@ -239,10 +238,6 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
         "keep-going" => described(
             json!({ "type": "boolean" }),
             "Whether later steps are made even if this one is wrong.",
-        ),
-        "must-exist" => described(
-            json!({ "type": "boolean" }),
-            "Whether a function list without the function is a finding.",
         ),
         "expect" => described(json!({ "type": "object" }), "What the outputs must be."),
         "expect-strict" => described(
