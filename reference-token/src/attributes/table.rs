@@ -1,8 +1,16 @@
 //! The attribute table: class by attribute, with type, footnotes and default.
-//! Data only, from the tables of [PKCS11-Base 3.2] chapters 4 and 6; `create` and `change` read
-//! it. A new object class or key type is a new array and a line in `SECTIONS`.
+//! This file owns its form and how it is searched; the rows stand under `table/`, from the tables
+//! of [PKCS11-Base 3.2] chapters 4 and 6. `create` and `change` read it. A new object class or key
+//! type is a new array there and a line in that file's `SECTIONS`.
+
+mod asymmetric;
+mod keys;
+mod objects;
+mod secret;
 
 use cryptoki_sys::*;
+
+use objects::STORAGE;
 
 /// The data type of an attribute, which decides what bytes are a valid value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,213 +78,12 @@ const fn row(attribute: CK_ATTRIBUTE_TYPE, kind: Kind, notes: &[u16], default: P
     }
 }
 
-use Kind::{Bool, Bytes, Date, Template, Text, Ulong, Ulongs};
-use Preset::{Absent, Empty, False, True, TrueFor};
-
 /// Rows that apply to the objects picked by class and, if given, by key or certificate type.
 struct Section {
     class: CK_OBJECT_CLASS,
     subtype: Option<CK_ULONG>,
     rows: &'static [Rule],
 }
-
-/// Sections 4.2 and 4.4, without CKA_PRIVATE, whose default depends on the class.
-#[rustfmt::skip]
-static STORAGE: [Rule; 7] = [
-    row(CKA_CLASS,       Ulong, &[1],     Absent),
-    row(CKA_TOKEN,       Bool,  &[COPY],  False),
-    row(CKA_MODIFIABLE,  Bool,  &[COPY],  True),
-    row(CKA_LABEL,       Text,  &[8],     Empty),
-    // Footnote 12 in prose: cannot be set to CK_TRUE once it is CK_FALSE.
-    row(CKA_COPYABLE,    Bool,  &[12, COPY], True),
-    row(CKA_DESTROYABLE, Bool,  &[COPY],  True),
-    row(CKA_UNIQUE_ID,   Text,  &[2, 4, 6, TOKEN], Absent),
-];
-
-#[rustfmt::skip]
-static PUBLIC_BY_DEFAULT: [Rule; 1] = [row(CKA_PRIVATE, Bool, &[COPY], False)];
-#[rustfmt::skip]
-static PRIVATE_BY_DEFAULT: [Rule; 1] = [row(CKA_PRIVATE, Bool, &[COPY], True)];
-
-/// Section 4.5.
-#[rustfmt::skip]
-static DATA: [Rule; 3] = [
-    row(CKA_APPLICATION, Text,  &[], Empty),
-    row(CKA_OBJECT_ID,   Bytes, &[], Empty),
-    row(CKA_VALUE,       Bytes, &[], Empty),
-];
-
-/// Section 4.6.
-#[rustfmt::skip]
-static CERTIFICATE: [Rule; 7] = [
-    row(CKA_CERTIFICATE_TYPE,     Ulong, &[1],  Absent),
-    row(CKA_TRUSTED,              Bool,  &[10], False),
-    row(CKA_CERTIFICATE_CATEGORY, Ulong, &[],   Preset::Ulong(CK_CERTIFICATE_CATEGORY_UNSPECIFIED)),
-    row(CKA_CHECK_VALUE,          Bytes, &[],   Absent),
-    row(CKA_START_DATE,           Date,  &[],   Empty),
-    row(CKA_END_DATE,             Date,  &[],   Empty),
-    row(CKA_PUBLIC_KEY_INFO,      Bytes, &[],   Empty),
-];
-
-/// Section 4.6.3. "May be modified" is said in prose and written here as footnote 8.
-#[rustfmt::skip]
-static X509: [Rule; 10] = [
-    row(CKA_SUBJECT,                    Bytes, &[1], Absent),
-    row(CKA_ID,                         Bytes, &[8], Empty),
-    row(CKA_ISSUER,                     Bytes, &[8], Empty),
-    row(CKA_SERIAL_NUMBER,              Bytes, &[8], Empty),
-    row(CKA_VALUE,                      Bytes, &[1], Absent),
-    row(CKA_URL,                        Text,  &[],  Empty),
-    row(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, Bytes, &[],  Empty),
-    row(CKA_HASH_OF_ISSUER_PUBLIC_KEY,  Bytes, &[],  Empty),
-    row(CKA_JAVA_MIDP_SECURITY_DOMAIN,  Ulong, &[],  Preset::Ulong(CK_SECURITY_DOMAIN_UNSPECIFIED)),
-    row(CKA_NAME_HASH_ALGORITHM,        Ulong, &[],  Preset::Ulong(CKM_SHA_1)),
-];
-
-/// Section 4.8.
-#[rustfmt::skip]
-static KEY: [Rule; 9] = [
-    row(CKA_KEY_TYPE,                Ulong,  &[1, 5],    Absent),
-    row(CKA_ID,                      Bytes,  &[8],       Empty),
-    row(CKA_START_DATE,              Date,   &[8],       Empty),
-    row(CKA_END_DATE,                Date,   &[8],       Empty),
-    row(CKA_DERIVE,                  Bool,   &[8],       False),
-    row(CKA_LOCAL,                   Bool,   &[2, 4, 6], False),
-    row(CKA_KEY_GEN_MECHANISM,       Ulong,  &[2, 4, 6], Preset::Ulong(CK_UNAVAILABLE_INFORMATION)),
-    row(CKA_ALLOWED_MECHANISMS,      Ulongs, &[],        Absent),
-    // No validation is claimed, so no application may claim one for its keys either.
-    row(CKA_OBJECT_VALIDATION_FLAGS, Ulong,  &[2, 4, 6, 9], Preset::Ulong(0)),
-];
-
-/// Key types whose keys can encrypt and wrap, and so may by default.
-const CIPHERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_AES];
-const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC];
-const MACS: &[CK_KEY_TYPE] = &[
-    CKK_AES,
-    CKK_GENERIC_SECRET,
-    CKK_SHA_1_HMAC,
-    CKK_SHA224_HMAC,
-    CKK_SHA256_HMAC,
-    CKK_SHA384_HMAC,
-    CKK_SHA512_HMAC,
-    CKK_SHA3_224_HMAC,
-    CKK_SHA3_256_HMAC,
-    CKK_SHA3_384_HMAC,
-    CKK_SHA3_512_HMAC,
-];
-
-/// Section 4.9.
-#[rustfmt::skip]
-static PUBLIC_KEY: [Rule; 11] = [
-    row(CKA_SUBJECT,            Bytes,    &[8],     Empty),
-    row(CKA_ENCRYPT,            Bool,     &[8, 9],  TrueFor(CIPHERS)),
-    row(CKA_VERIFY,             Bool,     &[8, 9],  TrueFor(SIGNERS)),
-    row(CKA_VERIFY_RECOVER,     Bool,     &[8, 9],  TrueFor(&[CKK_RSA])),
-    row(CKA_WRAP,               Bool,     &[8, 9],  TrueFor(CIPHERS)),
-    row(CKA_ENCAPSULATE,        Bool,     &[8, 9],  False),
-    row(CKA_TRUSTED,            Bool,     &[10],    False),
-    row(CKA_WRAP_TEMPLATE,      Template, &[],      Absent),
-    row(CKA_ENCAPSULATE_TEMPLATE, Template, &[],    Absent),
-    row(CKA_PUBLIC_KEY_INFO,    Bytes,    &[],      Absent),
-    // Footnote 1 would make every earlier template incomplete: computed when it is left out.
-    row(CKA_PUBLIC_CRC64_VALUE, Bytes,    &[4, 13], Absent),
-];
-
-/// Section 4.10.
-#[rustfmt::skip]
-static PRIVATE_KEY: [Rule; 17] = [
-    row(CKA_SUBJECT,             Bytes,    &[8],        Empty),
-    row(CKA_SENSITIVE,           Bool,     &[8, 9, 11], True),
-    row(CKA_DECRYPT,             Bool,     &[8, 9],     TrueFor(CIPHERS)),
-    row(CKA_SIGN,                Bool,     &[8, 9],     TrueFor(SIGNERS)),
-    row(CKA_SIGN_RECOVER,        Bool,     &[8, 9],     TrueFor(&[CKK_RSA])),
-    row(CKA_UNWRAP,              Bool,     &[8, 9],     TrueFor(CIPHERS)),
-    row(CKA_DECAPSULATE,         Bool,     &[8, 9],     False),
-    row(CKA_EXTRACTABLE,         Bool,     &[8, 9, 12], False),
-    row(CKA_ALWAYS_SENSITIVE,    Bool,     &[2, 4, 6],  False),
-    row(CKA_NEVER_EXTRACTABLE,   Bool,     &[2, 4, 6],  False),
-    row(CKA_WRAP_WITH_TRUSTED,   Bool,     &[11],       False),
-    row(CKA_UNWRAP_TEMPLATE,     Template, &[],         Absent),
-    row(CKA_DECAPSULATE_TEMPLATE, Template, &[],        Absent),
-    row(CKA_ALWAYS_AUTHENTICATE, Bool,     &[],         False),
-    row(CKA_PUBLIC_KEY_INFO,     Bytes,    &[8],        Absent),
-    row(CKA_DERIVE_TEMPLATE,     Template, &[],         Absent),
-    row(CKA_PUBLIC_CRC64_VALUE,  Bytes,    &[4, 13],    Absent),
-];
-
-/// Section 4.11.
-#[rustfmt::skip]
-static SECRET_KEY: [Rule; 16] = [
-    row(CKA_SENSITIVE,         Bool,     &[8, 11],    False),
-    row(CKA_ENCRYPT,           Bool,     &[8, 9],     TrueFor(CIPHERS)),
-    row(CKA_DECRYPT,           Bool,     &[8, 9],     TrueFor(CIPHERS)),
-    row(CKA_SIGN,              Bool,     &[8, 9],     TrueFor(MACS)),
-    row(CKA_VERIFY,            Bool,     &[8, 9],     TrueFor(MACS)),
-    row(CKA_WRAP,              Bool,     &[8, 9],     TrueFor(CIPHERS)),
-    row(CKA_UNWRAP,            Bool,     &[8, 9],     TrueFor(CIPHERS)),
-    row(CKA_EXTRACTABLE,       Bool,     &[8, 9, 12], True),
-    row(CKA_ALWAYS_SENSITIVE,  Bool,     &[2, 4, 6],  False),
-    row(CKA_NEVER_EXTRACTABLE, Bool,     &[2, 4, 6],  False),
-    row(CKA_CHECK_VALUE,       Bytes,    &[8],        Absent),
-    row(CKA_WRAP_WITH_TRUSTED, Bool,     &[11],       False),
-    row(CKA_TRUSTED,           Bool,     &[10],       False),
-    row(CKA_WRAP_TEMPLATE,     Template, &[],         Absent),
-    row(CKA_UNWRAP_TEMPLATE,   Template, &[],         Absent),
-    row(CKA_DERIVE_TEMPLATE,   Template, &[],         Absent),
-];
-
-/// Section 4.12.
-#[rustfmt::skip]
-static DOMAIN_PARAMETERS: [Rule; 2] = [
-    row(CKA_KEY_TYPE, Ulong, &[1],    Absent),
-    row(CKA_LOCAL,    Bool,  &[2, 4], False),
-];
-
-/// Section 4.14: built into the token, never created by an application.
-#[rustfmt::skip]
-static PROFILE: [Rule; 1] = [row(CKA_PROFILE_ID, Ulong, &[TOKEN], Absent)];
-
-/// Section 6.1.2.
-#[rustfmt::skip]
-static RSA_PUBLIC: [Rule; 3] = [
-    row(CKA_MODULUS,         Bytes, &[1, 4], Absent),
-    row(CKA_MODULUS_BITS,    Ulong, &[2, 3], Absent),
-    row(CKA_PUBLIC_EXPONENT, Bytes, &[1],    Absent),
-];
-
-/// Section 6.1.3.
-#[rustfmt::skip]
-static RSA_PRIVATE: [Rule; 8] = [
-    row(CKA_MODULUS,          Bytes, &[1, 4, 6],    Absent),
-    row(CKA_PUBLIC_EXPONENT,  Bytes, &[1, 4, 6],    Absent),
-    row(CKA_PRIVATE_EXPONENT, Bytes, &[1, 4, 6, 7], Absent),
-    row(CKA_PRIME_1,          Bytes, &[4, 6, 7],    Absent),
-    row(CKA_PRIME_2,          Bytes, &[4, 6, 7],    Absent),
-    row(CKA_EXPONENT_1,       Bytes, &[4, 6, 7],    Absent),
-    row(CKA_EXPONENT_2,       Bytes, &[4, 6, 7],    Absent),
-    row(CKA_COEFFICIENT,      Bytes, &[4, 6, 7],    Absent),
-];
-
-/// Section 6.3.3.
-#[rustfmt::skip]
-static EC_PUBLIC: [Rule; 2] = [
-    row(CKA_EC_PARAMS, Bytes, &[1, 3], Absent),
-    row(CKA_EC_POINT,  Bytes, &[1, 4], Absent),
-];
-
-/// Section 6.3.4.
-#[rustfmt::skip]
-static EC_PRIVATE: [Rule; 2] = [
-    row(CKA_EC_PARAMS, Bytes, &[1, 4, 6],    Absent),
-    row(CKA_VALUE,     Bytes, &[1, 4, 6, 7], Absent),
-];
-
-/// Sections 6.8.3, 6.10.3 and those of the HMAC and HKDF key types: the value and its length.
-#[rustfmt::skip]
-static SECRET_VALUE: [Rule; 2] = [
-    row(CKA_VALUE,     Bytes, &[1, 4, 6, 7], Absent),
-    row(CKA_VALUE_LEN, Ulong, &[2, 3],       Absent),
-];
 
 const fn of(class: CK_OBJECT_CLASS, rows: &'static [Rule]) -> Section {
     Section {
@@ -295,36 +102,16 @@ const fn typed(class: CK_OBJECT_CLASS, subtype: CK_ULONG, rows: &'static [Rule])
 }
 
 /// Which rows apply to which objects, besides `STORAGE`, which applies to all.
-#[rustfmt::skip]
-static SECTIONS: &[Section] = &[
-    of(CKO_DATA,              &PUBLIC_BY_DEFAULT),  of(CKO_DATA,              &DATA),
-    of(CKO_CERTIFICATE,       &PUBLIC_BY_DEFAULT),  of(CKO_CERTIFICATE,       &CERTIFICATE),
-    of(CKO_PUBLIC_KEY,        &PUBLIC_BY_DEFAULT),  of(CKO_PUBLIC_KEY,        &KEY),
-    of(CKO_PRIVATE_KEY,       &PRIVATE_BY_DEFAULT), of(CKO_PRIVATE_KEY,       &KEY),
-    of(CKO_SECRET_KEY,        &PRIVATE_BY_DEFAULT), of(CKO_SECRET_KEY,        &KEY),
-    of(CKO_DOMAIN_PARAMETERS, &PUBLIC_BY_DEFAULT),  of(CKO_DOMAIN_PARAMETERS, &DOMAIN_PARAMETERS),
-    of(CKO_PROFILE,           &PUBLIC_BY_DEFAULT),  of(CKO_PROFILE,           &PROFILE),
-    of(CKO_PUBLIC_KEY,  &PUBLIC_KEY),
-    of(CKO_PRIVATE_KEY, &PRIVATE_KEY),
-    of(CKO_SECRET_KEY,  &SECRET_KEY),
-    typed(CKO_CERTIFICATE, CKC_X_509,          &X509),
-    typed(CKO_PUBLIC_KEY,  CKK_RSA,            &RSA_PUBLIC),
-    typed(CKO_PRIVATE_KEY, CKK_RSA,            &RSA_PRIVATE),
-    typed(CKO_PUBLIC_KEY,  CKK_EC,             &EC_PUBLIC),
-    typed(CKO_PRIVATE_KEY, CKK_EC,             &EC_PRIVATE),
-    typed(CKO_SECRET_KEY,  CKK_AES,            &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_GENERIC_SECRET, &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_HKDF,           &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA_1_HMAC,     &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA224_HMAC,    &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA256_HMAC,    &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA384_HMAC,    &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA512_HMAC,    &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA3_224_HMAC,  &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA3_256_HMAC,  &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA3_384_HMAC,  &SECRET_VALUE),
-    typed(CKO_SECRET_KEY,  CKK_SHA3_512_HMAC,  &SECRET_VALUE),
+static SECTIONS: [&[Section]; 4] = [
+    objects::SECTIONS,
+    keys::SECTIONS,
+    asymmetric::SECTIONS,
+    secret::SECTIONS,
 ];
+
+fn sections() -> impl Iterator<Item = &'static Section> {
+    SECTIONS.into_iter().flatten()
+}
 
 /// An object class with its key or certificate type, which together pick the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -347,21 +134,19 @@ impl Shape {
 
     /// Whether the table knows objects of this class and type.
     pub(super) fn is_supported(self) -> bool {
-        let class = SECTIONS.iter().any(|section| section.class == self.class);
+        let class = sections().any(|section| section.class == self.class);
         let subtyped = matches!(
             self.class,
             CKO_CERTIFICATE | CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY
         );
-        let subtype = SECTIONS
-            .iter()
+        let subtype = sections()
             .any(|section| section.class == self.class && section.subtype == self.subtype);
         class && (!subtyped || subtype)
     }
 
     /// The rows that apply to objects of this shape.
     pub(super) fn rules(self) -> impl Iterator<Item = &'static Rule> {
-        let own = SECTIONS
-            .iter()
+        let own = sections()
             .filter(move |section| {
                 section.class == self.class
                     && (section.subtype.is_none() || section.subtype == self.subtype)
@@ -378,8 +163,7 @@ impl Shape {
 
 /// Whether any object of this token can have the attribute.
 pub(crate) fn is_known(attribute: CK_ATTRIBUTE_TYPE) -> bool {
-    SECTIONS
-        .iter()
+    sections()
         .flat_map(|section| section.rows)
         .chain(&STORAGE)
         .any(|rule| rule.attribute == attribute)

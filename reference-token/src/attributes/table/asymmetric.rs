@@ -1,0 +1,51 @@
+//! Rows of the key types of public and private keys: the key object sections of [PKCS11-Base 3.2]
+//! chapter 6.
+
+use cryptoki_sys::*;
+
+use super::Kind::{Bytes, Ulong};
+use super::Preset::Absent;
+use super::{Rule, Section, row, typed};
+
+/// Section 6.1.2.
+#[rustfmt::skip]
+static RSA_PUBLIC: [Rule; 3] = [
+    row(CKA_MODULUS,         Bytes, &[1, 4], Absent),
+    row(CKA_MODULUS_BITS,    Ulong, &[2, 3], Absent),
+    row(CKA_PUBLIC_EXPONENT, Bytes, &[1],    Absent),
+];
+
+/// Section 6.1.3.
+#[rustfmt::skip]
+static RSA_PRIVATE: [Rule; 8] = [
+    row(CKA_MODULUS,          Bytes, &[1, 4, 6],    Absent),
+    row(CKA_PUBLIC_EXPONENT,  Bytes, &[1, 4, 6],    Absent),
+    row(CKA_PRIVATE_EXPONENT, Bytes, &[1, 4, 6, 7], Absent),
+    row(CKA_PRIME_1,          Bytes, &[4, 6, 7],    Absent),
+    row(CKA_PRIME_2,          Bytes, &[4, 6, 7],    Absent),
+    row(CKA_EXPONENT_1,       Bytes, &[4, 6, 7],    Absent),
+    row(CKA_EXPONENT_2,       Bytes, &[4, 6, 7],    Absent),
+    row(CKA_COEFFICIENT,      Bytes, &[4, 6, 7],    Absent),
+];
+
+/// Section 6.3.3.
+#[rustfmt::skip]
+static EC_PUBLIC: [Rule; 2] = [
+    row(CKA_EC_PARAMS, Bytes, &[1, 3], Absent),
+    row(CKA_EC_POINT,  Bytes, &[1, 4], Absent),
+];
+
+/// Section 6.3.4.
+#[rustfmt::skip]
+static EC_PRIVATE: [Rule; 2] = [
+    row(CKA_EC_PARAMS, Bytes, &[1, 4, 6],    Absent),
+    row(CKA_VALUE,     Bytes, &[1, 4, 6, 7], Absent),
+];
+
+#[rustfmt::skip]
+pub(super) static SECTIONS: &[Section] = &[
+    typed(CKO_PUBLIC_KEY,  CKK_RSA, &RSA_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_RSA, &RSA_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_EC,  &EC_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_EC,  &EC_PRIVATE),
+];
