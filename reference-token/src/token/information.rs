@@ -75,7 +75,8 @@ impl Token {
     }
 
     fn flags(&self) -> CK_FLAGS {
-        let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_RESTORE_KEY_NOT_NEEDED;
+        let mut flags =
+            CKF_RNG | CKF_LOGIN_REQUIRED | CKF_RESTORE_KEY_NOT_NEEDED | CKF_DUAL_CRYPTO_OPERATIONS;
         let mut set = |condition, flag| {
             if condition {
                 flags |= flag;
