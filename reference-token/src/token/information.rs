@@ -75,14 +75,17 @@ impl Token {
     }
 
     fn flags(&self) -> CK_FLAGS {
-        let mut flags =
-            CKF_RNG | CKF_LOGIN_REQUIRED | CKF_RESTORE_KEY_NOT_NEEDED | CKF_DUAL_CRYPTO_OPERATIONS;
+        let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_RESTORE_KEY_NOT_NEEDED;
         let mut set = |condition, flag| {
             if condition {
                 flags |= flag;
             }
         };
         set(self.initialized, CKF_TOKEN_INITIALIZED);
+        set(
+            self.configuration.dual_operations,
+            CKF_DUAL_CRYPTO_OPERATIONS,
+        );
         set(self.user_pin.is_some(), CKF_USER_PIN_INITIALIZED);
         let tries = self.configuration.pin_tries;
         let user = self

@@ -94,13 +94,14 @@ impl Kind {
             .map(|row| row.0)
     }
 
-    /// Whether an operation of this kind may start beside those that run.
+    /// Whether an operation of this kind may start beside those that run, on a token that allows
+    /// pairs or does not.
     ///
     /// A search and a cryptographic operation do not hinder each other. Section 5.7.7 forbids a
     /// second search in a session and nothing else; section 5.1.6 tells of a search that prevents
     /// an encryption as an example of when CKR_OPERATION_ACTIVE may be met, not as a duty to
     /// refuse, and applications look for keys while they digest or sign.
-    pub(super) fn may_join(self, running: &[Kind]) -> bool {
+    pub(super) fn may_join(self, running: &[Kind], dual: bool) -> bool {
         let partners: Vec<_> = running
             .iter()
             .copied()
@@ -109,7 +110,7 @@ impl Kind {
         match (self, &partners[..]) {
             (Kind::Find, _) => !running.contains(&Kind::Find),
             (_, []) => true,
-            (_, [one]) => PAIRS.contains(&(self, *one)) || PAIRS.contains(&(*one, self)),
+            (_, [one]) => dual && (PAIRS.contains(&(self, *one)) || PAIRS.contains(&(*one, self))),
             _ => false,
         }
     }
@@ -121,24 +122,25 @@ mod tests {
 
     #[test]
     fn only_the_pairs_of_the_dual_functions_run_side_by_side() {
-        assert!(Kind::Encrypt.may_join(&[]));
-        assert!(Kind::Encrypt.may_join(&[Kind::Digest]));
-        assert!(Kind::Digest.may_join(&[Kind::Decrypt]));
-        assert!(Kind::Verify.may_join(&[Kind::Decrypt]));
-        assert!(!Kind::Verify.may_join(&[Kind::Encrypt]));
-        assert!(!Kind::Encrypt.may_join(&[Kind::Encrypt]));
-        assert!(!Kind::Encrypt.may_join(&[Kind::Decrypt]));
-        assert!(!Kind::Sign.may_join(&[Kind::Digest, Kind::Encrypt]));
-        assert!(!Kind::VerifySignature.may_join(&[Kind::Decrypt]));
-        assert!(!Kind::MessageEncrypt.may_join(&[Kind::Digest]));
+        assert!(Kind::Encrypt.may_join(&[], true));
+        assert!(Kind::Encrypt.may_join(&[Kind::Digest], true));
+        assert!(Kind::Digest.may_join(&[Kind::Decrypt], true));
+        assert!(Kind::Verify.may_join(&[Kind::Decrypt], true));
+        assert!(!Kind::Verify.may_join(&[Kind::Encrypt], true));
+        assert!(!Kind::Encrypt.may_join(&[Kind::Encrypt], true));
+        assert!(!Kind::Encrypt.may_join(&[Kind::Decrypt], true));
+        assert!(!Kind::Sign.may_join(&[Kind::Digest, Kind::Encrypt], true));
+        assert!(!Kind::VerifySignature.may_join(&[Kind::Decrypt], true));
+        assert!(!Kind::Encrypt.may_join(&[Kind::Digest], false));
+        assert!(!Kind::MessageEncrypt.may_join(&[Kind::Digest], true));
     }
 
     #[test]
     fn a_search_hinders_only_another_search() {
-        assert!(Kind::Find.may_join(&[Kind::Digest, Kind::Encrypt]));
-        assert!(Kind::Encrypt.may_join(&[Kind::Find]));
-        assert!(Kind::Encrypt.may_join(&[Kind::Find, Kind::Digest]));
-        assert!(!Kind::Find.may_join(&[Kind::Sign, Kind::Find]));
+        assert!(Kind::Find.may_join(&[Kind::Digest, Kind::Encrypt], true));
+        assert!(Kind::Encrypt.may_join(&[Kind::Find], true));
+        assert!(Kind::Encrypt.may_join(&[Kind::Find, Kind::Digest], true));
+        assert!(!Kind::Find.may_join(&[Kind::Sign, Kind::Find], true));
     }
 
     #[test]

@@ -64,17 +64,26 @@ struct Active {
 }
 
 /// The operations of one session.
-#[derive(Default)]
 pub(super) struct Operations {
     active: Vec<Active>,
     last_serial: u64,
+    /// Whether pairs are allowed.
+    dual: bool,
 }
 
 impl Operations {
+    pub(super) fn new(dual: bool) -> Operations {
+        Operations {
+            active: Vec::new(),
+            last_serial: 0,
+            dual,
+        }
+    }
+
     /// Section 5.1.6, CKR_OPERATION_ACTIVE.
     pub(super) fn check_start(&self, kind: Kind) -> Result<()> {
         let running: Vec<_> = self.active.iter().map(|active| active.kind).collect();
-        ensure(kind.may_join(&running), CKR_OPERATION_ACTIVE)
+        ensure(kind.may_join(&running, self.dual), CKR_OPERATION_ACTIVE)
     }
 
     pub(super) fn start(&mut self, kind: Kind, running: Running) -> Result<()> {
@@ -249,7 +258,7 @@ mod tests {
 
     #[test]
     fn operations_that_are_no_pair_exclude_each_other() {
-        let mut operations = Operations::default();
+        let mut operations = Operations::new(true);
         operations.start(Kind::Verify, find()).unwrap();
         let refusal = operations.start(Kind::Sign, find()).unwrap_err();
         assert_eq!(refusal.code(), CKR_OPERATION_ACTIVE);
@@ -260,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_operation_in_another_thread_is_active_and_not_lost() {
-        let mut operations = Operations::default();
+        let mut operations = Operations::new(true);
         operations.start(Kind::Find, find()).unwrap();
         let (serial, running) = operations.take(Kind::Find).ok().unwrap();
         assert_eq!(
@@ -273,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_operation_cancelled_in_use_does_not_come_back_in_place_of_another() {
-        let mut operations = Operations::default();
+        let mut operations = Operations::new(true);
         operations.start(Kind::Sign, find()).unwrap();
         let (serial, mut running) = operations.take(Kind::Sign).ok().unwrap();
         running.in_parts = true;
@@ -286,7 +295,7 @@ mod tests {
 
     #[test]
     fn an_operation_waits_for_its_pin_and_is_not_ended_by_asking_too_early() {
-        let mut operations = Operations::default();
+        let mut operations = Operations::new(true);
         let mut waiting = find();
         waiting.authentication = Authentication::Awaited;
         operations.start(Kind::Sign, waiting).unwrap();
