@@ -45,8 +45,13 @@ pub(crate) use library::{
 pub(crate) use object::Reveal;
 pub(crate) use operation::{cancel, cancel_kind};
 pub(crate) use output::{Output, Room};
-pub(crate) use signing::{sign, sign_final, sign_init, sign_update};
-pub(crate) use verifying::{verify, verify_final, verify_init, verify_update};
+pub(crate) use signing::{
+    sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
+};
+pub(crate) use verifying::{
+    verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
+    verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
+};
 
 /// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.
 pub(crate) const SLOT: CK_SLOT_ID = 1;
