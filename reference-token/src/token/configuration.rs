@@ -27,6 +27,8 @@ pub(crate) struct Configuration {
     pub(crate) pin_tries: u32,
     /// Whether a new token is initialised, or as from the factory.
     pub(crate) initialized: bool,
+    /// Whether the pairs of section 5.17 may run in one session: CKF_DUAL_CRYPTO_OPERATIONS.
+    pub(crate) dual_operations: bool,
 }
 
 impl Default for Configuration {
@@ -38,6 +40,7 @@ impl Default for Configuration {
             so_pin: "12345678".to_owned(),
             pin_tries: 10,
             initialized: true,
+            dual_operations: true,
         }
     }
 }
