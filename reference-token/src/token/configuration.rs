@@ -29,6 +29,8 @@ pub(crate) struct Configuration {
     pub(crate) initialized: bool,
     /// Whether the token shows its clock: a clock object, CKF_CLOCK_ON_TOKEN and the time.
     pub(crate) clock: bool,
+    /// Whether the pairs of section 5.17 may run in one session: CKF_DUAL_CRYPTO_OPERATIONS.
+    pub(crate) dual_operations: bool,
 }
 
 impl Default for Configuration {
@@ -41,6 +43,7 @@ impl Default for Configuration {
             pin_tries: 10,
             initialized: true,
             clock: false,
+            dual_operations: true,
         }
     }
 }

@@ -88,6 +88,10 @@ impl Token {
         set(self.initialized, CKF_TOKEN_INITIALIZED);
         // The test cases of the profiles know no clock, so it is there only if asked for.
         set(self.configuration.clock, CKF_CLOCK_ON_TOKEN);
+        set(
+            self.configuration.dual_operations,
+            CKF_DUAL_CRYPTO_OPERATIONS,
+        );
         set(self.user_pin.is_some(), CKF_USER_PIN_INITIALIZED);
         let tries = self.configuration.pin_tries;
         let user = self

@@ -138,7 +138,7 @@ impl Token {
             CKU_USER => Login::User,
             CKU_SO => Login::So,
             CKU_CONTEXT_SPECIFIC => {
-                let waiting = self.session(session)?.operations.asks_for_pin();
+                let waiting = self.session_mut(session)?.operations.asks_for_pin();
                 ensure(waiting, CKR_OPERATION_NOT_INITIALIZED)?;
                 return self.try_pin(self.login);
             }
