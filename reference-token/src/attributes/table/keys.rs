@@ -10,7 +10,7 @@ use super::{COPY, Rule, Section, of, row};
 
 /// Key types whose keys can encrypt and wrap, and so may by default.
 const CIPHERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_AES];
-const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC];
+const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC, CKK_EC_EDWARDS];
 const MACS: &[CK_KEY_TYPE] = &[
     CKK_AES,
     CKK_GENERIC_SECRET,
