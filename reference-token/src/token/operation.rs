@@ -6,7 +6,8 @@ use cryptoki_sys::*;
 
 use super::kind::Kind;
 use super::library::{with_session, with_token};
-use crate::mechanisms::{Ciphering, Digesting, Signing, Verifying};
+use super::verifying::Held;
+use crate::mechanisms::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::rv::{Result, ensure, refusal};
 
 /// What a running operation works with.
@@ -17,6 +18,8 @@ pub(super) enum Work {
     Digest(Box<dyn Digesting>),
     Sign(Box<dyn Signing>),
     Verify(Box<dyn Verifying>),
+    VerifyRecover(Box<dyn Recovering>),
+    VerifySignature(Held),
 }
 
 /// Whether the key asks for the PIN before it is used: CKA_ALWAYS_AUTHENTICATE, section 4.10.

@@ -16,7 +16,8 @@ impl Running {
             Work::Digest(_) => true,
             Work::Sign(work) => work.is_multipart(),
             Work::Verify(work) => work.is_multipart(),
-            Work::Find(_) => false,
+            Work::VerifySignature(held) => held.work.is_multipart(),
+            Work::Find(_) | Work::VerifyRecover(_) => false,
         };
         ensure(multipart, CKR_OPERATION_NOT_INITIALIZED)
     }
@@ -28,6 +29,7 @@ impl Running {
             Work::Digest(work) => work.update(data),
             Work::Sign(work) => work.update(data)?,
             Work::Verify(work) => work.update(data)?,
+            Work::VerifySignature(held) => held.work.update(data)?,
             _ => return refuse(CKR_GENERAL_ERROR),
         }
         self.in_parts = true;

@@ -123,12 +123,39 @@ fn finish(mut work: Box<dyn Signing>, data: &[u8]) -> Result<Vec<u8>> {
     work.finish()
 }
 
+/// C_SignRecoverInit.
+pub(crate) fn sign_recover_init(
+    session: CK_SESSION_HANDLE,
+    mechanism: &Mechanism,
+    key: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    start_keyed(session, mechanism, key, Kind::SignRecover, |family, key| {
+        Ok(Work::Sign(family.sign_recover(mechanism, key)?))
+    })
+}
+
 /// C_Sign. `arguments` fail with what is wrong with the pointers, which ends the operation.
 pub(crate) fn sign<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
 ) -> Result<Output> {
-    with_operation(session, Kind::Sign, |running| {
+    sign_whole(session, Kind::Sign, arguments)
+}
+
+/// C_SignRecover.
+pub(crate) fn sign_recover<'a>(
+    session: CK_SESSION_HANDLE,
+    arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
+) -> Result<Output> {
+    sign_whole(session, Kind::SignRecover, arguments)
+}
+
+fn sign_whole<'a>(
+    session: CK_SESSION_HANDLE,
+    kind: Kind,
+    arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
+) -> Result<Output> {
+    with_operation(session, kind, |running| {
         match arguments().and_then(|given| running.check_whole().map(|()| given)) {
             Err(refusal) => (None, Err(refusal)),
             Ok((data, room)) => deliver(running, data, room),

@@ -20,7 +20,7 @@ enum Layout {
 
 /// The key derivation functions of section 6.3.17.
 #[rustfmt::skip]
-static KDFS: [(CK_EC_KDF_TYPE, Hash, Layout); 18] = [
+static KDFS: [(CK_EC_KDF_TYPE, Hash, Layout); 22] = [
     (CKD_SHA1_KDF,           Hash::Sha1,        Layout::X963),
     (CKD_SHA224_KDF,         Hash::Sha224,      Layout::X963),
     (CKD_SHA256_KDF,         Hash::Sha256,      Layout::X963),
@@ -39,6 +39,10 @@ static KDFS: [(CK_EC_KDF_TYPE, Hash, Layout); 18] = [
     (CKD_SHA3_256_KDF_SP800, Hash::Sha3Bits256, Layout::Sp800),
     (CKD_SHA3_384_KDF_SP800, Hash::Sha3Bits384, Layout::Sp800),
     (CKD_SHA3_512_KDF_SP800, Hash::Sha3Bits512, Layout::Sp800),
+    (CKD_BLAKE2B_160_KDF,    Hash::Blake2b160,  Layout::Sp800),
+    (CKD_BLAKE2B_256_KDF,    Hash::Blake2b256,  Layout::Sp800),
+    (CKD_BLAKE2B_384_KDF,    Hash::Blake2b384,  Layout::Sp800),
+    (CKD_BLAKE2B_512_KDF,    Hash::Blake2b512,  Layout::Sp800),
 ];
 
 /// The shared secret of a private key object and the other party's public value, which comes bare
