@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
+    #[serde(default)]
     mutant: Vec<Mutant>,
 }
 
@@ -25,8 +26,20 @@ struct Mutant {
 }
 
 const AREAS: [&str; 14] = [
-    "general", "slots", "sessions", "login", "objects", "attributes", "search", "ciphers",
-    "digests", "signatures", "keys", "messages", "memory", "threads",
+    "general",
+    "slots",
+    "sessions",
+    "login",
+    "objects",
+    "attributes",
+    "search",
+    "ciphers",
+    "digests",
+    "signatures",
+    "keys",
+    "messages",
+    "memory",
+    "threads",
 ];
 
 /// Every mutant that the sources name, with how often.
@@ -58,7 +71,12 @@ fn every_mutant_of_the_manifest_is_seeded_once_and_no_other_is() {
         assert!(AREAS.contains(&mutant.area.as_str()), "{}", mutant.name);
         assert!(!mutant.fault.is_empty(), "{}", mutant.name);
         let numbers = |clause: &str| clause.split('.').all(|part| part.parse::<u32>().is_ok());
-        assert!(numbers(&mutant.clause), "{}: {}", mutant.name, mutant.clause);
+        assert!(
+            numbers(&mutant.clause),
+            "{}: {}",
+            mutant.name,
+            mutant.clause
+        );
     }
     assert!(found.is_empty(), "not in mutants.toml: {found:?}");
 }
