@@ -10,6 +10,7 @@ mod generic;
 mod hash;
 mod hkdf;
 mod mac;
+mod messages;
 mod parameter;
 mod rsa;
 mod settle;
@@ -20,6 +21,9 @@ use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
 pub(crate) use hash::Hash;
+pub(crate) use messages::{
+    MessageForm, MessageParameter, Nonces, message_form, ordinary_parameter,
+};
 pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
 pub(crate) use settle::settle;
 
@@ -35,6 +39,13 @@ pub(crate) struct Entry {
     pub(crate) form: Form,
     /// Key types it works on.
     pub(crate) keys: &'static [CK_KEY_TYPE],
+}
+
+impl Entry {
+    /// The flags of CK_MECHANISM_INFO, with those of the functions that follow from others.
+    pub(crate) fn published_flags(&self) -> CK_FLAGS {
+        self.flags | messages::message_flags(self)
+    }
 }
 
 /// A running digest.
@@ -179,7 +190,7 @@ pub(crate) fn find_for(
     flag: CK_FLAGS,
 ) -> Result<(&'static dyn Family, &'static Entry)> {
     find(mechanism)
-        .filter(|(_, entry)| entry.flags & flag != 0)
+        .filter(|(_, entry)| entry.published_flags() & flag != 0)
         .ok_or(refusal(CKR_MECHANISM_INVALID))
 }
 
