@@ -4,8 +4,8 @@
 
 use cryptoki_sys::*;
 
-use super::{Entry, Form, Parameter, fill_random};
-use crate::rv::{Result, ensure, refusal, refuse};
+use super::{Entry, fill_random};
+use crate::rv::{Result, ensure, refusal};
 
 /// The structure that a mechanism takes with each message to encrypt or decrypt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,10 @@ static SINGLE_PART: [CK_MECHANISM_TYPE; 8] = [
     CKM_EDDSA,
 ];
 
+/// MACs that must not see two messages under one key and nonce, and take their nonce when they are
+/// initialised.
+static ONE_MESSAGE: [CK_MECHANISM_TYPE; 2] = [CKM_AES_GMAC, CKM_POLY1305];
+
 /// The form of a mechanism's parameter for messages, if it encrypts messages.
 pub(crate) fn message_form(mechanism: CK_MECHANISM_TYPE) -> Option<MessageForm> {
     FORMS
@@ -74,11 +78,12 @@ pub(crate) fn message_form(mechanism: CK_MECHANISM_TYPE) -> Option<MessageForm> 
 /// verifies does so message by message, and whatever has a parameter for messages encrypts so.
 pub(super) fn message_flags(entry: &Entry) -> CK_FLAGS {
     let encrypts = message_form(entry.mechanism).is_some();
+    let signs = !ONE_MESSAGE.contains(&entry.mechanism);
     let one = [
         (CKF_ENCRYPT, encrypts, CKF_MESSAGE_ENCRYPT),
         (CKF_DECRYPT, encrypts, CKF_MESSAGE_DECRYPT),
-        (CKF_SIGN, true, CKF_MESSAGE_SIGN),
-        (CKF_VERIFY, true, CKF_MESSAGE_VERIFY),
+        (CKF_SIGN, signs, CKF_MESSAGE_SIGN),
+        (CKF_VERIFY, signs, CKF_MESSAGE_VERIFY),
     ];
     let flags = one
         .into_iter()
@@ -87,22 +92,6 @@ pub(super) fn message_flags(entry: &Entry) -> CK_FLAGS {
     match flags != 0 && !SINGLE_PART.contains(&entry.mechanism) {
         true => flags | CKF_MULTI_MESSAGE,
         false => flags,
-    }
-}
-
-/// The parameter under which the ordinary functions encrypt or decrypt one message.
-pub(crate) fn ordinary_parameter(
-    form: Form,
-    message: &MessageParameter,
-    aad: &[u8],
-) -> Result<Parameter> {
-    match form {
-        Form::Gcm => Ok(Parameter::Gcm {
-            iv: message.nonce.clone(),
-            aad: aad.to_vec(),
-            tag_bits: message.tag_bits,
-        }),
-        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
     }
 }
 
@@ -268,6 +257,8 @@ mod tests {
         assert_eq!(flags(CKM_ECDSA_SHA256), signs | CKF_MULTI_MESSAGE);
         let seals = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
         assert_eq!(flags(CKM_AES_GCM), seals);
+        assert_eq!(flags(CKM_CHACHA20_POLY1305), seals);
         assert_eq!(flags(CKM_AES_CBC), 0);
+        assert_eq!(flags(CKM_AES_GMAC), 0);
     }
 }

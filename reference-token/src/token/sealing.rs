@@ -1,7 +1,5 @@
 //! Message-based encryption and decryption: sections 5.9 and 5.11. A process keeps its key and its
-//! nonces; each message is an ordinary encryption or decryption, with the tag apart.
-
-use std::sync::Arc;
+//! nonces; each message has its tag apart.
 
 use cryptoki_sys::*;
 
@@ -10,31 +8,26 @@ use super::kind::Kind;
 use super::operation::{Work, with_operation};
 use super::output::{Output, Room};
 use super::signing::start_keyed;
-use crate::attributes::Attributes;
 use crate::mechanisms::{
-    Ciphering, Family, Form, Mechanism, MessageForm, MessageParameter, Nonces, find, message_form,
-    ordinary_parameter,
+    self, Aead, Mechanism, MessageForm, MessageParameter, Nonces, Start, aead, message_form,
 };
-use crate::rv::{Refusal, Result, ensure, refusal, refuse};
+use crate::rv::{Result, ensure, refusal, refuse};
 
 /// A process of encrypting or decrypting messages.
 pub(super) struct Sealing {
     direction: Direction,
-    family: &'static dyn Family,
-    mechanism: CK_MECHANISM_TYPE,
-    form: Form,
+    key: Box<dyn Aead>,
     message_form: MessageForm,
-    key: Arc<Attributes>,
     nonces: Nonces,
     current: Option<Message>,
 }
 
 /// A message that comes in parts.
 struct Message {
-    work: Box<dyn Ciphering>,
+    work: Box<dyn mechanisms::Message>,
     tag_bits: CK_ULONG,
-    /// Bytes taken in and not given out yet.
-    pending: usize,
+    /// Some when decrypting: all parts so far.
+    collected: Option<Vec<u8>>,
 }
 
 /// What a call gives to the application.
@@ -61,39 +54,38 @@ pub(crate) type Whole<'a> = (MessageParameter, &'a [u8], &'a [u8], Room);
 /// A part of a message: parameter, data, room for the output, and whether it is the last.
 pub(crate) type Part<'a> = (MessageParameter, &'a [u8], Room, bool);
 
-/// Authentic or not is another question in these functions than whether data can be decrypted.
-fn aead(refused: Refusal) -> Refusal {
-    match refused.code() {
-        CKR_ENCRYPTED_DATA_INVALID => refusal(CKR_AEAD_DECRYPT_FAILED),
-        _ => refused,
-    }
-}
-
 impl Message {
+    /// Encrypts a part, or keeps one of a ciphertext: nothing is given out of it before its tag is
+    /// checked.
     fn update(&mut self, data: &[u8]) -> Result<Vec<u8>> {
-        let output = self.work.update(data)?;
-        self.pending = (self.pending + data.len()).saturating_sub(output.len());
+        if let Some(collected) = &mut self.collected {
+            collected.extend_from_slice(data);
+            return Ok(Vec::new());
+        }
+        let mut output = data.to_vec();
+        self.work.apply(&mut output)?;
         Ok(output)
     }
 
-    /// The last part, and the tag of an encrypted message. AEAD mechanisms put the tag at the end
-    /// of the ciphertext; these functions have it apart.
-    fn finish(
-        mut self,
-        direction: Direction,
-        data: &[u8],
-        parameter: &MessageParameter,
-    ) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
-        let mut output = self.work.update(data)?;
-        if direction == Direction::Decrypt {
-            output.extend(self.work.update(&parameter.tag)?);
-            output.extend(self.work.finish().map_err(aead)?);
-            return Ok((output, None));
+    /// Length of what the next part gives.
+    fn length(&self, data: &[u8], last: bool) -> usize {
+        match &self.collected {
+            Some(_) if !last => 0,
+            Some(collected) => collected.len() + data.len(),
+            None => data.len(),
         }
-        output.extend(self.work.finish()?);
-        let length = output.len().checked_sub(parameter.tag_length());
-        let tag = output.split_off(length.ok_or(refusal(CKR_GENERAL_ERROR))?);
-        Ok((output, Some(tag)))
+    }
+
+    /// The last part, and the tag of an encrypted message.
+    fn finish(mut self, data: &[u8], expected: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+        let mut output = self.update(data)?;
+        let Some(mut collected) = self.collected else {
+            return Ok((output, Some(self.work.tag()?)));
+        };
+        self.work.apply(&mut collected)?;
+        ensure(self.work.tag()? == expected, CKR_AEAD_DECRYPT_FAILED)?;
+        output.append(&mut collected);
+        Ok((output, None))
     }
 }
 
@@ -101,31 +93,32 @@ impl Sealing {
     /// Starts a message: its nonce is used from here on, and given back if it was generated.
     fn open(
         &mut self,
-        mut parameter: MessageParameter,
+        parameter: &MessageParameter,
         aad: &[u8],
     ) -> Result<(Message, Option<Vec<u8>>)> {
-        let generates =
-            self.direction == Direction::Encrypt && parameter.generator != CKG_NO_GENERATE;
+        let encrypting = self.direction == Direction::Encrypt;
         // A message that cannot be started takes no nonce.
         let mut nonces = self.nonces.clone();
-        if generates {
-            parameter.nonce = nonces.next(&parameter)?;
-        }
-        let mechanism = Mechanism {
-            kind: self.mechanism,
-            parameter: ordinary_parameter(self.form, &parameter, aad)?,
+        let generated = match encrypting && parameter.generator != CKG_NO_GENERATE {
+            true => Some(nonces.next(parameter)?),
+            false => None,
         };
-        let work = match self.direction {
-            Direction::Encrypt => self.family.encrypt(&mechanism, &self.key)?,
-            Direction::Decrypt => self.family.decrypt(&mechanism, &self.key)?,
-        };
+        let whole_bytes = parameter.tag_bits.is_multiple_of(8);
+        ensure(whole_bytes, CKR_MECHANISM_PARAM_INVALID)?;
+        let work = self.key.start(&Start {
+            encrypting,
+            nonce: generated.as_ref().unwrap_or(&parameter.nonce),
+            aad,
+            tag_length: parameter.tag_length(),
+            data_length: parameter.data_length,
+        })?;
         self.nonces = nonces;
         let message = Message {
             work,
             tag_bits: parameter.tag_bits,
-            pending: 0,
+            collected: (!encrypting).then(Vec::new),
         };
-        Ok((message, generates.then_some(parameter.nonce)))
+        Ok((message, generated))
     }
 
     fn whole(&mut self, (parameter, aad, data, room): Whole<'_>) -> Result<Delivery> {
@@ -133,8 +126,8 @@ impl Sealing {
         if let Some(answer) = room.answer(data.len()) {
             return Ok(Delivery::only(answer));
         }
-        let (message, nonce) = self.open(parameter.clone(), aad)?;
-        let (output, tag) = message.finish(self.direction, data, &parameter)?;
+        let (message, nonce) = self.open(&parameter, aad)?;
+        let (output, tag) = message.finish(data, &parameter.tag)?;
         Ok(Delivery {
             output: Output::Bytes(output),
             nonce,
@@ -149,11 +142,7 @@ impl Sealing {
         let (parameter, data, room, last) = arguments?;
         let same = parameter.tag_bits == message.tag_bits;
         ensure(same, CKR_MECHANISM_PARAM_INVALID)?;
-        let length = match last {
-            true => message.pending + data.len(),
-            false => message.work.update_length(data.len()),
-        };
-        if let Some(answer) = room.answer(length) {
+        if let Some(answer) = room.answer(message.length(data, last)) {
             self.current = Some(message);
             return Ok(Delivery::only(answer));
         }
@@ -162,7 +151,7 @@ impl Sealing {
             self.current = Some(message);
             return Ok(Delivery::only(Output::Bytes(output)));
         }
-        let (output, tag) = message.finish(self.direction, data, &parameter)?;
+        let (output, tag) = message.finish(data, &parameter.tag)?;
         Ok(Delivery {
             output: Output::Bytes(output),
             nonce: None,
@@ -191,18 +180,13 @@ pub(crate) fn sealing_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    start_keyed(session, mechanism, key, kind(direction), |family, key| {
+    start_keyed(session, mechanism, key, kind(direction), |_, key| {
         let mechanism = mechanism.kind;
-        let invalid = refusal(CKR_MECHANISM_INVALID);
-        let form = find(mechanism).ok_or(invalid)?.1.form;
-        let message_form = message_form(mechanism).ok_or(invalid)?;
+        let message_form = message_form(mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
         Ok(Work::Seal(Box::new(Sealing {
             direction,
-            family,
-            mechanism,
-            form,
+            key: aead(mechanism, key.bytes(CKA_VALUE))?,
             message_form,
-            key: Arc::clone(key),
             nonces: Nonces::default(),
             current: None,
         })))
@@ -245,7 +229,7 @@ pub(crate) fn seal_begin<'a>(
     with_process(direction, session, |process| {
         process.check_between()?;
         let (parameter, aad) = arguments(process.message_form)?;
-        let (message, nonce) = process.open(parameter, aad)?;
+        let (message, nonce) = process.open(&parameter, aad)?;
         process.current = Some(message);
         Ok(nonce)
     })
