@@ -12,8 +12,11 @@ mod gost;
 mod hash;
 mod hkdf;
 mod mac;
+mod messages;
 mod null;
 mod parameter;
+#[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
+mod pkcs8;
 mod rsa;
 mod secret;
 mod settle;
@@ -28,8 +31,15 @@ use cryptoki_sys::*;
 use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
+pub(crate) use aead::{Aead, Message, Start, aead};
 pub(crate) use hash::Hash;
+pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
+#[allow(
+    unused_imports,
+    reason = "wrapping of private keys is to be built on it"
+)]
+pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use settle::settle;
 
 /// What the token publishes about one mechanism, and what it needs to accept it.
@@ -44,6 +54,13 @@ pub(crate) struct Entry {
     pub(crate) form: Form,
     /// Key types it works on.
     pub(crate) keys: &'static [CK_KEY_TYPE],
+}
+
+impl Entry {
+    /// The flags of CK_MECHANISM_INFO, with those of the functions that follow from others.
+    pub(crate) fn published_flags(&self) -> CK_FLAGS {
+        self.flags | messages::message_flags(self)
+    }
 }
 
 /// A running digest.
@@ -212,7 +229,7 @@ pub(crate) fn find_for(
     flag: CK_FLAGS,
 ) -> Result<(&'static dyn Family, &'static Entry)> {
     find(mechanism)
-        .filter(|(_, entry)| entry.flags & flag != 0)
+        .filter(|(_, entry)| entry.published_flags() & flag != 0)
         .ok_or(refusal(CKR_MECHANISM_INVALID))
 }
 
