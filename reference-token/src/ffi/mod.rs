@@ -11,6 +11,7 @@
 
 mod ciphers;
 mod digests;
+mod encapsulation;
 mod general;
 mod keys;
 mod memory;
