@@ -52,9 +52,9 @@ pub(crate) fn initialize(reserved: Option<&str>) -> Result<()> {
         _ => end_application(&mut token),
     }
     let configuration = Configuration::load(reserved)?;
-    let reusable = token
-        .as_ref()
-        .is_some_and(|token| token.configuration == configuration && !token.slow_pins());
+    let reusable = token.as_ref().is_some_and(|token| {
+        token.configuration == configuration && configuration.directory.is_none()
+    });
     if !reusable {
         // C_Initialize lists no code for a device, only that the function failed.
         let opened = Token::open(configuration);

@@ -99,7 +99,7 @@ impl Token {
         } else {
             // The function has no code for a PIN that cannot be set.
             pin::check_new(attempt).map_err(|_| refusal(CKR_ARGUMENTS_BAD))?;
-            self.so_pin = Some(Pin::new(attempt, self.slow_pins())?);
+            self.so_pin = Some(Pin::new(attempt, self.pin_rounds())?);
         }
         self.store.clear()?;
         self.objects.remove_where(|object| !object.is_built_in());
@@ -113,7 +113,7 @@ impl Token {
     pub(crate) fn initialize_pin(&mut self, new: &[u8]) -> Result<()> {
         ensure(self.is_so(), CKR_USER_NOT_LOGGED_IN)?;
         pin::check_new(new)?;
-        self.user_pin = Some(Pin::new(new, self.slow_pins())?);
+        self.user_pin = Some(Pin::new(new, self.pin_rounds())?);
         self.save()
     }
 
@@ -130,7 +130,7 @@ impl Token {
         ensure(exists, CKR_PIN_INCORRECT)?;
         pin::check_new(new)?;
         self.check_pin(self.login, old)?;
-        let new = Some(Pin::new(new, self.slow_pins())?);
+        let new = Some(Pin::new(new, self.pin_rounds())?);
         match self.login {
             Login::So => self.so_pin = new,
             Login::User | Login::Nobody => self.user_pin = new,

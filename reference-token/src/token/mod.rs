@@ -98,10 +98,10 @@ impl Token {
         if self.initialized {
             self.so_pin = Some(Pin::new(
                 self.configuration.so_pin.as_bytes(),
-                self.slow_pins(),
+                self.pin_rounds(),
             )?);
             let user = self.configuration.user_pin.clone();
-            self.user_pin = Some(Pin::new(user.as_bytes(), self.slow_pins())?);
+            self.user_pin = Some(Pin::new(user.as_bytes(), self.pin_rounds())?);
         }
         self.save()
     }
@@ -129,9 +129,12 @@ impl Token {
         self.store.save_token(&record)
     }
 
-    /// Whether guessing PINs must be made expensive: only where their verifiers reach a disk.
-    fn slow_pins(&self) -> bool {
-        self.configuration.directory.is_some()
+    /// How expensive guessing PINs is made: only where their verifiers reach a disk.
+    fn pin_rounds(&self) -> u32 {
+        match self.configuration.directory {
+            Some(_) => self.configuration.pin_rounds,
+            None => 1,
+        }
     }
 
     fn session(&self, handle: CK_SESSION_HANDLE) -> Result<&Session> {

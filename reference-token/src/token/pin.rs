@@ -11,8 +11,8 @@ use crate::store::PinRecord;
 /// Lengths of PINs in bytes: ulMinPinLen to ulMaxPinLen.
 pub(crate) const LENGTHS: RangeInclusive<CK_ULONG> = 4..=255;
 
-/// Rounds of hashing for a PIN whose verifier is written to disk.
-const SLOW_ROUNDS: u32 = 100_000;
+/// Most rounds of hashing that a PIN may ask for: more than that is not a file of ours.
+pub(super) const MOST_ROUNDS: u32 = 1_000_000;
 
 /// A PIN as its token keeps it.
 #[derive(Debug, Clone)]
@@ -46,10 +46,9 @@ fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
 }
 
 impl Pin {
-    /// A PIN; `slow` where its verifier can be read by others.
-    pub(super) fn new(pin: &[u8], slow: bool) -> Result<Pin> {
+    /// A PIN that is hashed in so many `rounds`.
+    pub(super) fn new(pin: &[u8], rounds: u32) -> Result<Pin> {
         let salt = random(16)?;
-        let rounds = if slow { SLOW_ROUNDS } else { 1 };
         Ok(Pin {
             verifier: derive(pin, &salt, rounds),
             salt,
@@ -94,7 +93,7 @@ impl Pin {
         }
     }
 
-    /// A PIN from a store. A file that asks for absurdly many rounds is not one of ours.
+    /// A PIN from a store.
     pub(super) fn from_record(record: PinRecord) -> Result<Pin> {
         let PinRecord {
             salt,
@@ -102,7 +101,7 @@ impl Pin {
             verifier,
             failures,
         } = record;
-        ensure((1..=10 * SLOW_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
+        ensure((1..=MOST_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
         Ok(Pin {
             salt,
             rounds,
@@ -118,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_pin_locks_after_its_tries_and_the_flags_tell_how_near_that_is() {
-        let mut pin = Pin::new(b"1234", false).unwrap();
+        let mut pin = Pin::new(b"1234", 1).unwrap();
         assert_eq!(pin.count(3), Count::default());
         assert_eq!(
             pin.check(b"wrong", 3).unwrap_err().code(),
@@ -136,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_right_pin_clears_the_counter() {
-        let mut pin = Pin::new(b"1234", false).unwrap();
+        let mut pin = Pin::new(b"1234", 1).unwrap();
         assert!(pin.check(b"wrong", 2).is_err());
         assert!(pin.check(b"1234", 2).is_ok());
         assert_eq!(pin.count(2), Count::default());
@@ -144,7 +143,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_nothing_locks() {
-        let mut pin = Pin::new(b"1234", false).unwrap();
+        let mut pin = Pin::new(b"1234", 1).unwrap();
         for _ in 0..100 {
             assert_eq!(
                 pin.check(b"wrong", 0).unwrap_err().code(),

@@ -28,7 +28,7 @@ cd "$scratch"
 # Clients keep databases, and read settings, where the environment says: not the developer's.
 export HOME=$scratch LC_ALL=C
 unset OPENSSL_CONF SSH_AUTH_SOCK SSH_ASKPASS DISPLAY
-printf 'directory = "%s/store"\ninitialized = false\n' "$scratch" >token.toml
+printf '%s\n' "directory = '$scratch/store'" 'initialized = false' 'pin-rounds = 10' >token.toml
 export REFERENCE_TOKEN_CONF=$scratch/token.toml
 
 # need PROGRAM PACKAGE: ends the script with 77 without the program.
@@ -130,4 +130,13 @@ serve() {
         sleep 0.1
     done
     fail "server $1 listens" "a line that matches $pattern" "$(cat "$log")"
+}
+
+# initialize: C_InitToken and C_InitPIN, for clients that cannot.
+initialize() {
+    need pkcs11-tool opensc
+    run 'C_InitToken' \
+        pkcs11-tool --module "$module" --init-token --label "$token" --so-pin "$so_pin"
+    run 'C_InitPIN' pkcs11-tool --module "$module" --login --login-type so --so-pin "$so_pin" \
+        --init-pin --new-pin "$user_pin"
 }
