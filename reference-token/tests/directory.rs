@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
 
 use cryptoki_sys::*;
-use support::{Attributes, RW, Token, USER_PIN};
+use support::{Attributes, RW, SLOT, Token, USER_PIN, plain};
 
 fn scratch(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -146,4 +146,33 @@ fn a_damaged_file_is_reported_and_harms_nothing_else() {
     assert_eq!(initialize(&token, &directory), CKR_OK);
     let session = token.open(RW);
     assert_eq!(token.find(session, &note()).len(), 1);
+}
+
+#[test]
+fn without_dual_operations_a_session_runs_one_at_a_time_and_says_so() {
+    let directory = scratch("single");
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("token.conf");
+    std::fs::write(&file, "dual-operations = false\n").unwrap();
+    let token = Token::attach();
+    let text = CString::new(format!("configuration={}", file.display())).unwrap();
+    let mut arguments = CK_C_INITIALIZE_ARGS {
+        pReserved: text.as_ptr().cast_mut().cast(),
+        ..Default::default()
+    };
+    let rv = call!(token, C_Initialize((&raw mut arguments).cast()));
+    assert_eq!(rv, CKR_OK);
+    let mut info = CK_TOKEN_INFO::default();
+    assert_eq!(call!(token, C_GetTokenInfo(SLOT, &mut info)), CKR_OK);
+    assert_eq!(info.flags & CKF_DUAL_CRYPTO_OPERATIONS, 0);
+    let session = token.user_session();
+    let key = Attributes::new()
+        .ulong(CKA_CLASS, CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_AES)
+        .bytes(CKA_VALUE, [1; 16]);
+    let key = token.create(session, &key).unwrap();
+    let (mut sha, mut ecb) = (plain(CKM_SHA256), plain(CKM_AES_ECB));
+    assert_eq!(call!(token, C_DigestInit(session, &mut sha)), CKR_OK);
+    let rv = call!(token, C_EncryptInit(session, &mut ecb, key));
+    assert_eq!(rv, CKR_OPERATION_ACTIVE);
 }

@@ -62,6 +62,14 @@ pub(crate) trait Verifying: Send {
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
 }
 
+/// A running verification that gives the signed data back.
+pub(crate) trait Recovering: Send {
+    /// A length that suffices for the data.
+    fn bound(&self) -> usize;
+    /// The data, if the signature is valid. The operation can be asked again.
+    fn recover(&self, signature: &[u8]) -> Result<Vec<u8>>;
+}
+
 /// A running encryption or decryption.
 pub(crate) trait Ciphering: Send {
     /// Whether data may come in parts.
@@ -98,6 +106,13 @@ pub(crate) trait Family: Sync {
         refuse(CKR_MECHANISM_INVALID)
     }
     fn verify(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Verifying>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// A signature from which the data can be recovered.
+    fn sign_recover(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Signing>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    fn verify_recover(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Recovering>> {
         refuse(CKR_MECHANISM_INVALID)
     }
     fn encrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {

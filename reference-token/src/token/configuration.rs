@@ -29,6 +29,8 @@ pub(crate) struct Configuration {
     pub(crate) pin_rounds: u32,
     /// Whether a new token is initialised, or as from the factory.
     pub(crate) initialized: bool,
+    /// Whether the pairs of section 5.17 may run in one session: CKF_DUAL_CRYPTO_OPERATIONS.
+    pub(crate) dual_operations: bool,
 }
 
 impl Default for Configuration {
@@ -41,6 +43,7 @@ impl Default for Configuration {
             pin_tries: 10,
             pin_rounds: 100_000,
             initialized: true,
+            dual_operations: true,
         }
     }
 }

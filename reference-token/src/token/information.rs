@@ -82,6 +82,10 @@ impl Token {
             }
         };
         set(self.initialized, CKF_TOKEN_INITIALIZED);
+        set(
+            self.configuration.dual_operations,
+            CKF_DUAL_CRYPTO_OPERATIONS,
+        );
         set(self.user_pin.is_some(), CKF_USER_PIN_INITIALIZED);
         let tries = self.configuration.pin_tries;
         let user = self

@@ -40,7 +40,7 @@ impl Token {
     /// Section 4.10: logging in again for one use of a key with CKA_ALWAYS_AUTHENTICATE. A PIN
     /// that locks here also ends the login.
     fn reauthenticate(&mut self, session: CK_SESSION_HANDLE, attempt: &[u8]) -> Result<()> {
-        let waiting = self.session(session)?.operations.asks_for_pin();
+        let waiting = self.session_mut(session)?.operations.asks_for_pin();
         ensure(waiting, CKR_OPERATION_NOT_INITIALIZED)?;
         match self.check_pin(self.login, attempt) {
             Ok(()) => {

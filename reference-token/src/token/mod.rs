@@ -5,18 +5,22 @@
 mod ciphering;
 mod configuration;
 mod digesting;
+mod dual;
 mod generation;
 mod information;
+mod kind;
 mod library;
 mod login;
 mod object;
 mod operation;
 mod output;
+mod parts;
 mod pin;
 mod profile;
 mod search;
 mod session;
 mod signing;
+mod verifying;
 
 use std::collections::BTreeMap;
 
@@ -31,16 +35,22 @@ use session::Session;
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
+pub(crate) use dual::{Dual, dual_update};
 pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
 pub(crate) use information::{library_info, slot_info, slots};
+pub(crate) use kind::Kind;
 pub(crate) use library::{
     finalize, initialize, require_initialized, wait_for_finalize, with_session, with_token,
 };
 pub(crate) use object::Reveal;
-pub(crate) use operation::{Kind, cancel, cancel_kind};
+pub(crate) use operation::{cancel, cancel_kind};
 pub(crate) use output::{Output, Room};
 pub(crate) use signing::{
-    sign, sign_final, sign_init, sign_update, verify, verify_final, verify_init, verify_update,
+    sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
+};
+pub(crate) use verifying::{
+    verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
+    verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
 };
 
 /// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.

@@ -4,7 +4,8 @@
 use cryptoki_sys::*;
 
 use super::Token;
-use super::operation::{Kind, Running, Work};
+use super::kind::Kind;
+use super::operation::{Running, Work};
 use crate::attributes::{Template, is_known};
 use crate::rv::{Result, ensure};
 
@@ -15,7 +16,7 @@ impl Token {
         session: CK_SESSION_HANDLE,
         template: &Template,
     ) -> Result<()> {
-        self.session(session)?.operations.check_start()?;
+        self.session(session)?.operations.check_start(Kind::Find)?;
         let possible = template.iter().all(|(attribute, _)| is_known(*attribute));
         let objects = self
             .objects

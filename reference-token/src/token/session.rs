@@ -42,7 +42,7 @@ impl Token {
             handle,
             Session {
                 flags,
-                operations: Operations::default(),
+                operations: Operations::new(self.configuration.dual_operations),
             },
         );
         Ok(handle)
