@@ -8,6 +8,7 @@ set -euo pipefail
 
 : "${REFERENCE_TOKEN_MODULE:?the path of libreference_token.so}"
 module=$(realpath "$REFERENCE_TOKEN_MODULE")
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 user_pin=1234
 so_pin=12345678
 token=clients

@@ -166,15 +166,22 @@ impl Verifying for Ecdsa {
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()> {
         let (digest, key, curve) = self.into_parts();
         ensure(!digest.is_empty(), CKR_DATA_LEN_RANGE)?;
+        let signature = full_length(signature, curve.length())?;
         ensure(
-            signature.len() == 2 * curve.length(),
-            CKR_SIGNATURE_LEN_RANGE,
-        )?;
-        ensure(
-            curve.verify(&key, &digest, signature),
+            curve.verify(&key, &digest, &signature),
             CKR_SIGNATURE_INVALID,
         )
     }
+}
+
+/// Section 6.3.1: to be verified, a signature may be shorter than those that a token makes. Its
+/// halves are two numbers, of which leading zero bytes may be missing.
+fn full_length(signature: &[u8], length: usize) -> Result<Vec<u8>> {
+    let sound = signature.len().is_multiple_of(2) && (1..=2 * length).contains(&signature.len());
+    ensure(sound, CKR_SIGNATURE_LEN_RANGE)?;
+    let (r, s) = signature.split_at(signature.len() / 2);
+    let zeros = vec![0; length - r.len()];
+    Ok([&zeros[..], r, &zeros[..], s].concat())
 }
 
 impl Family for Ec {
@@ -274,4 +281,49 @@ fn x963(hash: Hash, secret: &[u8], shared: &[u8], length: usize) -> Result<Vec<u
     }
     output.truncate(length);
     Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ecdsa(curve: Curve, key: Vec<u8>, data: &[u8]) -> Box<Ecdsa> {
+        let data = data.to_vec();
+        let hash = None;
+        Box::new(Ecdsa {
+            curve,
+            key,
+            hash,
+            data,
+        })
+    }
+
+    #[test]
+    fn a_signature_without_the_leading_zeros_of_its_numbers_verifies() {
+        let curve = Curve::P521;
+        let key = curve.generate().unwrap();
+        let point = curve.public_point(&key).unwrap();
+        // Of four numbers below 2^521 one pair is below 2^520.
+        let (digest, signature) = (0..=u8::MAX)
+            .map(|byte| {
+                let digest = [byte; 64];
+                let signature = Signing::finish(ecdsa(curve, key.clone(), &digest)).unwrap();
+                (digest, signature)
+            })
+            .find(|(_, signature)| signature[0] == 0 && signature[66] == 0)
+            .unwrap();
+        let short = [&signature[1..66], &signature[67..]].concat();
+        let verify = |signature: &[u8]| {
+            let verifying = ecdsa(curve, point.clone(), &digest);
+            Verifying::finish(verifying, signature).map_err(|refusal| refusal.code())
+        };
+        assert_eq!(verify(&signature), Ok(()));
+        assert_eq!(verify(&short), Ok(()));
+        assert_eq!(verify(&short[..2]), Err(CKR_SIGNATURE_INVALID));
+        let odd = &short[..129];
+        let long = [&signature[..], &[0, 0]].concat();
+        for bad in [&[][..], odd, &long] {
+            assert_eq!(verify(bad), Err(CKR_SIGNATURE_LEN_RANGE));
+        }
+    }
 }
