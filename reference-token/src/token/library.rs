@@ -49,12 +49,15 @@ pub(crate) fn initialize(reserved: Option<&str>) -> Result<()> {
     match LIBRARY.initialized_by.load(Ordering::Acquire) {
         NOBODY => {}
         owner if owner == process => return refuse(CKR_CRYPTOKI_ALREADY_INITIALIZED),
-        _ => end_application(&mut token),
+        _ => {
+            leave_file(&mut token);
+            end_application(&mut token);
+        }
     }
     let configuration = Configuration::load(reserved)?;
-    let reusable = token.as_ref().is_some_and(|token| {
-        token.configuration == configuration && configuration.directory.is_none()
-    });
+    let reusable = token
+        .as_ref()
+        .is_some_and(|token| token.configuration == configuration && configuration.file.is_none());
     if !reusable {
         // C_Initialize lists no code for a device, only that the function failed.
         let opened = Token::open(configuration);
@@ -66,6 +69,16 @@ pub(crate) fn initialize(reserved: Option<&str>) -> Result<()> {
     }
     LIBRARY.initialized_by.store(process, Ordering::Release);
     Ok(())
+}
+
+/// Forgets the file that the parent has open. To close the copy would write to it and unlock it.
+fn leave_file(token: &mut Option<Token>) {
+    if let Some(token) = token.as_mut()
+        && let Some(store) = token.store.take()
+    {
+        std::mem::forget(store);
+        token.objects.clear();
+    }
 }
 
 /// C_Finalize.
@@ -81,7 +94,11 @@ pub(crate) fn finalize() -> Result<()> {
 fn end_application(token: &mut Option<Token>) {
     if let Some(token) = token.as_mut() {
         token.close_all_sessions();
-        token.objects.renew_handles(|_| true);
+        token.objects.renew_handles();
+        // Another process may open the file now; the next C_Initialize reads it again.
+        if token.store.take().is_some() {
+            token.objects.clear();
+        }
     }
     LIBRARY.initialized_by.store(NOBODY, Ordering::Release);
 }

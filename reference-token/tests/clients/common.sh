@@ -17,9 +17,7 @@ scratch=$(mktemp -d)
 servers=()
 clean_up() {
     local status=$?
-    for server in "${servers[@]}"; do
-        kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true
-    done
+    stop
     rm -rf "$scratch"
     exit "$status"
 }
@@ -29,7 +27,7 @@ cd "$scratch"
 # Clients keep databases, and read settings, where the environment says: not the developer's.
 export HOME=$scratch LC_ALL=C
 unset OPENSSL_CONF SSH_AUTH_SOCK SSH_ASKPASS DISPLAY
-printf '%s\n' "directory = '$scratch/store'" 'initialized = false' 'pin-rounds = 10' >token.toml
+printf '%s\n' "file = '$scratch/store'" 'initialized = false' 'pin-rounds = 10' >token.toml
 export REFERENCE_TOKEN_CONF=$scratch/token.toml
 
 # need PROGRAM PACKAGE: ends the script with 77 without the program.
@@ -118,8 +116,17 @@ free_port() {
     echo "$port"
 }
 
-# serve LOG PATTERN COMMAND...: starts a server and waits, ten seconds at most, until its log says
-# that it listens.
+# stop: ends the servers. One process at a time may have the token's file open.
+stop() {
+    local server
+    for server in "${servers[@]}"; do
+        kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true
+    done
+    servers=()
+}
+
+# serve LOG PATTERN PROGRAM...: starts a server, a program and no function, and waits, ten seconds at
+# most, until its log says that it listens.
 serve() {
     local log=$1 pattern=$2
     shift 2

@@ -101,4 +101,5 @@ for key in rsa p256; do
         contains 'the certificate is trusted' 'The certificate is trusted' "$said"
         contains 'and what was said comes back' '^hello' "$said"
     done
+    stop
 done

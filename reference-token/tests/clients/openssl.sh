@@ -93,12 +93,13 @@ connect() {
 }
 for key in rsa p256; do
     port=$(free_port)
-    serve "$key.log" '^ACCEPT' engine s_server -accept "127.0.0.1:$port" -keyform engine \
-        -key "$(uri "$key")" -cert "$key.crt" -rev
+    serve "$key.log" '^ACCEPT' env OPENSSL_CONF=engine.cnf openssl s_server -engine pkcs11 \
+        -accept "127.0.0.1:$port" -keyform engine -key "$(uri "$key")" -cert "$key.crt" -rev
     for version in tls1_2 tls1_3; do
         run "$version with $key" connect "$key.crt" "-$version"
         contains 'what was said comes back' '^olleh' "$said"
     done
+    stop
 done
 # The other way round: a key of the token tells the server who the client is.
 openssl req -new -x509 -newkey rsa:2048 -nodes -keyout server.key -subj /CN=localhost -days 30 \

@@ -3,7 +3,7 @@
 
 use cryptoki_sys::*;
 
-use super::Kind::{Bool, Bytes, Date, Template, Ulong, Ulongs};
+use super::Kind::{Bool, Bytes, Date, OneOf, Template, Ulong, Ulongs};
 use super::Preset::{self, Absent, Empty, False, True, TrueFor};
 use super::objects::PUBLIC_BY_DEFAULT;
 use super::{COPY, Rule, Section, of, row};
@@ -39,8 +39,8 @@ static KEY: [Rule; 9] = [
     row(CKA_LOCAL,                   Bool,   &[2, 4, 6], False),
     row(CKA_KEY_GEN_MECHANISM,       Ulong,  &[2, 4, 6], Preset::Ulong(CK_UNAVAILABLE_INFORMATION)),
     row(CKA_ALLOWED_MECHANISMS,      Ulongs, &[],        Absent),
-    // No validation is claimed, so no application may claim one for its keys either.
-    row(CKA_OBJECT_VALIDATION_FLAGS, Ulong,  &[2, 4, 6, 9], Preset::Ulong(0)),
+    // Section 4.15.3.2: set only as the validation allows. The token has none, so none can be set.
+    row(CKA_OBJECT_VALIDATION_FLAGS, OneOf(&[0]), &[4, 6, 9, 12], Preset::Ulong(0)),
 ];
 
 /// Section 4.9.
