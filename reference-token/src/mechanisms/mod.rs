@@ -12,6 +12,8 @@ mod hash;
 mod hkdf;
 mod mac;
 mod parameter;
+#[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
+mod pkcs8;
 mod rsa;
 mod secret;
 mod settle;
@@ -28,6 +30,11 @@ use crate::rv::{Result, refusal, refuse};
 
 pub(crate) use hash::Hash;
 pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
+#[allow(
+    unused_imports,
+    reason = "wrapping of private keys is to be built on it"
+)]
+pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use settle::settle;
 
 /// What the token publishes about one mechanism, and what it needs to accept it.
