@@ -13,12 +13,14 @@ mod information;
 mod kind;
 mod library;
 mod login;
+mod message_signing;
 mod object;
 mod operation;
 mod output;
 mod parts;
 mod pin;
 mod profile;
+mod sealing;
 mod search;
 mod session;
 mod signing;
@@ -46,9 +48,14 @@ pub(crate) use library::{
     finalize, initialize, require_initialized, wait_for_finalize, with_session, with_token,
 };
 pub(crate) use login::{initialize_pin, initialize_token, login, set_pin};
+pub(crate) use message_signing::{
+    message_sign_init, message_verify_init, sign_message, sign_message_begin, sign_message_next,
+    verify_message, verify_message_begin, verify_message_next,
+};
 pub(crate) use object::{copy_object, create_object};
-pub(crate) use operation::{cancel, cancel_kind};
+pub(crate) use operation::{cancel, cancel_kind, message_final};
 pub(crate) use output::{Output, Room};
+pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_init};
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
 };
