@@ -72,6 +72,9 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Ecdh1 => asymmetric::ecdh1(structure(mechanism)?),
             Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
+            Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
+            Form::SignContext => asymmetric::sign_context(structure(mechanism)?),
+            Form::HashSignContext => asymmetric::hash_sign_context(structure(mechanism)?),
         }
     }
 }

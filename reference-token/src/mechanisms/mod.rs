@@ -8,11 +8,13 @@ mod chacha;
 mod der;
 mod digest;
 mod ec;
+mod framed;
 mod gost;
 mod hash;
 mod hkdf;
 mod mac;
 mod messages;
+mod ml_dsa;
 mod ml_kem;
 mod null;
 mod parameter;
@@ -22,6 +24,7 @@ mod rsa;
 mod secret;
 mod settle;
 mod sha512t;
+mod slh_dsa;
 #[cfg(test)]
 mod trial;
 
@@ -96,6 +99,10 @@ pub(crate) trait Signing: Send {
 pub(crate) trait Verifying: Send {
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
+    /// Whether data may come in parts to C_VerifySignatureUpdate, which has the signature already.
+    fn is_multipart_after_signature(&self) -> bool {
+        self.is_multipart()
+    }
     fn update(&mut self, data: &[u8]) -> Result<()>;
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
 }
@@ -217,6 +224,8 @@ static FAMILIES: &[&dyn Family] = &[
     &rsa::Rsa,
     &ec::Ec,
     &ml_kem::MlKem,
+    &ml_dsa::MlDsa,
+    &slh_dsa::SlhDsa,
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,

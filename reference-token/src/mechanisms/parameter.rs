@@ -39,6 +39,10 @@ pub(crate) enum Form {
     Ecdh1,
     /// CK_EDDSA_PARAMS, or nothing.
     Eddsa,
+    /// CK_SIGN_ADDITIONAL_CONTEXT, or nothing.
+    SignContext,
+    /// CK_HASH_SIGN_ADDITIONAL_CONTEXT.
+    HashSignContext,
 }
 
 /// A parameter that has been read.
@@ -97,6 +101,12 @@ pub(crate) enum Parameter {
     Eddsa {
         prehash: bool,
         context: Vec<u8>,
+    },
+    SignContext {
+        hedge: CK_HEDGE_TYPE,
+        context: Vec<u8>,
+        /// The hash of data that come hashed.
+        hash: Option<CK_MECHANISM_TYPE>,
     },
 }
 
