@@ -20,10 +20,13 @@ mod output;
 mod parts;
 mod pin;
 mod profile;
+mod saved;
 mod sealing;
 mod search;
 mod session;
 mod signing;
+mod state;
+mod transcript;
 mod verifying;
 
 use std::collections::BTreeMap;
@@ -59,6 +62,7 @@ pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
 };
+pub(crate) use state::{get_state, set_state};
 pub(crate) use verifying::{
     verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
     verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
@@ -90,6 +94,8 @@ pub(crate) struct Token {
     next_session: CK_SESSION_HANDLE,
     objects: Objects,
     counter: Counter,
+    /// The key that saved operations are sealed under.
+    state_key: Vec<u8>,
     /// Where token objects are kept; without it they live as long as the process.
     store: Option<File>,
 }
@@ -110,6 +116,7 @@ impl Token {
             next_session: 1,
             objects: Objects::default(),
             counter: Counter::default(),
+            state_key: crate::mechanisms::random(state::KEY)?,
             store,
             configuration,
         };

@@ -6,6 +6,7 @@ use cryptoki_sys::*;
 use super::Token;
 use super::kind::Kind;
 use super::operation::{Running, Work};
+use super::transcript::Transcript;
 use crate::attributes::{Template, is_known};
 use crate::rv::{Result, ensure};
 
@@ -31,7 +32,7 @@ impl Token {
         });
         let mut found: Vec<_> = objects.map(|object| object.handle).collect();
         found.reverse();
-        let search = Running::new(Work::Find(found));
+        let search = Running::new(Work::Find(found), Transcript::none());
         self.session_mut(session)?
             .operations
             .start(Kind::Find, search)
