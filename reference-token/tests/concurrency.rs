@@ -176,11 +176,8 @@ fn an_application_that_forbids_threads_gets_no_asynchronous_sessions() {
     assert_eq!(rv, CKR_SESSION_ASYNC_NOT_SUPPORTED);
 }
 
-#[test]
-fn sessions_do_not_wait_for_each_others_cryptography() {
-    let token = Token::fresh();
-    let slow = token.user_session();
-    let quick = token.open(RW);
+/// Whether three digests run from beginning to end while another session generates a key pair.
+fn digests_meanwhile(token: &Token, slow: CK_SESSION_HANDLE, quick: CK_SESSION_HANDLE) -> bool {
     std::thread::scope(|scope| {
         let generation = scope.spawn(|| {
             let template = Attributes::new().ulong(CKA_MODULUS_BITS, 4096);
@@ -196,9 +193,7 @@ fn sessions_do_not_wait_for_each_others_cryptography() {
             );
             assert_eq!(rv, CKR_OK);
         });
-        // One digest at least runs from beginning to end while the other session generates.
-        let mut digests = 0;
-        while !generation.is_finished() && digests < 3 {
+        for _ in 0..3 {
             let mut mechanism = plain(CKM_SHA256);
             let (mut out, mut length) = ([0u8; 32], 32);
             let p = out.as_mut_ptr();
@@ -206,11 +201,17 @@ fn sessions_do_not_wait_for_each_others_cryptography() {
             assert_eq!(rv, CKR_OK);
             let rv = call!(token, C_Digest(quick, input!(b"abc"), 3, p, &mut length));
             assert_eq!(rv, CKR_OK);
-            digests += 1;
         }
-        assert_eq!(digests, 3);
-        assert!(!generation.is_finished());
-    });
+        !generation.is_finished()
+    })
+}
+
+#[test]
+fn sessions_do_not_wait_for_each_others_cryptography() {
+    let token = Token::fresh();
+    let (slow, quick) = (token.user_session(), token.open(RW));
+    // A busy machine may let a thread wait longer than the generation takes, but not every time.
+    assert!((0..8).any(|_| digests_meanwhile(&token, slow, quick)));
 }
 
 #[cfg(unix)]

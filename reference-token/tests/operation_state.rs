@@ -135,7 +135,7 @@ fn keys_are_named_in_a_state_and_not_part_of_it() {
     let token = Token::fresh();
     let session = token.user_session();
     let (key, other) = (aes(&token, session, 1), aes(&token, session, 2));
-    let mut iv = [9; 16];
+    let mut iv = [9u8; 16];
     let mut cbc = with(CKM_AES_CBC, &mut iv);
     let mut cmac = plain(CKM_AES_CMAC);
     let data = b"two blocks of data, all in all..";
@@ -172,7 +172,7 @@ fn keys_are_named_in_a_state_and_not_part_of_it() {
     let mac_p = mac.as_mut_ptr();
     let rv = call!(token, C_SignFinal(session, mac_p, &mut mac_length));
     assert_eq!(rv, CKR_OK);
-    let mut iv = [9; 16];
+    let mut iv = [9u8; 16];
     let cbc = with(CKM_AES_CBC, &mut iv);
     assert_eq!(
         out[..],

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki_sys::*;
 
-use super::library::with_session;
+use super::library::{spawn, with_session};
 use crate::rv::{Refusal, Result, ensure, refusal, refuse};
 
 /// Functions that can be pending, by the name that C_AsyncComplete asks for and the flag under
@@ -111,12 +111,12 @@ pub(crate) fn asynchronously(
         let outcome = outcome.unwrap_or(refuse(CKR_GENERAL_ERROR));
         *shared.lock() = Some(outcome);
     };
-    let name = function.name().to_owned();
-    if std::thread::Builder::new().name(name).spawn(run).is_err() {
+    if let Err(refusal) = spawn(function.name(), run) {
         with_session(session, |token| {
             token.session_mut(session)?.job = None;
-            refuse(CKR_HOST_MEMORY)
+            Ok(())
         })?;
+        return Err(refusal);
     }
     refuse(CKR_PENDING)
 }

@@ -31,6 +31,8 @@ pub(crate) struct Configuration {
     pub(crate) clock: bool,
     /// Whether the pairs of section 5.17 may run in one session: CKF_DUAL_CRYPTO_OPERATIONS.
     pub(crate) dual_operations: bool,
+    /// Whether the token has asynchronous sessions: CKF_ASYNC_SESSION_SUPPORTED.
+    pub(crate) asynchronous_sessions: bool,
 }
 
 impl Default for Configuration {
@@ -44,6 +46,7 @@ impl Default for Configuration {
             initialized: true,
             clock: false,
             dual_operations: true,
+            asynchronous_sessions: true,
         }
     }
 }

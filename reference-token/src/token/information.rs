@@ -92,6 +92,7 @@ impl Token {
             self.configuration.dual_operations,
             CKF_DUAL_CRYPTO_OPERATIONS,
         );
+        set(self.is_asynchronous(), CKF_ASYNC_SESSION_SUPPORTED);
         set(self.user_pin.is_some(), CKF_USER_PIN_INITIALIZED);
         let tries = self.configuration.pin_tries;
         let user = self

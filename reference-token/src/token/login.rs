@@ -203,6 +203,7 @@ impl Token {
         self.objects.part_with_private(self.store.is_some());
         for session in self.sessions.values_mut() {
             session.operations.clear();
+            session.job = None;
         }
     }
 

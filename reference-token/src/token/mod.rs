@@ -2,6 +2,7 @@
 //! its token; each concern has a file of its own. Pointers are none of its business, algorithms
 //! belong to `mechanisms`, attribute rules to `attributes`.
 
+mod asynchronous;
 mod ciphering;
 mod collection;
 mod configuration;
@@ -40,6 +41,7 @@ use feature::Counter;
 use pin::Pin;
 use session::Session;
 
+pub(crate) use asynchronous::{Pending, asynchronously, complete, identify};
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};

@@ -302,10 +302,11 @@ pub(crate) fn cancel_kind(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> 
 /// cancelled, and the other half goes on.
 pub(crate) fn cancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> Result<()> {
     with_session(session, |token| {
-        let operations = &mut token.session_mut(session)?.operations;
+        let session = token.session_mut(session)?;
         for kind in Kind::flagged(flags) {
-            operations.end(kind);
+            session.operations.end(kind);
         }
+        session.job.take_if(|job| job.is_flagged(flags));
         Ok(())
     })
 }

@@ -57,7 +57,9 @@ fn parameter(out: &mut Vec<u8>, parameter: &Parameter) -> Result<()> {
             salt_length,
         } => {
             number(out, 3);
-            [*hash, *mgf, *salt_length].map(|value| number(out, value));
+            for value in [*hash, *mgf, *salt_length] {
+                number(out, value);
+            }
         }
         Parameter::Gcm { iv, aad, tag_bits } => {
             number(out, 4);
