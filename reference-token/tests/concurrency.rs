@@ -1,4 +1,4 @@
-//! Asynchronous sessions, section 5.21; calls of several threads; and processes that fork.
+//! Asynchronous sessions, section 5.21, and sessions of several threads.
 
 #![allow(unsafe_code, reason = "the token is called through its C functions")]
 
@@ -212,48 +212,4 @@ fn sessions_do_not_wait_for_each_others_cryptography() {
     let (slow, quick) = (token.user_session(), token.open(RW));
     // A busy machine may let a thread wait longer than the generation takes, but not every time.
     assert!((0..8).any(|_| digests_meanwhile(&token, slow, quick)));
-}
-
-#[cfg(unix)]
-#[test]
-fn a_child_process_is_an_application_of_its_own() {
-    unsafe extern "C" {
-        fn fork() -> i32;
-        fn waitpid(child: i32, status: *mut i32, options: i32) -> i32;
-        fn _exit(status: i32) -> !;
-    }
-    let token = Token::fresh();
-    let session = token.user_session();
-    let parents = Attributes::new()
-        .ulong(CKA_CLASS, CKO_DATA)
-        .bool(CKA_TOKEN, true);
-    let object = token.create(session, &parents).unwrap();
-    // SAFETY: the child calls the library and leaves.
-    let child = unsafe { fork() };
-    if child == 0 {
-        let list = token.list;
-        let (initialize, info) = (list.C_Initialize.unwrap(), list.C_GetSessionInfo.unwrap());
-        let (finalize, open) = (list.C_Finalize.unwrap(), list.C_OpenSession.unwrap());
-        let (mut data, mut own) = (CK_SESSION_INFO::default(), 0);
-        // SAFETY: live variables or NULL.
-        let right = unsafe {
-            info(session, &mut data) == CKR_CRYPTOKI_NOT_INITIALIZED
-                && finalize(null_mut()) == CKR_CRYPTOKI_NOT_INITIALIZED
-                && initialize(null_mut()) == CKR_OK
-                && info(session, &mut data) == CKR_SESSION_HANDLE_INVALID
-                && open(SLOT, RW, null_mut(), None, &mut own) == CKR_OK
-                && info(own, &mut data) == CKR_OK
-                && data.state == CKS_RW_PUBLIC_SESSION
-                && finalize(null_mut()) == CKR_OK
-        };
-        // SAFETY: ends this process.
-        unsafe { _exit(i32::from(!right)) }
-    }
-    let mut status = -1;
-    // SAFETY: waits for the child made above.
-    assert_eq!(unsafe { waitpid(child, &mut status, 0) }, child);
-    assert_eq!(status, 0);
-    // The parent did not notice.
-    assert_eq!(token.state(session), CKS_RW_USER_FUNCTIONS);
-    assert!(token.attribute(session, object, CKA_CLASS).is_ok());
 }

@@ -8,10 +8,12 @@ mod chacha;
 mod der;
 mod digest;
 mod ec;
+mod gost;
 mod hash;
 mod hkdf;
 mod mac;
 mod messages;
+mod null;
 mod parameter;
 #[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
 mod pkcs8;
@@ -64,6 +66,10 @@ impl Entry {
 /// A running digest.
 pub(crate) trait Digesting: Send {
     fn length(&self) -> usize;
+    /// The length of the digest when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     fn update(&mut self, data: &[u8]);
     fn finish(self: Box<Self>) -> Vec<u8>;
     /// A copy in the same state.
@@ -75,6 +81,10 @@ pub(crate) trait Digesting: Send {
 pub(crate) trait Signing: Send {
     /// Exact length of the signature.
     fn length(&self) -> usize;
+    /// The length of the signature when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
@@ -93,6 +103,10 @@ pub(crate) trait Verifying: Send {
 pub(crate) trait Recovering: Send {
     /// A length that suffices for the data.
     fn bound(&self) -> usize;
+    /// A length that suffices for the data of one signature, if it depends on that.
+    fn bound_for(&self, _signature: &[u8]) -> usize {
+        self.bound()
+    }
     /// The data, if the signature is valid. The operation can be asked again.
     fn recover(&self, signature: &[u8]) -> Result<Vec<u8>>;
 }
@@ -181,8 +195,10 @@ static FAMILIES: &[&dyn Family] = &[
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,
+    &gost::Gost,
     &secret::SecretKeys,
     &hkdf::Hkdf,
+    &null::Null,
 ];
 
 /// All published mechanisms.

@@ -129,7 +129,7 @@ impl Shared {
 
 /// The pending function of a session, if it has this name. Section 5.21.2 gives the code for one
 /// that is not pending.
-fn pending<'a>(job: Option<&'a Job>, function: Option<Pending>) -> Result<&'a Job> {
+fn pending(job: Option<&Job>, function: Option<Pending>) -> Result<&Job> {
     let missing: Refusal = refusal(CKR_OPERATION_NOT_INITIALIZED);
     job.filter(|job| Some(job.function) == function)
         .ok_or(missing)

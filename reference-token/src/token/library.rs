@@ -96,7 +96,7 @@ pub(crate) fn initialize(reserved: Option<&str>, threads: bool) -> Result<()> {
     let configuration = Configuration::load(reserved)?;
     let reusable = token
         .as_ref()
-        .is_some_and(|token| token.configuration == configuration && !token.slow_pins());
+        .is_some_and(|token| token.configuration == configuration && configuration.file.is_none());
     if !reusable {
         // C_Initialize lists no code for a device, only that the function failed.
         let opened = Token::open(configuration);

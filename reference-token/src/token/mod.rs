@@ -135,8 +135,8 @@ impl Token {
     fn commission(&mut self) -> Result<()> {
         if self.initialized {
             let master = MasterKey::generate()?;
-            let slow = self.slow_pins();
-            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, slow).map(Some);
+            let rounds = self.pin_rounds();
+            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, rounds).map(Some);
             self.so_pin = pin(&self.configuration.so_pin)?;
             self.user_pin = pin(&self.configuration.user_pin)?;
         }
@@ -185,10 +185,12 @@ impl Token {
         }
     }
 
-    /// Whether guessing PINs must be made expensive: only where what is kept of them reaches a
-    /// disk.
-    fn slow_pins(&self) -> bool {
-        self.configuration.file.is_some()
+    /// How expensive guessing PINs is made: only where what is kept of them reaches a disk.
+    fn pin_rounds(&self) -> u32 {
+        match self.configuration.file {
+            Some(_) => self.configuration.pin_rounds,
+            None => 1,
+        }
     }
 
     fn session(&self, handle: CK_SESSION_HANDLE) -> Result<&Session> {
