@@ -211,6 +211,38 @@ impl Token {
         if rv == CKR_OK { Ok(object) } else { Err(rv) }
     }
 
+    /// C_SetAttributeValue.
+    pub fn set(
+        &self,
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        template: &Attributes,
+    ) -> CK_RV {
+        let mut list = template.list();
+        let count = list.count();
+        call!(
+            self,
+            C_SetAttributeValue(session, object, list.pointer(), count)
+        )
+    }
+
+    /// C_CopyObject.
+    pub fn copy(
+        &self,
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        template: &Attributes,
+    ) -> Result<CK_OBJECT_HANDLE, CK_RV> {
+        let mut copy = 0;
+        let mut list = template.list();
+        let count = list.count();
+        let rv = call!(
+            self,
+            C_CopyObject(session, object, list.pointer(), count, &mut copy)
+        );
+        if rv == CKR_OK { Ok(copy) } else { Err(rv) }
+    }
+
     /// One attribute, by asking for its length first.
     pub fn attribute(
         &self,
@@ -342,6 +374,18 @@ impl Attributes {
             entries: self.0.iter().map(entry).collect(),
             values: std::marker::PhantomData,
         }
+    }
+
+    /// The value of an attribute, if the template has it.
+    pub fn get(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
+        let found = self.0.iter().find(|(name, _)| *name == attribute);
+        found.map(|(_, value)| value.as_slice())
+    }
+
+    /// The template without an attribute.
+    pub fn without(mut self, attribute: CK_ATTRIBUTE_TYPE) -> Self {
+        self.0.retain(|(name, _)| *name != attribute);
+        self
     }
 
     /// The template with one value changed.
