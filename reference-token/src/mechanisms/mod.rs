@@ -2,17 +2,24 @@
 //! owns the traits that families implement, and finding the family of a mechanism.
 //! Sessions, objects and permissions are settled by `token` before anything here runs.
 
-mod aes;
+mod aead;
+mod block;
+mod chacha;
 mod der;
 mod digest;
 mod ec;
-mod generic;
 mod hash;
 mod hkdf;
 mod mac;
 mod parameter;
 mod rsa;
+mod secret;
 mod settle;
+mod sha512t;
+#[cfg(test)]
+mod trial;
+
+use std::sync::LazyLock;
 
 use cryptoki_sys::*;
 
@@ -42,6 +49,9 @@ pub(crate) trait Digesting: Send {
     fn length(&self) -> usize;
     fn update(&mut self, data: &[u8]);
     fn finish(self: Box<Self>) -> Vec<u8>;
+    /// A copy in the same state.
+    #[allow(dead_code, reason = "for C_GetOperationState, and tests")]
+    fn duplicate(&self) -> Box<dyn Digesting>;
 }
 
 /// A running signature or MAC.
@@ -151,9 +161,10 @@ static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
     &ec::Ec,
-    &aes::Aes,
+    &block::BlockCiphers,
+    &chacha::ChaChas,
     &mac::Macs,
-    &generic::GenericSecrets,
+    &secret::SecretKeys,
     &hkdf::Hkdf,
 ];
 
@@ -162,15 +173,21 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
     FAMILIES.iter().flat_map(|family| family.entries())
 }
 
+/// Families and entries in the order of their mechanisms, to find them without a long search.
+static INDEX: LazyLock<Vec<(&'static dyn Family, &'static Entry)>> = LazyLock::new(|| {
+    let entries = |family: &&'static dyn Family| {
+        let family = *family;
+        family.entries().iter().map(move |entry| (family, entry))
+    };
+    let mut index: Vec<_> = FAMILIES.iter().flat_map(entries).collect();
+    index.sort_by_key(|(_, entry)| entry.mechanism);
+    index
+});
+
 /// The entry and family of a mechanism, if the token has it.
 pub(crate) fn find(mechanism: CK_MECHANISM_TYPE) -> Option<(&'static dyn Family, &'static Entry)> {
-    FAMILIES.iter().find_map(|family| {
-        let entry = family
-            .entries()
-            .iter()
-            .find(|entry| entry.mechanism == mechanism)?;
-        Some((*family, entry))
-    })
+    let place = INDEX.binary_search_by_key(&mechanism, |(_, entry)| entry.mechanism);
+    INDEX.get(place.ok()?).copied()
 }
 
 /// The family of a mechanism that can be used with the function that `flag` stands for.

@@ -48,21 +48,26 @@ pub(super) fn whole(mut work: Box<dyn Ciphering>, data: &[u8]) -> Result<Vec<u8>
     Ok(output)
 }
 
-/// Computes output whose length shows only afterwards, on a copy of the state, and gives it out if
-/// it fits: the operation then ends, and otherwise goes on as it was.
+/// Computes output whose length shows only afterwards, and gives it out if it fits: the operation
+/// then ends, and otherwise goes on as it was. Only where it may not fit is a copy of the state
+/// needed for that.
 fn deliver(
     running: Running,
     bound: usize,
     room: Room,
     compute: impl FnOnce(Box<dyn Ciphering>) -> Result<Vec<u8>>,
 ) -> Step<Output> {
-    let Work::Cipher(work) = &running.work else {
-        return (None, refuse(CKR_GENERAL_ERROR));
-    };
     let Room::Bytes(room) = room else {
         return (Some(running), Ok(Output::Length(bound)));
     };
-    match compute(work.duplicate()) {
+    let copy = match running.work {
+        Work::Cipher(work) if bound <= room => {
+            return (None, compute(work).map(Output::Bytes));
+        }
+        Work::Cipher(ref work) => work.duplicate(),
+        _ => return (None, refuse(CKR_GENERAL_ERROR)),
+    };
+    match compute(copy) {
         Err(refusal) => (None, Err(refusal)),
         Ok(output) if output.len() > room => (Some(running), Ok(Output::TooSmall(output.len()))),
         Ok(output) => (None, Ok(Output::Bytes(output))),

@@ -9,20 +9,49 @@ use super::objects::PUBLIC_BY_DEFAULT;
 use super::{COPY, Rule, Section, of, row};
 
 /// Key types whose keys can encrypt and wrap, and so may by default.
-const CIPHERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_AES];
+const CIPHERS: &[CK_KEY_TYPE] = &[
+    CKK_RSA,
+    CKK_AES,
+    CKK_AES_XTS,
+    CKK_ARIA,
+    CKK_BLOWFISH,
+    CKK_CAMELLIA,
+    CKK_CHACHA20,
+    CKK_DES,
+    CKK_DES2,
+    CKK_DES3,
+    CKK_SALSA20,
+    CKK_TWOFISH,
+];
 const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC];
 const MACS: &[CK_KEY_TYPE] = &[
     CKK_AES,
+    CKK_ARIA,
+    CKK_CAMELLIA,
+    CKK_DES,
+    CKK_DES2,
+    CKK_DES3,
+    CKK_POLY1305,
     CKK_GENERIC_SECRET,
+    CKK_MD5_HMAC,
+    CKK_RIPEMD128_HMAC,
+    CKK_RIPEMD160_HMAC,
     CKK_SHA_1_HMAC,
     CKK_SHA224_HMAC,
     CKK_SHA256_HMAC,
     CKK_SHA384_HMAC,
     CKK_SHA512_HMAC,
+    CKK_SHA512_224_HMAC,
+    CKK_SHA512_256_HMAC,
+    CKK_SHA512_T_HMAC,
     CKK_SHA3_224_HMAC,
     CKK_SHA3_256_HMAC,
     CKK_SHA3_384_HMAC,
     CKK_SHA3_512_HMAC,
+    CKK_BLAKE2B_160_HMAC,
+    CKK_BLAKE2B_256_HMAC,
+    CKK_BLAKE2B_384_HMAC,
+    CKK_BLAKE2B_512_HMAC,
 ];
 
 #[rustfmt::skip]
