@@ -1,4 +1,7 @@
 //! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names.
+//! Structures of the asymmetric mechanisms are in `asymmetric`.
+
+mod asymmetric;
 
 use cryptoki_sys::*;
 
@@ -66,7 +69,9 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::ChaCha20Poly1305 => chacha20_poly1305(structure(mechanism)?),
             Form::Ctr => ctr(structure(mechanism)?),
             Form::Hkdf => hkdf(structure(mechanism)?),
-            Form::Ecdh1 => ecdh1(structure(mechanism)?),
+            Form::Ecdh1 => asymmetric::ecdh1(structure(mechanism)?),
+            Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
+            Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
         }
     }
 }
@@ -81,6 +86,15 @@ unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
     one.first()
         .copied()
         .ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+}
+
+/// A CK_BBOOL in a parameter.
+fn flag(value: CK_BBOOL) -> Result<bool> {
+    match value {
+        CK_FALSE => Ok(false),
+        CK_TRUE => Ok(true),
+        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
+    }
 }
 
 fn pss(parameter: CK_RSA_PKCS_PSS_PARAMS) -> Result<Parameter> {
@@ -203,11 +217,6 @@ fn ctr(parameter: CK_AES_CTR_PARAMS) -> Result<Parameter> {
 /// # Safety
 /// The pointers inside are valid for the lengths beside them.
 unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
-    let flag = |value: CK_BBOOL| match value {
-        CK_FALSE => Ok(false),
-        CK_TRUE => Ok(true),
-        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
-    };
     let (extract, expand) = (flag(parameter.bExtract)?, flag(parameter.bExpand)?);
     // Section 6.62.2: the salt is for extraction, the information for expansion.
     let salt = match parameter.ulSaltType {
@@ -231,22 +240,5 @@ unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
         prf: parameter.prfHashMechanism,
         salt,
         info,
-    })
-}
-
-/// # Safety
-/// The pointers inside are valid for the lengths beside them.
-unsafe fn ecdh1(parameter: CK_ECDH1_DERIVE_PARAMS) -> Result<Parameter> {
-    // SAFETY: as the caller promises.
-    let (shared, public) = unsafe {
-        (
-            bytes(parameter.pSharedData, parameter.ulSharedDataLen)?,
-            bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
-        )
-    };
-    Ok(Parameter::Ecdh1 {
-        kdf: parameter.kdf,
-        shared: shared.to_vec(),
-        public: public.to_vec(),
     })
 }

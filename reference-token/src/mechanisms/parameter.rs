@@ -37,6 +37,8 @@ pub(crate) enum Form {
     Hkdf,
     /// CK_ECDH1_DERIVE_PARAMS.
     Ecdh1,
+    /// CK_EDDSA_PARAMS, or nothing.
+    Eddsa,
 }
 
 /// A parameter that has been read.
@@ -91,6 +93,10 @@ pub(crate) enum Parameter {
         kdf: CK_EC_KDF_TYPE,
         shared: Vec<u8>,
         public: Vec<u8>,
+    },
+    Eddsa {
+        prehash: bool,
+        context: Vec<u8>,
     },
 }
 
