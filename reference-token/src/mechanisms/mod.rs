@@ -8,10 +8,15 @@ mod chacha;
 mod der;
 mod digest;
 mod ec;
+mod gost;
 mod hash;
 mod hkdf;
 mod mac;
+mod messages;
+mod null;
 mod parameter;
+#[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
+mod pkcs8;
 mod rsa;
 mod secret;
 mod settle;
@@ -26,8 +31,15 @@ use cryptoki_sys::*;
 use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
+pub(crate) use aead::{Aead, Message, Start, aead};
 pub(crate) use hash::Hash;
+pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
+#[allow(
+    unused_imports,
+    reason = "wrapping of private keys is to be built on it"
+)]
+pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use settle::settle;
 
 /// What the token publishes about one mechanism, and what it needs to accept it.
@@ -44,9 +56,20 @@ pub(crate) struct Entry {
     pub(crate) keys: &'static [CK_KEY_TYPE],
 }
 
+impl Entry {
+    /// The flags of CK_MECHANISM_INFO, with those of the functions that follow from others.
+    pub(crate) fn published_flags(&self) -> CK_FLAGS {
+        self.flags | messages::message_flags(self)
+    }
+}
+
 /// A running digest.
 pub(crate) trait Digesting: Send {
     fn length(&self) -> usize;
+    /// The length of the digest when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     fn update(&mut self, data: &[u8]);
     fn finish(self: Box<Self>) -> Vec<u8>;
     /// A copy in the same state.
@@ -58,6 +81,10 @@ pub(crate) trait Digesting: Send {
 pub(crate) trait Signing: Send {
     /// Exact length of the signature.
     fn length(&self) -> usize;
+    /// The length of the signature when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
@@ -76,6 +103,10 @@ pub(crate) trait Verifying: Send {
 pub(crate) trait Recovering: Send {
     /// A length that suffices for the data.
     fn bound(&self) -> usize;
+    /// A length that suffices for the data of one signature, if it depends on that.
+    fn bound_for(&self, _signature: &[u8]) -> usize {
+        self.bound()
+    }
     /// The data, if the signature is valid. The operation can be asked again.
     fn recover(&self, signature: &[u8]) -> Result<Vec<u8>>;
 }
@@ -164,8 +195,10 @@ static FAMILIES: &[&dyn Family] = &[
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,
+    &gost::Gost,
     &secret::SecretKeys,
     &hkdf::Hkdf,
+    &null::Null,
 ];
 
 /// All published mechanisms.
@@ -196,7 +229,7 @@ pub(crate) fn find_for(
     flag: CK_FLAGS,
 ) -> Result<(&'static dyn Family, &'static Entry)> {
     find(mechanism)
-        .filter(|(_, entry)| entry.flags & flag != 0)
+        .filter(|(_, entry)| entry.published_flags() & flag != 0)
         .ok_or(refusal(CKR_MECHANISM_INVALID))
 }
 
