@@ -138,7 +138,11 @@ impl Token {
         if self.initialized {
             let master = MasterKey::generate()?;
             let rounds = self.pin_rounds();
-            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, rounds).map(Some);
+            let must = self.configuration.change_initial_pins;
+            let pin = |pin: &str| -> Result<_> {
+                let pin = Pin::new(pin.as_bytes(), &master, rounds)?;
+                Ok(Some(pin.demanding_change(must)))
+            };
             self.so_pin = pin(&self.configuration.so_pin)?;
             self.user_pin = pin(&self.configuration.user_pin)?;
         }
