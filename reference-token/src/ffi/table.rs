@@ -3,6 +3,7 @@
 
 use cryptoki_sys::*;
 
+use super::asynchronous::*;
 use super::ciphers::*;
 use super::digests::*;
 use super::encapsulation::*;

@@ -2,6 +2,7 @@
 //! its token; each concern has a file of its own. Pointers are none of its business, algorithms
 //! belong to `mechanisms`, attribute rules to `attributes`.
 
+mod asynchronous;
 mod ciphering;
 mod collection;
 mod configuration;
@@ -21,10 +22,13 @@ mod output;
 mod parts;
 mod pin;
 mod profile;
+mod saved;
 mod sealing;
 mod search;
 mod session;
 mod signing;
+mod state;
+mod transcript;
 mod verifying;
 
 use std::collections::BTreeMap;
@@ -38,6 +42,7 @@ use feature::Counter;
 use pin::Pin;
 use session::Session;
 
+pub(crate) use asynchronous::{Pending, asynchronously, complete, identify};
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
@@ -61,6 +66,7 @@ pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
 };
+pub(crate) use state::{get_state, set_state};
 pub(crate) use verifying::{
     verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
     verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
@@ -92,6 +98,8 @@ pub(crate) struct Token {
     next_session: CK_SESSION_HANDLE,
     objects: Objects,
     counter: Counter,
+    /// The key that saved operations are sealed under.
+    state_key: Vec<u8>,
     /// Where token objects are kept; without it they live as long as the process.
     store: Option<File>,
 }
@@ -112,6 +120,7 @@ impl Token {
             next_session: 1,
             objects: Objects::default(),
             counter: Counter::default(),
+            state_key: crate::mechanisms::random(state::KEY)?,
             store,
             configuration,
         };
@@ -129,7 +138,11 @@ impl Token {
         if self.initialized {
             let master = MasterKey::generate()?;
             let rounds = self.pin_rounds();
-            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, rounds).map(Some);
+            let must = self.configuration.change_initial_pins;
+            let pin = |pin: &str| -> Result<_> {
+                let pin = Pin::new(pin.as_bytes(), &master, rounds)?;
+                Ok(Some(pin.demanding_change(must)))
+            };
             self.so_pin = pin(&self.configuration.so_pin)?;
             self.user_pin = pin(&self.configuration.user_pin)?;
         }
