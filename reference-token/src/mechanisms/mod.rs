@@ -6,7 +6,9 @@ mod aead;
 mod block;
 mod chacha;
 mod der;
+mod dh;
 mod digest;
+mod dsa;
 mod ec;
 mod framed;
 mod gost;
@@ -16,6 +18,7 @@ mod mac;
 mod messages;
 mod ml_dsa;
 mod ml_kem;
+mod modular;
 mod null;
 mod parameter;
 #[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
@@ -181,6 +184,15 @@ pub(crate) trait Family: Sync {
     fn generate_key(&self, _: &Mechanism, _template: &Attributes) -> Result<Contribution> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// As `generate_pair`, for mechanisms that read the private key's template too.
+    fn generate_halves(
+        &self,
+        mechanism: &Mechanism,
+        public: &Attributes,
+        _private: &Attributes,
+    ) -> Result<(Contribution, Contribution)> {
+        self.generate_pair(mechanism, public)
+    }
     /// Contributions to the public and the private key, from the public key's template.
     fn generate_pair(
         &self,
@@ -222,7 +234,9 @@ pub(crate) trait Family: Sync {
 static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
+    &dsa::Dsa,
     &ec::Ec,
+    &dh::Dh,
     &ml_kem::MlKem,
     &ml_dsa::MlDsa,
     &slh_dsa::SlhDsa,

@@ -87,7 +87,7 @@ pub(crate) fn generate_pair(
             draft(private, CKO_PRIVATE_KEY)?,
         ))
     })?;
-    let (to_public, to_private) = family.generate_pair(mechanism, &public)?;
+    let (to_public, to_private) = family.generate_halves(mechanism, &public, &private)?;
     contribute(&mut public, to_public)?;
     contribute(&mut private, to_private)?;
     with_session(session, |token| {
