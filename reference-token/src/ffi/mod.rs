@@ -12,6 +12,7 @@
 mod asynchronous;
 mod ciphers;
 mod digests;
+mod encapsulation;
 mod general;
 mod keys;
 mod memory;

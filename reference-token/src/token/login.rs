@@ -65,7 +65,8 @@ pub(crate) fn initialize_pin(session: CK_SESSION_HANDLE, new: &[u8]) -> Result<(
     let new = Pin::new(new, &master, rounds)?;
     with_session(session, |token| {
         ensure(token.is_so(), CKR_USER_NOT_LOGGED_IN)?;
-        token.replace_pin(Login::User, new)
+        let must = token.configuration.change_initial_pins;
+        token.replace_pin(Login::User, new.demanding_change(must))
     })
 }
 

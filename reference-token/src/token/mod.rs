@@ -8,6 +8,7 @@ mod collection;
 mod configuration;
 mod digesting;
 mod dual;
+mod encapsulation;
 mod feature;
 mod generation;
 mod information;
@@ -46,6 +47,7 @@ pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_
 pub(crate) use configuration::Configuration;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
 pub(crate) use dual::{Dual, dual_update};
+pub(crate) use encapsulation::{decapsulate, encapsulate};
 pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use kind::Kind;
@@ -136,7 +138,11 @@ impl Token {
         if self.initialized {
             let master = MasterKey::generate()?;
             let rounds = self.pin_rounds();
-            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, rounds).map(Some);
+            let must = self.configuration.change_initial_pins;
+            let pin = |pin: &str| -> Result<_> {
+                let pin = Pin::new(pin.as_bytes(), &master, rounds)?;
+                Ok(Some(pin.demanding_change(must)))
+            };
             self.so_pin = pin(&self.configuration.so_pin)?;
             self.user_pin = pin(&self.configuration.user_pin)?;
         }

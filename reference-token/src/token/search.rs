@@ -48,10 +48,9 @@ impl Token {
             let remaining = self.session_mut(session)?.operations.search()?;
             let batch = remaining.split_off(remaining.len().saturating_sub(most));
             let last = batch.is_empty();
-            let visible = |handle: &CK_OBJECT_HANDLE| {
-                self.visible(*handle, CKR_OBJECT_HANDLE_INVALID).is_ok()
-            };
-            let handles: Vec<_> = batch.into_iter().rev().filter(visible).collect();
+            // What was visible when the search began still is: a logout ends searches.
+            let there = |handle: &CK_OBJECT_HANDLE| self.objects.has(*handle);
+            let handles: Vec<_> = batch.into_iter().rev().filter(there).collect();
             if last || !handles.is_empty() {
                 return Ok(handles);
             }
