@@ -16,14 +16,17 @@ pub(super) unsafe extern "C" fn C_GenerateKey(
     guard(|| {
         token::with_session(session, |_| Ok(()))?;
         // SAFETY: section 5.18.1: a mechanism, a template and the place of a handle.
-        let (mechanism, template, place) = unsafe {
+        let ((mechanism, places), template, place) = unsafe {
             (
-                parameter::required(mechanism)?,
+                parameter::returning(mechanism)?,
                 template::read(attributes, count)?,
                 Place::new(key)?,
             )
         };
-        place.set(token::generate_key(session, &mechanism, &template)?);
+        let (handle, answers) = token::generate_key(session, &mechanism, &template)?;
+        // SAFETY: the parameter is the caller's for the whole of the call.
+        unsafe { places.fill(&answers) };
+        place.set(handle);
         Ok(())
     })
 }
@@ -116,15 +119,25 @@ pub(super) unsafe extern "C" fn C_DeriveKey(
 ) -> CK_RV {
     guard(|| {
         token::with_session(session, |_| Ok(()))?;
-        // SAFETY: section 5.18.5: a mechanism, a template and the place of a handle.
-        let (mechanism, template, place) = unsafe {
+        // SAFETY: section 5.18.5: a mechanism and a template.
+        let ((mechanism, places), template) = unsafe {
             (
-                parameter::required(mechanism)?,
+                parameter::returning(mechanism)?,
                 template::read(attributes, count)?,
-                Place::new(key)?,
             )
         };
-        place.set(token::derive(session, &mechanism, base_key, &template)?);
+        // Section 6.39.6: without a handle to give, its place may be NULL.
+        let place = match mechanism.parameter.gives_handle() {
+            // SAFETY: the place of a handle.
+            true => Some(unsafe { Place::new(key)? }),
+            false => None,
+        };
+        let outcome = token::derive(session, &mechanism, base_key, &template);
+        // SAFETY: the parameter is the caller's for the whole of the call.
+        unsafe { places.fill(&outcome.answers) };
+        if let (Some(handle), Some(place)) = (outcome.result?, place) {
+            place.set(handle);
+        }
         Ok(())
     })
 }

@@ -4,24 +4,39 @@
 
 mod aes;
 mod der;
+mod derivation;
 mod digest;
 mod ec;
 mod generic;
 mod hash;
 mod hkdf;
+mod ike;
+mod key_based;
 mod mac;
 mod parameter;
+mod password;
+mod prf;
 mod rsa;
 mod settle;
+mod simple;
+mod tls;
 
 use cryptoki_sys::*;
 
 use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
+pub(crate) use derivation::{
+    Back, Derivation, Inheritance, Named, Product, Source, Wish, Yield, fixed_length, set_parity,
+};
 pub(crate) use hash::Hash;
-pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
+pub(crate) use ike::{IkeCall, IkeParameter};
+pub(crate) use key_based::{Integer, KeyBased, Piece};
+pub(crate) use parameter::{
+    Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm,
+};
 pub(crate) use settle::settle;
+pub(crate) use tls::{Randoms, TlsParameter};
 
 /// What the token publishes about one mechanism, and what it needs to accept it.
 #[derive(Debug)]
@@ -117,6 +132,14 @@ pub(crate) trait Family: Sync {
     fn generate_key(&self, _: &Mechanism, _template: &Attributes) -> Result<Contribution> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// As `generate_key`, for mechanisms that also give bytes back through their parameter.
+    fn generate_answering(
+        &self,
+        mechanism: &Mechanism,
+        template: &Attributes,
+    ) -> Result<(Contribution, Vec<Vec<u8>>)> {
+        Ok((self.generate_key(mechanism, template)?, Vec::new()))
+    }
     /// Contributions to the public and the private key, from the public key's template.
     fn generate_pair(
         &self,
@@ -129,6 +152,18 @@ pub(crate) trait Family: Sync {
     fn derive(&self, _: &Mechanism, _base: &Attributes, _length: Option<usize>) -> Result<Derived> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// Derivation in general. A family with more to say than a class and a value, such as several
+    /// keys, has this instead of `derive`.
+    fn derive_keys(&self, asked: &Derivation) -> Result<Yield> {
+        let Derived { class, value } =
+            self.derive(asked.mechanism, asked.base, asked.own.bytes())?;
+        let product = Product::secret(value);
+        Ok(Yield::one(Product { class, ..product }))
+    }
+    /// Whether a data object can be the base of a derivation.
+    fn derives_from_data(&self) -> bool {
+        false
+    }
 }
 
 /// All families; the order is that of C_GetMechanismList.
@@ -140,6 +175,11 @@ static FAMILIES: &[&dyn Family] = &[
     &mac::Macs,
     &generic::GenericSecrets,
     &hkdf::Hkdf,
+    &simple::Simple,
+    &key_based::KeyBasedKdfs,
+    &password::Passwords,
+    &tls::Tls,
+    &ike::Ike,
 ];
 
 /// All published mechanisms.

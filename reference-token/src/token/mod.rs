@@ -4,9 +4,11 @@
 
 mod ciphering;
 mod configuration;
+mod derivation;
 mod digesting;
 mod generation;
 mod information;
+mod inheritance;
 mod library;
 mod login;
 mod object;
@@ -17,6 +19,7 @@ mod profile;
 mod search;
 mod session;
 mod signing;
+mod wrapping;
 
 use std::collections::BTreeMap;
 
@@ -30,18 +33,20 @@ use session::Session;
 
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
+pub(crate) use derivation::derive;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
-pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
+pub(crate) use generation::{generate_key, generate_pair};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use library::{
     finalize, initialize, require_initialized, wait_for_finalize, with_session, with_token,
 };
 pub(crate) use object::Reveal;
 pub(crate) use operation::{Kind, cancel, cancel_kind};
-pub(crate) use output::{Output, Room};
+pub(crate) use output::{Answer, Output, Room};
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_update, verify, verify_final, verify_init, verify_update,
 };
+pub(crate) use wrapping::{unwrap_key, wrap_key};
 
 /// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.
 pub(crate) const SLOT: CK_SLOT_ID = 1;

@@ -210,6 +210,18 @@ impl Token {
             .insert(attributes, (!on_token).then_some(session)))
     }
 
+    /// Takes back an object that this call has added, whatever its CKA_DESTROYABLE.
+    pub(super) fn withdraw(&mut self, handle: CK_OBJECT_HANDLE) -> Result<()> {
+        if let Some(object) = self.objects.get(handle)
+            && object.owner.is_none()
+        {
+            let attributes = Arc::clone(&object.attributes);
+            self.store.delete_object(&attributes)?;
+        }
+        self.objects.remove_where(|object| object.handle == handle);
+        Ok(())
+    }
+
     /// C_CreateObject.
     pub(crate) fn create_object(
         &mut self,

@@ -1,10 +1,18 @@
-//! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names.
+//! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names. Ciphers
+//! and signatures are here, the parameters of key management in the files of this folder; `places`
+//! gives out what goes back through a parameter.
+
+mod derivation;
+mod places;
+mod tls;
 
 use cryptoki_sys::*;
 
 use super::memory::{bytes, elements};
-use crate::mechanisms::{Form, Mechanism, Parameter, Salt, find};
+use crate::mechanisms::{Form, Mechanism, Named, Parameter, Salt, find};
 use crate::rv::{Result, ensure, refusal, refuse};
+
+pub(super) use places::Places;
 
 /// Reads a mechanism that must be there.
 ///
@@ -13,6 +21,20 @@ use crate::rv::{Result, ensure, refusal, refuse};
 pub(super) unsafe fn required(pointer: *const CK_MECHANISM) -> Result<Mechanism> {
     // SAFETY: as the caller promises.
     unsafe { optional(pointer)? }.ok_or(refusal(CKR_ARGUMENTS_BAD))
+}
+
+/// Reads a mechanism and the places for what goes back through its parameter.
+///
+/// # Safety
+/// As for `required`; and the places in the parameter are valid for writes until they are filled.
+pub(super) unsafe fn returning(pointer: *const CK_MECHANISM) -> Result<(Mechanism, Places)> {
+    // SAFETY: as the caller promises.
+    let mechanism = unsafe { required(pointer)? };
+    let (_, entry) = find(mechanism.kind).ok_or(refusal(CKR_MECHANISM_INVALID))?;
+    // SAFETY: not NULL, or `required` had refused it.
+    let places = unsafe { Places::of(entry.form, &pointer.read_unaligned()) };
+    let places = places.map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    Ok((mechanism, places))
 }
 
 /// Reads a mechanism; NULL is None, which asks an Init function to cancel.
@@ -61,6 +83,18 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Ctr => ctr(structure(mechanism)?),
             Form::Hkdf => hkdf(structure(mechanism)?),
             Form::Ecdh1 => ecdh1(structure(mechanism)?),
+            Form::Key => Ok(Parameter::Key(Named::Handle(structure(mechanism)?))),
+            Form::StringData => derivation::string_data(structure(mechanism)?),
+            Form::BlockData(iv) => derivation::block_data(iv, mechanism),
+            Form::KeyBased(iteration) => derivation::key_based(iteration, mechanism),
+            Form::Pbkdf2 => derivation::pbkdf2(structure(mechanism)?),
+            Form::Pbe { .. } => derivation::pbe(structure(mechanism)?),
+            Form::Version => {
+                let version: CK_VERSION = structure(mechanism)?;
+                Ok(Parameter::Version([version.major, version.minor]))
+            }
+            Form::Tls(form) => tls::read(form, mechanism),
+            Form::Ike(form) => derivation::ike(form, mechanism),
         }
     }
 }
@@ -75,6 +109,15 @@ unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
     one.first()
         .copied()
         .ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+}
+
+/// A CK_BBOOL.
+fn flag(value: CK_BBOOL) -> Result<bool> {
+    match value {
+        CK_FALSE => Ok(false),
+        CK_TRUE => Ok(true),
+        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
+    }
 }
 
 fn pss(parameter: CK_RSA_PKCS_PSS_PARAMS) -> Result<Parameter> {
@@ -131,11 +174,6 @@ fn ctr(parameter: CK_AES_CTR_PARAMS) -> Result<Parameter> {
 /// # Safety
 /// The pointers inside are valid for the lengths beside them.
 unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
-    let flag = |value: CK_BBOOL| match value {
-        CK_FALSE => Ok(false),
-        CK_TRUE => Ok(true),
-        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
-    };
     let (extract, expand) = (flag(parameter.bExtract)?, flag(parameter.bExpand)?);
     // Section 6.62.2: the salt is for extraction, the information for expansion.
     let salt = match parameter.ulSaltType {
@@ -145,7 +183,7 @@ unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
             // SAFETY: as the caller promises.
             Salt::Data(unsafe { bytes(parameter.pSalt, parameter.ulSaltLen)? }.to_vec())
         }
-        CKF_HKDF_SALT_KEY => Salt::Key(parameter.hSaltKey),
+        CKF_HKDF_SALT_KEY => Salt::Key(Named::Handle(parameter.hSaltKey)),
         _ => return refuse(CKR_MECHANISM_PARAM_INVALID),
     };
     let info = match expand {
