@@ -17,6 +17,7 @@ mod memory;
 mod objects;
 mod parameter;
 mod sessions;
+mod shapes;
 mod signatures;
 mod slots;
 mod table;

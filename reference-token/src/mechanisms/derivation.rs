@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cryptoki_sys::*;
 
+use super::secret::fixed_length;
 use super::{Contribution, Mechanism};
 use crate::attributes::{Attributes, Template, Value};
 use crate::rv::{Result, ensure, refuse};
@@ -75,26 +76,6 @@ impl Wish {
     pub(super) fn take(&self, mut material: Vec<u8>) -> Result<Vec<u8>> {
         material.truncate(self.length_within(material.len())?);
         Ok(material)
-    }
-}
-
-/// The length of every key of a type whose objects have no CKA_VALUE_LEN, in bytes.
-pub(crate) fn fixed_length(key_type: CK_KEY_TYPE) -> Option<usize> {
-    match key_type {
-        CKK_DES => Some(8),
-        CKK_DES2 | CKK_SEED | CKK_IDEA => Some(16),
-        CKK_DES3 => Some(24),
-        CKK_CHACHA20 | CKK_POLY1305 | CKK_GOST28147 => Some(32),
-        _ => None,
-    }
-}
-
-/// Sets the parity bits of a DES key, as each derivation mechanism asks.
-pub(crate) fn set_parity(key_type: Option<CK_KEY_TYPE>, value: &mut [u8]) {
-    if let Some(CKK_DES | CKK_DES2 | CKK_DES3) = key_type {
-        for byte in value {
-            *byte = *byte & 0xfe | u8::from((*byte >> 1).count_ones().is_multiple_of(2));
-        }
     }
 }
 
@@ -240,17 +221,6 @@ impl Yield {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// FIPS 46-3: the lowest bit of each byte makes the number of ones odd.
-    #[test]
-    fn parity_is_odd_in_every_byte_of_a_des_key_and_untouched_elsewhere() {
-        let mut key: Vec<u8> = (0..=255).collect();
-        set_parity(Some(CKK_AES), &mut key);
-        assert_eq!(key[2], 2);
-        set_parity(Some(CKK_DES3), &mut key);
-        assert!(key.iter().all(|byte| byte.count_ones() % 2 == 1));
-        assert_eq!(key[..4], [1, 1, 2, 2]);
-    }
 
     #[test]
     fn length_and_type_decide_together_how_much_a_key_takes() {

@@ -2,12 +2,13 @@
 //! owns the traits that families implement, and finding the family of a mechanism.
 //! Sessions, objects and permissions are settled by `token` before anything here runs.
 
-mod aes;
+mod aead;
+mod block;
+mod chacha;
 mod der;
 mod derivation;
 mod digest;
 mod ec;
-mod generic;
 mod hash;
 mod hkdf;
 mod ike;
@@ -17,24 +18,29 @@ mod parameter;
 mod password;
 mod prf;
 mod rsa;
+mod secret;
 mod settle;
+mod sha512t;
 mod simple;
 mod tls;
+#[cfg(test)]
+mod trial;
+
+use std::sync::LazyLock;
 
 use cryptoki_sys::*;
 
 use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
-pub(crate) use derivation::{
-    Back, Derivation, Inheritance, Named, Product, Source, Wish, Yield, fixed_length, set_parity,
-};
+pub(crate) use derivation::{Back, Derivation, Inheritance, Named, Product, Source, Wish, Yield};
 pub(crate) use hash::Hash;
 pub(crate) use ike::{IkeCall, IkeParameter};
 pub(crate) use key_based::{Integer, KeyBased, Piece};
 pub(crate) use parameter::{
     Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm,
 };
+pub(crate) use secret::{fixed_length, has_length, set_parity};
 pub(crate) use settle::settle;
 pub(crate) use tls::{Randoms, TlsParameter};
 
@@ -57,6 +63,9 @@ pub(crate) trait Digesting: Send {
     fn length(&self) -> usize;
     fn update(&mut self, data: &[u8]);
     fn finish(self: Box<Self>) -> Vec<u8>;
+    /// A copy in the same state.
+    #[allow(dead_code, reason = "for C_GetOperationState, and tests")]
+    fn duplicate(&self) -> Box<dyn Digesting>;
 }
 
 /// A running signature or MAC.
@@ -75,6 +84,14 @@ pub(crate) trait Verifying: Send {
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
+}
+
+/// A running verification that gives the signed data back.
+pub(crate) trait Recovering: Send {
+    /// A length that suffices for the data.
+    fn bound(&self) -> usize;
+    /// The data, if the signature is valid. The operation can be asked again.
+    fn recover(&self, signature: &[u8]) -> Result<Vec<u8>>;
 }
 
 /// A running encryption or decryption.
@@ -113,6 +130,13 @@ pub(crate) trait Family: Sync {
         refuse(CKR_MECHANISM_INVALID)
     }
     fn verify(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Verifying>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// A signature from which the data can be recovered.
+    fn sign_recover(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Signing>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    fn verify_recover(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Recovering>> {
         refuse(CKR_MECHANISM_INVALID)
     }
     fn encrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
@@ -171,9 +195,10 @@ static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
     &ec::Ec,
-    &aes::Aes,
+    &block::BlockCiphers,
+    &chacha::ChaChas,
     &mac::Macs,
-    &generic::GenericSecrets,
+    &secret::SecretKeys,
     &hkdf::Hkdf,
     &simple::Simple,
     &key_based::KeyBasedKdfs,
@@ -187,15 +212,21 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
     FAMILIES.iter().flat_map(|family| family.entries())
 }
 
+/// Families and entries in the order of their mechanisms, to find them without a long search.
+static INDEX: LazyLock<Vec<(&'static dyn Family, &'static Entry)>> = LazyLock::new(|| {
+    let entries = |family: &&'static dyn Family| {
+        let family = *family;
+        family.entries().iter().map(move |entry| (family, entry))
+    };
+    let mut index: Vec<_> = FAMILIES.iter().flat_map(entries).collect();
+    index.sort_by_key(|(_, entry)| entry.mechanism);
+    index
+});
+
 /// The entry and family of a mechanism, if the token has it.
 pub(crate) fn find(mechanism: CK_MECHANISM_TYPE) -> Option<(&'static dyn Family, &'static Entry)> {
-    FAMILIES.iter().find_map(|family| {
-        let entry = family
-            .entries()
-            .iter()
-            .find(|entry| entry.mechanism == mechanism)?;
-        Some((*family, entry))
-    })
+    let place = INDEX.binary_search_by_key(&mechanism, |(_, entry)| entry.mechanism);
+    INDEX.get(place.ok()?).copied()
 }
 
 /// The family of a mechanism that can be used with the function that `flag` stands for.

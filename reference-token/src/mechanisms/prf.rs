@@ -2,8 +2,6 @@
 //! and TLS. The MACs themselves belong to their families.
 
 use cryptoki_sys::*;
-use hmac::{KeyInit, Mac, SimpleHmac};
-use md5::{Digest, Md5};
 
 use super::{Entry, Family, Form, Hash, Mechanism, Parameter, find_for};
 use crate::attributes::{Attributes, Value};
@@ -80,23 +78,6 @@ impl Prf {
     }
 }
 
-/// MD5 of the concatenation of `parts`.
-pub(super) fn md5(parts: &[&[u8]]) -> Vec<u8> {
-    let mut digest = Md5::new();
-    for part in parts {
-        digest.update(part);
-    }
-    digest.finalize().to_vec()
-}
-
-fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = SimpleHmac::<Md5>::new_from_slice(key).expect("HMAC takes keys of any length");
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().to_vec()
-}
-
 /// P_hash of RFC 5246 section 5.
 fn p_hash(hmac: impl Fn(&[u8]) -> Vec<u8>, label: &[u8], seed: &[u8], length: usize) -> Vec<u8> {
     let seed = [label, seed].concat();
@@ -140,7 +121,7 @@ impl TlsPrf {
                 // Halves of the secret, which share a byte if its length is odd.
                 let half = secret.len().div_ceil(2);
                 let (first, second) = (&secret[..half], &secret[secret.len() - half..]);
-                let md5 = p_hash(|data| hmac_md5(first, &[data]), label, seed, length);
+                let md5 = p_hash(|data| Hash::Md5.mac(first, data), label, seed, length);
                 let sha = p_hash(|data| Hash::Sha1.mac(second, data), label, seed, length);
                 md5.iter().zip(sha).map(|(a, b)| a ^ b).collect()
             }
@@ -158,7 +139,7 @@ pub(super) fn ssl3(secret: &[u8], first: &[u8], second: &[u8], length: usize) ->
         }
         let prefix = vec![letter; times];
         let inner = Hash::Sha1.digest(&[&prefix, secret, first, second]);
-        output.extend(md5(&[secret, &inner]));
+        output.extend(Hash::Md5.digest(&[secret, &inner]));
     }
     output.truncate(length);
     output

@@ -5,7 +5,7 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::{Hash, aes, ec};
+use super::{Hash, ec, secret};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -65,25 +65,20 @@ pub(super) fn settle_public_info(
     Ok(())
 }
 
-/// Sections 4.11, 6.8.3 and 6.10.3: length and check value of a secret key.
+/// Section 4.11: length and check value of a secret key, as its type has them.
 fn settle_secret(key: &mut Attributes, key_type: CK_KEY_TYPE) -> Result<()> {
     let value = key.bytes(CKA_VALUE).to_vec();
-    let sized = match key_type {
-        CKK_AES => [16, 24, 32].contains(&value.len()),
-        _ => !value.is_empty(),
-    };
-    ensure(sized, CKR_ATTRIBUTE_VALUE_INVALID)?;
-    let length = Value::ulong(value.len() as CK_ULONG);
-    let given = key.get(CKA_VALUE_LEN);
-    ensure(
-        given.is_none_or(|given| *given == length),
-        CKR_TEMPLATE_INCONSISTENT,
-    )?;
-    key.set(CKA_VALUE_LEN, length);
-    let check = match key_type {
-        CKK_AES => aes::zero_block(&value)?[..3].to_vec(),
-        _ => Hash::Sha1.digest(&[&value])[..3].to_vec(),
-    };
+    secret::check(key_type, &value)?;
+    if secret::has_length(key_type) {
+        let length = Value::ulong(value.len() as CK_ULONG);
+        let given = key.get(CKA_VALUE_LEN);
+        ensure(
+            given.is_none_or(|given| *given == length),
+            CKR_TEMPLATE_INCONSISTENT,
+        )?;
+        key.set(CKA_VALUE_LEN, length);
+    }
+    let check = secret::check_value(key_type, &value)?;
     agree(key, CKA_CHECK_VALUE, check, OnEmpty::Remove)
 }
 

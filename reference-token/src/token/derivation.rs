@@ -14,7 +14,7 @@ use super::signing::Wanted;
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value};
 use crate::mechanisms::{
     Back, Derivation, Entry, Family, Mechanism, Named, Product, Source, Wish, Yield, find_for,
-    fixed_length, set_parity,
+    fixed_length, has_length, set_parity,
 };
 use crate::rv::{Result, ensure, refuse, translate};
 
@@ -252,11 +252,12 @@ impl Sources {
         for (attribute, value) in product.fixed {
             attributes.set(attribute, value);
         }
-        let key_type = attributes.ulong(CKA_KEY_TYPE);
         let mut contribution = product.contribution;
-        for (attribute, value) in &mut contribution {
-            if let (CKA_VALUE, Value::Bytes(value)) = (*attribute, value) {
-                set_parity(key_type, value);
+        if let Some(key_type) = attributes.ulong(CKA_KEY_TYPE) {
+            for (attribute, value) in &mut contribution {
+                if let (CKA_VALUE, Value::Bytes(value)) = (*attribute, value) {
+                    set_parity(key_type, value);
+                }
             }
         }
         contribute(&mut attributes, contribution)?;
@@ -294,11 +295,11 @@ fn drop_implied_length(
     template: &mut Template,
 ) -> Result<()> {
     let wish = Wish::of(template);
-    let implied = wish.key_type.or(key_type).and_then(fixed_length);
-    if let (Some(implied), Some(length)) = (implied, wish.length) {
+    let key_type = wish.key_type.or(key_type);
+    if let (Some(implied), Some(length)) = (key_type.and_then(fixed_length), wish.length) {
         ensure(implied == length, CKR_TEMPLATE_INCONSISTENT)?;
     }
-    if class == CKO_DATA || implied.is_some() {
+    if class == CKO_DATA || key_type.is_some_and(|key_type| !has_length(key_type)) {
         template.retain(|(attribute, _)| *attribute != CKA_VALUE_LEN);
     }
     Ok(())

@@ -17,27 +17,6 @@ impl Token {
         self.check_creation(session, &attributes)?;
         Ok(attributes)
     }
-
-    /// Adds several objects, or none of them.
-    pub(super) fn add_all(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        objects: Vec<Attributes>,
-    ) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        let mut handles = Vec::with_capacity(objects.len());
-        for attributes in objects {
-            match self.add(session, attributes) {
-                Ok(handle) => handles.push(handle),
-                Err(refusal) => {
-                    for handle in handles {
-                        self.withdraw(handle)?;
-                    }
-                    return Err(refusal);
-                }
-            }
-        }
-        Ok(handles)
-    }
 }
 
 /// Adds what a mechanism contributes. Section 4.1.1: a template that names another value for a

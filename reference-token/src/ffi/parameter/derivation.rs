@@ -129,7 +129,7 @@ pub(super) unsafe fn key_based(
         )?;
         let templates = keys
             .iter()
-            .map(|key| template::read(key.pTemplate, key.ulAttributeCount));
+            .map(|key| Ok(template::read(key.pTemplate, key.ulAttributeCount)?.to_vec()));
         Ok(Parameter::KeyBased(Box::new(KeyBased {
             prf: parameter.prfType,
             iteration,

@@ -4,16 +4,15 @@
 
 mod public;
 
-use blake2::Blake2b;
-use blake2::digest::consts::{U20, U32, U48, U64};
+use std::sync::LazyLock;
+
 use cryptoki_sys::*;
 use cshake::digest::{ExtendableOutput, Update, XofReader};
 use cshake::{CShake128, CShake256};
 
-use super::parameter::Mechanism;
-use super::prf::md5;
+use super::block::BlockCiphers;
 use super::{
-    Derivation, Entry, Family, Form, Hash, Inheritance, Parameter, Product, Yield, find_for,
+    Derivation, Entry, Family, Form, Hash, Inheritance, Mechanism, Parameter, Product, Yield,
 };
 use crate::rv::{Result, ensure, refusal, refuse, translate};
 
@@ -34,74 +33,79 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, form: Form, keys: &'static [CK_KEY_
 }
 
 /// A derivation by digest.
-const fn digests(mechanism: CK_MECHANISM_TYPE) -> Entry {
-    entry(mechanism, Form::None, &[])
-}
-
-/// A derivation by encryption with keys of a type.
-const fn encrypts(mechanism: CK_MECHANISM_TYPE, form: Form, keys: &'static [CK_KEY_TYPE]) -> Entry {
-    Entry {
-        sizes: super::aes::BYTES,
-        ..entry(mechanism, form, keys)
-    }
-}
+struct Digested(CK_MECHANISM_TYPE, Hash);
 
 #[rustfmt::skip]
-static ENTRIES: [Entry; 26] = [
-    entry(CKM_CONCATENATE_BASE_AND_KEY,  Form::Key,        &[]),
-    entry(CKM_CONCATENATE_BASE_AND_DATA, Form::StringData, &[]),
-    entry(CKM_CONCATENATE_DATA_AND_BASE, Form::StringData, &[]),
-    entry(CKM_XOR_BASE_AND_DATA,         Form::StringData, &[]),
-    entry(CKM_EXTRACT_KEY_FROM_KEY,      Form::Ulong,      &[]),
-    digests(CKM_MD5_KEY_DERIVATION),
-    digests(CKM_SHA1_KEY_DERIVATION),
-    digests(CKM_SHA224_KEY_DERIVATION),
-    digests(CKM_SHA256_KEY_DERIVATION),
-    digests(CKM_SHA384_KEY_DERIVATION),
-    digests(CKM_SHA512_KEY_DERIVATION),
-    digests(CKM_SHA512_224_KEY_DERIVATION),
-    digests(CKM_SHA512_256_KEY_DERIVATION),
-    digests(CKM_SHA3_224_KEY_DERIVATION),
-    digests(CKM_SHA3_256_KEY_DERIVATION),
-    digests(CKM_SHA3_384_KEY_DERIVATION),
-    digests(CKM_SHA3_512_KEY_DERIVATION),
-    digests(CKM_BLAKE2B_160_KEY_DERIVE),
-    digests(CKM_BLAKE2B_256_KEY_DERIVE),
-    digests(CKM_BLAKE2B_384_KEY_DERIVE),
-    digests(CKM_BLAKE2B_512_KEY_DERIVE),
-    digests(CKM_SHAKE_128_KEY_DERIVATION),
-    digests(CKM_SHAKE_256_KEY_DERIVATION),
-    encrypts(CKM_AES_ECB_ENCRYPT_DATA, Form::StringData,    &[CKK_AES]),
-    encrypts(CKM_AES_CBC_ENCRYPT_DATA, Form::BlockData(16), &[CKK_AES]),
-    entry(CKM_PUB_KEY_FROM_PRIV_KEY,   Form::None,          public::KEYS),
+static DIGESTED: [Digested; 17] = [
+    Digested(CKM_MD2_KEY_DERIVATION,        Hash::Md2),
+    Digested(CKM_MD5_KEY_DERIVATION,        Hash::Md5),
+    Digested(CKM_SHA1_KEY_DERIVATION,       Hash::Sha1),
+    Digested(CKM_SHA224_KEY_DERIVATION,     Hash::Sha224),
+    Digested(CKM_SHA256_KEY_DERIVATION,     Hash::Sha256),
+    Digested(CKM_SHA384_KEY_DERIVATION,     Hash::Sha384),
+    Digested(CKM_SHA512_KEY_DERIVATION,     Hash::Sha512),
+    Digested(CKM_SHA512_224_KEY_DERIVATION, Hash::Sha512Truncated224),
+    Digested(CKM_SHA512_256_KEY_DERIVATION, Hash::Sha512Truncated256),
+    Digested(CKM_SHA3_224_KEY_DERIVATION,   Hash::Sha3Bits224),
+    Digested(CKM_SHA3_256_KEY_DERIVATION,   Hash::Sha3Bits256),
+    Digested(CKM_SHA3_384_KEY_DERIVATION,   Hash::Sha3Bits384),
+    Digested(CKM_SHA3_512_KEY_DERIVATION,   Hash::Sha3Bits512),
+    Digested(CKM_BLAKE2B_160_KEY_DERIVE,    Hash::Blake2b160),
+    Digested(CKM_BLAKE2B_256_KEY_DERIVE,    Hash::Blake2b256),
+    Digested(CKM_BLAKE2B_384_KEY_DERIVE,    Hash::Blake2b384),
+    Digested(CKM_BLAKE2B_512_KEY_DERIVE,    Hash::Blake2b512),
 ];
 
-/// The digest of the base key's value, by mechanism.
-fn digest(mechanism: CK_MECHANISM_TYPE, key: &[u8]) -> Option<Vec<u8>> {
-    fn blake2b<D: blake2::Digest>(key: &[u8]) -> Vec<u8> {
-        D::digest(key).to_vec()
-    }
-    let hash = match mechanism {
-        CKM_SHA1_KEY_DERIVATION => Hash::Sha1,
-        CKM_SHA224_KEY_DERIVATION => Hash::Sha224,
-        CKM_SHA256_KEY_DERIVATION => Hash::Sha256,
-        CKM_SHA384_KEY_DERIVATION => Hash::Sha384,
-        CKM_SHA512_KEY_DERIVATION => Hash::Sha512,
-        CKM_SHA512_224_KEY_DERIVATION => Hash::Sha512Truncated224,
-        CKM_SHA512_256_KEY_DERIVATION => Hash::Sha512Truncated256,
-        CKM_SHA3_224_KEY_DERIVATION => Hash::Sha3Bits224,
-        CKM_SHA3_256_KEY_DERIVATION => Hash::Sha3Bits256,
-        CKM_SHA3_384_KEY_DERIVATION => Hash::Sha3Bits384,
-        CKM_SHA3_512_KEY_DERIVATION => Hash::Sha3Bits512,
-        CKM_MD5_KEY_DERIVATION => return Some(md5(&[key])),
-        CKM_BLAKE2B_160_KEY_DERIVE => return Some(blake2b::<Blake2b<U20>>(key)),
-        CKM_BLAKE2B_256_KEY_DERIVE => return Some(blake2b::<Blake2b<U32>>(key)),
-        CKM_BLAKE2B_384_KEY_DERIVE => return Some(blake2b::<Blake2b<U48>>(key)),
-        CKM_BLAKE2B_512_KEY_DERIVE => return Some(blake2b::<Blake2b<U64>>(key)),
-        _ => return None,
-    };
-    Some(hash.digest(&[key]))
-}
+/// A derivation by encryption: with this cipher, whose blocks have so many bytes.
+struct Encrypted(CK_MECHANISM_TYPE, CK_MECHANISM_TYPE, Form);
+
+#[rustfmt::skip]
+static ENCRYPTED: [Encrypted; 10] = [
+    Encrypted(CKM_DES_ECB_ENCRYPT_DATA,      CKM_DES_ECB,      Form::StringData),
+    Encrypted(CKM_DES_CBC_ENCRYPT_DATA,      CKM_DES_CBC,      Form::BlockData(8)),
+    Encrypted(CKM_DES3_ECB_ENCRYPT_DATA,     CKM_DES3_ECB,     Form::StringData),
+    Encrypted(CKM_DES3_CBC_ENCRYPT_DATA,     CKM_DES3_CBC,     Form::BlockData(8)),
+    Encrypted(CKM_AES_ECB_ENCRYPT_DATA,      CKM_AES_ECB,      Form::StringData),
+    Encrypted(CKM_AES_CBC_ENCRYPT_DATA,      CKM_AES_CBC,      Form::BlockData(16)),
+    Encrypted(CKM_CAMELLIA_ECB_ENCRYPT_DATA, CKM_CAMELLIA_ECB, Form::StringData),
+    Encrypted(CKM_CAMELLIA_CBC_ENCRYPT_DATA, CKM_CAMELLIA_CBC, Form::BlockData(16)),
+    Encrypted(CKM_ARIA_ECB_ENCRYPT_DATA,     CKM_ARIA_ECB,     Form::StringData),
+    Encrypted(CKM_ARIA_CBC_ENCRYPT_DATA,     CKM_ARIA_CBC,     Form::BlockData(16)),
+];
+
+static OTHERS: [Entry; 8] = [
+    entry(CKM_CONCATENATE_BASE_AND_KEY, Form::Key, &[]),
+    entry(CKM_CONCATENATE_BASE_AND_DATA, Form::StringData, &[]),
+    entry(CKM_CONCATENATE_DATA_AND_BASE, Form::StringData, &[]),
+    entry(CKM_XOR_BASE_AND_DATA, Form::StringData, &[]),
+    entry(CKM_EXTRACT_KEY_FROM_KEY, Form::Ulong, &[]),
+    entry(CKM_SHAKE_128_KEY_DERIVATION, Form::None, &[]),
+    entry(CKM_SHAKE_256_KEY_DERIVATION, Form::None, &[]),
+    entry(CKM_PUB_KEY_FROM_PRIV_KEY, Form::None, public::KEYS),
+];
+
+static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let digested = DIGESTED
+        .iter()
+        .map(|Digested(mechanism, _)| entry(*mechanism, Form::None, &[]));
+    // Keys are those of the cipher, and so are their sizes.
+    let encrypted = ENCRYPTED
+        .iter()
+        .filter_map(|Encrypted(mechanism, cipher, form)| {
+            let cipher = BlockCiphers
+                .entries()
+                .iter()
+                .find(|entry| entry.mechanism == *cipher)?;
+            Some(Entry {
+                sizes: cipher.sizes,
+                ..entry(*mechanism, *form, cipher.keys)
+            })
+        });
+    digested
+        .chain(encrypted)
+        .chain(OTHERS.iter().map(|other| Entry { ..*other }))
+        .collect()
+});
 
 /// Section 6.32.2: as much output as the key needs. A cSHAKE without names is SHAKE (SP 800-185
 /// section 3.3).
@@ -141,8 +145,7 @@ fn encrypt(asked: &Derivation, cipher: CK_MECHANISM_TYPE) -> Result<Vec<u8>> {
         kind: cipher,
         parameter,
     };
-    let (family, _) = find_for(cipher, CKF_ENCRYPT)?;
-    let mut cipher = family.encrypt(&mechanism, asked.base)?;
+    let mut cipher = BlockCiphers.encrypt(&mechanism, asked.base)?;
     let whole_blocks =
         |refused| translate(refused, CKR_DATA_LEN_RANGE, CKR_MECHANISM_PARAM_INVALID);
     let mut output = cipher.update(data).map_err(whole_blocks)?;
@@ -177,17 +180,22 @@ impl Family for Simple {
     }
 
     fn derive_keys(&self, asked: &Derivation) -> Result<Yield> {
-        let (value, inheritance) = match asked.mechanism.kind {
-            CKM_PUB_KEY_FROM_PRIV_KEY => return Ok(Yield::one(public::public_key(asked.base)?)),
-            CKM_EXTRACT_KEY_FROM_KEY => (extract(asked)?, Inheritance::Sticky),
-            CKM_SHAKE_128_KEY_DERIVATION => (shake::<CShake128>(asked)?, Inheritance::Free),
-            CKM_SHAKE_256_KEY_DERIVATION => (shake::<CShake256>(asked)?, Inheritance::Free),
-            CKM_AES_ECB_ENCRYPT_DATA => (encrypt(asked, CKM_AES_ECB)?, Inheritance::Free),
-            CKM_AES_CBC_ENCRYPT_DATA => (encrypt(asked, CKM_AES_CBC)?, Inheritance::Free),
-            kind => match digest(kind, asked.secret()?) {
-                Some(digest) => (asked.own.take(digest)?, Inheritance::Free),
-                None => (combine(asked)?, Inheritance::Sticky),
-            },
+        let kind = asked.mechanism.kind;
+        let digested = DIGESTED.iter().find(|Digested(this, _)| *this == kind);
+        let encrypted = ENCRYPTED.iter().find(|Encrypted(this, ..)| *this == kind);
+        let (value, inheritance) = match (kind, digested, encrypted) {
+            (CKM_PUB_KEY_FROM_PRIV_KEY, ..) => {
+                return Ok(Yield::one(public::public_key(asked.base)?));
+            }
+            (CKM_EXTRACT_KEY_FROM_KEY, ..) => (extract(asked)?, Inheritance::Sticky),
+            (CKM_SHAKE_128_KEY_DERIVATION, ..) => (shake::<CShake128>(asked)?, Inheritance::Free),
+            (CKM_SHAKE_256_KEY_DERIVATION, ..) => (shake::<CShake256>(asked)?, Inheritance::Free),
+            (_, Some(Digested(_, hash)), _) => {
+                let digest = hash.digest(&[asked.secret()?]);
+                (asked.own.take(digest)?, Inheritance::Free)
+            }
+            (_, _, Some(Encrypted(_, cipher, _))) => (encrypt(asked, *cipher)?, Inheritance::Free),
+            _ => (combine(asked)?, Inheritance::Sticky),
         };
         let product = Product::secret(value).inheriting(inheritance);
         Ok(Yield::one(product.generic_by_default()))

@@ -5,7 +5,7 @@ use cryptoki_sys::*;
 
 use super::TlsParameter;
 use crate::attributes::Attributes;
-use crate::mechanisms::prf::{TlsPrf, md5};
+use crate::mechanisms::prf::TlsPrf;
 use crate::mechanisms::{Hash, Mechanism, Parameter, Signing, Verifying};
 use crate::rv::{Result, ensure, refuse};
 
@@ -48,8 +48,8 @@ impl Mac {
             length,
         } = self;
         let mut mac = match kind {
-            Kind::SslMd5 => nested(md5, 48, &key, &data),
-            Kind::SslSha1 => nested(|parts| Hash::Sha1.digest(parts), 40, &key, &data),
+            Kind::SslMd5 => nested(Hash::Md5, 48, &key, &data),
+            Kind::SslSha1 => nested(Hash::Sha1, 40, &key, &data),
             Kind::Finished(prf, label) => prf.apply(&key, label, &data, length),
         };
         mac.truncate(length);
@@ -90,9 +90,9 @@ fn finished(parameter: &TlsParameter) -> Result<(Kind, usize)> {
 }
 
 /// RFC 6101 section 5.2.3.1.
-fn nested(hash: impl Fn(&[&[u8]]) -> Vec<u8>, pad: usize, key: &[u8], data: &[u8]) -> Vec<u8> {
-    let inner = hash(&[key, &vec![0x36; pad], data]);
-    hash(&[key, &vec![0x5c; pad], &inner])
+fn nested(hash: Hash, pad: usize, key: &[u8], data: &[u8]) -> Vec<u8> {
+    let inner = hash.digest(&[key, &vec![0x36; pad], data]);
+    hash.digest(&[key, &vec![0x5c; pad], &inner])
 }
 
 impl Signing for Mac {
