@@ -153,6 +153,10 @@ pub(crate) trait Family: Sync {
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
         None
     }
+    /// The length of what `generate_key` makes, where the mechanism says it and not the template.
+    fn implied_length(&self, _: &Mechanism) -> Option<usize> {
+        None
+    }
     fn generate_key(&self, _: &Mechanism, _template: &Attributes) -> Result<Contribution> {
         refuse(CKR_MECHANISM_INVALID)
     }

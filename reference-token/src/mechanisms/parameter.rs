@@ -41,6 +41,8 @@ pub(crate) enum Form {
     Hkdf,
     /// CK_ECDH1_DERIVE_PARAMS.
     Ecdh1,
+    /// CK_EDDSA_PARAMS, or nothing.
+    Eddsa,
     /// CK_OBJECT_HANDLE of a key.
     Key,
     /// CK_KEY_DERIVATION_STRING_DATA.
@@ -158,6 +160,10 @@ pub(crate) enum Parameter {
         kdf: CK_EC_KDF_TYPE,
         shared: Vec<u8>,
         public: Vec<u8>,
+    },
+    Eddsa {
+        prehash: bool,
+        context: Vec<u8>,
     },
     Key(Named),
     StringData(Vec<u8>),

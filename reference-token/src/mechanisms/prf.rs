@@ -147,3 +147,82 @@ pub(super) fn ssl3(secret: &[u8], first: &[u8], second: &[u8], length: usize) ->
 
 /// The most that `ssl3` gives: 26 letters of 16 bytes.
 pub(super) const SSL3_MOST: usize = 26 * 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mechanisms::der::tests::hex;
+
+    /// NIST CAVP, "TLS, gatherer" vectors for TLS 1.0/1.1 and for TLS 1.2 with SHA-256.
+    #[test]
+    fn tls_prfs_give_the_answers_of_nist() {
+        let seed = hex(
+            "e5acaf549cd25c22d964c0d930fa4b5261d2507fad84c33715b7b9a864020693
+                        135e4d557fdf3aa6406d82975d5c606a9734c9334b42136e96990fbd5358cdb2",
+        );
+        let secret = hex(
+            "bded7fa5c1699c010be23dd06ada3a48349f21e5f86263d512c0c5cc379f0e78
+                          0ec55d9844b2f1db02a96453513568d0",
+        );
+        let expected = hex(
+            "2f6962dfbc744c4b2138bb6b3d33054c5ecc14f24851d9896395a44ab3964efc
+                            2090c5bf51a0891209f46c1e1e998f62",
+        );
+        assert_eq!(
+            TlsPrf::Tls10.apply(&secret, b"master secret", &seed, 48),
+            expected
+        );
+        let seed = hex(
+            "36c129d01a3200894b9179faac589d9835d58775f9b5ea3587cb8fd0364cae8c
+                        f6c9575ed7ddd73e1f7d16eca115415812a43c2b747daaaae043abfb50053fce",
+        );
+        let secret = hex(
+            "f8938ecc9edebc5030c0c6a441e213cd24e6f770a50dda07876f8d55da062bca
+                          db386b411fd4fe4313a604fce6c17fbc",
+        );
+        let expected = hex(
+            "202c88c00f84a17a20027079604787461176455539e705be730890602c289a50
+                            01e34eeb3a043e5d52a65e66125188bf",
+        );
+        assert_eq!(
+            TlsPrf::Tls12(Hash::Sha256).apply(&secret, b"master secret", &seed, 48),
+            expected
+        );
+    }
+
+    /// Botan's ssl3prf.vec, whose salt is both random values.
+    #[test]
+    fn the_ssl_3_construction_gives_the_answers_of_another_implementation() {
+        let rows = [
+            (
+                "6E60",
+                "17FEBCA565786528F84A",
+                "D626B75AB8BD4F5B9458BDDA8589FD39",
+            ),
+            (
+                "40ED568CFC6C0A17866C67B7660C96BF9DA54C",
+                "A3502B96214854E5AF5720E8970D3F240AAB2E21319A88E901",
+                "321118AA031C5C9EFF145542B4426C3C71",
+            ),
+            (
+                "E0BDEBC1D1EEDB393368D489",
+                "5D2B46C7BB5258ABC13514995E518FD4D77BECB738D77909",
+                "F3D8ED6D46280C3694F33D2D4A210248D657277DD78ACD3B34063D085657A58E",
+            ),
+        ];
+        for (secret, salt, expected) in rows {
+            let (salt, expected) = (hex(salt), hex(expected));
+            let (first, second) = salt.split_at(7);
+            assert_eq!(ssl3(&hex(secret), first, second, expected.len()), expected);
+        }
+    }
+
+    #[test]
+    fn only_macs_the_token_has_are_functions() {
+        assert!(Prf::named(CKM_SHA256_HMAC).is_ok());
+        for other in [CKM_SHA256, CKM_RSA_PKCS, CKM_SHA256_HMAC_GENERAL] {
+            let refusal = Prf::named(other).err().unwrap();
+            assert_eq!(refusal.code(), CKR_MECHANISM_PARAM_INVALID);
+        }
+    }
+}

@@ -9,15 +9,26 @@ use super::{Hash, ec, secret};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
+type Settle = fn(&mut Attributes) -> Result<()>;
+
+/// What settles the public and the private keys of each type.
+#[rustfmt::skip]
+static PAIRS: &[(CK_KEY_TYPE, Settle, Settle)] = &[
+    (CKK_RSA,           settle_rsa_public,            settle_rsa_private),
+    (CKK_EC,            ec::settle_public,            ec::settle_private),
+    (CKK_EC_EDWARDS,    ec::settle_edwards_public,    ec::settle_edwards_private),
+    (CKK_EC_MONTGOMERY, ec::settle_montgomery_public, ec::settle_montgomery_private),
+];
+
 /// Checks the value of an object and adds what is computed from it.
 pub(crate) fn settle(object: &mut Attributes) -> Result<()> {
-    match (object.ulong(CKA_CLASS), object.ulong(CKA_KEY_TYPE)) {
-        (Some(CKO_CERTIFICATE), _) => settle_certificate(object),
-        (Some(CKO_PUBLIC_KEY), Some(CKK_RSA)) => settle_rsa_public(object),
-        (Some(CKO_PRIVATE_KEY), Some(CKK_RSA)) => settle_rsa_private(object),
-        (Some(CKO_PUBLIC_KEY), Some(CKK_EC)) => ec::settle_public(object),
-        (Some(CKO_PRIVATE_KEY), Some(CKK_EC)) => ec::settle_private(object),
-        (Some(CKO_SECRET_KEY), Some(key_type)) => settle_secret(object, key_type),
+    let key_type = object.ulong(CKA_KEY_TYPE);
+    let pair = PAIRS.iter().find(|(kind, _, _)| Some(*kind) == key_type);
+    match (object.ulong(CKA_CLASS), key_type, pair) {
+        (Some(CKO_CERTIFICATE), _, _) => settle_certificate(object),
+        (Some(CKO_PUBLIC_KEY), _, Some((_, settle, _))) => settle(object),
+        (Some(CKO_PRIVATE_KEY), _, Some((_, _, settle))) => settle(object),
+        (Some(CKO_SECRET_KEY), Some(key_type), _) => settle_secret(object, key_type),
         _ => Ok(()),
     }
 }

@@ -289,7 +289,7 @@ fn beside(template: &Template) -> Template {
 
 /// A length that the template names for an object without CKA_VALUE_LEN: of data objects, by
 /// section 6.62.4, and of keys whose type implies it, if it is the right one (section 6.43.3).
-fn drop_implied_length(
+pub(super) fn drop_implied_length(
     class: CK_OBJECT_CLASS,
     key_type: Option<CK_KEY_TYPE>,
     template: &mut Template,

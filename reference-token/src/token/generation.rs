@@ -4,9 +4,11 @@
 use cryptoki_sys::*;
 
 use super::Token;
+use super::derivation::drop_implied_length;
+use super::inheritance::supply;
 use super::library::with_session;
 use super::output::Answer;
-use crate::attributes::{Attributes, Origin, Recipe, Template, complete};
+use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete};
 use crate::mechanisms::{Contribution, Mechanism, find_for, settle};
 use crate::rv::{Result, ensure, refuse};
 
@@ -40,11 +42,21 @@ pub(crate) fn generate_key(
 ) -> Result<(CK_OBJECT_HANDLE, Vec<Answer>)> {
     let (family, mut attributes) = with_session(session, |token| {
         let (family, _) = find_for(mechanism.kind, CKF_GENERATE)?;
+        let mut template = template.clone();
+        match (family.implied_length(mechanism), family.key_type(mechanism)) {
+            (Some(length), _) => {
+                let length = Value::ulong(length as CK_ULONG);
+                supply(&mut template, CKA_VALUE_LEN, length);
+            }
+            // Section 6.37.4: a length may be named even where the type has but one.
+            (None, None) => drop_implied_length(CKO_SECRET_KEY, None, &mut template)?,
+            (None, Some(_)) => {}
+        }
         let draft = token.draft(
             session,
             &Recipe {
                 origin: Origin::Generated(mechanism.kind),
-                template,
+                template: &template,
                 class: Some(CKO_SECRET_KEY),
                 key_type: family.key_type(mechanism),
                 by_so: token.is_so(),

@@ -188,7 +188,8 @@ impl Token {
 
     /// C_Logout.
     pub(crate) fn logout(&mut self) -> Result<()> {
-        ensure(self.login != Login::Nobody, CKR_USER_NOT_LOGGED_IN)?;
+        let somebody = self.login != Login::Nobody || mutant!("logout-without-login");
+        ensure(somebody, CKR_USER_NOT_LOGGED_IN)?;
         self.drop_login();
         Ok(())
     }

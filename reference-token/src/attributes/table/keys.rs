@@ -23,7 +23,7 @@ const CIPHERS: &[CK_KEY_TYPE] = &[
     CKK_SALSA20,
     CKK_TWOFISH,
 ];
-const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC];
+const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC, CKK_EC_EDWARDS];
 const MACS: &[CK_KEY_TYPE] = &[
     CKK_AES,
     CKK_ARIA,

@@ -1,7 +1,8 @@
-//! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names. Ciphers
-//! and signatures are here, the parameters of key management in the files of this folder; `places`
+//! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names. Those
+//! of symmetric ciphers are here, the others in the files of this folder; `places`
 //! gives out what goes back through a parameter.
 
+mod asymmetric;
 mod derivation;
 mod places;
 mod tls;
@@ -88,7 +89,9 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::ChaCha20Poly1305 => chacha20_poly1305(structure(mechanism)?),
             Form::Ctr => ctr(structure(mechanism)?),
             Form::Hkdf => hkdf(structure(mechanism)?),
-            Form::Ecdh1 => ecdh1(structure(mechanism)?),
+            Form::Ecdh1 => asymmetric::ecdh1(structure(mechanism)?),
+            Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
+            Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
             Form::Key => Ok(Parameter::Key(Named::Handle(structure(mechanism)?))),
             Form::StringData => derivation::string_data(structure(mechanism)?),
             Form::BlockData(iv) => derivation::block_data(iv, mechanism),
@@ -117,7 +120,7 @@ unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
         .ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
 }
 
-/// A CK_BBOOL.
+/// A CK_BBOOL in a parameter.
 fn flag(value: CK_BBOOL) -> Result<bool> {
     match value {
         CK_FALSE => Ok(false),
@@ -269,22 +272,5 @@ unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
         prf: parameter.prfHashMechanism,
         salt,
         info,
-    })
-}
-
-/// # Safety
-/// The pointers inside are valid for the lengths beside them.
-unsafe fn ecdh1(parameter: CK_ECDH1_DERIVE_PARAMS) -> Result<Parameter> {
-    // SAFETY: as the caller promises.
-    let (shared, public) = unsafe {
-        (
-            bytes(parameter.pSharedData, parameter.ulSharedDataLen)?,
-            bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
-        )
-    };
-    Ok(Parameter::Ecdh1 {
-        kdf: parameter.kdf,
-        shared: shared.to_vec(),
-        public: public.to_vec(),
     })
 }

@@ -201,3 +201,6 @@ impl Family for Simple {
         Ok(Yield::one(product.generic_by_default()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,6 +151,10 @@ impl Family for Tls {
         Some(CKK_GENERIC_SECRET)
     }
 
+    fn implied_length(&self, _: &Mechanism) -> Option<usize> {
+        Some(SECRET)
+    }
+
     /// Section 6.39.3: the client's version, and randomness after it.
     fn generate_key(&self, mechanism: &Mechanism, _: &Attributes) -> Result<Contribution> {
         let Parameter::Version(version) = mechanism.parameter else {
