@@ -376,7 +376,12 @@ fn a_killed_process_loses_nothing_committed_and_leaves_nothing_half() {
     let mut fates: BTreeMap<String, Fate> = BTreeMap::new();
     let end = Instant::now() + Duration::from_secs(5);
     let mut kills = 0u64;
-    while Instant::now() < end || kills < 4 {
+    let enough = |fates: &BTreeMap<String, Fate>| {
+        let kept = fates.values().filter(|fate| **fate == Fate::Present);
+        kept.count() > 10
+    };
+    // A busy machine lets a child write little before it is killed.
+    while Instant::now() < end || kills < 4 || (kills < 500 && !enough(&fates)) {
         let (mut child, output) = child("child_that_writes_until_it_is_killed", &file);
         let mut lines = output.lines();
         let ready = lines.by_ref().filter_map(told).find(|line| line == "ready");
@@ -399,8 +404,7 @@ fn a_killed_process_loses_nothing_committed_and_leaves_nothing_half() {
         }
         check(&token, &file, &mut fates);
     }
-    let kept = fates.values().filter(|fate| **fate == Fate::Present);
-    assert!(kept.count() > 10, "the children did get to write");
+    assert!(enough(&fates), "the children did get to write");
 }
 
 fn check(token: &Token, file: &Path, fates: &mut BTreeMap<String, Fate>) {

@@ -14,6 +14,8 @@ mod digests;
 mod general;
 mod keys;
 mod memory;
+mod message_parameter;
+mod messages;
 mod objects;
 mod parameter;
 mod sessions;

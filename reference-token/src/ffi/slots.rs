@@ -89,7 +89,7 @@ pub(super) unsafe extern "C" fn C_GetMechanismInfo(
         place.set(CK_MECHANISM_INFO {
             ulMinKeySize,
             ulMaxKeySize,
-            flags: entry.flags,
+            flags: entry.published_flags(),
         });
         Ok(())
     })

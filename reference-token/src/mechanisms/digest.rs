@@ -28,9 +28,16 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     fixed.chain([entry(CKM_SHA512_T, Form::Ulong)]).collect()
 });
 
-struct RunningDigest {
+/// A running digest of some length.
+pub(super) struct RunningDigest {
     length: usize,
     running: Box<dyn Running>,
+}
+
+impl RunningDigest {
+    pub(super) fn new(running: Box<dyn Running>, length: usize) -> RunningDigest {
+        RunningDigest { length, running }
+    }
 }
 
 impl Digesting for RunningDigest {
@@ -59,16 +66,10 @@ impl Family for Digests {
     fn digest(&self, mechanism: &Mechanism) -> Result<Box<dyn Digesting>> {
         if mechanism.kind == CKM_SHA512_T {
             let hash = Sha512t::named(mechanism)?;
-            return Ok(Box::new(RunningDigest {
-                length: hash.length(),
-                running: hash.running(),
-            }));
+            return Ok(Box::new(RunningDigest::new(hash.running(), hash.length())));
         }
         let hash = Hash::by_mechanism(mechanism.kind).ok_or(refusal(CKR_MECHANISM_INVALID))?;
-        Ok(Box::new(RunningDigest {
-            length: hash.length(),
-            running: hash.running(),
-        }))
+        Ok(Box::new(RunningDigest::new(hash.running(), hash.length())))
     }
 }
 

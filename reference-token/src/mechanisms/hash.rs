@@ -49,7 +49,8 @@ pub(super) trait Running: Send {
     fn duplicate(&self) -> Box<dyn Running>;
 }
 
-struct Digester<D>(D);
+/// Adapter for the hashes of RustCrypto's crates.
+pub(super) struct Digester<D>(pub(super) D);
 
 impl<D: sha2::Digest + Clone + Send + 'static> Running for Digester<D> {
     fn update(&mut self, data: &[u8]) {

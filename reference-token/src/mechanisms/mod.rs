@@ -9,13 +9,18 @@ mod der;
 mod derivation;
 mod digest;
 mod ec;
+mod gost;
 mod hash;
 mod hkdf;
 mod ike;
 mod key_based;
 mod mac;
+mod messages;
+mod null;
 mod parameter;
 mod password;
+#[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
+mod pkcs8;
 mod prf;
 mod rsa;
 mod secret;
@@ -33,13 +38,20 @@ use cryptoki_sys::*;
 use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
+pub(crate) use aead::{Aead, Message, Start, aead};
 pub(crate) use derivation::{Back, Derivation, Inheritance, Named, Product, Source, Wish, Yield};
 pub(crate) use hash::Hash;
 pub(crate) use ike::{IkeCall, IkeParameter};
 pub(crate) use key_based::{Integer, KeyBased, Piece};
+pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{
     Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm,
 };
+#[allow(
+    unused_imports,
+    reason = "wrapping of private keys is to be built on it"
+)]
+pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use secret::{fixed_length, has_length, set_parity};
 pub(crate) use settle::settle;
 pub(crate) use tls::{Randoms, TlsParameter};
@@ -58,9 +70,20 @@ pub(crate) struct Entry {
     pub(crate) keys: &'static [CK_KEY_TYPE],
 }
 
+impl Entry {
+    /// The flags of CK_MECHANISM_INFO, with those of the functions that follow from others.
+    pub(crate) fn published_flags(&self) -> CK_FLAGS {
+        self.flags | messages::message_flags(self)
+    }
+}
+
 /// A running digest.
 pub(crate) trait Digesting: Send {
     fn length(&self) -> usize;
+    /// The length of the digest when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     fn update(&mut self, data: &[u8]);
     fn finish(self: Box<Self>) -> Vec<u8>;
     /// A copy in the same state.
@@ -72,6 +95,10 @@ pub(crate) trait Digesting: Send {
 pub(crate) trait Signing: Send {
     /// Exact length of the signature.
     fn length(&self) -> usize;
+    /// The length of the signature when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
@@ -90,6 +117,10 @@ pub(crate) trait Verifying: Send {
 pub(crate) trait Recovering: Send {
     /// A length that suffices for the data.
     fn bound(&self) -> usize;
+    /// A length that suffices for the data of one signature, if it depends on that.
+    fn bound_for(&self, _signature: &[u8]) -> usize {
+        self.bound()
+    }
     /// The data, if the signature is valid. The operation can be asked again.
     fn recover(&self, signature: &[u8]) -> Result<Vec<u8>>;
 }
@@ -202,6 +233,7 @@ static FAMILIES: &[&dyn Family] = &[
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,
+    &gost::Gost,
     &secret::SecretKeys,
     &hkdf::Hkdf,
     &simple::Simple,
@@ -209,6 +241,7 @@ static FAMILIES: &[&dyn Family] = &[
     &password::Passwords,
     &tls::Tls,
     &ike::Ike,
+    &null::Null,
 ];
 
 /// All published mechanisms.
@@ -239,7 +272,7 @@ pub(crate) fn find_for(
     flag: CK_FLAGS,
 ) -> Result<(&'static dyn Family, &'static Entry)> {
     find(mechanism)
-        .filter(|(_, entry)| entry.flags & flag != 0)
+        .filter(|(_, entry)| entry.published_flags() & flag != 0)
         .ok_or(refusal(CKR_MECHANISM_INVALID))
 }
 

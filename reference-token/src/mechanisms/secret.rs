@@ -63,13 +63,18 @@ const fn plain_key(key_type: CK_KEY_TYPE, lengths: Lengths) -> Type {
 
 use Lengths::{Between, OneOf, Only};
 
-static TYPES: [Type; 15] = [
+static TYPES: [Type; 17] = [
     cipher_key(CKK_AES, OneOf(&[16, 24, 32]), block::Kind::Aes),
     cipher_key(CKK_ARIA, OneOf(&[16, 24, 32]), block::Kind::Aria),
     // Any length up to 448 bits, says section 6.45.2; the cipher begins at 32.
     cipher_key(CKK_BLOWFISH, Between(4, 56), block::Kind::Blowfish),
     cipher_key(CKK_CAMELLIA, OneOf(&[16, 24, 32]), block::Kind::Camellia),
     cipher_key(CKK_TWOFISH, OneOf(&[16, 24, 32]), block::Kind::Twofish),
+    cipher_key(CKK_CAST128, Between(5, 16), block::Kind::Cast128),
+    Type {
+        has_length: false,
+        ..cipher_key(CKK_IDEA, Only(16), block::Kind::Idea)
+    },
     des_key(CKK_DES, 8),
     des_key(CKK_DES2, 16),
     des_key(CKK_DES3, 24),
@@ -108,12 +113,25 @@ impl Lengths {
     }
 }
 
+/// The types of secret keys, and of the key pairs that every token has.
+#[rustfmt::skip]
+pub(super) const AND_COMMON_PAIRS: &[CK_KEY_TYPE] = &[
+    CKK_RSA, CKK_EC,
+    CKK_AES, CKK_AES_XTS, CKK_ARIA, CKK_BLOWFISH, CKK_CAMELLIA, CKK_CAST128, CKK_IDEA, CKK_TWOFISH, CKK_DES, CKK_DES2,
+    CKK_DES3, CKK_CHACHA20, CKK_POLY1305, CKK_SALSA20, CKK_GENERIC_SECRET, CKK_HKDF,
+    CKK_MD5_HMAC, CKK_RIPEMD128_HMAC, CKK_RIPEMD160_HMAC, CKK_SHA_1_HMAC,
+    CKK_SHA224_HMAC, CKK_SHA256_HMAC, CKK_SHA384_HMAC, CKK_SHA512_HMAC,
+    CKK_SHA512_224_HMAC, CKK_SHA512_256_HMAC, CKK_SHA512_T_HMAC, CKK_SHA3_224_HMAC,
+    CKK_SHA3_256_HMAC, CKK_SHA3_384_HMAC, CKK_SHA3_512_HMAC, CKK_BLAKE2B_160_HMAC,
+    CKK_BLAKE2B_256_HMAC, CKK_BLAKE2B_384_HMAC, CKK_BLAKE2B_512_HMAC,
+];
+
 /// Whether every byte has odd parity, as FIPS 46-3 wants of DES keys.
 fn is_odd(value: &[u8]) -> bool {
     value.iter().all(|byte| byte.count_ones() % 2 == 1)
 }
 
-/// Sets the parity bits that a key type has, for values that are generated or derived.
+/// Sets the parity bits that a key type has.
 pub(crate) fn set_parity(key_type: CK_KEY_TYPE, value: &mut [u8]) {
     if find(key_type).has_parity {
         for byte in value {
@@ -161,7 +179,7 @@ struct Generator(CK_MECHANISM_TYPE, CK_KEY_TYPE, (CK_ULONG, CK_ULONG));
 const UNUSED: (CK_ULONG, CK_ULONG) = (0, 0);
 
 #[rustfmt::skip]
-static GENERATORS: [Generator; 29] = [
+static GENERATORS: [Generator; 31] = [
     // Section 6.8.4: the one mechanism that counts in bits.
     Generator(CKM_GENERIC_SECRET_KEY_GEN, CKK_GENERIC_SECRET, (8, 8 * MOST as CK_ULONG)),
     Generator(CKM_AES_KEY_GEN,         CKK_AES,              (16, 32)),
@@ -170,6 +188,8 @@ static GENERATORS: [Generator; 29] = [
     Generator(CKM_BLOWFISH_KEY_GEN,    CKK_BLOWFISH,         (4, 56)),
     Generator(CKM_CAMELLIA_KEY_GEN,    CKK_CAMELLIA,         (16, 32)),
     Generator(CKM_TWOFISH_KEY_GEN,     CKK_TWOFISH,          (16, 32)),
+    Generator(CKM_CAST128_KEY_GEN,     CKK_CAST128,          (5, 16)),
+    Generator(CKM_IDEA_KEY_GEN,        CKK_IDEA,             UNUSED),
     Generator(CKM_DES_KEY_GEN,         CKK_DES,              UNUSED),
     Generator(CKM_DES2_KEY_GEN,        CKK_DES2,             UNUSED),
     Generator(CKM_DES3_KEY_GEN,        CKK_DES3,             UNUSED),

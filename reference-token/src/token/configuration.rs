@@ -25,6 +25,8 @@ pub(crate) struct Configuration {
     pub(crate) so_pin: String,
     /// Wrong PINs in a row until a PIN locks; 0 for never.
     pub(crate) pin_tries: u32,
+    /// Rounds of hashing for a PIN whose verifier is written to disk.
+    pub(crate) pin_rounds: u32,
     /// Whether a new token is initialised, or as from the factory.
     pub(crate) initialized: bool,
     /// Whether the token shows its clock: a clock object, CKF_CLOCK_ON_TOKEN and the time.
@@ -41,6 +43,7 @@ impl Default for Configuration {
             user_pin: "1234".to_owned(),
             so_pin: "12345678".to_owned(),
             pin_tries: 10,
+            pin_rounds: 100_000,
             initialized: true,
             clock: false,
             dual_operations: true,
@@ -94,6 +97,9 @@ impl Configuration {
         if !usable(&self.user_pin) || !usable(&self.so_pin) {
             return Err("PINs must be 4 to 255 bytes long");
         }
+        if !(1..=super::pin::MOST_ROUNDS).contains(&self.pin_rounds) {
+            return Err("PINs must be hashed in 1 to 1000000 rounds");
+        }
         if self.label.len() > 32 {
             return Err("the label must be at most 32 bytes long");
         }
@@ -129,6 +135,13 @@ mod tests {
             ..Configuration::default()
         };
         assert!(short.check().is_err());
+        for rounds in [0, 1_000_001] {
+            let absurd = Configuration {
+                pin_rounds: rounds,
+                ..Configuration::default()
+            };
+            assert!(absurd.check().is_err(), "{rounds}");
+        }
         let long = Configuration {
             label: "x".repeat(33),
             ..Configuration::default()

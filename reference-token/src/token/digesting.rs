@@ -28,7 +28,7 @@ pub(crate) fn digest_init(session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> 
 /// Gives the digest out if it fits, and ends the operation only then.
 fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
     let length = match &running.work {
-        Work::Digest(work) => work.length(),
+        Work::Digest(work) => work.length_after(data.len()),
         _ => return (None, refuse(CKR_GENERAL_ERROR)),
     };
     match (room.answer(length), running) {

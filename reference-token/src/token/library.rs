@@ -1,24 +1,28 @@
 //! The library of the process: initialised or not, and the token behind one lock.
 //! Slow work happens outside the lock: callers clone what they need and come back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use cryptoki_sys::*;
 
 use super::{Configuration, Token};
-use crate::rv::{Result, ensure, refusal};
+use crate::rv::{Result, ensure, refusal, refuse};
 
 struct Library {
-    /// Written only under the lock of `token`; read alone where nothing else is needed.
-    initialized: AtomicBool,
+    /// The process that called C_Initialize, or `NOBODY`. Written only under the lock of `token`;
+    /// read alone where nothing else is needed.
+    initialized_by: AtomicU32,
     /// The token outlives C_Finalize: an in-memory token keeps its objects for the process.
     token: Mutex<Option<Token>>,
     finalized: Condvar,
 }
 
+/// No process has this identifier.
+const NOBODY: u32 = 0;
+
 static LIBRARY: Library = Library {
-    initialized: AtomicBool::new(false),
+    initialized_by: AtomicU32::new(NOBODY),
     token: Mutex::new(None),
     finalized: Condvar::new(),
 };
@@ -31,18 +35,29 @@ impl Library {
     }
 
     fn is_initialized(&self) -> bool {
-        self.initialized.load(Ordering::Acquire)
+        self.initialized_by.load(Ordering::Acquire) != NOBODY
     }
 }
 
 /// C_Initialize, with the text of `pReserved`.
 pub(crate) fn initialize(reserved: Option<&str>) -> Result<()> {
     let mut token = LIBRARY.lock();
-    ensure(!LIBRARY.is_initialized(), CKR_CRYPTOKI_ALREADY_INITIALIZED)?;
+    // [PKCS11-UG 3.2] "Applications and processes": the child of a fork is an application of its
+    // own, and calls C_Initialize itself; sessions and the login it has a copy of are its parent's.
+    // What it calls before is undefined: to look at the process in every call would be dear.
+    let process = std::process::id();
+    match LIBRARY.initialized_by.load(Ordering::Acquire) {
+        NOBODY => {}
+        owner if owner == process => return refuse(CKR_CRYPTOKI_ALREADY_INITIALIZED),
+        _ => {
+            leave_file(&mut token);
+            end_application(&mut token);
+        }
+    }
     let configuration = Configuration::load(reserved)?;
     let reusable = token
         .as_ref()
-        .is_some_and(|token| token.configuration == configuration && !token.slow_pins());
+        .is_some_and(|token| token.configuration == configuration && configuration.file.is_none());
     if !reusable {
         // C_Initialize lists no code for a device, only that the function failed.
         let opened = Token::open(configuration);
@@ -52,14 +67,31 @@ pub(crate) fn initialize(reserved: Option<&str>) -> Result<()> {
         }
         *token = Some(opened);
     }
-    LIBRARY.initialized.store(true, Ordering::Release);
+    LIBRARY.initialized_by.store(process, Ordering::Release);
     Ok(())
+}
+
+/// Forgets the file that the parent has open. To close the copy would write to it and unlock it.
+fn leave_file(token: &mut Option<Token>) {
+    if let Some(token) = token.as_mut()
+        && let Some(store) = token.store.take()
+    {
+        std::mem::forget(store);
+        token.objects.clear();
+    }
 }
 
 /// C_Finalize.
 pub(crate) fn finalize() -> Result<()> {
     let mut token = LIBRARY.lock();
     ensure(LIBRARY.is_initialized(), CKR_CRYPTOKI_NOT_INITIALIZED)?;
+    end_application(&mut token);
+    LIBRARY.finalized.notify_all();
+    Ok(())
+}
+
+/// Ends what an application has: sessions, session objects, login and handles.
+fn end_application(token: &mut Option<Token>) {
     if let Some(token) = token.as_mut() {
         token.close_all_sessions();
         token.objects.renew_handles();
@@ -68,9 +100,7 @@ pub(crate) fn finalize() -> Result<()> {
             token.objects.clear();
         }
     }
-    LIBRARY.initialized.store(false, Ordering::Release);
-    LIBRARY.finalized.notify_all();
-    Ok(())
+    LIBRARY.initialized_by.store(NOBODY, Ordering::Release);
 }
 
 /// CKR_CRYPTOKI_NOT_INITIALIZED outside of C_Initialize and C_Finalize.

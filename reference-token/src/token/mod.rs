@@ -15,12 +15,14 @@ mod inheritance;
 mod kind;
 mod library;
 mod login;
+mod message_signing;
 mod object;
 mod operation;
 mod output;
 mod parts;
 mod pin;
 mod profile;
+mod sealing;
 mod search;
 mod session;
 mod signing;
@@ -50,9 +52,14 @@ pub(crate) use library::{
     finalize, initialize, require_initialized, wait_for_finalize, with_session, with_token,
 };
 pub(crate) use login::{initialize_pin, initialize_token, login, set_pin};
+pub(crate) use message_signing::{
+    message_sign_init, message_verify_init, sign_message, sign_message_begin, sign_message_next,
+    verify_message, verify_message_begin, verify_message_next,
+};
 pub(crate) use object::{copy_object, create_object};
-pub(crate) use operation::{cancel, cancel_kind};
+pub(crate) use operation::{cancel, cancel_kind, message_final};
 pub(crate) use output::{Answer, Output, Room};
+pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_init};
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
 };
@@ -124,8 +131,8 @@ impl Token {
     fn commission(&mut self) -> Result<()> {
         if self.initialized {
             let master = MasterKey::generate()?;
-            let slow = self.slow_pins();
-            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, slow).map(Some);
+            let rounds = self.pin_rounds();
+            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, rounds).map(Some);
             self.so_pin = pin(&self.configuration.so_pin)?;
             self.user_pin = pin(&self.configuration.user_pin)?;
         }
@@ -174,10 +181,12 @@ impl Token {
         }
     }
 
-    /// Whether guessing PINs must be made expensive: only where what is kept of them reaches a
-    /// disk.
-    fn slow_pins(&self) -> bool {
-        self.configuration.file.is_some()
+    /// How expensive guessing PINs is made: only where what is kept of them reaches a disk.
+    fn pin_rounds(&self) -> u32 {
+        match self.configuration.file {
+            Some(_) => self.configuration.pin_rounds,
+            None => 1,
+        }
     }
 
     fn session(&self, handle: CK_SESSION_HANDLE) -> Result<&Session> {

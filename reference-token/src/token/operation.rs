@@ -6,6 +6,8 @@ use cryptoki_sys::*;
 
 use super::kind::Kind;
 use super::library::{with_session, with_token};
+use super::message_signing::Messages;
+use super::sealing::Sealing;
 use super::verifying::Held;
 use crate::mechanisms::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::rv::{Result, ensure, refusal};
@@ -20,6 +22,9 @@ pub(super) enum Work {
     Verify(Box<dyn Verifying>),
     VerifyRecover(Box<dyn Recovering>),
     VerifySignature(Held),
+    Seal(Box<Sealing>),
+    SignMessages(Box<Messages<Box<dyn Signing>>>),
+    VerifyMessages(Box<Messages<Box<dyn Verifying>>>),
 }
 
 /// Whether the key asks for the PIN before it is used: CKA_ALWAYS_AUTHENTICATE, section 4.10.
@@ -141,6 +146,23 @@ impl Operations {
         self.active.len() < before
     }
 
+    /// Ends an operation that `check` lets end; it works on otherwise. No PIN is asked for.
+    fn finish(&mut self, kind: Kind, check: impl FnOnce(&Running) -> Result<()>) -> Result<()> {
+        check(self.peek(kind)?)?;
+        self.end(kind);
+        Ok(())
+    }
+
+    /// A running operation that no call works on.
+    fn peek(&self, kind: Kind) -> Result<&Running> {
+        let active = self.active.iter().find(|active| active.kind == kind);
+        match active.map(|active| &active.slot) {
+            Some(Slot::Idle(running)) => Ok(running),
+            Some(Slot::Busy) => Err(refusal(CKR_OPERATION_ACTIVE)),
+            None => Err(refusal(CKR_OPERATION_NOT_INITIALIZED)),
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.active.clear();
     }
@@ -228,6 +250,20 @@ pub(super) fn continuing<T>(
     with_operation(session, kind, |mut running| {
         let result = call(&mut running);
         (result.is_ok().then_some(running), result)
+    })
+}
+
+/// C_MessageEncryptFinal and the other three: ends a process. The standard does not say what becomes
+/// of a message that is not finished; it is refused with CKR_OPERATION_ACTIVE and goes on.
+pub(crate) fn message_final(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> {
+    with_session(session, |token| {
+        let operations = &mut token.session_mut(session)?.operations;
+        operations.finish(kind, |running| match &running.work {
+            Work::Seal(process) => process.check_between(),
+            Work::SignMessages(process) => process.check_between(),
+            Work::VerifyMessages(process) => process.check_between(),
+            _ => Err(refusal(CKR_GENERAL_ERROR)),
+        })
     })
 }
 

@@ -17,7 +17,7 @@ impl Running {
             Work::Sign(work) => work.is_multipart(),
             Work::Verify(work) => work.is_multipart(),
             Work::VerifySignature(held) => held.work.is_multipart(),
-            Work::Find(_) | Work::VerifyRecover(_) => false,
+            _ => false,
         };
         ensure(multipart, CKR_OPERATION_NOT_INITIALIZED)
     }

@@ -14,8 +14,8 @@ use crate::store::{MasterKey, PinRecord};
 /// Lengths of PINs in bytes: ulMinPinLen to ulMaxPinLen.
 pub(crate) const LENGTHS: RangeInclusive<CK_ULONG> = 4..=255;
 
-/// Rounds of hashing for a PIN that protects a file.
-const SLOW_ROUNDS: u32 = 100_000;
+/// Most rounds of hashing that a PIN may ask for: more than that is not a file of ours.
+pub(super) const MOST_ROUNDS: u32 = 1_000_000;
 
 /// A PIN as its token keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +52,9 @@ fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Zeroizing<[u8; 32]> {
 }
 
 impl Pin {
-    /// A PIN; `slow` where others can read what is kept of it.
-    pub(super) fn new(pin: &[u8], master: &MasterKey, slow: bool) -> Result<Pin> {
+    /// A PIN that is hashed in so many `rounds`.
+    pub(super) fn new(pin: &[u8], master: &MasterKey, rounds: u32) -> Result<Pin> {
         let salt = random(16)?;
-        let rounds = if slow { SLOW_ROUNDS } else { 1 };
         Ok(Pin {
             wrapped: master.wrap(&derive(pin, &salt, rounds))?,
             salt,
@@ -113,7 +112,7 @@ impl Pin {
         }
     }
 
-    /// A PIN from a store. A file that asks for absurdly many rounds is not one of ours.
+    /// A PIN from a store.
     pub(super) fn from_record(record: PinRecord) -> Result<Pin> {
         let PinRecord {
             salt,
@@ -121,7 +120,7 @@ impl Pin {
             wrapped,
             failures,
         } = record;
-        ensure((1..=10 * SLOW_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
+        ensure((1..=MOST_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
         Ok(Pin {
             salt,
             rounds,
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
 
     fn pin() -> Pin {
-        Pin::new(b"1234", &MasterKey::generate().unwrap(), false).unwrap()
+        Pin::new(b"1234", &MasterKey::generate().unwrap(), 1).unwrap()
     }
 
     fn attempt(pin: &mut Pin, attempt: &[u8], tries: u32) -> CK_RV {

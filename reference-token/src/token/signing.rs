@@ -103,7 +103,7 @@ pub(crate) fn sign_init(
 /// Gives the signature out if it fits; otherwise the operation goes on as it was.
 fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
     let length = match &running.work {
-        Work::Sign(work) => work.length(),
+        Work::Sign(work) => work.length_after(data.len()),
         _ => return (None, refuse(CKR_GENERAL_ERROR)),
     };
     match (room.answer(length), running) {

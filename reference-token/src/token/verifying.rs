@@ -174,7 +174,7 @@ fn recover(running: Running, signature: &[u8], room: Room) -> Step<Output> {
         return (None, refuse(CKR_GENERAL_ERROR));
     };
     if room == Room::Query {
-        let answer = Output::Length(work.bound());
+        let answer = Output::Length(work.bound_for(signature));
         return (Some(running), Ok(answer));
     }
     match work.recover(signature) {

@@ -21,7 +21,7 @@ static FIXED_LENGTH: [Rule; 2] = [
     row(CKA_VALUE_LEN, Ulong, &[2],          Absent),
 ];
 
-/// Sections 6.18.2 and 6.18.3: the length goes without saying.
+/// Sections 6.18.2 and 6.18.3, and DES and IDEA of the historical mechanisms: the length goes without saying.
 #[rustfmt::skip]
 static VALUE_ONLY: [Rule; 1] = [row(CKA_VALUE, Bytes, &[1, 4, 6, 7], Absent)];
 
@@ -33,6 +33,8 @@ pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_SECRET_KEY,  CKK_BLOWFISH,       &SECRET_VALUE),
     typed(CKO_SECRET_KEY,  CKK_CAMELLIA,       &SECRET_VALUE),
     typed(CKO_SECRET_KEY,  CKK_TWOFISH,        &SECRET_VALUE),
+    typed(CKO_SECRET_KEY,  CKK_CAST128,        &SECRET_VALUE),
+    typed(CKO_SECRET_KEY,  CKK_IDEA,           &VALUE_ONLY),
     typed(CKO_SECRET_KEY,  CKK_DES,            &VALUE_ONLY),
     typed(CKO_SECRET_KEY,  CKK_DES2,           &VALUE_ONLY),
     typed(CKO_SECRET_KEY,  CKK_DES3,           &VALUE_ONLY),

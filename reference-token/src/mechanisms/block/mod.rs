@@ -1,5 +1,5 @@
 //! Block ciphers and their modes: [PKCS11-Base 3.2] sections 6.10 to 6.16, 6.18, 6.19, 6.45 to
-//! 6.47 and 6.49, and DES of the historical mechanisms. This file owns which ciphers there are and
+//! 6.47 and 6.49, and DES, CAST-128 and IDEA of the historical ones. This file owns which ciphers there are and
 //! how a mode is run with the one that a key belongs to; `table` the mechanisms, the other files
 //! one kind of mode each. Key generation is in `secret`.
 
@@ -18,12 +18,14 @@ use aes::{Aes128, Aes192, Aes256};
 use aria::{Aria128, Aria192, Aria256};
 use blowfish::Blowfish;
 use camellia::{Camellia128, Camellia192, Camellia256};
+use cast5::Cast5;
 use cipher::consts::U16;
 use cipher::typenum::Unsigned;
 use cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit};
 use cmac::block_api::CmacCipher;
 use cryptoki_sys::*;
 use des::{Des, TdesEde2, TdesEde3};
+use idea::Idea;
 use twofish::Twofish;
 
 use super::aead::Aead;
@@ -97,8 +99,11 @@ pub(super) enum Kind {
     Aria,
     Blowfish,
     Camellia,
+    /// CAST-128, also called CAST5.
+    Cast128,
     /// Single, double or triple length.
     Des,
+    Idea,
     Twofish,
 }
 
@@ -120,10 +125,12 @@ pub(super) fn with<J: Job>(kind: Kind, key: &[u8], job: J) -> Result<J::Output> 
         (Kind::Camellia, 16) => job.run(schedule::<Camellia128>(key)?),
         (Kind::Camellia, 24) => job.run(schedule::<Camellia192>(key)?),
         (Kind::Camellia, 32) => job.run(schedule::<Camellia256>(key)?),
+        (Kind::Cast128, _) => job.run(schedule::<Cast5>(key)?),
         (Kind::Des, 8) => job.run(schedule::<Des>(key)?),
         // Section 6.18.6: a double-length key is a triple-length one whose third part is its first.
         (Kind::Des, 16) => job.run(schedule::<TdesEde2>(key)?),
         (Kind::Des, 24) => job.run(schedule::<TdesEde3>(key)?),
+        (Kind::Idea, _) => job.run(schedule::<Idea>(key)?),
         (Kind::Twofish, _) => job.run(schedule::<Twofish>(key)?),
         _ => refuse(CKR_KEY_SIZE_RANGE),
     }

@@ -36,10 +36,13 @@ static AES: Cipher = cipher(Kind::Aes, 16, (16, 32), &[CKK_AES]);
 static ARIA: Cipher = cipher(Kind::Aria, 16, (16, 32), &[CKK_ARIA]);
 static BLOWFISH: Cipher = cipher(Kind::Blowfish, 8, (4, 56), &[CKK_BLOWFISH]);
 static CAMELLIA: Cipher = cipher(Kind::Camellia, 16, (16, 32), &[CKK_CAMELLIA]);
+/// 1 to 16 bytes, says the historical section 2.2.5; RFC 2144 begins at 5.
+static CAST128: Cipher = cipher(Kind::Cast128, 8, (5, 16), &[CKK_CAST128]);
 static DES: Cipher = cipher(Kind::Des, 8, (0, 0), &[CKK_DES]);
 static DES3: Cipher = cipher(Kind::Des, 8, (0, 0), &[CKK_DES2, CKK_DES3]);
 /// Section 6.18.8: the stream modes have no mechanisms of their own for the longer keys.
 static ANY_DES: Cipher = cipher(Kind::Des, 8, (0, 0), &[CKK_DES, CKK_DES2, CKK_DES3]);
+static IDEA: Cipher = cipher(Kind::Idea, 8, (0, 0), &[CKK_IDEA]);
 static TWOFISH: Cipher = cipher(Kind::Twofish, 16, (16, 32), &[CKK_TWOFISH]);
 /// Two AES keys in one: section 6.15.2.
 static AES_XTS: Cipher = cipher(Kind::Aes, 16, (32, 64), &[CKK_AES_XTS]);
@@ -173,6 +176,17 @@ pub(super) static ROWS: &[Row] = &[
     row(CKM_BLOWFISH_CBC_PAD, &BLOWFISH, Cbc(Pkcs7),    WRAPS),
     row(CKM_TWOFISH_CBC,      &TWOFISH, Cbc(Unpadded),  WRAPS),
     row(CKM_TWOFISH_CBC_PAD,  &TWOFISH, Cbc(Pkcs7),     WRAPS),
+
+    row(CKM_CAST128_ECB,          &CAST128, Ecb,            WRAPS),
+    row(CKM_CAST128_CBC,          &CAST128, Cbc(Unpadded),  WRAPS),
+    row(CKM_CAST128_CBC_PAD,      &CAST128, Cbc(Pkcs7),     WRAPS),
+    row(CKM_CAST128_MAC,          &CAST128, CbcMac(To(4)),  SIGNS),
+    row(CKM_CAST128_MAC_GENERAL,  &CAST128, CbcMac(Asked),  SIGNS),
+    row(CKM_IDEA_ECB,             &IDEA, Ecb,            WRAPS),
+    row(CKM_IDEA_CBC,             &IDEA, Cbc(Unpadded),  WRAPS),
+    row(CKM_IDEA_CBC_PAD,         &IDEA, Cbc(Pkcs7),     WRAPS),
+    row(CKM_IDEA_MAC,             &IDEA, CbcMac(To(4)),  SIGNS),
+    row(CKM_IDEA_MAC_GENERAL,     &IDEA, CbcMac(Asked),  SIGNS),
 ];
 
 impl Row {

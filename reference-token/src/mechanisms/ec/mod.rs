@@ -236,3 +236,16 @@ impl Family for Ec {
         })
     }
 }
+
+/// What PKCS #8 says of a private key: DER of its curve's identifier, and its value at full length.
+pub(super) fn wrapped(key: &Attributes) -> Result<(&'static [u8], Vec<u8>)> {
+    let value = key.bytes(CKA_VALUE);
+    match key.ulong(CKA_KEY_TYPE) {
+        Some(CKK_EC_EDWARDS) => Ok((Edwards::of(key)?.oid(), value.to_vec())),
+        Some(CKK_EC_MONTGOMERY) => Ok((Montgomery::of(key)?.oid(), value.to_vec())),
+        _ => {
+            let curve = curve_of(key)?;
+            Ok((curve.oid(), curve.scalar(value)?))
+        }
+    }
+}

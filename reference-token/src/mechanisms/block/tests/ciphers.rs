@@ -144,13 +144,49 @@ fn twofish_gives_the_answers_of_its_paper() {
     }
 }
 
+/// RFC 2144 appendix B.1.
+#[test]
+fn cast_128_gives_the_answers_of_rfc_2144() {
+    let long = hex("0123456712345678234567893456789a");
+    for (length, answer) in [
+        (16, "238b4fe5847e44b2"),
+        (10, "eb6a711a2c02271b"),
+        (5, "7ac816d16e9b302e"),
+    ] {
+        let plaintext = hex("0123456789abcdef");
+        both(
+            &plain(CKM_CAST128_ECB),
+            &long[..length],
+            &plaintext,
+            &hex(answer),
+        );
+    }
+}
+
+/// "On the Design and Security of Block Ciphers" (Lai), the example of IDEA.
+#[test]
+fn idea_gives_the_answer_of_its_author() {
+    let key = hex("00010002000300040005000600070008");
+    let answer = hex("11fbed2b01986de5");
+    both(
+        &plain(CKM_IDEA_ECB),
+        &key,
+        &hex("0000000100020003"),
+        &answer,
+    );
+}
+
 /// Whatever the table publishes can be begun with keys of the sizes that it publishes.
 #[test]
 fn every_row_runs_with_keys_of_the_published_sizes() {
     for row in super::super::table::ROWS {
         let (_, entry) = find(row.mechanism).unwrap();
         let sizes = match entry.sizes {
-            (0, 0) => vec![if entry.keys == [CKK_DES] { 8 } else { 24 }],
+            (0, 0) => match entry.keys {
+                [CKK_DES] => vec![8],
+                [CKK_IDEA] => vec![16],
+                _ => vec![24],
+            },
             (least, most) => vec![least as usize, most as usize],
         };
         for size in sizes {
