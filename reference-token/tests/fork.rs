@@ -79,12 +79,20 @@ fn in_a_child(act: impl FnOnce()) {
 }
 
 fn be_another_application(token: &Token, inherited: CK_SESSION_HANDLE) {
+    let mut info = CK_SESSION_INFO::default();
+    assert_eq!(
+        call!(token, C_GetSessionInfo(inherited, &mut info)),
+        CKR_CRYPTOKI_NOT_INITIALIZED
+    );
+    assert_eq!(
+        call!(token, C_Finalize(null_mut())),
+        CKR_CRYPTOKI_NOT_INITIALIZED
+    );
     assert_eq!(call!(token, C_Initialize(null_mut())), CKR_OK);
     assert_eq!(
         call!(token, C_Initialize(null_mut())),
         CKR_CRYPTOKI_ALREADY_INITIALIZED
     );
-    let mut info = CK_SESSION_INFO::default();
     assert_eq!(
         call!(token, C_GetSessionInfo(inherited, &mut info)),
         CKR_SESSION_HANDLE_INVALID

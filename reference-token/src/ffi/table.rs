@@ -3,8 +3,10 @@
 
 use cryptoki_sys::*;
 
+use super::asynchronous::*;
 use super::ciphers::*;
 use super::digests::*;
+use super::encapsulation::*;
 use super::general::*;
 use super::guard;
 use super::keys::*;
@@ -14,7 +16,6 @@ use super::objects::*;
 use super::sessions::*;
 use super::signatures::*;
 use super::slots::*;
-use super::unbuilt::*;
 use crate::rv::refusal;
 
 /// A table that only ever is read.

@@ -12,14 +12,15 @@ mod ec;
 mod gost;
 mod hash;
 mod hkdf;
+mod hybrid;
 mod ike;
 mod key_based;
 mod mac;
 mod messages;
+mod ml_kem;
 mod null;
 mod parameter;
 mod password;
-#[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
 mod pkcs8;
 mod prf;
 mod rsa;
@@ -47,12 +48,8 @@ pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{
     Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm,
 };
-#[allow(
-    unused_imports,
-    reason = "wrapping of private keys is to be built on it"
-)]
 pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
-pub(crate) use secret::{fixed_length, has_length, set_parity};
+pub(crate) use secret::{allows_length, fixed_length, has_length, set_parity};
 pub(crate) use settle::settle;
 pub(crate) use tls::{Randoms, TlsParameter};
 
@@ -139,6 +136,17 @@ pub(crate) trait Ciphering: Send {
     fn duplicate(&self) -> Box<dyn Ciphering>;
 }
 
+/// How a mechanism fills a key up before it encrypts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// Not, or so that decryption takes it off again.
+    No,
+    /// With zeros behind, to a multiple of so many bytes.
+    BehindTo(usize),
+    /// With zeros before, to all that there is room for.
+    BeforeAll,
+}
+
 /// Attributes that a mechanism contributes to a new object.
 pub(crate) type Contribution = Template;
 
@@ -176,6 +184,39 @@ pub(crate) trait Family: Sync {
     fn decrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// How a key is filled up before it is encrypted.
+    fn filled(&self, mechanism: &Mechanism) -> Filled {
+        match self.wrap_block(mechanism) {
+            1 => Filled::No,
+            block => Filled::BehindTo(block),
+        }
+    }
+    /// Whether keys are wrapped with a secret key that the mechanism makes on the way.
+    fn wraps_with_secret(&self) -> bool {
+        false
+    }
+    /// The encryption of a key's bytes.
+    fn wrap(&self, mechanism: &Mechanism, wrapper: &Attributes, key: Vec<u8>) -> Result<Vec<u8>> {
+        let mut key = key;
+        let length = key.len().next_multiple_of(self.wrap_block(mechanism));
+        key.resize(length, 0);
+        let mut cipher = self.encrypt(mechanism, wrapper)?;
+        let mut output = cipher.update(&key)?;
+        output.extend(cipher.finish()?);
+        Ok(output)
+    }
+    /// The decryption of a wrapped key, still filled up.
+    fn unwrap(
+        &self,
+        mechanism: &Mechanism,
+        unwrapper: &Attributes,
+        wrapped: &[u8],
+    ) -> Result<Vec<u8>> {
+        let mut cipher = self.decrypt(mechanism, unwrapper)?;
+        let mut output = cipher.update(wrapped)?;
+        output.extend(cipher.finish()?);
+        Ok(output)
+    }
     /// What the length of a key to be wrapped is filled up to a multiple of, with zero bytes.
     fn wrap_block(&self, _: &Mechanism) -> usize {
         1
@@ -207,6 +248,29 @@ pub(crate) trait Family: Sync {
     ) -> Result<(Contribution, Contribution)> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// Bytes of ciphertext of an encapsulation.
+    fn encapsulated_length(&self, _: &Mechanism, _key: &Attributes) -> Result<usize> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// Ciphertext and value of a new secret key, of `length` bytes if that is for others to choose.
+    fn encapsulate(
+        &self,
+        _: &Mechanism,
+        _key: &Attributes,
+        _length: Option<usize>,
+    ) -> Result<(Vec<u8>, Vec<u8>)> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// The value of the secret key in a ciphertext.
+    fn decapsulate(
+        &self,
+        _: &Mechanism,
+        _key: &Attributes,
+        _ciphertext: &[u8],
+        _length: Option<usize>,
+    ) -> Result<Vec<u8>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
     /// The value of a new object of `length` bytes, or of the mechanism's own choice.
     fn derive(&self, _: &Mechanism, _base: &Attributes, _length: Option<usize>) -> Result<Derived> {
         refuse(CKR_MECHANISM_INVALID)
@@ -230,12 +294,14 @@ static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
     &ec::Ec,
+    &ml_kem::MlKem,
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,
     &gost::Gost,
     &secret::SecretKeys,
     &hkdf::Hkdf,
+    &hybrid::Hybrid,
     &simple::Simple,
     &key_based::KeyBasedKdfs,
     &password::Passwords,

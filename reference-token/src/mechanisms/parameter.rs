@@ -43,6 +43,8 @@ pub(crate) enum Form {
     Ecdh1,
     /// CK_EDDSA_PARAMS, or nothing.
     Eddsa,
+    /// CK_RSA_AES_KEY_WRAP_PARAMS.
+    RsaAes,
     /// CK_OBJECT_HANDLE of a key.
     Key,
     /// CK_KEY_DERIVATION_STRING_DATA.
@@ -164,6 +166,11 @@ pub(crate) enum Parameter {
     Eddsa {
         prehash: bool,
         context: Vec<u8>,
+    },
+    RsaAes {
+        aes_bits: CK_ULONG,
+        /// Of form `Oaep`.
+        oaep: Box<Parameter>,
     },
     Key(Named),
     StringData(Vec<u8>),

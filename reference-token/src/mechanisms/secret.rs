@@ -148,6 +148,11 @@ pub(crate) fn fixed_length(key_type: CK_KEY_TYPE) -> Option<usize> {
     }
 }
 
+/// Whether keys of a type can have values of this length.
+pub(crate) fn allows_length(key_type: CK_KEY_TYPE, length: usize) -> bool {
+    find(key_type).lengths.allow(length)
+}
+
 /// Checks a value. Section 6.18.2: wrong parity is an error, which the code of a wrong value is.
 pub(super) fn check(key_type: CK_KEY_TYPE, value: &[u8]) -> Result<()> {
     let row = find(key_type);

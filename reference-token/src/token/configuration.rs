@@ -29,10 +29,14 @@ pub(crate) struct Configuration {
     pub(crate) pin_rounds: u32,
     /// Whether a new token is initialised, or as from the factory.
     pub(crate) initialized: bool,
+    /// Whether PINs of a new token, and those that the SO sets, must be changed by their owner.
+    pub(crate) change_initial_pins: bool,
     /// Whether the token shows its clock: a clock object, CKF_CLOCK_ON_TOKEN and the time.
     pub(crate) clock: bool,
     /// Whether the pairs of section 5.17 may run in one session: CKF_DUAL_CRYPTO_OPERATIONS.
     pub(crate) dual_operations: bool,
+    /// Whether the token has asynchronous sessions: CKF_ASYNC_SESSION_SUPPORTED.
+    pub(crate) asynchronous_sessions: bool,
 }
 
 impl Default for Configuration {
@@ -45,8 +49,10 @@ impl Default for Configuration {
             pin_tries: 10,
             pin_rounds: 100_000,
             initialized: true,
+            change_initial_pins: false,
             clock: false,
             dual_operations: true,
+            asynchronous_sessions: true,
         }
     }
 }

@@ -109,3 +109,9 @@ pub(crate) fn generate_pair(
         _ => refuse(CKR_GENERAL_ERROR),
     }
 }
+
+/// The length that a key to come must have, if its template or its type fixes one.
+pub(super) fn fixed(key: &Attributes) -> Option<usize> {
+    let length = key.ulong(CKA_VALUE_LEN)?;
+    Some(usize::try_from(length).unwrap_or(usize::MAX))
+}

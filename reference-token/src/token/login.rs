@@ -65,7 +65,8 @@ pub(crate) fn initialize_pin(session: CK_SESSION_HANDLE, new: &[u8]) -> Result<(
     let new = Pin::new(new, &master, rounds)?;
     with_session(session, |token| {
         ensure(token.is_so(), CKR_USER_NOT_LOGGED_IN)?;
-        token.replace_pin(Login::User, new)
+        let must = token.configuration.change_initial_pins;
+        token.replace_pin(Login::User, new.demanding_change(must))
     })
 }
 
@@ -203,6 +204,7 @@ impl Token {
         self.objects.part_with_private(self.store.is_some());
         for session in self.sessions.values_mut() {
             session.operations.clear();
+            session.job = None;
         }
     }
 

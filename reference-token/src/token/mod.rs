@@ -2,12 +2,14 @@
 //! its token; each concern has a file of its own. Pointers are none of its business, algorithms
 //! belong to `mechanisms`, attribute rules to `attributes`.
 
+mod asynchronous;
 mod ciphering;
 mod collection;
 mod configuration;
 mod derivation;
 mod digesting;
 mod dual;
+mod encapsulation;
 mod feature;
 mod generation;
 mod information;
@@ -22,10 +24,13 @@ mod output;
 mod parts;
 mod pin;
 mod profile;
+mod saved;
 mod sealing;
 mod search;
 mod session;
 mod signing;
+mod state;
+mod transcript;
 mod verifying;
 mod wrapping;
 
@@ -40,11 +45,13 @@ use feature::Counter;
 use pin::Pin;
 use session::Session;
 
+pub(crate) use asynchronous::{Pending, asynchronously, complete, identify};
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
 pub(crate) use derivation::derive;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
 pub(crate) use dual::{Dual, dual_update};
+pub(crate) use encapsulation::{decapsulate, encapsulate};
 pub(crate) use generation::{generate_key, generate_pair};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use kind::Kind;
@@ -63,11 +70,14 @@ pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
 };
+pub(crate) use state::{get_state, set_state};
 pub(crate) use verifying::{
     verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
     verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
 };
-pub(crate) use wrapping::{unwrap_key, wrap_key};
+pub(crate) use wrapping::{
+    Envelope, unwrap_authenticated, unwrap_key, wrap_authenticated, wrap_key,
+};
 
 /// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.
 pub(crate) const SLOT: CK_SLOT_ID = 1;
@@ -95,6 +105,8 @@ pub(crate) struct Token {
     next_session: CK_SESSION_HANDLE,
     objects: Objects,
     counter: Counter,
+    /// The key that saved operations are sealed under.
+    state_key: Vec<u8>,
     /// Where token objects are kept; without it they live as long as the process.
     store: Option<File>,
 }
@@ -115,6 +127,7 @@ impl Token {
             next_session: 1,
             objects: Objects::default(),
             counter: Counter::default(),
+            state_key: crate::mechanisms::random(state::KEY)?,
             store,
             configuration,
         };
@@ -132,7 +145,11 @@ impl Token {
         if self.initialized {
             let master = MasterKey::generate()?;
             let rounds = self.pin_rounds();
-            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, rounds).map(Some);
+            let must = self.configuration.change_initial_pins;
+            let pin = |pin: &str| -> Result<_> {
+                let pin = Pin::new(pin.as_bytes(), &master, rounds)?;
+                Ok(Some(pin.demanding_change(must)))
+            };
             self.so_pin = pin(&self.configuration.so_pin)?;
             self.user_pin = pin(&self.configuration.user_pin)?;
         }

@@ -24,6 +24,8 @@ pub(super) struct Pin {
     rounds: u32,
     wrapped: Vec<u8>,
     failures: u32,
+    /// Whether it is one that its owner has not chosen, and must change.
+    to_be_changed: bool,
 }
 
 /// How close a PIN is to being locked: the flags of CK_TOKEN_INFO.
@@ -60,7 +62,21 @@ impl Pin {
             salt,
             rounds,
             failures: 0,
+            to_be_changed: false,
         })
+    }
+
+    /// The same PIN, to be changed by its owner if `must`.
+    pub(super) fn demanding_change(self, must: bool) -> Pin {
+        Pin {
+            to_be_changed: must,
+            ..self
+        }
+    }
+
+    /// Section 3.2: CKF_USER_PIN_TO_BE_CHANGED and its like.
+    pub(super) fn is_to_be_changed(&self) -> bool {
+        self.to_be_changed
     }
 
     /// The master key, for the right PIN. This is slow and counts nothing: see `settle`.
@@ -109,6 +125,7 @@ impl Pin {
             rounds: self.rounds,
             wrapped: self.wrapped.clone(),
             failures: self.failures,
+            to_be_changed: self.to_be_changed,
         }
     }
 
@@ -119,6 +136,7 @@ impl Pin {
             rounds,
             wrapped,
             failures,
+            to_be_changed,
         } = record;
         ensure((1..=MOST_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
         Ok(Pin {
@@ -126,6 +144,7 @@ impl Pin {
             rounds,
             wrapped,
             failures,
+            to_be_changed,
         })
     }
 }

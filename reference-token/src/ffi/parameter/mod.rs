@@ -92,6 +92,7 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Ecdh1 => asymmetric::ecdh1(structure(mechanism)?),
             Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
+            Form::RsaAes => rsa_aes(structure(mechanism)?),
             Form::Key => Ok(Parameter::Key(Named::Handle(structure(mechanism)?))),
             Form::StringData => derivation::string_data(structure(mechanism)?),
             Form::BlockData(iv) => derivation::block_data(iv, mechanism),
@@ -153,6 +154,19 @@ unsafe fn oaep(parameter: CK_RSA_PKCS_OAEP_PARAMS) -> Result<Parameter> {
         hash: parameter.hashAlg,
         mgf: parameter.mgf,
         label: label.to_vec(),
+    })
+}
+
+/// # Safety
+/// Unless NULL, `pOAEPParams` is valid for reads, and the pointers in it for the lengths beside them.
+unsafe fn rsa_aes(parameter: CK_RSA_AES_KEY_WRAP_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises, here and below.
+    let inner = unsafe { elements(parameter.pOAEPParams.cast_const(), 1)? };
+    let inner = inner.first().ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    Ok(Parameter::RsaAes {
+        aes_bits: parameter.ulAESKeyBits,
+        // SAFETY: as above.
+        oaep: Box::new(unsafe { oaep(*inner)? }),
     })
 }
 

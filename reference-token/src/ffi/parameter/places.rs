@@ -56,6 +56,10 @@ impl Places {
         Ok(Places(places))
     }
 
+    pub(in crate::ffi) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Writes the answers.
     ///
     /// # Safety
