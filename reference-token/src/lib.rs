@@ -12,6 +12,9 @@
 //!
 //! The README names the choices made where the standard leaves freedom.
 
+#[macro_use]
+mod mutants;
+
 mod attributes;
 mod ffi;
 mod mechanisms;

@@ -106,7 +106,7 @@ fn rsa_encrypts_wraps_and_tells_bad_padding() {
         let sealed = cipher(&token, session, mechanism, public, (true, MESSAGE)).unwrap();
         let opened = cipher(&token, session, mechanism, private, (false, &sealed)).unwrap();
         assert_eq!(opened, MESSAGE);
-        let damaged = [&[1], &sealed[1..]].concat();
+        let damaged = [&[sealed[0] ^ 1], &sealed[1..]].concat();
         let refused = cipher(&token, session, mechanism, private, (false, &damaged));
         assert_eq!(refused, Err(CKR_ENCRYPTED_DATA_INVALID));
         let long = cipher(&token, session, mechanism, public, (true, &[1; 250]));

@@ -114,13 +114,6 @@ fn interfaces_are_found_by_name_version_and_flags() {
 }
 
 #[test]
-fn a_function_that_is_not_built_says_so_and_has_an_entry() {
-    let token = Token::fresh();
-    let rv = call!(token, C_MessageSignInit(1, null_mut(), 0));
-    assert_eq!(rv, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-#[test]
 fn lists_follow_the_length_convention() {
     let token = Token::fresh();
     let mut count = 99;

@@ -39,7 +39,7 @@ fn run(directory: &Path, arguments: &[&str]) -> String {
     let store = directory.join("store");
     std::fs::write(
         &settings,
-        format!("directory = {:?}\n", store.display().to_string()),
+        format!("file = {:?}\n", store.display().to_string()),
     )
     .unwrap();
     let Output {

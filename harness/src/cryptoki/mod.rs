@@ -5,7 +5,9 @@
 
 pub mod attribute;
 pub mod function;
+pub mod mechanism;
 pub mod names;
+pub mod returns;
 pub mod structure;
 
 pub use attribute::AttributeType;

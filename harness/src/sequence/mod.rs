@@ -8,6 +8,7 @@
 mod arbitrary;
 pub mod argument;
 pub mod content;
+pub mod decode;
 pub mod expectation;
 mod lexicon;
 #[cfg(test)]

@@ -50,7 +50,7 @@ fn apply(
     Ok(result)
 }
 
-fn shape_of(object: &Attributes) -> Shape {
+pub(super) fn shape_of(object: &Attributes) -> Shape {
     let class = object
         .ulong(CKA_CLASS)
         .unwrap_or(CK_UNAVAILABLE_INFORMATION);
@@ -70,8 +70,10 @@ fn check_change(
     let at_will = rule.note(8) || rule.note(10) || rule.note(11) || rule.note(12);
     let allowed = if rule.note(COPY) { copying } else { at_will };
     ensure(allowed, CKR_ATTRIBUTE_READ_ONLY)?;
-    let before = object.bool(rule.attribute);
-    let after = value.as_bool() == Some(true);
+    // Footnotes 11 and 12 hold for flags as for truth values: any bit that is set is a CK_TRUE.
+    let is_set = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0);
+    let before = is_set(object.bytes(rule.attribute));
+    let after = is_set(value.bytes());
     ensure(!(rule.note(10) && after && !by_so), CKR_ATTRIBUTE_READ_ONLY)?;
     ensure(
         !(rule.note(11) && before && !after),

@@ -4,7 +4,7 @@
 
 use cryptoki_sys::*;
 
-use super::table::{Kind, Preset, Rule, Shape, TOKEN};
+use super::table::{Kind, Preset, Rule, Shape, TOKEN, kinds};
 use super::{Attributes, Template, Value, is_known};
 use crate::rv::{Result, ensure, refusal, refuse};
 
@@ -52,17 +52,11 @@ pub(crate) fn complete(recipe: &Recipe) -> Result<Attributes> {
     if let (Some(name), Some(subtype)) = (Shape::discriminator(shape.class), shape.subtype) {
         attributes.set(name, Value::ulong(subtype));
     }
-    for rule in shape
-        .rules()
-        .filter(|rule| is_required(recipe.origin, rule))
-    {
-        ensure(attributes.has(rule.attribute), CKR_TEMPLATE_INCOMPLETE)?;
-    }
-    for rule in shape
-        .rules()
-        .filter(|rule| !attributes.has(rule.attribute))
-        .collect::<Vec<_>>()
-    {
+    for rule in shape.rules() {
+        if attributes.has(rule.attribute) {
+            continue;
+        }
+        ensure(!is_required(recipe.origin, rule), CKR_TEMPLATE_INCOMPLETE)?;
         if let Some(value) = default_value(rule.default, shape.subtype) {
             attributes.set(rule.attribute, value);
         }
@@ -95,8 +89,9 @@ fn shape(recipe: &Recipe, given: &Attributes) -> Result<Shape> {
     };
     let shape = Shape { class, subtype };
     ensure(shape.is_supported(), CKR_ATTRIBUTE_VALUE_INVALID)?;
-    // Section 4.14: profile objects describe the token; an application cannot make one.
-    ensure(class != CKO_PROFILE, CKR_TEMPLATE_INCONSISTENT)?;
+    // Sections 4.3 and 4.13 to 4.15: these describe the token; an application cannot make one.
+    let described = [CKO_HW_FEATURE, CKO_MECHANISM, CKO_PROFILE, CKO_VALIDATION];
+    ensure(!described.contains(&class), CKR_TEMPLATE_INCONSISTENT)?;
     Ok(shape)
 }
 
@@ -131,19 +126,25 @@ pub(super) fn rule_for(shape: Shape, attribute: CK_ATTRIBUTE_TYPE) -> Result<&'s
 
 /// Whether the bytes are a value of the attribute's data type.
 pub(super) fn check_value(rule: &Rule, value: &Value) -> Result<()> {
-    let valid = match (rule.kind, value) {
-        (Kind::Template, Value::Template(nested)) => {
-            nested.iter().all(|(attribute, _)| is_known(*attribute))
-        }
+    ensure(is_value(rule.kind, value), CKR_ATTRIBUTE_VALUE_INVALID)
+}
+
+fn is_value(kind: Kind, value: &Value) -> bool {
+    match (kind, value) {
+        // A nested template is for objects yet unknown: each value has a type that its attribute
+        // has somewhere.
+        (Kind::Template, Value::Template(nested)) => nested
+            .iter()
+            .all(|(attribute, value)| kinds(*attribute).iter().any(|kind| is_value(*kind, value))),
         (Kind::Template, Value::Bytes(_)) | (_, Value::Template(_)) => false,
         (Kind::Bool, value) => value.as_bool().is_some(),
         (Kind::Ulong, value) => value.as_ulong().is_some(),
+        (Kind::OneOf(names), value) => value.as_ulong().is_some_and(|name| names.contains(&name)),
         (Kind::Bytes, _) => true,
         (Kind::Text, value) => std::str::from_utf8(value.bytes()).is_ok(),
         (Kind::Date, value) => is_date(value.bytes()),
         (Kind::Ulongs, value) => value.bytes().len().is_multiple_of(size_of::<CK_ULONG>()),
-    };
-    ensure(valid, CKR_ATTRIBUTE_VALUE_INVALID)
+    }
 }
 
 /// Section 3.4: a CK_DATE is year, month and day in ASCII digits; an empty one is no date.
@@ -231,20 +232,41 @@ pub(super) fn check_consistency(attributes: &Attributes) -> Result<()> {
         !asks_always || attributes.bool(CKA_PRIVATE),
         CKR_TEMPLATE_INCONSISTENT,
     )?;
-    let is_x509 = attributes.ulong(CKA_CLASS) == Some(CKO_CERTIFICATE)
-        && attributes.ulong(CKA_CERTIFICATE_TYPE) == Some(CKC_X_509);
-    if is_x509 {
-        // Section 4.6.3: a certificate is here or at a URL, and then its key hashes are here.
-        let empty = |attribute| attributes.bytes(attribute).is_empty();
-        ensure(
-            !empty(CKA_VALUE) || !empty(CKA_URL),
-            CKR_TEMPLATE_INCOMPLETE,
-        )?;
-        let hashed =
-            !empty(CKA_HASH_OF_SUBJECT_PUBLIC_KEY) && !empty(CKA_HASH_OF_ISSUER_PUBLIC_KEY);
-        ensure(empty(CKA_URL) || hashed, CKR_TEMPLATE_INCOMPLETE)?;
+    match attributes.ulong(CKA_CLASS) {
+        Some(CKO_CERTIFICATE) => check_certificate(attributes),
+        Some(CKO_TRUST) => check_trust(attributes),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Sections 4.6.3 and 4.6.4: a certificate is here or at a URL, and then its key hashes are here.
+/// What is here has its subject. An attribute certificate has no URL.
+fn check_certificate(certificate: &Attributes) -> Result<()> {
+    let empty = |attribute| certificate.bytes(attribute).is_empty();
+    ensure(
+        !empty(CKA_VALUE) || !empty(CKA_URL),
+        CKR_TEMPLATE_INCOMPLETE,
+    )?;
+    let hashed = !empty(CKA_HASH_OF_SUBJECT_PUBLIC_KEY) && !empty(CKA_HASH_OF_ISSUER_PUBLIC_KEY);
+    ensure(empty(CKA_URL) || hashed, CKR_TEMPLATE_INCOMPLETE)?;
+    let wtls = certificate.ulong(CKA_CERTIFICATE_TYPE) == Some(CKC_WTLS);
+    let nameless = empty(CKA_SUBJECT) && !empty(CKA_VALUE);
+    ensure(!(wtls && nameless), CKR_TEMPLATE_INCOMPLETE)
+}
+
+/// Section 4.7, footnote 2: trust is bound to a certificate by its hash; doubt need not be.
+fn check_trust(trust: &Attributes) -> Result<()> {
+    const BINDING: [CK_ULONG; 3] = [
+        CKT_TRUSTED as CK_ULONG,
+        CKT_TRUST_ANCHOR as CK_ULONG,
+        CKT_TRUST_MUST_VERIFY_TRUST as CK_ULONG,
+    ];
+    let binds = (CKA_TRUST_SERVER_AUTH..=CKA_TRUST_OCSP_SIGNING)
+        .filter_map(|attribute| trust.ulong(attribute))
+        .any(|state| BINDING.contains(&state));
+    let bound =
+        !trust.bytes(CKA_HASH_OF_CERTIFICATE).is_empty() && trust.has(CKA_NAME_HASH_ALGORITHM);
+    ensure(!binds || bound, CKR_TEMPLATE_INCOMPLETE)
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! Attribute values and the rules about them.
 //! `table` holds the facts of chapters 4 and 6 as data; `create` and `change` apply them to
-//! templates; this file owns the value types. Objects and sessions belong to `token`.
+//! templates, `reveal` to questions; this file owns the value types. Objects and sessions belong to `token`.
 
 mod change;
 mod create;
+mod reveal;
 mod table;
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CK_BBOOL, CK_FALSE, CK_TRUE, CK_ULONG};
+use zeroize::Zeroize;
 
 pub(crate) use change::{copied, modified};
 pub(crate) use create::{Origin, Recipe, complete};
-pub(crate) use table::{Hidden, hidden, is_known};
+pub(crate) use reveal::{Reveal, reveal};
+pub(crate) use table::is_known;
 
 /// The value of one attribute, in the byte form in which it crosses the C boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,17 +66,57 @@ impl Value {
     }
 }
 
-/// The attributes of one object.
+impl Zeroize for Value {
+    fn zeroize(&mut self) {
+        match self {
+            Value::Bytes(bytes) => bytes.zeroize(),
+            Value::Template(nested) => nested.iter_mut().for_each(|(_, value)| value.zeroize()),
+        }
+    }
+}
+
+/// A template that came from an application, with key values in it perhaps: it leaves nothing of
+/// them behind.
+#[derive(Debug)]
+pub(crate) struct Given(Template);
+
+impl Given {
+    pub(crate) fn new(template: Template) -> Given {
+        Given(template)
+    }
+}
+
+impl Deref for Given {
+    type Target = Template;
+
+    fn deref(&self) -> &Template {
+        &self.0
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
+
+/// The attributes of one object, sorted by type: few enough that a search among neighbours in
+/// memory is quicker than a tree. Values are overwritten when they go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Attributes(BTreeMap<CK_ATTRIBUTE_TYPE, Value>);
+pub(crate) struct Attributes(Vec<(CK_ATTRIBUTE_TYPE, Value)>);
 
 impl Attributes {
+    fn place(&self, attribute: CK_ATTRIBUTE_TYPE) -> core::result::Result<usize, usize> {
+        self.0.binary_search_by_key(&attribute, |(name, _)| *name)
+    }
+
     pub(crate) fn get(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&Value> {
-        self.0.get(&attribute)
+        let place = self.place(attribute).ok()?;
+        self.0.get(place).map(|(_, value)| value)
     }
 
     pub(crate) fn has(&self, attribute: CK_ATTRIBUTE_TYPE) -> bool {
-        self.0.contains_key(&attribute)
+        self.place(attribute).is_ok()
     }
 
     /// The bytes of an attribute; empty when the object does not have it.
@@ -92,7 +135,15 @@ impl Attributes {
     }
 
     pub(crate) fn set(&mut self, attribute: CK_ATTRIBUTE_TYPE, value: Value) {
-        self.0.insert(attribute, value);
+        match self.place(attribute) {
+            Ok(place) => {
+                if let Some((_, before)) = self.0.get_mut(place) {
+                    before.zeroize();
+                    *before = value;
+                }
+            }
+            Err(place) => self.0.insert(place, (attribute, value)),
+        }
     }
 
     pub(crate) fn set_bytes(&mut self, attribute: CK_ATTRIBUTE_TYPE, value: impl Into<Vec<u8>>) {
@@ -100,7 +151,9 @@ impl Attributes {
     }
 
     pub(crate) fn remove(&mut self, attribute: CK_ATTRIBUTE_TYPE) {
-        self.0.remove(&attribute);
+        if let Ok(place) = self.place(attribute) {
+            self.0.remove(place).1.zeroize();
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CK_ATTRIBUTE_TYPE, &Value)> {
@@ -115,8 +168,19 @@ impl Attributes {
     }
 }
 
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
+}
+
 impl FromIterator<(CK_ATTRIBUTE_TYPE, Value)> for Attributes {
+    /// Of an attribute that is there twice, the last value stays.
     fn from_iter<I: IntoIterator<Item = (CK_ATTRIBUTE_TYPE, Value)>>(items: I) -> Self {
-        Attributes(items.into_iter().collect())
+        let mut attributes = Attributes::default();
+        for (attribute, value) in items {
+            attributes.set(attribute, value);
+        }
+        attributes
     }
 }

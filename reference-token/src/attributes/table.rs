@@ -8,15 +8,20 @@ mod keys;
 mod objects;
 mod secret;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use cryptoki_sys::*;
 
-use objects::STORAGE;
+use objects::{COMMON, STORAGE};
 
 /// The data type of an attribute, which decides what bytes are a valid value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Bool,
     Ulong,
+    /// A CK_ULONG that names one of a few things.
+    OneOf(&'static [CK_ULONG]),
     /// Any bytes; a big integer is one of these, most significant byte first.
     Bytes,
     /// RFC 2279 (UTF-8) text without a length limit.
@@ -101,7 +106,7 @@ const fn typed(class: CK_OBJECT_CLASS, subtype: CK_ULONG, rows: &'static [Rule])
     }
 }
 
-/// Which rows apply to which objects, besides `STORAGE`, which applies to all.
+/// Which rows apply to which objects, besides `COMMON` and `STORAGE`.
 static SECTIONS: [&[Section]; 4] = [
     objects::SECTIONS,
     keys::SECTIONS,
@@ -113,8 +118,51 @@ fn sections() -> impl Iterator<Item = &'static Section> {
     SECTIONS.into_iter().flatten()
 }
 
+/// The rows of every shape that the sections name, sorted by attribute, and the data types of
+/// every attribute: what the sections say, in the order in which it is asked.
+struct Index {
+    rules: HashMap<Shape, Vec<&'static Rule>>,
+    kinds: HashMap<CK_ATTRIBUTE_TYPE, Vec<Kind>>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut rules = HashMap::new();
+    let mut kinds: HashMap<_, Vec<Kind>> = HashMap::new();
+    for section in sections() {
+        for subtype in [None, section.subtype] {
+            let class = section.class;
+            let shape = Shape { class, subtype };
+            rules.entry(shape).or_insert_with(|| gather(shape));
+        }
+    }
+    for rule in rules.values().flatten() {
+        let known = kinds.entry(rule.attribute).or_default();
+        if !known.contains(&rule.kind) {
+            known.push(rule.kind);
+        }
+    }
+    Index { rules, kinds }
+});
+
+/// The rows of one shape. Where two speak of one attribute the more general one has the say.
+fn gather(shape: Shape) -> Vec<&'static Rule> {
+    let own = sections()
+        .filter(|section| {
+            section.class == shape.class
+                && (section.subtype.is_none() || section.subtype == shape.subtype)
+        })
+        .flat_map(|section| section.rows);
+    // Sections 4.3 and 4.13: features and mechanisms are not stored.
+    let stored = !matches!(shape.class, CKO_HW_FEATURE | CKO_MECHANISM);
+    let storage = STORAGE.iter().filter(|_| stored);
+    let mut rules: Vec<_> = COMMON.iter().chain(storage).chain(own).collect();
+    rules.sort_by_key(|rule| rule.attribute);
+    rules.dedup_by_key(|rule| rule.attribute);
+    rules
+}
+
 /// An object class with its key or certificate type, which together pick the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
     pub(super) class: CK_OBJECT_CLASS,
     pub(super) subtype: Option<CK_ULONG>,
@@ -128,63 +176,49 @@ impl Shape {
             CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_DOMAIN_PARAMETERS => {
                 Some(CKA_KEY_TYPE)
             }
+            CKO_HW_FEATURE => Some(CKA_HW_FEATURE_TYPE),
             _ => None,
         }
     }
 
     /// Whether the table knows objects of this class and type.
     pub(super) fn is_supported(self) -> bool {
-        let class = sections().any(|section| section.class == self.class);
+        let general = Shape {
+            subtype: None,
+            ..self
+        };
         let subtyped = matches!(
             self.class,
             CKO_CERTIFICATE | CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY
         );
-        let subtype = sections()
-            .any(|section| section.class == self.class && section.subtype == self.subtype);
-        class && (!subtyped || subtype)
+        let known = |shape| INDEX.rules.contains_key(&shape);
+        known(general) && (!subtyped || (self.subtype.is_some() && known(self)))
     }
 
-    /// The rows that apply to objects of this shape.
-    pub(super) fn rules(self) -> impl Iterator<Item = &'static Rule> {
-        let own = sections()
-            .filter(move |section| {
-                section.class == self.class
-                    && (section.subtype.is_none() || section.subtype == self.subtype)
-            })
-            .flat_map(|section| section.rows);
-        STORAGE.iter().chain(own)
+    /// The rows that apply to objects of this shape, sorted by attribute.
+    pub(super) fn rules(self) -> &'static [&'static Rule] {
+        let general = Shape {
+            subtype: None,
+            ..self
+        };
+        let found = INDEX.rules.get(&self).or_else(|| INDEX.rules.get(&general));
+        found.map_or(&[], Vec::as_slice)
     }
 
     /// The row of one attribute.
     pub(super) fn rule(self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&'static Rule> {
-        self.rules().find(|rule| rule.attribute == attribute)
+        let rules = self.rules();
+        let place = rules.binary_search_by_key(&attribute, |rule| rule.attribute);
+        place.ok().and_then(|place| rules.get(place).copied())
     }
 }
 
 /// Whether any object of this token can have the attribute.
 pub(crate) fn is_known(attribute: CK_ATTRIBUTE_TYPE) -> bool {
-    sections()
-        .flat_map(|section| section.rows)
-        .chain(&STORAGE)
-        .any(|rule| rule.attribute == attribute)
+    INDEX.kinds.contains_key(&attribute)
 }
 
-/// Whether an attribute value may leave the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hidden {
-    /// Footnote 7 applies: only keys neither sensitive nor unextractable reveal it.
-    WhenSensitive,
-    Never,
-}
-
-/// How footnote 7 stands for an attribute of objects of `class` and `subtype`.
-pub(crate) fn hidden(
-    class: CK_OBJECT_CLASS,
-    subtype: Option<CK_ULONG>,
-    attribute: CK_ATTRIBUTE_TYPE,
-) -> Hidden {
-    match (Shape { class, subtype }).rule(attribute) {
-        Some(rule) if rule.note(7) => Hidden::WhenSensitive,
-        _ => Hidden::Never,
-    }
+/// The data types that an attribute has in one object or another; none if it is not known.
+pub(super) fn kinds(attribute: CK_ATTRIBUTE_TYPE) -> &'static [Kind] {
+    INDEX.kinds.get(&attribute).map_or(&[], Vec::as_slice)
 }

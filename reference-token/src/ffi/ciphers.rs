@@ -1,104 +1,36 @@
-//! Encryption and decryption: sections 5.8 and 5.10. Arguments are read when the operation asks
-//! for them, since a bad one ends it. Input and output may be the same place: output is computed
-//! apart and copied last.
+//! Encryption and decryption, sections 5.8 and 5.10, and the dual functions, section 5.17.
 
 use cryptoki_sys::*;
 
 use super::memory::{Buffer, bytes};
+use super::shapes::{inits, outputs, transformations};
 use super::{guard, parameter};
-use crate::rv::Result;
-use crate::token::{self, Direction};
+use crate::token::{self, Direction, Dual, Kind};
 
-/// # Safety
-/// The mechanism is NULL or valid, with its parameter.
-unsafe fn init(
-    direction: Direction,
-    session: CK_SESSION_HANDLE,
-    mechanism: *mut CK_MECHANISM,
-    key: CK_OBJECT_HANDLE,
-) -> Result<()> {
-    token::with_session(session, |_| Ok(()))?;
-    // SAFETY: as the caller promises.
-    match unsafe { parameter::optional(mechanism)? } {
-        Some(mechanism) => token::cipher_init(direction, session, &mechanism, key),
-        None => token::cancel_kind(session, direction.kind()),
-    }
-}
-
-/// Defines the four functions of one direction, which differ in name only.
-macro_rules! functions {
-    ($direction:expr, $init:ident, $single:ident, $update:ident, $last:ident) => {
-        pub(super) unsafe extern "C" fn $init(
-            session: CK_SESSION_HANDLE,
-            mechanism: *mut CK_MECHANISM,
-            key: CK_OBJECT_HANDLE,
-        ) -> CK_RV {
-            // SAFETY: sections 5.8.1 and 5.10.1: a mechanism or NULL.
-            guard(|| unsafe { init($direction, session, mechanism, key) })
-        }
-
-        pub(super) unsafe extern "C" fn $single(
-            session: CK_SESSION_HANDLE,
-            input: *mut CK_BYTE,
-            input_length: CK_ULONG,
-            output: *mut CK_BYTE,
-            output_length: *mut CK_ULONG,
-        ) -> CK_RV {
-            guard(|| {
-                // SAFETY: sections 5.8.2 and 5.10.2: data, and a buffer with its length.
-                let buffer = || unsafe { Buffer::new(output, output_length) };
-                let output = token::cipher($direction, session, || {
-                    // SAFETY: as above.
-                    Ok((unsafe { bytes(input, input_length)? }, buffer()?.room()))
-                })?;
-                buffer()?.deliver(output)
-            })
-        }
-
-        pub(super) unsafe extern "C" fn $update(
-            session: CK_SESSION_HANDLE,
-            input: *mut CK_BYTE,
-            input_length: CK_ULONG,
-            output: *mut CK_BYTE,
-            output_length: *mut CK_ULONG,
-        ) -> CK_RV {
-            guard(|| {
-                // SAFETY: sections 5.8.3 and 5.10.3: data, and a buffer with its length.
-                let buffer = || unsafe { Buffer::new(output, output_length) };
-                let output = token::cipher_update($direction, session, || {
-                    // SAFETY: as above.
-                    Ok((unsafe { bytes(input, input_length)? }, buffer()?.room()))
-                })?;
-                buffer()?.deliver(output)
-            })
-        }
-
-        pub(super) unsafe extern "C" fn $last(
-            session: CK_SESSION_HANDLE,
-            output: *mut CK_BYTE,
-            output_length: *mut CK_ULONG,
-        ) -> CK_RV {
-            guard(|| {
-                // SAFETY: sections 5.8.4 and 5.10.4: a buffer with its length.
-                let buffer = || unsafe { Buffer::new(output, output_length) };
-                let output = token::cipher_final($direction, session, || Ok(buffer()?.room()))?;
-                buffer()?.deliver(output)
-            })
-        }
+/// A function of `token` for one direction or pair.
+macro_rules! of {
+    ($function:ident, $which:expr) => {
+        |session, arguments| token::$function($which, session, arguments)
     };
 }
 
-functions!(
-    Direction::Encrypt,
-    C_EncryptInit,
-    C_Encrypt,
-    C_EncryptUpdate,
-    C_EncryptFinal
-);
-functions!(
-    Direction::Decrypt,
-    C_DecryptInit,
-    C_Decrypt,
-    C_DecryptUpdate,
-    C_DecryptFinal
-);
+inits! {
+    C_EncryptInit: Kind::Encrypt => |session, mechanism: &_, key| token::cipher_init(Direction::Encrypt, session, mechanism, key);
+    C_DecryptInit: Kind::Decrypt => |session, mechanism: &_, key| token::cipher_init(Direction::Decrypt, session, mechanism, key);
+}
+
+transformations! {
+    C_Encrypt => of!(cipher, Direction::Encrypt);
+    C_Decrypt => of!(cipher, Direction::Decrypt);
+    C_EncryptUpdate => of!(cipher_update, Direction::Encrypt);
+    C_DecryptUpdate => of!(cipher_update, Direction::Decrypt);
+    C_DigestEncryptUpdate => of!(dual_update, Dual::DigestEncrypt);
+    C_DecryptDigestUpdate => of!(dual_update, Dual::DecryptDigest);
+    C_SignEncryptUpdate => of!(dual_update, Dual::SignEncrypt);
+    C_DecryptVerifyUpdate => of!(dual_update, Dual::DecryptVerify);
+}
+
+outputs! {
+    C_EncryptFinal => of!(cipher_final, Direction::Encrypt);
+    C_DecryptFinal => of!(cipher_final, Direction::Decrypt);
+}

@@ -1,9 +1,9 @@
-//! Message digesting: section 5.12. Arguments are read when the operation asks for them, since a
-//! bad one ends it.
+//! Message digesting: section 5.12.
 
 use cryptoki_sys::*;
 
 use super::memory::{Buffer, bytes};
+use super::shapes::{inputs, outputs, transformations};
 use super::{guard, parameter};
 use crate::token::{self, Kind};
 
@@ -21,31 +21,12 @@ pub(super) unsafe extern "C" fn C_DigestInit(
     })
 }
 
-pub(super) unsafe extern "C" fn C_Digest(
-    session: CK_SESSION_HANDLE,
-    data: *mut CK_BYTE,
-    data_length: CK_ULONG,
-    digest: *mut CK_BYTE,
-    digest_length: *mut CK_ULONG,
-) -> CK_RV {
-    guard(|| {
-        // SAFETY: section 5.12.2: data, and a buffer with its length.
-        let buffer = || unsafe { Buffer::new(digest, digest_length) };
-        let output = token::digest(session, || {
-            // SAFETY: as above.
-            Ok((unsafe { bytes(data, data_length)? }, buffer()?.room()))
-        })?;
-        buffer()?.deliver(output)
-    })
+transformations! {
+    C_Digest => token::digest;
 }
 
-pub(super) unsafe extern "C" fn C_DigestUpdate(
-    session: CK_SESSION_HANDLE,
-    part: *mut CK_BYTE,
-    part_length: CK_ULONG,
-) -> CK_RV {
-    // SAFETY: section 5.12.3: data.
-    guard(|| token::digest_update(session, || unsafe { bytes(part, part_length) }))
+inputs! {
+    C_DigestUpdate: bytes => token::digest_update;
 }
 
 pub(super) unsafe extern "C" fn C_DigestKey(
@@ -55,15 +36,6 @@ pub(super) unsafe extern "C" fn C_DigestKey(
     guard(|| token::digest_key(session, key))
 }
 
-pub(super) unsafe extern "C" fn C_DigestFinal(
-    session: CK_SESSION_HANDLE,
-    digest: *mut CK_BYTE,
-    digest_length: *mut CK_ULONG,
-) -> CK_RV {
-    guard(|| {
-        // SAFETY: section 5.12.5: a buffer with its length.
-        let buffer = || unsafe { Buffer::new(digest, digest_length) };
-        let output = token::digest_final(session, || Ok(buffer()?.room()))?;
-        buffer()?.deliver(output)
-    })
+outputs! {
+    C_DigestFinal => token::digest_final;
 }

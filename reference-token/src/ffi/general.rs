@@ -8,7 +8,7 @@ use crate::rv::{Result, ensure, refusal, refuse};
 use crate::token;
 
 /// The strings that `pReserved` may hold begin like this; see the README.
-const RESERVED: [&[u8]; 2] = [b"directory=", b"configuration="];
+const RESERVED: [&[u8]; 2] = [b"file=", b"configuration="];
 /// Longest such string.
 const MOST_RESERVED: usize = 4096;
 

@@ -14,13 +14,12 @@ pub(super) unsafe extern "C" fn C_CreateObject(
     object: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
     guard(|| {
-        token::with_session(session, |token| {
-            // SAFETY: section 5.7.1: a template and the place of a handle.
-            let (template, place) =
-                unsafe { (template::read(attributes, count)?, Place::new(object)?) };
-            place.set(token.create_object(session, &template)?);
-            Ok(())
-        })
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.7.1: a template and the place of a handle.
+        let (template, place) =
+            unsafe { (template::read(attributes, count)?, Place::new(object)?) };
+        place.set(token::create_object(session, &template)?);
+        Ok(())
     })
 }
 
@@ -32,13 +31,11 @@ pub(super) unsafe extern "C" fn C_CopyObject(
     copy: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
     guard(|| {
-        token::with_session(session, |token| {
-            // SAFETY: section 5.7.2: a template and the place of a handle.
-            let (template, place) =
-                unsafe { (template::read(attributes, count)?, Place::new(copy)?) };
-            place.set(token.copy_object(session, object, &template)?);
-            Ok(())
-        })
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.7.2: a template and the place of a handle.
+        let (template, place) = unsafe { (template::read(attributes, count)?, Place::new(copy)?) };
+        place.set(token::copy_object(session, object, &template)?);
+        Ok(())
     })
 }
 
@@ -71,12 +68,9 @@ pub(super) unsafe extern "C" fn C_GetAttributeValue(
     count: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        let answers = token::with_session(session, |token| {
-            // SAFETY: section 5.7.5: a template of `count` elements.
-            token.reveal(object, &unsafe { template::types(attributes, count)? })
-        })?;
-        // SAFETY: there are as many answers as elements, and each is a place as it says.
-        unsafe { template::write(attributes, &answers) }
+        let object = token::with_session(session, |token| token.attributes(object))?;
+        // SAFETY: section 5.7.5: a template of `count` elements, each a place as it says.
+        unsafe { template::answer(attributes, count, &object) }
     })
 }
 
@@ -87,9 +81,10 @@ pub(super) unsafe extern "C" fn C_SetAttributeValue(
     count: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.7.6: a template.
+        let template = unsafe { template::read(attributes, count)? };
         token::with_session(session, |token| {
-            // SAFETY: section 5.7.6: a template.
-            let template = unsafe { template::read(attributes, count)? };
             token.set_attributes(session, object, &template)
         })
     })
@@ -101,11 +96,10 @@ pub(super) unsafe extern "C" fn C_FindObjectsInit(
     count: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        token::with_session(session, |token| {
-            // SAFETY: section 5.7.7: a template.
-            let template = unsafe { template::read(attributes, count)? };
-            token.find_init(session, &template)
-        })
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.7.7: a template.
+        let template = unsafe { template::read(attributes, count)? };
+        token::with_session(session, |token| token.find_init(session, &template))
     })
 }
 

@@ -1,4 +1,7 @@
 //! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names.
+//! Structures of the asymmetric mechanisms are in `asymmetric`.
+
+mod asymmetric;
 
 use cryptoki_sys::*;
 
@@ -54,13 +57,21 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
                 let bytes = bytes(mechanism.pParameter.cast(), mechanism.ulParameterLen)?;
                 Ok(Parameter::Bytes(bytes.to_vec()))
             }
+            Form::BytesOrNone(_) if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
+            Form::BytesOrNone(length) => parameter(Form::Bytes(length), mechanism),
             Form::Ulong => Ok(Parameter::Ulong(structure::<CK_ULONG>(mechanism)?)),
             Form::Pss => pss(structure(mechanism)?),
             Form::Oaep => oaep(structure(mechanism)?),
             Form::Gcm => gcm(structure(mechanism)?),
+            Form::Ccm => ccm(structure(mechanism)?),
+            Form::ChaCha20 => chacha20(structure(mechanism)?),
+            Form::Salsa20 => salsa20(structure(mechanism)?),
+            Form::ChaCha20Poly1305 => chacha20_poly1305(structure(mechanism)?),
             Form::Ctr => ctr(structure(mechanism)?),
             Form::Hkdf => hkdf(structure(mechanism)?),
-            Form::Ecdh1 => ecdh1(structure(mechanism)?),
+            Form::Ecdh1 => asymmetric::ecdh1(structure(mechanism)?),
+            Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
+            Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
         }
     }
 }
@@ -75,6 +86,15 @@ unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
     one.first()
         .copied()
         .ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+}
+
+/// A CK_BBOOL in a parameter.
+fn flag(value: CK_BBOOL) -> Result<bool> {
+    match value {
+        CK_FALSE => Ok(false),
+        CK_TRUE => Ok(true),
+        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
+    }
 }
 
 fn pss(parameter: CK_RSA_PKCS_PSS_PARAMS) -> Result<Parameter> {
@@ -121,6 +141,72 @@ unsafe fn gcm(parameter: CK_GCM_PARAMS) -> Result<Parameter> {
     })
 }
 
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+unsafe fn ccm(parameter: CK_CCM_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let (nonce, aad) = unsafe {
+        (
+            bytes(parameter.pNonce, parameter.ulNonceLen)?,
+            bytes(parameter.pAAD, parameter.ulAADLen)?,
+        )
+    };
+    Ok(Parameter::Ccm {
+        data_length: parameter.ulDataLen,
+        nonce: nonce.to_vec(),
+        aad: aad.to_vec(),
+        mac_length: parameter.ulMACLen,
+    })
+}
+
+/// Bytes that are counted in bits, of which there are whole bytes only.
+///
+/// # Safety
+/// Unless NULL, `pointer` is valid for reads of `bits` bits.
+unsafe fn of_bits(pointer: *const CK_BYTE, bits: CK_ULONG) -> Result<Vec<u8>> {
+    ensure(bits.is_multiple_of(8), CKR_MECHANISM_PARAM_INVALID)?;
+    // SAFETY: as the caller promises.
+    Ok(unsafe { bytes(pointer, bits / 8)? }.to_vec())
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+unsafe fn chacha20(parameter: CK_CHACHA20_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        Ok(Parameter::Counted {
+            counter: of_bits(parameter.pBlockCounter, parameter.blockCounterBits)?,
+            nonce: of_bits(parameter.pNonce, parameter.ulNonceBits)?,
+        })
+    }
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them, the counter for 64 bits.
+unsafe fn salsa20(parameter: CK_SALSA20_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        Ok(Parameter::Counted {
+            counter: of_bits(parameter.pBlockCounter, 64)?,
+            nonce: of_bits(parameter.pNonce, parameter.ulNonceBits)?,
+        })
+    }
+}
+
+/// Section 6.61.4.1 counts the nonce in bits, whatever its field is called.
+///
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+unsafe fn chacha20_poly1305(parameter: CK_SALSA20_CHACHA20_POLY1305_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        Ok(Parameter::Sealed {
+            nonce: of_bits(parameter.pNonce, parameter.ulNonceLen)?,
+            aad: bytes(parameter.pAAD, parameter.ulAADLen)?.to_vec(),
+        })
+    }
+}
+
 fn ctr(parameter: CK_AES_CTR_PARAMS) -> Result<Parameter> {
     Ok(Parameter::Ctr {
         bits: parameter.ulCounterBits,
@@ -131,11 +217,6 @@ fn ctr(parameter: CK_AES_CTR_PARAMS) -> Result<Parameter> {
 /// # Safety
 /// The pointers inside are valid for the lengths beside them.
 unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
-    let flag = |value: CK_BBOOL| match value {
-        CK_FALSE => Ok(false),
-        CK_TRUE => Ok(true),
-        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
-    };
     let (extract, expand) = (flag(parameter.bExtract)?, flag(parameter.bExpand)?);
     // Section 6.62.2: the salt is for extraction, the information for expansion.
     let salt = match parameter.ulSaltType {
@@ -159,22 +240,5 @@ unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
         prf: parameter.prfHashMechanism,
         salt,
         info,
-    })
-}
-
-/// # Safety
-/// The pointers inside are valid for the lengths beside them.
-unsafe fn ecdh1(parameter: CK_ECDH1_DERIVE_PARAMS) -> Result<Parameter> {
-    // SAFETY: as the caller promises.
-    let (shared, public) = unsafe {
-        (
-            bytes(parameter.pSharedData, parameter.ulSharedDataLen)?,
-            bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
-        )
-    };
-    Ok(Parameter::Ecdh1 {
-        kdf: parameter.kdf,
-        shared: shared.to_vec(),
-        public: public.to_vec(),
     })
 }

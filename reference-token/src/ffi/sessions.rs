@@ -66,10 +66,9 @@ pub(super) unsafe extern "C" fn C_Login(
     pin_length: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        token::with_session(session, |token| {
-            // SAFETY: section 5.6.8: a PIN of the given length.
-            token.login(session, user, unsafe { present(pin, pin_length)? })
-        })
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.6.8: a PIN of the given length.
+        token::login(session, user, unsafe { present(pin, pin_length)? })
     })
 }
 
@@ -83,12 +82,11 @@ pub(super) unsafe extern "C" fn C_LoginUser(
     name_length: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        token::with_session(session, |token| {
-            // SAFETY: section 5.6.9: a PIN and a name of the given lengths.
-            let (pin, name) = unsafe { (present(pin, pin_length)?, bytes(name, name_length)?) };
-            ensure(name.is_empty(), CKR_ARGUMENTS_BAD)?;
-            token.login(session, user, pin)
-        })
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.6.9: a PIN and a name of the given lengths.
+        let (pin, name) = unsafe { (present(pin, pin_length)?, bytes(name, name_length)?) };
+        ensure(name.is_empty(), CKR_ARGUMENTS_BAD)?;
+        token::login(session, user, pin)
     })
 }
 

@@ -1,80 +1,35 @@
-//! Signing, MACing and verifying: sections 5.13 and 5.15. Arguments are read when the operation
-//! asks for them, since a bad one ends it.
+//! Signing, MACing and verifying: sections 5.13 and 5.15.
 
 use cryptoki_sys::*;
 
 use super::memory::{Buffer, bytes, present};
+use super::shapes::{inits, inputs, outputs, transformations};
 use super::{guard, parameter};
 use crate::token::{self, Kind};
 
-pub(super) unsafe extern "C" fn C_SignInit(
-    session: CK_SESSION_HANDLE,
-    mechanism: *mut CK_MECHANISM,
-    key: CK_OBJECT_HANDLE,
-) -> CK_RV {
-    guard(|| {
-        token::with_session(session, |_| Ok(()))?;
-        // SAFETY: section 5.13.1: a mechanism or NULL.
-        match unsafe { parameter::optional(mechanism)? } {
-            Some(mechanism) => token::sign_init(session, &mechanism, key),
-            None => token::cancel_kind(session, Kind::Sign),
-        }
-    })
+inits! {
+    C_SignInit: Kind::Sign => token::sign_init;
+    C_SignRecoverInit: Kind::SignRecover => token::sign_recover_init;
+    C_VerifyInit: Kind::Verify => token::verify_init;
+    C_VerifyRecoverInit: Kind::VerifyRecover => token::verify_recover_init;
 }
 
-pub(super) unsafe extern "C" fn C_Sign(
-    session: CK_SESSION_HANDLE,
-    data: *mut CK_BYTE,
-    data_length: CK_ULONG,
-    signature: *mut CK_BYTE,
-    signature_length: *mut CK_ULONG,
-) -> CK_RV {
-    guard(|| {
-        // SAFETY: section 5.13.2: data, and a buffer with its length.
-        let buffer = || unsafe { Buffer::new(signature, signature_length) };
-        let output = token::sign(session, || {
-            // SAFETY: as above.
-            Ok((unsafe { bytes(data, data_length)? }, buffer()?.room()))
-        })?;
-        buffer()?.deliver(output)
-    })
+transformations! {
+    C_Sign => token::sign;
+    C_SignRecover => token::sign_recover;
+    C_VerifyRecover => token::verify_recover;
 }
 
-pub(super) unsafe extern "C" fn C_SignUpdate(
-    session: CK_SESSION_HANDLE,
-    part: *mut CK_BYTE,
-    part_length: CK_ULONG,
-) -> CK_RV {
-    // SAFETY: section 5.13.3: data.
-    guard(|| token::sign_update(session, || unsafe { bytes(part, part_length) }))
+inputs! {
+    C_SignUpdate: bytes => token::sign_update;
+    C_VerifyUpdate: bytes => token::verify_update;
+    C_VerifyFinal: present => token::verify_final;
+    C_VerifySignature: bytes => token::verify_signature;
+    C_VerifySignatureUpdate: bytes => token::verify_signature_update;
 }
 
-pub(super) unsafe extern "C" fn C_SignFinal(
-    session: CK_SESSION_HANDLE,
-    signature: *mut CK_BYTE,
-    signature_length: *mut CK_ULONG,
-) -> CK_RV {
-    guard(|| {
-        // SAFETY: section 5.13.4: a buffer with its length.
-        let buffer = || unsafe { Buffer::new(signature, signature_length) };
-        let output = token::sign_final(session, || Ok(buffer()?.room()))?;
-        buffer()?.deliver(output)
-    })
-}
-
-pub(super) unsafe extern "C" fn C_VerifyInit(
-    session: CK_SESSION_HANDLE,
-    mechanism: *mut CK_MECHANISM,
-    key: CK_OBJECT_HANDLE,
-) -> CK_RV {
-    guard(|| {
-        token::with_session(session, |_| Ok(()))?;
-        // SAFETY: section 5.15.1: a mechanism or NULL.
-        match unsafe { parameter::optional(mechanism)? } {
-            Some(mechanism) => token::verify_init(session, &mechanism, key),
-            None => token::cancel_kind(session, Kind::Verify),
-        }
-    })
+outputs! {
+    C_SignFinal => token::sign_final;
 }
 
 pub(super) unsafe extern "C" fn C_Verify(
@@ -97,20 +52,25 @@ pub(super) unsafe extern "C" fn C_Verify(
     })
 }
 
-pub(super) unsafe extern "C" fn C_VerifyUpdate(
+pub(super) unsafe extern "C" fn C_VerifySignatureInit(
     session: CK_SESSION_HANDLE,
-    part: *mut CK_BYTE,
-    part_length: CK_ULONG,
-) -> CK_RV {
-    // SAFETY: section 5.15.3: data.
-    guard(|| token::verify_update(session, || unsafe { bytes(part, part_length) }))
-}
-
-pub(super) unsafe extern "C" fn C_VerifyFinal(
-    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    key: CK_OBJECT_HANDLE,
     signature: *mut CK_BYTE,
     signature_length: CK_ULONG,
 ) -> CK_RV {
-    // SAFETY: section 5.15.4: a signature.
-    guard(|| token::verify_final(session, || unsafe { present(signature, signature_length) }))
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.15.7: a mechanism or NULL.
+        let Some(mechanism) = (unsafe { parameter::optional(mechanism)? }) else {
+            return token::cancel_kind(session, Kind::VerifySignature);
+        };
+        // SAFETY: section 5.15.7: a signature.
+        let signature = unsafe { present(signature, signature_length)? };
+        token::verify_signature_init(session, &mechanism, key, signature)
+    })
+}
+
+pub(super) unsafe extern "C" fn C_VerifySignatureFinal(session: CK_SESSION_HANDLE) -> CK_RV {
+    guard(|| token::verify_signature_final(session))
 }

@@ -89,7 +89,7 @@ pub(super) unsafe extern "C" fn C_GetMechanismInfo(
         place.set(CK_MECHANISM_INFO {
             ulMinKeySize,
             ulMaxKeySize,
-            flags: entry.flags,
+            flags: entry.published_flags(),
         });
         Ok(())
     })
@@ -102,13 +102,12 @@ pub(super) unsafe extern "C" fn C_InitToken(
     label: *mut CK_UTF8CHAR,
 ) -> CK_RV {
     guard(|| {
-        token::with_token(|token| {
-            token::check_slot(slot)?;
-            // SAFETY: section 5.5.7: a PIN of the given length and a label of 32 bytes.
-            let (pin, label) = unsafe { (present(pin, pin_length)?, present(label, 32)?) };
-            let label = label.try_into().map_err(|_| refusal(CKR_ARGUMENTS_BAD))?;
-            token.initialize_token(pin, label)
-        })
+        token::require_initialized()?;
+        token::check_slot(slot)?;
+        // SAFETY: section 5.5.7: a PIN of the given length and a label of 32 bytes.
+        let (pin, label) = unsafe { (present(pin, pin_length)?, present(label, 32)?) };
+        let label = label.try_into().map_err(|_| refusal(CKR_ARGUMENTS_BAD))?;
+        token::initialize_token(pin, label)
     })
 }
 
@@ -118,10 +117,9 @@ pub(super) unsafe extern "C" fn C_InitPIN(
     pin_length: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        token::with_session(session, |token| {
-            // SAFETY: section 5.5.8: a PIN of the given length.
-            token.initialize_pin(unsafe { present(pin, pin_length)? })
-        })
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.5.8: a PIN of the given length.
+        token::initialize_pin(session, unsafe { present(pin, pin_length)? })
     })
 }
 
@@ -133,11 +131,10 @@ pub(super) unsafe extern "C" fn C_SetPIN(
     new_length: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        token::with_session(session, |token| {
-            // SAFETY: section 5.5.9: two PINs of the given lengths.
-            let (old, new) = unsafe { (present(old, old_length)?, present(new, new_length)?) };
-            token.set_pin(session, old, new)
-        })
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.5.9: two PINs of the given lengths.
+        let (old, new) = unsafe { (present(old, old_length)?, present(new, new_length)?) };
+        token::set_pin(session, old, new)
     })
 }
 

@@ -9,6 +9,7 @@ use super::general::*;
 use super::guard;
 use super::keys::*;
 use super::memory::{Buffer, Place};
+use super::messages::*;
 use super::objects::*;
 use super::sessions::*;
 use super::signatures::*;

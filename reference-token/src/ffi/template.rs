@@ -3,21 +3,42 @@
 use cryptoki_sys::*;
 
 use super::memory::{Place, bytes, elements};
-use crate::attributes::{Template, Value};
-use crate::rv::{Result, ensure, refuse};
-use crate::token::Reveal;
+use crate::attributes::{Attributes, Given, Reveal, Template, Value, reveal};
+use crate::rv::{Result, ensure, refusal, refuse};
 
 /// How deep array attributes may nest: a template in a key's template has no template in it.
 const DEPTH: usize = 3;
+/// Most elements of a template, those of nested ones included.
+const MOST_ELEMENTS: CK_ULONG = 1 << 16;
+/// Most bytes of all values of a template: more memory than that the token does not give to one.
+const MOST_BYTES: CK_ULONG = 64 << 20;
+
+/// What may still be read of a template. An application's memory can hold the same array many
+/// times, so what one of them needs says nothing about all of them.
+struct Budget {
+    elements: CK_ULONG,
+    bytes: CK_ULONG,
+}
+
+impl Budget {
+    fn take(left: &mut CK_ULONG, wanted: CK_ULONG) -> Result<()> {
+        *left = left.checked_sub(wanted).ok_or(refusal(CKR_DEVICE_MEMORY))?;
+        Ok(())
+    }
+}
 
 /// Reads a template.
 ///
 /// # Safety
 /// Unless NULL, `pointer` is valid for reads of `count` elements, and each of them for as many
 /// bytes as it says.
-pub(super) unsafe fn read(pointer: *const CK_ATTRIBUTE, count: CK_ULONG) -> Result<Template> {
+pub(super) unsafe fn read(pointer: *const CK_ATTRIBUTE, count: CK_ULONG) -> Result<Given> {
+    let mut budget = Budget {
+        elements: MOST_ELEMENTS,
+        bytes: MOST_BYTES,
+    };
     // SAFETY: as the caller promises.
-    unsafe { read_nested(pointer, count, DEPTH) }
+    unsafe { read_nested(pointer, count, DEPTH, &mut budget) }.map(Given::new)
 }
 
 /// # Safety
@@ -26,14 +47,16 @@ unsafe fn read_nested(
     pointer: *const CK_ATTRIBUTE,
     count: CK_ULONG,
     depth: usize,
+    budget: &mut Budget,
 ) -> Result<Template> {
     ensure(depth > 0, CKR_ATTRIBUTE_VALUE_INVALID)?;
     // SAFETY: as the caller promises.
     let attributes = unsafe { elements(pointer, count)? };
+    Budget::take(&mut budget.elements, count)?;
     attributes
         .iter()
         // SAFETY: each element is readable as the caller promises.
-        .map(|attribute| Ok((attribute.type_, unsafe { value(attribute, depth)? })))
+        .map(|attribute| Ok((attribute.type_, unsafe { value(attribute, depth, budget)? })))
         .collect()
 }
 
@@ -46,7 +69,7 @@ fn is_array(attribute: CK_ATTRIBUTE_TYPE) -> bool {
 
 /// # Safety
 /// Unless NULL, `pValue` is valid for reads of `ulValueLen` bytes.
-unsafe fn value(attribute: &CK_ATTRIBUTE, depth: usize) -> Result<Value> {
+unsafe fn value(attribute: &CK_ATTRIBUTE, depth: usize, budget: &mut Budget) -> Result<Value> {
     let length = attribute.ulValueLen;
     // Section 4.1.1 has a code for values that cannot be: a length without a place is one.
     ensure(
@@ -55,53 +78,68 @@ unsafe fn value(attribute: &CK_ATTRIBUTE, depth: usize) -> Result<Value> {
     )?;
     if !is_array(attribute.type_) {
         // SAFETY: as the caller promises.
-        return Ok(Value::Bytes(
-            unsafe { bytes(attribute.pValue.cast(), length)? }.to_vec(),
-        ));
+        let bytes = unsafe { bytes(attribute.pValue.cast(), length)? };
+        Budget::take(&mut budget.bytes, length)?;
+        return Ok(Value::Bytes(bytes.to_vec()));
     }
     let size = size_of::<CK_ATTRIBUTE>() as CK_ULONG;
     ensure(length.is_multiple_of(size), CKR_ATTRIBUTE_VALUE_INVALID)?;
     // SAFETY: as the caller promises.
-    let nested = unsafe { read_nested(attribute.pValue.cast(), length / size, depth - 1)? };
+    let nested = unsafe { read_nested(attribute.pValue.cast(), length / size, depth - 1, budget)? };
     Ok(Value::Template(nested))
 }
 
-/// The types that a template of C_GetAttributeValue asks for.
+/// Answers C_GetAttributeValue in its template. Section 5.7.5: every attribute is processed,
+/// whatever becomes of the others. The standard leaves open which of several codes is returned: it
+/// is that of the first case in its list.
 ///
 /// # Safety
-/// Unless NULL, `pointer` is valid for reads of `count` elements.
-pub(super) unsafe fn types(
-    pointer: *const CK_ATTRIBUTE,
+/// Unless NULL, `pointer` is valid for reads and writes of `count` elements, and each of them for
+/// writes of as many bytes as it says.
+pub(super) unsafe fn answer(
+    pointer: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
-) -> Result<Vec<CK_ATTRIBUTE_TYPE>> {
-    // SAFETY: as the caller promises.
-    let attributes = unsafe { elements(pointer, count)? };
-    Ok(attributes.iter().map(|attribute| attribute.type_).collect())
-}
-
-/// Writes answers into a template. Section 5.7.5: every attribute is processed, whatever becomes
-/// of the others, and one of the codes that apply is returned.
-///
-/// # Safety
-/// `pointer` is valid for reads and writes of as many elements as there are answers, and each of
-/// them for writes of as many bytes as it says.
-pub(super) unsafe fn write(pointer: *mut CK_ATTRIBUTE, answers: &[Reveal]) -> Result<()> {
+    object: &Attributes,
+) -> Result<()> {
+    ensure(!pointer.is_null() || count == 0, CKR_ARGUMENTS_BAD)?;
+    ensure(count <= MOST_ELEMENTS, CKR_ARGUMENTS_BAD)?;
     let mut outcome = Ok(());
-    for (i, answer) in answers.iter().enumerate() {
+    for i in 0..count as usize {
         // SAFETY: as the caller promises.
-        let written = unsafe { answer_one(pointer.add(i), answer) };
-        outcome = outcome.and(written);
+        let written = unsafe { answer_one(pointer.add(i), object) };
+        outcome = graver(outcome, written);
     }
     outcome
 }
 
+/// The outcome whose case comes first in section 5.7.5.
+fn graver(one: Result<()>, other: Result<()>) -> Result<()> {
+    const CASES: [CK_RV; 3] = [
+        CKR_ATTRIBUTE_SENSITIVE,
+        CKR_ATTRIBUTE_TYPE_INVALID,
+        CKR_BUFFER_TOO_SMALL,
+    ];
+    let rank = |outcome: &Result<()>| match outcome {
+        Ok(()) => usize::MAX,
+        Err(refusal) => CASES
+            .iter()
+            .position(|case| *case == refusal.code())
+            .unwrap_or(CASES.len()),
+    };
+    if rank(&other) < rank(&one) {
+        other
+    } else {
+        one
+    }
+}
+
 /// # Safety
-/// As for `write`, for one element.
-unsafe fn answer_one(pointer: *mut CK_ATTRIBUTE, answer: &Reveal) -> Result<()> {
+/// As for `answer`, for one element.
+unsafe fn answer_one(pointer: *mut CK_ATTRIBUTE, object: &Attributes) -> Result<()> {
     // SAFETY: as the caller promises.
     let place = unsafe { Place::new(pointer)? };
     let mut attribute = place.get();
-    let result = match answer {
+    let result = match reveal(object, attribute.type_) {
         Reveal::Sensitive => {
             attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
             refuse(CKR_ATTRIBUTE_SENSITIVE)
@@ -150,7 +188,7 @@ unsafe fn fill(attribute: &mut CK_ATTRIBUTE, value: &Value) -> Result<()> {
                 // SAFETY: the buffer holds as many elements as compared above; the type of each
                 // is set here, its pointer and length are the application's.
                 let written = unsafe { fill_nested(target.add(i), *name, value) };
-                outcome = outcome.and(written);
+                outcome = graver(outcome, written);
             }
             outcome
         }

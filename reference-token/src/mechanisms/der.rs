@@ -1,5 +1,10 @@
 //! The little DER that key attributes and DigestInfo need. Anything larger belongs to a crate.
 
+/// Tag of an OBJECT IDENTIFIER.
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
+/// Tag of a PrintableString.
+pub(super) const PRINTABLE_STRING: u8 = 0x13;
+
 /// A NULL.
 pub(super) const NULL: [u8; 2] = [0x05, 0x00];
 
@@ -42,9 +47,15 @@ pub(super) fn trim(number: &[u8]) -> &[u8] {
 
 /// The content of an OCTET STRING that is all of `encoding`.
 pub(super) fn read_octet_string(encoding: &[u8]) -> Option<&[u8]> {
+    let (tag, content) = read(encoding)?;
+    (tag == OCTET_STRING).then_some(content)
+}
+
+/// The tag and content of an element that is all of `encoding`.
+pub(super) fn read(encoding: &[u8]) -> Option<(u8, &[u8])> {
     let (tag, rest) = encoding.split_first()?;
     let (length, content) = read_length(rest)?;
-    (*tag == OCTET_STRING && content.len() == length).then_some(content)
+    (content.len() == length).then_some((*tag, content))
 }
 
 fn read_length(encoding: &[u8]) -> Option<(usize, &[u8])> {
@@ -59,7 +70,9 @@ fn read_length(encoding: &[u8]) -> Option<(usize, &[u8])> {
     let length = digits
         .iter()
         .fold(0, |length, digit| length << 8 | usize::from(*digit));
-    Some((length, rest))
+    // DER: the short form below 128, and no digits that are not needed.
+    let shortest = length >= 0x80 && digits.first() != Some(&0);
+    shortest.then_some((length, rest))
 }
 
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -110,6 +123,7 @@ pub(super) mod tests {
         assert_eq!(read_octet_string(&encoding[..encoding.len() - 1]), None);
         assert_eq!(read_octet_string(&[&encoding[..], &[0]].concat()), None);
         assert_eq!(read_octet_string(&[0x04, 0x84, 1]), None);
+        assert_eq!(read_octet_string(&[0x04, 0x81, 1, 7]), None);
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Hash functions as values: digests, HMACs and the identifiers under which RSA and HKDF name
-//! them. One table; every family that needs a hash takes it from here.
+//! them. One table; every family that needs a hash takes it from here. SHA-512/t, whose length is
+//! a parameter, is in `sha512t`.
 
+use blake2::Blake2b;
+use cipher::consts::{U20, U32, U48, U64};
 use cryptoki_sys::*;
 use hmac::digest::block_api::BlockSizeUser;
 use hmac::{KeyInit, Mac, SimpleHmac};
+use md2::Md2;
+use md5::Md5;
+use ripemd::{Ripemd128, Ripemd160};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
@@ -13,6 +19,10 @@ use super::der;
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hash {
+    Md2,
+    Md5,
+    Ripemd128,
+    Ripemd160,
     Sha1,
     Sha224,
     Sha256,
@@ -24,34 +34,48 @@ pub(crate) enum Hash {
     Sha3Bits256,
     Sha3Bits384,
     Sha3Bits512,
+    Blake2b160,
+    Blake2b256,
+    Blake2b384,
+    Blake2b512,
 }
 
 /// A hash or MAC that takes its data in parts.
 pub(super) trait Running: Send {
     fn update(&mut self, data: &[u8]);
     fn finish(self: Box<Self>) -> Vec<u8>;
+    /// A copy in the same state.
+    #[allow(dead_code, reason = "for C_GetOperationState, and tests")]
+    fn duplicate(&self) -> Box<dyn Running>;
 }
 
-struct Digester<D>(D);
+/// Adapter for the hashes of RustCrypto's crates.
+pub(super) struct Digester<D>(pub(super) D);
 
-impl<D: sha2::Digest + Send> Running for Digester<D> {
+impl<D: sha2::Digest + Clone + Send + 'static> Running for Digester<D> {
     fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
     fn finish(self: Box<Self>) -> Vec<u8> {
         self.0.finalize().to_vec()
     }
+    fn duplicate(&self) -> Box<dyn Running> {
+        Box::new(Digester(self.0.clone()))
+    }
 }
 
-/// Adapter for the MACs of the `hmac` and `cmac` crates.
+/// Adapter for the MACs of RustCrypto's crates.
 pub(super) struct Macer<M>(pub(super) M);
 
-impl<M: Mac + Send> Running for Macer<M> {
+impl<M: Mac + Clone + Send + 'static> Running for Macer<M> {
     fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
     fn finish(self: Box<Self>) -> Vec<u8> {
         self.0.finalize().into_bytes().to_vec()
+    }
+    fn duplicate(&self) -> Box<dyn Running> {
+        Box::new(Macer(self.0.clone()))
     }
 }
 
@@ -59,6 +83,22 @@ impl<M: Mac + Send> Running for Macer<M> {
 macro_rules! with_digest {
     ($hash:expr, $digest:ident => $body:expr) => {
         match $hash {
+            Hash::Md2 => {
+                type $digest = Md2;
+                $body
+            }
+            Hash::Md5 => {
+                type $digest = Md5;
+                $body
+            }
+            Hash::Ripemd128 => {
+                type $digest = Ripemd128;
+                $body
+            }
+            Hash::Ripemd160 => {
+                type $digest = Ripemd160;
+                $body
+            }
             Hash::Sha1 => {
                 type $digest = Sha1;
                 $body
@@ -103,6 +143,22 @@ macro_rules! with_digest {
                 type $digest = Sha3_512;
                 $body
             }
+            Hash::Blake2b160 => {
+                type $digest = Blake2b<U20>;
+                $body
+            }
+            Hash::Blake2b256 => {
+                type $digest = Blake2b<U32>;
+                $body
+            }
+            Hash::Blake2b384 => {
+                type $digest = Blake2b<U48>;
+                $body
+            }
+            Hash::Blake2b512 => {
+                type $digest = Blake2b<U64>;
+                $body
+            }
         }
     };
 }
@@ -127,8 +183,22 @@ macro_rules! nist {
     };
 }
 
+/// Object identifiers of RFC 7693 section 4, under 1.3.6.1.4.1.1722.12.2.1.
+macro_rules! blake2b {
+    ($last:literal) => {
+        &[
+            0x06, 0x0b, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x8d, 0x3a, 0x0c, 0x02, 0x01, $last,
+        ]
+    };
+}
+
 #[rustfmt::skip]
-static NAMES: [Names; 11] = [
+static NAMES: [Names; 19] = [
+    // RFC 1319 and 1321; ISO/IEC 10118-3, of TeleTrusT.
+    Names { hash: Hash::Md2,         digest: CKM_MD2,       mgf: None, length: 16, oid: &[0x06, 0x08, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x02] },
+    Names { hash: Hash::Md5,         digest: CKM_MD5,       mgf: None, length: 16, oid: &[0x06, 0x08, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x05] },
+    Names { hash: Hash::Ripemd128,   digest: CKM_RIPEMD128, mgf: None, length: 16, oid: &[0x06, 0x05, 0x2b, 0x24, 0x03, 0x02, 0x02] },
+    Names { hash: Hash::Ripemd160,   digest: CKM_RIPEMD160, mgf: None, length: 20, oid: &[0x06, 0x05, 0x2b, 0x24, 0x03, 0x02, 0x01] },
     Names { hash: Hash::Sha1,        digest: CKM_SHA_1,    mgf: Some(CKG_MGF1_SHA1),     length: 20, oid: &[0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a] },
     Names { hash: Hash::Sha224,      digest: CKM_SHA224,   mgf: Some(CKG_MGF1_SHA224),   length: 28, oid: nist!(0x04) },
     Names { hash: Hash::Sha256,      digest: CKM_SHA256,   mgf: Some(CKG_MGF1_SHA256),   length: 32, oid: nist!(0x01) },
@@ -140,9 +210,18 @@ static NAMES: [Names; 11] = [
     Names { hash: Hash::Sha3Bits256, digest: CKM_SHA3_256, mgf: Some(CKG_MGF1_SHA3_256), length: 32, oid: nist!(0x08) },
     Names { hash: Hash::Sha3Bits384, digest: CKM_SHA3_384, mgf: Some(CKG_MGF1_SHA3_384), length: 48, oid: nist!(0x09) },
     Names { hash: Hash::Sha3Bits512, digest: CKM_SHA3_512, mgf: Some(CKG_MGF1_SHA3_512), length: 64, oid: nist!(0x0a) },
+    Names { hash: Hash::Blake2b160,  digest: CKM_BLAKE2B_160, mgf: None, length: 20, oid: blake2b!(0x05) },
+    Names { hash: Hash::Blake2b256,  digest: CKM_BLAKE2B_256, mgf: None, length: 32, oid: blake2b!(0x08) },
+    Names { hash: Hash::Blake2b384,  digest: CKM_BLAKE2B_384, mgf: None, length: 48, oid: blake2b!(0x0c) },
+    Names { hash: Hash::Blake2b512,  digest: CKM_BLAKE2B_512, mgf: None, length: 64, oid: blake2b!(0x10) },
 ];
 
 impl Hash {
+    /// All hash functions.
+    pub(super) fn all() -> impl Iterator<Item = Hash> {
+        NAMES.iter().map(|names| names.hash)
+    }
+
     fn names(self) -> &'static Names {
         NAMES
             .iter()
@@ -158,6 +237,11 @@ impl Hash {
             .map(|names| names.hash)
     }
 
+    /// The digest mechanism of the hash.
+    pub(super) fn mechanism(self) -> CK_MECHANISM_TYPE {
+        self.names().digest
+    }
+
     /// The hash of a mask generation function.
     pub(super) fn by_mgf(mgf: CK_RSA_PKCS_MGF_TYPE) -> Option<Hash> {
         NAMES
@@ -169,6 +253,12 @@ impl Hash {
     /// Bytes of output.
     pub(crate) fn length(self) -> usize {
         self.names().length
+    }
+
+    /// Whether Cryptoki's MACs over the hash are the hash's own keyed variant instead of HMAC.
+    pub(super) fn is_blake2b(self) -> bool {
+        use Hash::{Blake2b160, Blake2b256, Blake2b384, Blake2b512};
+        matches!(self, Blake2b160 | Blake2b256 | Blake2b384 | Blake2b512)
     }
 
     /// The hash of the concatenation of `parts`.
@@ -206,7 +296,7 @@ impl Hash {
 
 fn running_hmac<D>(key: &[u8]) -> Box<dyn Running>
 where
-    D: sha2::Digest + BlockSizeUser + Send + 'static,
+    D: sha2::Digest + BlockSizeUser + Clone + Send + 'static,
 {
     let mac = SimpleHmac::<D>::new_from_slice(key).expect("HMAC takes keys of any length");
     Box::new(Macer(mac))

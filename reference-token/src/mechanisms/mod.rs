@@ -2,25 +2,44 @@
 //! owns the traits that families implement, and finding the family of a mechanism.
 //! Sessions, objects and permissions are settled by `token` before anything here runs.
 
-mod aes;
+mod aead;
+mod block;
+mod chacha;
 mod der;
 mod digest;
 mod ec;
-mod generic;
+mod gost;
 mod hash;
 mod hkdf;
 mod mac;
+mod messages;
+mod null;
 mod parameter;
+#[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
+mod pkcs8;
 mod rsa;
+mod secret;
 mod settle;
+mod sha512t;
+#[cfg(test)]
+mod trial;
+
+use std::sync::LazyLock;
 
 use cryptoki_sys::*;
 
 use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
+pub(crate) use aead::{Aead, Message, Start, aead};
 pub(crate) use hash::Hash;
+pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
+#[allow(
+    unused_imports,
+    reason = "wrapping of private keys is to be built on it"
+)]
+pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use settle::settle;
 
 /// What the token publishes about one mechanism, and what it needs to accept it.
@@ -37,17 +56,35 @@ pub(crate) struct Entry {
     pub(crate) keys: &'static [CK_KEY_TYPE],
 }
 
+impl Entry {
+    /// The flags of CK_MECHANISM_INFO, with those of the functions that follow from others.
+    pub(crate) fn published_flags(&self) -> CK_FLAGS {
+        self.flags | messages::message_flags(self)
+    }
+}
+
 /// A running digest.
 pub(crate) trait Digesting: Send {
     fn length(&self) -> usize;
+    /// The length of the digest when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     fn update(&mut self, data: &[u8]);
     fn finish(self: Box<Self>) -> Vec<u8>;
+    /// A copy in the same state.
+    #[allow(dead_code, reason = "for C_GetOperationState, and tests")]
+    fn duplicate(&self) -> Box<dyn Digesting>;
 }
 
 /// A running signature or MAC.
 pub(crate) trait Signing: Send {
     /// Exact length of the signature.
     fn length(&self) -> usize;
+    /// The length of the signature when `more` bytes have come, if it depends on that.
+    fn length_after(&self, _more: usize) -> usize {
+        self.length()
+    }
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
@@ -60,6 +97,18 @@ pub(crate) trait Verifying: Send {
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
+}
+
+/// A running verification that gives the signed data back.
+pub(crate) trait Recovering: Send {
+    /// A length that suffices for the data.
+    fn bound(&self) -> usize;
+    /// A length that suffices for the data of one signature, if it depends on that.
+    fn bound_for(&self, _signature: &[u8]) -> usize {
+        self.bound()
+    }
+    /// The data, if the signature is valid. The operation can be asked again.
+    fn recover(&self, signature: &[u8]) -> Result<Vec<u8>>;
 }
 
 /// A running encryption or decryption.
@@ -100,6 +149,13 @@ pub(crate) trait Family: Sync {
     fn verify(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Verifying>> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// A signature from which the data can be recovered.
+    fn sign_recover(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Signing>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    fn verify_recover(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Recovering>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
     fn encrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
         refuse(CKR_MECHANISM_INVALID)
     }
@@ -136,10 +192,13 @@ static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
     &ec::Ec,
-    &aes::Aes,
+    &block::BlockCiphers,
+    &chacha::ChaChas,
     &mac::Macs,
-    &generic::GenericSecrets,
+    &gost::Gost,
+    &secret::SecretKeys,
     &hkdf::Hkdf,
+    &null::Null,
 ];
 
 /// All published mechanisms.
@@ -147,15 +206,21 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
     FAMILIES.iter().flat_map(|family| family.entries())
 }
 
+/// Families and entries in the order of their mechanisms, to find them without a long search.
+static INDEX: LazyLock<Vec<(&'static dyn Family, &'static Entry)>> = LazyLock::new(|| {
+    let entries = |family: &&'static dyn Family| {
+        let family = *family;
+        family.entries().iter().map(move |entry| (family, entry))
+    };
+    let mut index: Vec<_> = FAMILIES.iter().flat_map(entries).collect();
+    index.sort_by_key(|(_, entry)| entry.mechanism);
+    index
+});
+
 /// The entry and family of a mechanism, if the token has it.
 pub(crate) fn find(mechanism: CK_MECHANISM_TYPE) -> Option<(&'static dyn Family, &'static Entry)> {
-    FAMILIES.iter().find_map(|family| {
-        let entry = family
-            .entries()
-            .iter()
-            .find(|entry| entry.mechanism == mechanism)?;
-        Some((*family, entry))
-    })
+    let place = INDEX.binary_search_by_key(&mechanism, |(_, entry)| entry.mechanism);
+    INDEX.get(place.ok()?).copied()
 }
 
 /// The family of a mechanism that can be used with the function that `flag` stands for.
@@ -164,7 +229,7 @@ pub(crate) fn find_for(
     flag: CK_FLAGS,
 ) -> Result<(&'static dyn Family, &'static Entry)> {
     find(mechanism)
-        .filter(|(_, entry)| entry.flags & flag != 0)
+        .filter(|(_, entry)| entry.published_flags() & flag != 0)
         .ok_or(refusal(CKR_MECHANISM_INVALID))
 }
 

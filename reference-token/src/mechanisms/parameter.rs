@@ -13,6 +13,8 @@ pub(crate) enum Form {
     None,
     /// This many bytes.
     Bytes(usize),
+    /// This many bytes, or nothing.
+    BytesOrNone(usize),
     /// A CK_ULONG, such as CK_MAC_GENERAL_PARAMS.
     Ulong,
     /// CK_RSA_PKCS_PSS_PARAMS.
@@ -21,12 +23,22 @@ pub(crate) enum Form {
     Oaep,
     /// CK_GCM_PARAMS.
     Gcm,
-    /// CK_AES_CTR_PARAMS.
+    /// CK_CCM_PARAMS.
+    Ccm,
+    /// CK_AES_CTR_PARAMS and CK_CAMELLIA_CTR_PARAMS, which look the same.
     Ctr,
+    /// CK_CHACHA20_PARAMS.
+    ChaCha20,
+    /// CK_SALSA20_PARAMS.
+    Salsa20,
+    /// CK_SALSA20_CHACHA20_POLY1305_PARAMS.
+    ChaCha20Poly1305,
     /// CK_HKDF_PARAMS.
     Hkdf,
     /// CK_ECDH1_DERIVE_PARAMS.
     Ecdh1,
+    /// CK_EDDSA_PARAMS, or nothing.
+    Eddsa,
 }
 
 /// A parameter that has been read.
@@ -50,6 +62,22 @@ pub(crate) enum Parameter {
         aad: Vec<u8>,
         tag_bits: CK_ULONG,
     },
+    Ccm {
+        data_length: CK_ULONG,
+        nonce: Vec<u8>,
+        aad: Vec<u8>,
+        mac_length: CK_ULONG,
+    },
+    /// Of a stream cipher: its block counter, as it stands in memory, and its nonce.
+    Counted {
+        counter: Vec<u8>,
+        nonce: Vec<u8>,
+    },
+    /// Of ChaCha20-Poly1305.
+    Sealed {
+        nonce: Vec<u8>,
+        aad: Vec<u8>,
+    },
     Ctr {
         bits: CK_ULONG,
         block: [u8; 16],
@@ -65,6 +93,10 @@ pub(crate) enum Parameter {
         kdf: CK_EC_KDF_TYPE,
         shared: Vec<u8>,
         public: Vec<u8>,
+    },
+    Eddsa {
+        prehash: bool,
+        context: Vec<u8>,
     },
 }
 

@@ -5,19 +5,30 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::{Hash, aes, ec};
+use super::{Hash, ec, secret};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
+type Settle = fn(&mut Attributes) -> Result<()>;
+
+/// What settles the public and the private keys of each type.
+#[rustfmt::skip]
+static PAIRS: &[(CK_KEY_TYPE, Settle, Settle)] = &[
+    (CKK_RSA,           settle_rsa_public,            settle_rsa_private),
+    (CKK_EC,            ec::settle_public,            ec::settle_private),
+    (CKK_EC_EDWARDS,    ec::settle_edwards_public,    ec::settle_edwards_private),
+    (CKK_EC_MONTGOMERY, ec::settle_montgomery_public, ec::settle_montgomery_private),
+];
+
 /// Checks the value of an object and adds what is computed from it.
 pub(crate) fn settle(object: &mut Attributes) -> Result<()> {
-    match (object.ulong(CKA_CLASS), object.ulong(CKA_KEY_TYPE)) {
-        (Some(CKO_CERTIFICATE), _) => settle_certificate(object),
-        (Some(CKO_PUBLIC_KEY), Some(CKK_RSA)) => settle_rsa_public(object),
-        (Some(CKO_PRIVATE_KEY), Some(CKK_RSA)) => settle_rsa_private(object),
-        (Some(CKO_PUBLIC_KEY), Some(CKK_EC)) => ec::settle_public(object),
-        (Some(CKO_PRIVATE_KEY), Some(CKK_EC)) => ec::settle_private(object),
-        (Some(CKO_SECRET_KEY), Some(key_type)) => settle_secret(object, key_type),
+    let key_type = object.ulong(CKA_KEY_TYPE);
+    let pair = PAIRS.iter().find(|(kind, _, _)| Some(*kind) == key_type);
+    match (object.ulong(CKA_CLASS), key_type, pair) {
+        (Some(CKO_CERTIFICATE), _, _) => settle_certificate(object),
+        (Some(CKO_PUBLIC_KEY), _, Some((_, settle, _))) => settle(object),
+        (Some(CKO_PRIVATE_KEY), _, Some((_, _, settle))) => settle(object),
+        (Some(CKO_SECRET_KEY), Some(key_type), _) => settle_secret(object, key_type),
         _ => Ok(()),
     }
 }
@@ -65,25 +76,20 @@ pub(super) fn settle_public_info(
     Ok(())
 }
 
-/// Sections 4.11, 6.8.3 and 6.10.3: length and check value of a secret key.
+/// Section 4.11: length and check value of a secret key, as its type has them.
 fn settle_secret(key: &mut Attributes, key_type: CK_KEY_TYPE) -> Result<()> {
     let value = key.bytes(CKA_VALUE).to_vec();
-    let sized = match key_type {
-        CKK_AES => [16, 24, 32].contains(&value.len()),
-        _ => !value.is_empty(),
-    };
-    ensure(sized, CKR_ATTRIBUTE_VALUE_INVALID)?;
-    let length = Value::ulong(value.len() as CK_ULONG);
-    let given = key.get(CKA_VALUE_LEN);
-    ensure(
-        given.is_none_or(|given| *given == length),
-        CKR_TEMPLATE_INCONSISTENT,
-    )?;
-    key.set(CKA_VALUE_LEN, length);
-    let check = match key_type {
-        CKK_AES => aes::zero_block(&value)?[..3].to_vec(),
-        _ => Hash::Sha1.digest(&[&value])[..3].to_vec(),
-    };
+    secret::check(key_type, &value)?;
+    if secret::has_length(key_type) {
+        let length = Value::ulong(value.len() as CK_ULONG);
+        let given = key.get(CKA_VALUE_LEN);
+        ensure(
+            given.is_none_or(|given| *given == length),
+            CKR_TEMPLATE_INCONSISTENT,
+        )?;
+        key.set(CKA_VALUE_LEN, length);
+    }
+    let check = secret::check_value(key_type, &value)?;
     agree(key, CKA_CHECK_VALUE, check, OnEmpty::Remove)
 }
 

@@ -1,54 +1,35 @@
-//! Where token objects live: nowhere beyond the process, or in a directory. The token calls its
-//! store before it changes its own state, so that a failed write fails the call.
+//! Where token objects outlive the process: one file, a `redb` database. A token without one lives
+//! in memory, in `token`, and has no store. The token writes here before it changes its own state,
+//! so that a failed write fails the call. `record` is the form of what is written, `seal` keeps
+//! private objects from those without a PIN.
 
-mod directory;
+mod file;
 mod record;
-
-use std::path::Path;
+mod seal;
 
 use crate::attributes::Attributes;
-use crate::rv::Result;
 
+pub(crate) use file::File;
 pub(crate) use record::{PinRecord, TokenRecord};
+pub(crate) use seal::MasterKey;
 
-/// What a store held when it was opened.
+/// The place of an object among all others, which is the order of their creation.
+pub(crate) type Serial = u64;
+
+/// What a store held when it was opened, without the private objects.
 pub(crate) struct Loaded {
     pub(crate) token: TokenRecord,
-    /// In the order of their creation.
-    pub(crate) objects: Vec<Attributes>,
+    pub(crate) objects: Vec<(Serial, Attributes)>,
+    /// No object has a higher number than this.
+    pub(crate) last: Serial,
 }
 
-/// A place for token objects, each known by its CKA_UNIQUE_ID.
-pub(crate) trait Store: Send {
-    fn save_token(&mut self, token: &TokenRecord) -> Result<()>;
-    fn save_object(&mut self, object: &Attributes) -> Result<()>;
-    fn delete_object(&mut self, object: &Attributes) -> Result<()>;
+/// One step of a change; several that are committed together happen all or not at all.
+pub(crate) enum Change<'a> {
+    Token(&'a TokenRecord),
+    /// A new or changed object; a private one is sealed with the key.
+    Put(Serial, &'a Attributes, Option<&'a MasterKey>),
+    Delete(Serial),
     /// Deletes all objects.
-    fn clear(&mut self) -> Result<()>;
-}
-
-/// Opens the store of a configuration, and reads what is in it; None if it is new.
-pub(crate) fn open(directory: Option<&Path>) -> Result<(Box<dyn Store>, Option<Loaded>)> {
-    match directory {
-        None => Ok((Box::new(Memory), None)),
-        Some(path) => directory::open(path),
-    }
-}
-
-/// The store of a token that lives and dies with its process: `Token` itself keeps everything.
-struct Memory;
-
-impl Store for Memory {
-    fn save_token(&mut self, _: &TokenRecord) -> Result<()> {
-        Ok(())
-    }
-    fn save_object(&mut self, _: &Attributes) -> Result<()> {
-        Ok(())
-    }
-    fn delete_object(&mut self, _: &Attributes) -> Result<()> {
-        Ok(())
-    }
-    fn clear(&mut self) -> Result<()> {
-        Ok(())
-    }
+    Clear,
 }

@@ -1,100 +1,118 @@
-//! The form of records on disk: TOML, with every attribute value as the hexadecimal digits of the
-//! bytes that cross the C boundary, so a directory belongs to machines of one kind.
+//! The form of records in the file. The token's own record is TOML. An object is its attributes one
+//! after the other: type, form and length in little-endian order, then the value as it crosses the
+//! C boundary, so that a file belongs to machines of one kind. Decoding takes any bytes, and gives
+//! nothing for those that are no object.
 
 use cryptoki_sys::*;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use crate::attributes::{Attributes, Value};
+use crate::attributes::{Attributes, Given, Template, Value};
+
+/// What the values of attributes depend on.
+pub(super) const PLATFORM: &[u8] = match (size_of::<CK_ULONG>(), cfg!(target_endian = "big")) {
+    (8, false) => b"64 bits, little-endian",
+    (8, true) => b"64 bits, big-endian",
+    (_, false) => b"32 bits, little-endian",
+    (_, true) => b"32 bits, big-endian",
+};
+
+/// How deep templates nest in an attribute; deeper ones are not read from applications either.
+const DEPTH: usize = 4;
+
+const BYTES: u8 = 0;
+const TEMPLATE: u8 = 1;
 
 /// What a store keeps of the token itself.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenRecord {
     pub(crate) initialized: bool,
     pub(crate) label: String,
+    /// Numbers below this one the monotonic counter has given out, or may have.
+    pub(crate) counter: u64,
     pub(crate) so_pin: Option<PinRecord>,
     pub(crate) user_pin: Option<PinRecord>,
 }
 
-/// What a store keeps of a PIN.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What a store keeps of a PIN: the master key under a key that the PIN gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PinRecord {
     #[serde(with = "hexadecimal")]
     pub(crate) salt: Vec<u8>,
     pub(crate) rounds: u32,
     #[serde(with = "hexadecimal")]
-    pub(crate) verifier: Vec<u8>,
+    pub(crate) wrapped: Vec<u8>,
     pub(crate) failures: u32,
 }
 
-/// An object: its place among the others and its attributes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ObjectRecord {
-    pub(super) serial: u64,
-    pub(super) attributes: Vec<AttributeRecord>,
-}
-
-/// An attribute with its value in one of three forms.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AttributeRecord {
-    attribute: CK_ATTRIBUTE_TYPE,
-    #[serde(flatten)]
-    value: ValueRecord,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ValueRecord {
-    #[serde(with = "hexadecimal")]
-    Bytes(Vec<u8>),
-    Template(Vec<AttributeRecord>),
-}
-
-impl AttributeRecord {
-    fn new(attribute: CK_ATTRIBUTE_TYPE, value: &Value) -> AttributeRecord {
-        let value = match value {
-            Value::Bytes(bytes) => ValueRecord::Bytes(bytes.clone()),
-            Value::Template(nested) => ValueRecord::Template(
-                nested
-                    .iter()
-                    .map(|(name, value)| AttributeRecord::new(*name, value))
-                    .collect(),
-            ),
-        };
-        AttributeRecord { attribute, value }
+/// The bytes of an object.
+pub(super) fn encode(object: &Attributes) -> Zeroizing<Vec<u8>> {
+    // Its length is known beforehand, so that growing leaves no copies of key values behind.
+    let length = object.iter().map(|(_, value)| encoded_length(value)).sum();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+    for (attribute, value) in object.iter() {
+        encode_one(&mut bytes, attribute, value);
     }
+    bytes
+}
 
-    fn read(self) -> (CK_ATTRIBUTE_TYPE, Value) {
-        let value = match self.value {
-            ValueRecord::Bytes(bytes) => Value::Bytes(bytes),
-            ValueRecord::Template(nested) => {
-                Value::Template(nested.into_iter().map(AttributeRecord::read).collect())
-            }
-        };
-        (self.attribute, value)
+const TYPE: usize = size_of::<CK_ATTRIBUTE_TYPE>();
+const HEAD: usize = TYPE + 1 + 4;
+
+fn encoded_length(value: &Value) -> usize {
+    HEAD + match value {
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Template(nested) => nested.iter().map(|(_, value)| encoded_length(value)).sum(),
     }
 }
 
-impl ObjectRecord {
-    pub(super) fn new(serial: u64, object: &Attributes) -> ObjectRecord {
-        let attributes = object
+fn encode_one(bytes: &mut Vec<u8>, attribute: CK_ATTRIBUTE_TYPE, value: &Value) {
+    let form = match value {
+        Value::Bytes(_) => BYTES,
+        Value::Template(_) => TEMPLATE,
+    };
+    bytes.extend_from_slice(&attribute.to_le_bytes());
+    bytes.push(form);
+    // Templates are far below 4 GiB, as `ffi` reads them.
+    let length = (encoded_length(value) - HEAD) as u32;
+    bytes.extend_from_slice(&length.to_le_bytes());
+    match value {
+        Value::Bytes(value) => bytes.extend_from_slice(value),
+        Value::Template(nested) => nested
             .iter()
-            .map(|(name, value)| AttributeRecord::new(name, value));
-        ObjectRecord {
-            serial,
-            attributes: attributes.collect(),
-        }
+            .for_each(|(name, value)| encode_one(bytes, *name, value)),
     }
+}
 
-    pub(super) fn into_attributes(self) -> Attributes {
-        self.attributes
-            .into_iter()
-            .map(AttributeRecord::read)
-            .collect()
+/// The object that `encode` made these bytes from; None for other bytes.
+pub(super) fn decode(bytes: &[u8]) -> Option<Attributes> {
+    let given = Given::new(decode_list(bytes, DEPTH)?);
+    let attributes: Attributes = given.iter().cloned().collect();
+    attributes.ulong(CKA_CLASS)?;
+    attributes.bool(CKA_TOKEN).then_some(attributes)
+}
+
+fn decode_list(mut bytes: &[u8], depth: usize) -> Option<Template> {
+    let depth = depth.checked_sub(1)?;
+    let mut list = Vec::new();
+    while !bytes.is_empty() {
+        let (attribute, rest) = bytes.split_first_chunk::<TYPE>()?;
+        let (form, rest) = rest.split_first()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (value, rest) = rest.split_at_checked(length)?;
+        let value = match *form {
+            BYTES => Value::Bytes(value.to_vec()),
+            TEMPLATE => Value::Template(decode_list(value, depth)?),
+            _ => return None,
+        };
+        let attribute = CK_ATTRIBUTE_TYPE::from_le_bytes(*attribute);
+        list.push((attribute, value));
+        bytes = rest;
     }
+    Some(list)
 }
 
 /// Bytes as a string of hexadecimal digits.
@@ -124,5 +142,48 @@ mod hexadecimal {
                 u8::from_str_radix(pair, 16).map_err(D::Error::custom)
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object() -> Attributes {
+        let inner = vec![(CKA_EXTRACTABLE, Value::bool(true))];
+        [
+            (CKA_CLASS, Value::ulong(CKO_SECRET_KEY)),
+            (CKA_TOKEN, Value::bool(true)),
+            (CKA_LABEL, Value::Bytes(Vec::new())),
+            (CKA_WRAP_TEMPLATE, Value::Template(inner)),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        assert_eq!(decode(&encode(&object())), Some(object()));
+    }
+
+    #[test]
+    fn no_part_of_an_object_is_an_object() {
+        let bytes = encode(&object());
+        for length in 0..bytes.len() {
+            let whole = decode(&bytes[..length]);
+            assert_ne!(whole, Some(object()), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_decoded_without_a_panic() {
+        let bytes = encode(&object());
+        for place in 0..bytes.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut damaged = bytes.to_vec();
+                damaged[place] = value;
+                decode(&damaged);
+            }
+        }
     }
 }

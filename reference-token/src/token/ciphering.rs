@@ -3,11 +3,12 @@
 
 use cryptoki_sys::*;
 
-use super::operation::{Kind, Running, Work, with_operation};
+use super::kind::Kind;
+use super::operation::{Running, Step, Work, continuing, with_operation};
 use super::output::{Output, Room};
-use super::signing::{Wanted, start_keyed};
+use super::signing::start_keyed;
 use crate::mechanisms::{Ciphering, Mechanism};
-use crate::rv::{Result, ensure, refuse};
+use crate::rv::{Result, refuse};
 
 /// Which way a cipher runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,21 +24,6 @@ impl Direction {
             Direction::Decrypt => Kind::Decrypt,
         }
     }
-
-    fn wanted(self) -> Wanted {
-        match self {
-            Direction::Encrypt => Wanted {
-                flag: CKF_ENCRYPT,
-                usage: CKA_ENCRYPT,
-                class: CKO_PUBLIC_KEY,
-            },
-            Direction::Decrypt => Wanted {
-                flag: CKF_DECRYPT,
-                usage: CKA_DECRYPT,
-                class: CKO_PRIVATE_KEY,
-            },
-        }
-    }
 }
 
 /// C_EncryptInit and C_DecryptInit.
@@ -47,8 +33,7 @@ pub(crate) fn cipher_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    let start = (direction.kind(), direction.wanted());
-    start_keyed(session, mechanism, key, start, |family, key| {
+    start_keyed(session, mechanism, key, direction.kind(), |family, key| {
         Ok(Work::Cipher(match direction {
             Direction::Encrypt => family.encrypt(mechanism, key)?,
             Direction::Decrypt => family.decrypt(mechanism, key)?,
@@ -63,21 +48,26 @@ pub(super) fn whole(mut work: Box<dyn Ciphering>, data: &[u8]) -> Result<Vec<u8>
     Ok(output)
 }
 
-/// Computes output whose length shows only afterwards, on a copy of the state, and gives it out if
-/// it fits: the operation then ends, and otherwise goes on as it was.
+/// Computes output whose length shows only afterwards, and gives it out if it fits: the operation
+/// then ends, and otherwise goes on as it was. Only where it may not fit is a copy of the state
+/// needed for that.
 fn deliver(
     running: Running,
     bound: usize,
     room: Room,
     compute: impl FnOnce(Box<dyn Ciphering>) -> Result<Vec<u8>>,
-) -> (Option<Running>, Result<Output>) {
-    let Work::Cipher(work) = &running.work else {
-        return (None, refuse(CKR_GENERAL_ERROR));
-    };
+) -> Step<Output> {
     let Room::Bytes(room) = room else {
         return (Some(running), Ok(Output::Length(bound)));
     };
-    match compute(work.duplicate()) {
+    let copy = match running.work {
+        Work::Cipher(work) if bound <= room => {
+            return (None, compute(work).map(Output::Bytes));
+        }
+        Work::Cipher(ref work) => work.duplicate(),
+        _ => return (None, refuse(CKR_GENERAL_ERROR)),
+    };
+    match compute(copy) {
         Err(refusal) => (None, Err(refusal)),
         Ok(output) if output.len() > room => (Some(running), Ok(Output::TooSmall(output.len()))),
         Ok(output) => (None, Ok(Output::Bytes(output))),
@@ -91,15 +81,14 @@ pub(crate) fn cipher<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
 ) -> Result<Output> {
-    with_operation(session, direction.kind(), |running| match arguments() {
-        Err(refusal) => (None, Err(refusal)),
-        Ok(_) if running.in_parts => (None, refuse(CKR_OPERATION_ACTIVE)),
-        Ok((data, room)) => {
-            let bound = match &running.work {
-                Work::Cipher(work) => work.bound(data.len()),
-                _ => 0,
-            };
-            deliver(running, bound, room, |work| whole(work, data))
+    with_operation(session, direction.kind(), |mut running| {
+        let begun = arguments().and_then(|(data, room)| {
+            running.check_whole()?;
+            Ok((data, room, running.cipher()?.bound(data.len())))
+        });
+        match begun {
+            Err(refusal) => (None, Err(refusal)),
+            Ok((data, room, bound)) => deliver(running, bound, room, |work| whole(work, data)),
         }
     })
 }
@@ -110,26 +99,13 @@ pub(crate) fn cipher_update<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
 ) -> Result<Output> {
-    with_operation(session, direction.kind(), |mut running| {
-        let (data, room) = match arguments() {
-            Ok(arguments) => arguments,
-            Err(refusal) => return (None, Err(refusal)),
-        };
-        let Work::Cipher(work) = &mut running.work else {
-            return (None, refuse(CKR_GENERAL_ERROR));
-        };
-        if let Err(refusal) = ensure(work.is_multipart(), CKR_OPERATION_NOT_INITIALIZED) {
-            return (None, Err(refusal));
-        }
-        if let Some(answer) = room.answer(work.update_length(data.len())) {
-            return (Some(running), Ok(answer));
-        }
-        match work.update(data) {
-            Err(refusal) => (None, Err(refusal)),
-            Ok(output) => {
-                running.in_parts = true;
-                (Some(running), Ok(Output::Bytes(output)))
-            }
+    continuing(session, direction.kind(), |running| {
+        let (data, room) = arguments()?;
+        running.check_multipart()?;
+        let length = running.cipher()?.update_length(data.len());
+        match room.answer(length) {
+            Some(answer) => Ok(answer),
+            None => Ok(Output::Bytes(running.transform(data)?)),
         }
     })
 }
@@ -140,15 +116,14 @@ pub(crate) fn cipher_final(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<Room>,
 ) -> Result<Output> {
-    with_operation(session, direction.kind(), |running| {
-        let room = match arguments() {
-            Ok(room) => room,
-            Err(refusal) => return (None, Err(refusal)),
-        };
-        let bound = match &running.work {
-            Work::Cipher(work) if work.is_multipart() => work.bound(0),
-            _ => return (None, refuse(CKR_OPERATION_NOT_INITIALIZED)),
-        };
-        deliver(running, bound, room, |work| work.finish())
+    with_operation(session, direction.kind(), |mut running| {
+        let begun = arguments().and_then(|room| {
+            running.check_multipart()?;
+            Ok((room, running.cipher()?.bound(0)))
+        });
+        match begun {
+            Err(refusal) => (None, Err(refusal)),
+            Ok((room, bound)) => deliver(running, bound, room, |work| work.finish()),
+        }
     })
 }

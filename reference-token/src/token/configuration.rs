@@ -15,8 +15,8 @@ const VARIABLE: &str = "REFERENCE_TOKEN_CONF";
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Configuration {
-    /// Where token objects live; in memory, for the life of the process, without it.
-    pub(crate) directory: Option<PathBuf>,
+    /// The file where token objects live; in memory, for the life of the process, without it.
+    pub(crate) file: Option<PathBuf>,
     /// Label of a new token, at most 32 bytes.
     pub(crate) label: String,
     /// PIN of the normal user of a new token.
@@ -27,17 +27,23 @@ pub(crate) struct Configuration {
     pub(crate) pin_tries: u32,
     /// Whether a new token is initialised, or as from the factory.
     pub(crate) initialized: bool,
+    /// Whether the token shows its clock: a clock object, CKF_CLOCK_ON_TOKEN and the time.
+    pub(crate) clock: bool,
+    /// Whether the pairs of section 5.17 may run in one session: CKF_DUAL_CRYPTO_OPERATIONS.
+    pub(crate) dual_operations: bool,
 }
 
 impl Default for Configuration {
     fn default() -> Self {
         Configuration {
-            directory: None,
+            file: None,
             label: "p11assay reference".to_owned(),
             user_pin: "1234".to_owned(),
             so_pin: "12345678".to_owned(),
             pin_tries: 10,
             initialized: true,
+            clock: false,
+            dual_operations: true,
         }
     }
 }
@@ -59,8 +65,8 @@ impl Configuration {
         let (key, path) = text.split_once('=').ok_or(refusal(CKR_ARGUMENTS_BAD))?;
         ensure(!path.is_empty(), CKR_ARGUMENTS_BAD)?;
         match key {
-            "directory" => Ok(Configuration {
-                directory: Some(path.into()),
+            "file" => Ok(Configuration {
+                file: Some(path.into()),
                 ..Configuration::default()
             }),
             "configuration" => Configuration::from_file(Path::new(path)),
@@ -100,12 +106,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserved_strings_name_a_directory_or_a_file_and_nothing_else() {
-        let directory = Configuration::load(Some("directory=a/b"))
-            .unwrap()
-            .directory;
-        assert_eq!(directory, Some(PathBuf::from("a/b")));
-        for bad in ["", "directory", "directory=", "other=a"] {
+    fn reserved_strings_name_a_token_or_a_configuration_and_nothing_else() {
+        let file = Configuration::load(Some("file=a/b")).unwrap().file;
+        assert_eq!(file, Some(PathBuf::from("a/b")));
+        for bad in ["", "file", "file=", "other=a"] {
             let refusal = Configuration::load(Some(bad)).unwrap_err();
             assert_eq!(refusal.code(), CKR_ARGUMENTS_BAD, "{bad:?}");
         }

@@ -2,16 +2,20 @@
 
 use cryptoki_sys::*;
 
+use super::kind::Kind;
 use super::library::with_session;
-use super::operation::{Kind, Running, Work, with_operation};
+use super::operation::{Running, Step, Work, continuing, with_operation};
 use super::output::{Output, Room};
-use crate::mechanisms::{Digesting, Mechanism, find_for};
+use crate::mechanisms::{Mechanism, find_for};
 use crate::rv::{Result, ensure, refuse};
 
 /// C_DigestInit.
 pub(crate) fn digest_init(session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> Result<()> {
     with_session(session, |token| {
-        token.session(session)?.operations.check_start()?;
+        token
+            .session(session)?
+            .operations
+            .check_start(Kind::Digest)?;
         let (family, _) = find_for(mechanism.kind, CKF_DIGEST)?;
         let work = Work::Digest(family.digest(mechanism)?);
         token
@@ -22,20 +26,25 @@ pub(crate) fn digest_init(session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> 
 }
 
 /// Gives the digest out if it fits, and ends the operation only then.
-fn deliver(
-    work: Box<dyn Digesting>,
-    in_parts: bool,
-    data: &[u8],
-    room: Room,
-) -> (Option<Running>, Result<Output>) {
-    if let Some(answer) = room.answer(work.length()) {
-        let mut running = Running::new(Work::Digest(work));
-        running.in_parts = in_parts;
-        return (Some(running), Ok(answer));
+fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
+    let length = match &running.work {
+        Work::Digest(work) => work.length_after(data.len()),
+        _ => return (None, refuse(CKR_GENERAL_ERROR)),
+    };
+    match (room.answer(length), running) {
+        (Some(answer), running) => (Some(running), Ok(answer)),
+        (
+            None,
+            Running {
+                work: Work::Digest(mut work),
+                ..
+            },
+        ) => {
+            work.update(data);
+            (None, Ok(Output::Bytes(work.finish())))
+        }
+        _ => (None, refuse(CKR_GENERAL_ERROR)),
     }
-    let mut work = work;
-    work.update(data);
-    (None, Ok(Output::Bytes(work.finish())))
 }
 
 /// C_Digest. `arguments` fail with what is wrong with the pointers, which ends the operation.
@@ -44,36 +53,20 @@ pub(crate) fn digest<'a>(
     arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
 ) -> Result<Output> {
     with_operation(session, Kind::Digest, |running| {
-        let (data, room) = match arguments() {
-            Ok(arguments) => arguments,
-            Err(refusal) => return (None, Err(refusal)),
-        };
-        match running {
-            Running { in_parts: true, .. } => (None, refuse(CKR_OPERATION_ACTIVE)),
-            Running {
-                work: Work::Digest(work),
-                ..
-            } => deliver(work, false, data, room),
-            _ => (None, refuse(CKR_GENERAL_ERROR)),
+        match arguments().and_then(|given| running.check_whole().map(|()| given)) {
+            Err(refusal) => (None, Err(refusal)),
+            Ok((data, room)) => deliver(running, data, room),
         }
     })
 }
 
-/// C_DigestUpdate.
+/// C_DigestUpdate: an error ends the operation.
 pub(crate) fn digest_update<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<&'a [u8]>,
 ) -> Result<()> {
-    with_operation(session, Kind::Digest, |mut running| {
-        let data = match arguments() {
-            Ok(data) => data,
-            Err(refusal) => return (None, Err(refusal)),
-        };
-        running.in_parts = true;
-        if let Work::Digest(work) = &mut running.work {
-            work.update(data);
-        }
-        (Some(running), Ok(()))
+    continuing(session, Kind::Digest, |running| {
+        running.absorb(arguments()?)
     })
 }
 
@@ -88,12 +81,7 @@ pub(crate) fn digest_key(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> R
             )?;
             Ok(key.bytes(CKA_VALUE).to_vec())
         });
-        let result = value.map(|value| {
-            running.in_parts = true;
-            if let Work::Digest(work) = &mut running.work {
-                work.update(&value);
-            }
-        });
+        let result = value.and_then(|value| running.absorb(&value));
         (Some(running), result)
     })
 }
@@ -103,18 +91,8 @@ pub(crate) fn digest_final(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<Room>,
 ) -> Result<Output> {
-    with_operation(session, Kind::Digest, |running| {
-        match (arguments(), running) {
-            (Err(refusal), _) => (None, Err(refusal)),
-            (
-                Ok(room),
-                Running {
-                    work: Work::Digest(work),
-                    in_parts,
-                    ..
-                },
-            ) => deliver(work, in_parts, &[], room),
-            _ => (None, refuse(CKR_GENERAL_ERROR)),
-        }
+    with_operation(session, Kind::Digest, |running| match arguments() {
+        Err(refusal) => (None, Err(refusal)),
+        Ok(room) => deliver(running, &[], room),
     })
 }

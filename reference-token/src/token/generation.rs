@@ -91,13 +91,10 @@ pub(crate) fn generate_pair(
     contribute(&mut public, to_public)?;
     contribute(&mut private, to_private)?;
     with_session(session, |token| {
-        let public = token.add(session, public)?;
-        match token.add(session, private) {
-            Ok(private) => Ok((public, private)),
-            Err(refusal) => {
-                token.destroy_object(session, public)?;
-                Err(refusal)
-            }
+        let handles = token.add_all(session, vec![public, private])?;
+        match handles[..] {
+            [public, private] => Ok((public, private)),
+            _ => refuse(CKR_GENERAL_ERROR),
         }
     })
 }

@@ -3,6 +3,7 @@
 
 use cryptoki_sys::*;
 
+use super::feature::utc_time;
 use super::{Login, SLOT, Token, check_slot, padded, pin, require_initialized};
 use crate::rv::Result;
 
@@ -69,8 +70,11 @@ impl Token {
             ulFreePrivateMemory: 0,
             hardwareVersion: VERSION,
             firmwareVersion: VERSION,
-            // Section 3.2: meaningful only with CKF_CLOCK_ON_TOKEN, which is not set.
-            utcTime: padded(b""),
+            // Section 3.2: meaningful only with CKF_CLOCK_ON_TOKEN.
+            utcTime: match self.configuration.clock {
+                true => utc_time(),
+                false => padded(b""),
+            },
         }
     }
 
@@ -82,6 +86,12 @@ impl Token {
             }
         };
         set(self.initialized, CKF_TOKEN_INITIALIZED);
+        // The test cases of the profiles know no clock, so it is there only if asked for.
+        set(self.configuration.clock, CKF_CLOCK_ON_TOKEN);
+        set(
+            self.configuration.dual_operations,
+            CKF_DUAL_CRYPTO_OPERATIONS,
+        );
         set(self.user_pin.is_some(), CKF_USER_PIN_INITIALIZED);
         let tries = self.configuration.pin_tries;
         let user = self

@@ -62,7 +62,11 @@ pub(crate) fn finalize() -> Result<()> {
     ensure(LIBRARY.is_initialized(), CKR_CRYPTOKI_NOT_INITIALIZED)?;
     if let Some(token) = token.as_mut() {
         token.close_all_sessions();
-        token.objects.renew_handles(|_| true);
+        token.objects.renew_handles();
+        // Another process may open the file now; the next C_Initialize reads it again.
+        if token.store.take().is_some() {
+            token.objects.clear();
+        }
     }
     LIBRARY.initialized.store(false, Ordering::Release);
     LIBRARY.finalized.notify_all();

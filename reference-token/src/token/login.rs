@@ -1,28 +1,149 @@
-//! Login, PINs and the initialisation of the token: sections 5.5.7 to 5.5.9 and 5.6.9 to 5.6.11.
+//! Login, PINs and the initialisation of the token: sections 5.5.7 to 5.5.9 and 5.6.8 to 5.6.10. A
+//! PIN is hashed without the token's lock, so each call has a part before and a part after, and the
+//! second does not trust what the first one saw.
 
 use cryptoki_sys::*;
 
+use super::library::{with_session, with_token};
 use super::pin::{self, Pin};
 use super::{Login, Token, padded};
 use crate::rv::{Result, ensure, refusal, refuse};
+use crate::store::{Change, MasterKey};
+
+/// An attempt at a PIN, hashed: the master key if it was right.
+struct Attempt {
+    who: Login,
+    pin: Pin,
+    opened: Option<MasterKey>,
+}
+
+/// A PIN to be tried: whose, and what is kept of it.
+type Tried = (Login, Pin);
+
+fn attempt((who, pin): Tried, attempt: &[u8]) -> Attempt {
+    let opened = pin.open(attempt);
+    Attempt { who, pin, opened }
+}
+
+/// C_Login, and C_LoginUser without a user name.
+pub(crate) fn login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: &[u8]) -> Result<()> {
+    let tried = with_session(session, |token| token.prepare_login(session, user))?;
+    let attempt = attempt(tried, pin);
+    with_session(session, |token| {
+        token.prepare_login(session, user)?;
+        match user {
+            CKU_CONTEXT_SPECIFIC => token.reauthenticate(session, attempt),
+            _ => token.log_in(attempt),
+        }
+    })
+}
+
+/// C_InitToken: `label` is blank-padded already.
+pub(crate) fn initialize_token(pin: &[u8], label: [u8; 32]) -> Result<()> {
+    let (tried, slow) =
+        with_token(|token| Ok((token.prepare_initialization(pin)?, token.slow_pins())))?;
+    let attempt = tried.map(|tried| attempt(tried, pin));
+    let so_pin = Pin::new(pin, &MasterKey::generate()?, slow)?;
+    with_token(|token| {
+        let still = token.prepare_initialization(pin)?.is_some() == attempt.is_some();
+        ensure(still, CKR_FUNCTION_FAILED)?;
+        if let Some(attempt) = attempt {
+            token.settle_attempt(attempt)?;
+        }
+        token.start_anew(so_pin, label)
+    })
+}
+
+/// C_InitPIN.
+pub(crate) fn initialize_pin(session: CK_SESSION_HANDLE, new: &[u8]) -> Result<()> {
+    let (master, slow) = with_session(session, |token| {
+        ensure(token.is_so(), CKR_USER_NOT_LOGGED_IN)?;
+        pin::check_new(new)?;
+        let master = token.master.clone().ok_or(refusal(CKR_GENERAL_ERROR))?;
+        Ok((master, token.slow_pins()))
+    })?;
+    let new = Pin::new(new, &master, slow)?;
+    with_session(session, |token| {
+        ensure(token.is_so(), CKR_USER_NOT_LOGGED_IN)?;
+        token.replace_pin(Login::User, new)
+    })
+}
+
+/// C_SetPIN: the PIN of whoever is logged in, or of the normal user.
+pub(crate) fn set_pin(session: CK_SESSION_HANDLE, old: &[u8], new: &[u8]) -> Result<()> {
+    let (tried, slow) = with_session(session, |token| {
+        let tried = token.prepare_change(session, new)?;
+        Ok((tried, token.slow_pins()))
+    })?;
+    let attempt = attempt(tried, old);
+    let new_pin = match &attempt.opened {
+        Some(master) => Some(Pin::new(new, master, slow)?),
+        None => None,
+    };
+    with_session(session, |token| {
+        let (who, _) = token.prepare_change(session, new)?;
+        ensure(who == attempt.who, CKR_FUNCTION_FAILED)?;
+        token.settle_attempt(attempt)?;
+        token.replace_pin(who, new_pin.ok_or(refusal(CKR_PIN_INCORRECT))?)
+    })
+}
 
 impl Token {
-    /// C_Login, and C_LoginUser without a user name.
-    pub(crate) fn login(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        user: CK_USER_TYPE,
-        attempt: &[u8],
-    ) -> Result<()> {
-        match user {
-            CKU_CONTEXT_SPECIFIC => self.reauthenticate(session, attempt),
-            CKU_USER => self.log_in(Login::User, attempt),
-            CKU_SO => self.log_in(Login::So, attempt),
-            _ => refuse(CKR_USER_TYPE_INVALID),
+    fn pin_of(&mut self, who: Login) -> &mut Option<Pin> {
+        match who {
+            Login::So => &mut self.so_pin,
+            Login::User | Login::Nobody => &mut self.user_pin,
         }
     }
 
-    fn log_in(&mut self, who: Login, attempt: &[u8]) -> Result<()> {
+    /// The PIN that an attempt is for. One that is locked is not worth hashing.
+    fn try_pin(&mut self, who: Login) -> Result<Tried> {
+        let tries = self.configuration.pin_tries;
+        let missing = match who {
+            Login::So => CKR_PIN_INCORRECT,
+            Login::User | Login::Nobody => CKR_USER_PIN_NOT_INITIALIZED,
+        };
+        let pin = self.pin_of(who).clone().ok_or(refusal(missing))?;
+        ensure(!pin.count(tries).locked, CKR_PIN_LOCKED)?;
+        Ok((who, pin))
+    }
+
+    /// Counts an attempt, and saves the counter where it must survive.
+    fn settle_attempt(&mut self, attempt: Attempt) -> Result<MasterKey> {
+        let tries = self.configuration.pin_tries;
+        let (_, current) = self.try_pin(attempt.who)?;
+        // Another thread may have set another PIN meanwhile; then the attempt is not at this one.
+        ensure(current.is(&attempt.pin), CKR_PIN_INCORRECT)?;
+        let before = current.count(tries);
+        let mut result = Ok(());
+        if let Some(pin) = self.pin_of(attempt.who) {
+            result = pin.settle(attempt.opened.is_some(), tries);
+        }
+        if result.is_err() || before != Default::default() {
+            self.save()?;
+        }
+        result?;
+        attempt.opened.ok_or(refusal(CKR_PIN_INCORRECT))
+    }
+
+    fn replace_pin(&mut self, who: Login, new: Pin) -> Result<()> {
+        let before = self.pin_of(who).replace(new);
+        let saved = self.save();
+        saved.inspect_err(|_| *self.pin_of(who) = before)
+    }
+
+    /// Whether a login can be, and with which PIN.
+    fn prepare_login(&mut self, session: CK_SESSION_HANDLE, user: CK_USER_TYPE) -> Result<Tried> {
+        let who = match user {
+            CKU_USER => Login::User,
+            CKU_SO => Login::So,
+            CKU_CONTEXT_SPECIFIC => {
+                let waiting = self.session_mut(session)?.operations.asks_for_pin();
+                ensure(waiting, CKR_OPERATION_NOT_INITIALIZED)?;
+                return self.try_pin(self.login);
+            }
+            _ => return refuse(CKR_USER_TYPE_INVALID),
+        };
         ensure(self.login != who, CKR_USER_ALREADY_LOGGED_IN)?;
         ensure(
             self.login == Login::Nobody,
@@ -32,18 +153,27 @@ impl Token {
             let all_rw = self.sessions.values().all(|session| session.is_rw());
             ensure(all_rw, CKR_SESSION_READ_ONLY_EXISTS)?;
         }
-        self.check_pin(who, attempt)?;
+        self.try_pin(who)
+    }
+
+    fn log_in(&mut self, attempt: Attempt) -> Result<()> {
+        let who = attempt.who;
+        let master = self.settle_attempt(attempt)?;
+        if let (Login::User, Some(store)) = (who, &self.store) {
+            for (serial, object) in store.private(&master)? {
+                self.objects.insert(serial, object, None);
+            }
+        }
+        self.master = Some(master);
         self.login = who;
         Ok(())
     }
 
     /// Section 4.10: logging in again for one use of a key with CKA_ALWAYS_AUTHENTICATE. A PIN
     /// that locks here also ends the login.
-    fn reauthenticate(&mut self, session: CK_SESSION_HANDLE, attempt: &[u8]) -> Result<()> {
-        let waiting = self.session(session)?.operations.asks_for_pin();
-        ensure(waiting, CKR_OPERATION_NOT_INITIALIZED)?;
-        match self.check_pin(self.login, attempt) {
-            Ok(()) => {
+    fn reauthenticate(&mut self, session: CK_SESSION_HANDLE, attempt: Attempt) -> Result<()> {
+        match self.settle_attempt(attempt) {
+            Ok(_) => {
                 self.session_mut(session)?.operations.authenticate();
                 Ok(())
             }
@@ -56,85 +186,61 @@ impl Token {
         }
     }
 
-    /// Checks a PIN, counts the attempt and saves the counter where it must survive.
-    fn check_pin(&mut self, who: Login, attempt: &[u8]) -> Result<()> {
-        let tries = self.configuration.pin_tries;
-        let (pin, missing) = match who {
-            Login::So => (&mut self.so_pin, CKR_PIN_INCORRECT),
-            Login::User | Login::Nobody => (&mut self.user_pin, CKR_USER_PIN_NOT_INITIALIZED),
-        };
-        let pin = pin.as_mut().ok_or(refusal(missing))?;
-        let before = pin.count(tries);
-        let result = pin.check(attempt, tries);
-        if result.is_err() || before != Default::default() {
-            self.save()?;
-        }
-        result
-    }
-
     /// C_Logout.
     pub(crate) fn logout(&mut self) -> Result<()> {
-        ensure(self.login != Login::Nobody, CKR_USER_NOT_LOGGED_IN)?;
+        let somebody = self.login != Login::Nobody || mutant!("logout-without-login");
+        ensure(somebody, CKR_USER_NOT_LOGGED_IN)?;
         self.drop_login();
         Ok(())
     }
 
-    /// Back to public sessions. Section 5.6.11: handles to private objects die for good, and
+    /// Back to public sessions. Section 5.6.10: handles to private objects die for good, and
     /// private session objects with them. Running operations end, as their keys may be private.
+    /// What can be read again from the store leaves memory, and the master key in any case.
     pub(super) fn drop_login(&mut self) {
         self.login = Login::Nobody;
-        self.objects
-            .remove_where(|object| object.owner.is_some() && object.is_private());
-        self.objects.renew_handles(|object| object.is_private());
+        self.master = None;
+        self.objects.part_with_private(self.store.is_some());
         for session in self.sessions.values_mut() {
             session.operations.clear();
         }
     }
 
-    /// C_InitToken: `label` is blank-padded already.
-    pub(crate) fn initialize_token(&mut self, attempt: &[u8], label: [u8; 32]) -> Result<()> {
+    /// Whether the token can be initialised: with the SO PIN that there is, or with a first one.
+    fn prepare_initialization(&mut self, pin: &[u8]) -> Result<Option<Tried>> {
         ensure(self.sessions.is_empty(), CKR_SESSION_EXISTS)?;
         if self.initialized {
-            self.check_pin(Login::So, attempt)?;
-        } else {
-            // The function has no code for a PIN that cannot be set.
-            pin::check_new(attempt).map_err(|_| refusal(CKR_ARGUMENTS_BAD))?;
-            self.so_pin = Some(Pin::new(attempt, self.slow_pins())?);
+            return self.try_pin(Login::So).map(Some);
         }
-        self.store.clear()?;
-        self.objects.remove_where(|object| !object.is_built_in());
-        self.initialized = true;
-        self.label = padded(&label);
-        self.user_pin = None;
-        self.save()
+        // The function has no code for a PIN that cannot be set.
+        pin::check_new(pin).map_err(|_| refusal(CKR_ARGUMENTS_BAD))?;
+        Ok(None)
     }
 
-    /// C_InitPIN.
-    pub(crate) fn initialize_pin(&mut self, new: &[u8]) -> Result<()> {
-        ensure(self.is_so(), CKR_USER_NOT_LOGGED_IN)?;
-        pin::check_new(new)?;
-        self.user_pin = Some(Pin::new(new, self.slow_pins())?);
-        self.save()
+    /// Section 5.5.7: no objects and no user PIN. The new master key makes sure that what was
+    /// sealed under the old one is nothing but noise.
+    fn start_anew(&mut self, so_pin: Pin, label: [u8; 32]) -> Result<()> {
+        let before = (self.initialized, self.label);
+        let pins = (self.so_pin.replace(so_pin), self.user_pin.take());
+        (self.initialized, self.label) = (true, padded(&label));
+        let record = self.record();
+        let saved = self.commit(&[Change::Clear, Change::Token(&record)]);
+        if saved.is_err() {
+            (self.initialized, self.label) = before;
+            (self.so_pin, self.user_pin) = pins;
+            return saved;
+        }
+        self.objects.clear();
+        Ok(())
     }
 
-    /// C_SetPIN: the PIN of whoever is logged in, or of the normal user.
-    pub(crate) fn set_pin(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        old: &[u8],
-        new: &[u8],
-    ) -> Result<()> {
+    /// Whether a PIN can be changed, whose, and which one it is now.
+    fn prepare_change(&mut self, session: CK_SESSION_HANDLE, new: &[u8]) -> Result<Tried> {
         ensure(!self.is_read_only(session)?, CKR_SESSION_READ_ONLY)?;
         // Without a user PIN there is none to match: the function has no code of its own for it.
         let exists = self.is_so() || self.user_pin.is_some();
         ensure(exists, CKR_PIN_INCORRECT)?;
         pin::check_new(new)?;
-        self.check_pin(self.login, old)?;
-        let new = Some(Pin::new(new, self.slow_pins())?);
-        match self.login {
-            Login::So => self.so_pin = new,
-            Login::User | Login::Nobody => self.user_pin = new,
-        }
-        self.save()
+        self.try_pin(self.login)
     }
 }

@@ -3,44 +3,65 @@
 //! belong to `mechanisms`, attribute rules to `attributes`.
 
 mod ciphering;
+mod collection;
 mod configuration;
 mod digesting;
+mod dual;
+mod feature;
 mod generation;
 mod information;
+mod kind;
 mod library;
 mod login;
+mod message_signing;
 mod object;
 mod operation;
 mod output;
+mod parts;
 mod pin;
 mod profile;
+mod sealing;
 mod search;
 mod session;
 mod signing;
+mod verifying;
 
 use std::collections::BTreeMap;
 
 use cryptoki_sys::*;
 
 use crate::rv::{Result, ensure, refusal};
-use crate::store::{self, Store};
-use object::Objects;
+use crate::store::{self, Change, File, MasterKey};
+use collection::Objects;
+use feature::Counter;
 use pin::Pin;
 use session::Session;
 
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
+pub(crate) use dual::{Dual, dual_update};
 pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
 pub(crate) use information::{library_info, slot_info, slots};
+pub(crate) use kind::Kind;
 pub(crate) use library::{
     finalize, initialize, require_initialized, wait_for_finalize, with_session, with_token,
 };
-pub(crate) use object::Reveal;
-pub(crate) use operation::{Kind, cancel, cancel_kind};
+pub(crate) use login::{initialize_pin, initialize_token, login, set_pin};
+pub(crate) use message_signing::{
+    message_sign_init, message_verify_init, sign_message, sign_message_begin, sign_message_next,
+    verify_message, verify_message_begin, verify_message_next,
+};
+pub(crate) use object::{copy_object, create_object};
+pub(crate) use operation::{cancel, cancel_kind, message_final};
 pub(crate) use output::{Output, Room};
+pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_init};
 pub(crate) use signing::{
-    sign, sign_final, sign_init, sign_update, verify, verify_final, verify_init, verify_update,
+    sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
+};
+pub(crate) use verifying::{
+    verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
+    verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
 };
 
 /// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.
@@ -63,25 +84,32 @@ pub(crate) struct Token {
     so_pin: Option<Pin>,
     user_pin: Option<Pin>,
     login: Login,
+    /// The key that seals private objects, while somebody is logged in.
+    master: Option<MasterKey>,
     sessions: BTreeMap<CK_SESSION_HANDLE, Session>,
     next_session: CK_SESSION_HANDLE,
     objects: Objects,
-    store: Box<dyn Store>,
+    counter: Counter,
+    /// Where token objects are kept; without it they live as long as the process.
+    store: Option<File>,
 }
 
 impl Token {
-    /// The token that a configuration describes: read from its directory, or new in memory.
+    /// The token that a configuration describes: read from its file, or new.
     pub(crate) fn open(configuration: Configuration) -> Result<Token> {
-        let (store, loaded) = store::open(configuration.directory.as_deref())?;
+        let opened = configuration.file.as_deref().map(File::open).transpose()?;
+        let (store, loaded) = opened.map_or((None, None), |(store, loaded)| (Some(store), loaded));
         let mut token = Token {
             initialized: configuration.initialized,
             label: padded(configuration.label.as_bytes()),
             so_pin: None,
             user_pin: None,
             login: Login::Nobody,
+            master: None,
             sessions: BTreeMap::new(),
             next_session: 1,
             objects: Objects::default(),
+            counter: Counter::default(),
             store,
             configuration,
         };
@@ -90,48 +118,68 @@ impl Token {
             None => token.commission()?,
         }
         profile::install(&mut token.objects);
+        feature::install(&mut token.objects, token.configuration.clock);
         Ok(token)
     }
 
     /// Makes a new token what its configuration says.
     fn commission(&mut self) -> Result<()> {
         if self.initialized {
-            self.so_pin = Some(Pin::new(
-                self.configuration.so_pin.as_bytes(),
-                self.slow_pins(),
-            )?);
-            let user = self.configuration.user_pin.clone();
-            self.user_pin = Some(Pin::new(user.as_bytes(), self.slow_pins())?);
+            let master = MasterKey::generate()?;
+            let slow = self.slow_pins();
+            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, slow).map(Some);
+            self.so_pin = pin(&self.configuration.so_pin)?;
+            self.user_pin = pin(&self.configuration.user_pin)?;
         }
         self.save()
     }
 
     fn restore(&mut self, loaded: store::Loaded) -> Result<()> {
-        let store::Loaded { token, objects } = loaded;
+        let store::Loaded {
+            token,
+            objects,
+            last,
+        } = loaded;
         self.initialized = token.initialized;
         self.label = padded(token.label.as_bytes());
         self.so_pin = token.so_pin.map(Pin::from_record).transpose()?;
         self.user_pin = token.user_pin.map(Pin::from_record).transpose()?;
-        for attributes in objects {
-            self.objects.insert(attributes, None);
+        (self.counter.last, self.counter.reserved) = (token.counter, token.counter);
+        self.objects.leave_serials(last);
+        for (serial, attributes) in objects {
+            self.objects.insert(serial, attributes, None);
         }
         Ok(())
     }
 
-    /// Writes what the token is, apart from its objects, to its store.
-    fn save(&mut self) -> Result<()> {
-        let record = store::TokenRecord {
+    /// What the token is, apart from its objects.
+    fn record(&self) -> store::TokenRecord {
+        store::TokenRecord {
             initialized: self.initialized,
             label: String::from_utf8_lossy(&self.label).trim_end().to_owned(),
+            counter: self.counter.reserved,
             so_pin: self.so_pin.as_ref().map(Pin::to_record),
             user_pin: self.user_pin.as_ref().map(Pin::to_record),
-        };
-        self.store.save_token(&record)
+        }
     }
 
-    /// Whether guessing PINs must be made expensive: only where their verifiers reach a disk.
+    /// Writes what the token is, apart from its objects, to its store.
+    fn save(&self) -> Result<()> {
+        self.commit(&[Change::Token(&self.record())])
+    }
+
+    /// Writes changes to the store, if there is one.
+    fn commit(&self, changes: &[Change]) -> Result<()> {
+        match &self.store {
+            Some(store) if !changes.is_empty() => store.commit(changes),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether guessing PINs must be made expensive: only where what is kept of them reaches a
+    /// disk.
     fn slow_pins(&self) -> bool {
-        self.configuration.directory.is_some()
+        self.configuration.file.is_some()
     }
 
     fn session(&self, handle: CK_SESSION_HANDLE) -> Result<&Session> {

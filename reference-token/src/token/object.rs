@@ -1,162 +1,18 @@
-//! Objects: section 5.7 without searching. Owns handles, visibility and who may touch what; the
-//! contents of templates are judged by `attributes`.
+//! Objects: section 5.7 without searching. Owns visibility and who may touch what; the contents of
+//! templates are judged by `attributes`, and `collection` keeps the objects.
 
-use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use cryptoki_sys::*;
 
+use super::collection::Object;
+use super::library::with_session;
 use super::{Login, Token};
-use crate::attributes::{
-    Attributes, Hidden, Origin, Recipe, Template, Value, complete, copied, hidden, modified,
-};
-use crate::mechanisms::{random, settle};
+use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete, copied, modified};
+use crate::mechanisms::{fill_random, settle};
 use crate::rv::{Result, ensure, refusal};
-
-/// Object handles begin where session handles will not get to, so that one is not mistaken for
-/// the other.
-const FIRST_HANDLE: CK_OBJECT_HANDLE = 0x4000_0001;
-
-/// Order in which objects were created: the order in which searches find them.
-type Serial = u64;
-
-/// Built-in objects come after everything that an application created.
-const BUILT_IN: Serial = 1 << 63;
-
-/// An object and its place.
-pub(super) struct Object {
-    pub(super) attributes: Arc<Attributes>,
-    pub(super) handle: CK_OBJECT_HANDLE,
-    /// The session that a session object dies with; None for a token object.
-    pub(super) owner: Option<CK_SESSION_HANDLE>,
-    serial: Serial,
-}
-
-impl Object {
-    pub(super) fn is_private(&self) -> bool {
-        self.attributes.bool(CKA_PRIVATE)
-    }
-
-    pub(super) fn is_built_in(&self) -> bool {
-        self.serial >= BUILT_IN
-    }
-}
-
-/// All objects, by creation, and the handles under which applications know them.
-pub(super) struct Objects {
-    by_serial: BTreeMap<Serial, Object>,
-    by_handle: BTreeMap<CK_OBJECT_HANDLE, Serial>,
-    next_serial: Serial,
-    next_built_in: Serial,
-    next_handle: CK_OBJECT_HANDLE,
-}
-
-impl Default for Objects {
-    fn default() -> Self {
-        Objects {
-            by_serial: BTreeMap::new(),
-            by_handle: BTreeMap::new(),
-            next_serial: 0,
-            next_built_in: BUILT_IN,
-            next_handle: FIRST_HANDLE,
-        }
-    }
-}
-
-impl Objects {
-    /// Adds an object, which belongs to a session or to the token.
-    pub(super) fn insert(
-        &mut self,
-        attributes: Attributes,
-        owner: Option<CK_SESSION_HANDLE>,
-    ) -> CK_OBJECT_HANDLE {
-        self.next_serial += 1;
-        self.place(self.next_serial, attributes, owner)
-    }
-
-    /// Adds an object that is part of the token.
-    pub(super) fn insert_built_in(&mut self, attributes: Attributes) {
-        self.next_built_in += 1;
-        self.place(self.next_built_in, attributes, None);
-    }
-
-    fn place(
-        &mut self,
-        serial: Serial,
-        attributes: Attributes,
-        owner: Option<CK_SESSION_HANDLE>,
-    ) -> CK_OBJECT_HANDLE {
-        let handle = self.next_handle;
-        self.next_handle += 1;
-        let attributes = Arc::new(attributes);
-        self.by_serial.insert(
-            serial,
-            Object {
-                attributes,
-                handle,
-                owner,
-                serial,
-            },
-        );
-        self.by_handle.insert(handle, serial);
-        handle
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Object> {
-        self.by_serial.values()
-    }
-
-    fn get(&self, handle: CK_OBJECT_HANDLE) -> Option<&Object> {
-        self.by_serial.get(self.by_handle.get(&handle)?)
-    }
-
-    fn replace(&mut self, handle: CK_OBJECT_HANDLE, attributes: Attributes) {
-        let serial = self.by_handle.get(&handle);
-        if let Some(object) = serial.and_then(|serial| self.by_serial.get_mut(serial)) {
-            object.attributes = Arc::new(attributes);
-        }
-    }
-
-    pub(super) fn remove_where(&mut self, condition: impl Fn(&Object) -> bool) {
-        let by_handle = &mut self.by_handle;
-        self.by_serial.retain(|_, object| {
-            let removed = condition(object);
-            if removed {
-                by_handle.remove(&object.handle);
-            }
-            !removed
-        });
-    }
-
-    /// Gives objects new handles: the old ones are never valid again.
-    pub(super) fn renew_handles(&mut self, condition: impl Fn(&Object) -> bool) {
-        for (serial, object) in self
-            .by_serial
-            .iter_mut()
-            .filter(|(_, object)| condition(object))
-        {
-            self.by_handle.remove(&object.handle);
-            object.handle = self.next_handle;
-            self.next_handle += 1;
-            self.by_handle.insert(object.handle, *serial);
-        }
-    }
-
-    pub(super) fn continue_handles(&mut self, before: &Objects) {
-        self.next_handle = self.next_handle.max(before.next_handle);
-        self.renew_handles(|_| true);
-    }
-}
-
-/// What C_GetAttributeValue may say about one attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reveal {
-    Value(Value),
-    /// The object is sensitive or unextractable: case 1 of section 5.7.5.
-    Sensitive,
-    /// The object has no such attribute: case 2.
-    Absent,
-}
+use crate::store::{Change, Serial};
 
 impl Token {
     /// An object that the session can see; `code` if there is none under this handle.
@@ -190,57 +46,61 @@ impl Token {
         ensure(!blocked, CKR_SESSION_READ_ONLY)
     }
 
-    /// Adds a complete object, in the session or on the token as it says itself.
+    /// Adds a complete object, in the session or on the token as it says itself. Its session's
+    /// rights are looked at again, as they may have changed since it was drafted.
     pub(super) fn add(
         &mut self,
         session: CK_SESSION_HANDLE,
-        mut attributes: Attributes,
+        attributes: Attributes,
     ) -> Result<CK_OBJECT_HANDLE> {
-        let unique = random(16)?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
-        attributes.set_bytes(CKA_UNIQUE_ID, unique);
-        let on_token = attributes.bool(CKA_TOKEN);
-        if on_token {
-            self.store.save_object(&attributes)?;
-        }
-        Ok(self
-            .objects
-            .insert(attributes, (!on_token).then_some(session)))
+        let handles = self.add_all(session, vec![attributes])?;
+        handles.first().copied().ok_or(refusal(CKR_GENERAL_ERROR))
     }
 
-    /// C_CreateObject.
-    pub(crate) fn create_object(
+    /// Adds complete objects: all of them or, if that cannot be, none.
+    pub(super) fn add_all(
         &mut self,
         session: CK_SESSION_HANDLE,
-        template: &Template,
-    ) -> Result<CK_OBJECT_HANDLE> {
-        let mut attributes = complete(&Recipe {
-            origin: Origin::Created,
-            template,
-            class: None,
-            key_type: None,
-            by_so: self.is_so(),
-        })?;
-        self.check_creation(session, &attributes)?;
-        settle(&mut attributes)?;
-        self.add(session, attributes)
+        objects: Vec<Attributes>,
+    ) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        let mut placed = Vec::new();
+        for mut attributes in objects {
+            self.check_creation(session, &attributes)?;
+            attributes.set_bytes(CKA_UNIQUE_ID, unique_id()?);
+            placed.push((self.objects.next_serial(), attributes));
+        }
+        let on_token = placed
+            .iter()
+            .filter(|(_, attributes)| attributes.bool(CKA_TOKEN));
+        let changes: Vec<_> = on_token
+            .map(|(serial, attributes)| self.put(*serial, attributes))
+            .collect();
+        self.commit(&changes)?;
+        Ok(placed
+            .into_iter()
+            .map(|(serial, attributes)| {
+                let owner = (!attributes.bool(CKA_TOKEN)).then_some(session);
+                self.objects.insert(serial, attributes, owner)
+            })
+            .collect())
     }
 
-    /// C_CopyObject.
-    pub(crate) fn copy_object(
-        &mut self,
+    fn put<'a>(&'a self, serial: Serial, attributes: &'a Attributes) -> Change<'a> {
+        Change::Put(serial, attributes, self.master.as_ref())
+    }
+
+    /// C_CopyObject, but for the check of what the template changed.
+    fn draft_copy(
+        &self,
         session: CK_SESSION_HANDLE,
         handle: CK_OBJECT_HANDLE,
         template: &Template,
-    ) -> Result<CK_OBJECT_HANDLE> {
+    ) -> Result<Attributes> {
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
         ensure(object.attributes.bool(CKA_COPYABLE), CKR_ACTION_PROHIBITED)?;
-        let mut attributes = copied(&object.attributes, template, self.is_so())?;
+        let attributes = copied(&object.attributes, template, self.is_so())?;
         self.check_creation(session, &attributes)?;
-        settle(&mut attributes)?;
-        self.add(session, attributes)
+        Ok(attributes)
     }
 
     /// C_DestroyObject.
@@ -256,10 +116,9 @@ impl Token {
             CKR_ACTION_PROHIBITED,
         )?;
         if object.owner.is_none() {
-            let attributes = Arc::clone(&object.attributes);
-            self.store.delete_object(&attributes)?;
+            self.commit(&[Change::Delete(object.serial)])?;
         }
-        self.objects.remove_where(|object| object.handle == handle);
+        self.objects.remove(handle);
         Ok(())
     }
 
@@ -273,17 +132,13 @@ impl Token {
         Ok(sizes.sum::<usize>() as CK_ULONG)
     }
 
-    /// C_GetAttributeValue, without the buffers.
-    pub(crate) fn reveal(
-        &self,
-        handle: CK_OBJECT_HANDLE,
-        attributes: &[CK_ATTRIBUTE_TYPE],
-    ) -> Result<Vec<Reveal>> {
-        let object = &self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?.attributes;
-        Ok(attributes
-            .iter()
-            .map(|attribute| reveal(object, *attribute))
-            .collect())
+    /// What C_GetAttributeValue reads from.
+    pub(crate) fn attributes(&mut self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Attributes>> {
+        let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
+        match object.is_built_in() {
+            true => self.built_in_attributes(handle),
+            false => Ok(Arc::clone(&object.attributes)),
+        }
     }
 
     /// C_SetAttributeValue.
@@ -303,18 +158,64 @@ impl Token {
         let trusted = object.attributes.ulong(CKA_CLASS) == Some(CKO_CERTIFICATE)
             && object.attributes.bool(CKA_TRUSTED);
         ensure(!trusted, CKR_ACTION_PROHIBITED)?;
-        let on_token = object.owner.is_none();
         let mut attributes = modified(&object.attributes, template, self.is_so())?;
-        let names = |attribute| template.iter().any(|(name, _)| *name == attribute);
-        if names(CKA_CHECK_VALUE) || names(CKA_PUBLIC_KEY_INFO) {
-            settle(&mut attributes)?;
-        }
-        if on_token {
-            self.store.save_object(&attributes)?;
+        settle_changes(&mut attributes, template)?;
+        if object.owner.is_none() {
+            self.commit(&[self.put(object.serial, &attributes)])?;
         }
         self.objects.replace(handle, attributes);
         Ok(())
     }
+}
+
+/// C_CreateObject. The value is checked outside the lock, as that can take long.
+pub(crate) fn create_object(
+    session: CK_SESSION_HANDLE,
+    template: &Template,
+) -> Result<CK_OBJECT_HANDLE> {
+    let mut attributes = with_session(session, |token| {
+        let attributes = complete(&Recipe {
+            origin: Origin::Created,
+            template,
+            class: None,
+            key_type: None,
+            by_so: token.is_so(),
+        })?;
+        token.check_creation(session, &attributes)?;
+        Ok(attributes)
+    })?;
+    settle(&mut attributes)?;
+    with_session(session, |token| token.add(session, attributes))
+}
+
+/// C_CopyObject.
+pub(crate) fn copy_object(
+    session: CK_SESSION_HANDLE,
+    handle: CK_OBJECT_HANDLE,
+    template: &Template,
+) -> Result<CK_OBJECT_HANDLE> {
+    let mut attributes =
+        with_session(session, |token| token.draft_copy(session, handle, template))?;
+    settle_changes(&mut attributes, template)?;
+    with_session(session, |token| token.add(session, attributes))
+}
+
+/// What is computed from the value is looked at again only where the template speaks of it.
+fn settle_changes(attributes: &mut Attributes, template: &Template) -> Result<()> {
+    let names = |attribute| template.iter().any(|(name, _)| *name == attribute);
+    match names(CKA_CHECK_VALUE) || names(CKA_PUBLIC_KEY_INFO) {
+        true => settle(attributes),
+        false => Ok(()),
+    }
+}
+
+/// Section 4.4.1: 128 random bits in hexadecimal digits.
+fn unique_id() -> Result<String> {
+    let mut bits = [0; 16];
+    fill_random(&mut bits)?;
+    let mut digits = String::with_capacity(32);
+    write!(digits, "{:032x}", u128::from_ne_bytes(bits)).map_err(|_| refusal(CKR_GENERAL_ERROR))?;
+    Ok(digits)
 }
 
 fn size(value: &Value) -> usize {
@@ -324,21 +225,5 @@ fn size(value: &Value) -> usize {
             .iter()
             .map(|(_, value)| size_of::<CK_ULONG>() + size(value))
             .sum(),
-    }
-}
-
-/// Sections 4.10, 4.11 and 5.7.5: secrets stay inside unless the key is open in both ways.
-fn reveal(object: &Attributes, attribute: CK_ATTRIBUTE_TYPE) -> Reveal {
-    let class = object
-        .ulong(CKA_CLASS)
-        .unwrap_or(CK_UNAVAILABLE_INFORMATION);
-    let subtype = object.ulong(CKA_KEY_TYPE);
-    let closed = object.bool(CKA_SENSITIVE) || !object.bool(CKA_EXTRACTABLE);
-    if hidden(class, subtype, attribute) == Hidden::WhenSensitive && closed {
-        return Reveal::Sensitive;
-    }
-    match object.get(attribute) {
-        Some(value) => Reveal::Value(value.clone()),
-        None => Reveal::Absent,
     }
 }

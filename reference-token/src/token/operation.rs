@@ -1,33 +1,16 @@
-//! The state machine of operations in a session: which may start, which are running, who has to
-//! authenticate, and when one ends. What an operation does is in `digesting`, `signing`,
-//! `ciphering` and `search`.
+//! The state machine of operations in a session: which are running, who has to authenticate, when
+//! one ends, and calls that work outside the token's lock. `kind` says which may start; what an
+//! operation does is in `ciphering`, `digesting`, `signing`, `verifying` and their neighbours.
 
 use cryptoki_sys::*;
 
+use super::kind::Kind;
 use super::library::{with_session, with_token};
-use crate::mechanisms::{Ciphering, Digesting, Signing, Verifying};
+use super::message_signing::Messages;
+use super::sealing::Sealing;
+use super::verifying::Held;
+use crate::mechanisms::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::rv::{Result, ensure, refusal};
-
-/// The kinds of operation that a session can run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Find,
-    Encrypt,
-    Decrypt,
-    Digest,
-    Sign,
-    Verify,
-}
-
-/// The flag under which C_SessionCancel knows each kind.
-const FLAGS: [(CK_FLAGS, Kind); 6] = [
-    (CKF_FIND_OBJECTS, Kind::Find),
-    (CKF_ENCRYPT, Kind::Encrypt),
-    (CKF_DECRYPT, Kind::Decrypt),
-    (CKF_DIGEST, Kind::Digest),
-    (CKF_SIGN, Kind::Sign),
-    (CKF_VERIFY, Kind::Verify),
-];
 
 /// What a running operation works with.
 pub(super) enum Work {
@@ -37,6 +20,11 @@ pub(super) enum Work {
     Digest(Box<dyn Digesting>),
     Sign(Box<dyn Signing>),
     Verify(Box<dyn Verifying>),
+    VerifyRecover(Box<dyn Recovering>),
+    VerifySignature(Held),
+    Seal(Box<Sealing>),
+    SignMessages(Box<Messages<Box<dyn Signing>>>),
+    VerifyMessages(Box<Messages<Box<dyn Verifying>>>),
 }
 
 /// Whether the key asks for the PIN before it is used: CKA_ALWAYS_AUTHENTICATE, section 4.10.
@@ -65,6 +53,9 @@ impl Running {
     }
 }
 
+/// What a call makes of an operation: the operation if it goes on, and the call's result.
+pub(super) type Step<T> = (Option<Running>, Result<T>);
+
 /// An operation's place in its session.
 enum Slot {
     Idle(Running),
@@ -72,102 +63,141 @@ enum Slot {
     Busy,
 }
 
+/// An operation and its place.
+struct Active {
+    kind: Kind,
+    /// Tells it from another of its kind that may take its place.
+    serial: u64,
+    slot: Slot,
+}
+
 /// The operations of one session.
-#[derive(Default)]
-pub(super) struct Operations(Vec<(Kind, Slot)>);
+pub(super) struct Operations {
+    active: Vec<Active>,
+    last_serial: u64,
+    /// Whether pairs are allowed.
+    dual: bool,
+}
 
 impl Operations {
-    /// Section 5.1.6, CKR_OPERATION_ACTIVE: the token has no CKF_DUAL_CRYPTO_OPERATIONS, and a
-    /// search is an operation like any other, so whatever runs excludes everything else.
-    pub(super) fn check_start(&self) -> Result<()> {
-        ensure(self.0.is_empty(), CKR_OPERATION_ACTIVE)
+    pub(super) fn new(dual: bool) -> Operations {
+        Operations {
+            active: Vec::new(),
+            last_serial: 0,
+            dual,
+        }
+    }
+
+    /// Section 5.1.6, CKR_OPERATION_ACTIVE.
+    pub(super) fn check_start(&self, kind: Kind) -> Result<()> {
+        let running: Vec<_> = self.active.iter().map(|active| active.kind).collect();
+        ensure(kind.may_join(&running, self.dual), CKR_OPERATION_ACTIVE)
     }
 
     pub(super) fn start(&mut self, kind: Kind, running: Running) -> Result<()> {
-        self.check_start()?;
-        self.0.push((kind, Slot::Idle(running)));
+        self.check_start(kind)?;
+        self.last_serial += 1;
+        self.active.push(Active {
+            kind,
+            serial: self.last_serial,
+            slot: Slot::Idle(running),
+        });
         Ok(())
     }
 
-    fn take(&mut self, kind: Kind) -> Result<Running> {
-        let (_, slot) = self
-            .0
+    /// Takes an operation out for a call, with the serial to put it back under.
+    fn take(&mut self, kind: Kind) -> Result<(u64, Running)> {
+        let active = self
+            .active
             .iter_mut()
-            .find(|(running, _)| *running == kind)
+            .find(|active| active.kind == kind)
             .ok_or(refusal(CKR_OPERATION_NOT_INITIALIZED))?;
-        if let Slot::Idle(running) = slot {
+        if let Slot::Idle(running) = &active.slot {
             // Section 4.10: without the PIN the key is not used, and the operation waits on.
             let blocked = running.authentication == Authentication::Awaited;
             ensure(!blocked, CKR_USER_NOT_LOGGED_IN)?;
         }
-        match std::mem::replace(slot, Slot::Busy) {
-            Slot::Idle(running) => Ok(running),
+        match std::mem::replace(&mut active.slot, Slot::Busy) {
+            Slot::Idle(running) => Ok((active.serial, running)),
             Slot::Busy => Err(refusal(CKR_OPERATION_ACTIVE)),
         }
     }
 
-    fn put_back(&mut self, kind: Kind, running: Option<Running>) {
+    /// Puts an operation back after a call. One that was cancelled during the call stays so.
+    fn put_back(&mut self, serial: u64, running: Option<Running>) {
         match running {
             Some(running) => {
-                let slot = self.0.iter_mut().find(|(slot, _)| *slot == kind);
-                if let Some((_, slot)) = slot {
-                    *slot = Slot::Idle(running);
+                let place = self
+                    .active
+                    .iter_mut()
+                    .find(|active| active.serial == serial);
+                if let Some(active) = place {
+                    active.slot = Slot::Idle(running);
                 }
             }
-            None => self.cancel(kind),
+            None => self.active.retain(|active| active.serial != serial),
         }
-    }
-
-    fn cancel(&mut self, kind: Kind) {
-        self.0.retain(|(running, _)| *running != kind);
     }
 
     /// Ends an operation; whether there was one.
     pub(super) fn end(&mut self, kind: Kind) -> bool {
-        let before = self.0.len();
-        self.cancel(kind);
-        self.0.len() < before
+        let before = self.active.len();
+        self.active.retain(|active| active.kind != kind);
+        self.active.len() < before
+    }
+
+    /// Ends an operation that `check` lets end; it works on otherwise. No PIN is asked for.
+    fn finish(&mut self, kind: Kind, check: impl FnOnce(&Running) -> Result<()>) -> Result<()> {
+        check(self.peek(kind)?)?;
+        self.end(kind);
+        Ok(())
+    }
+
+    /// A running operation that no call works on.
+    fn peek(&self, kind: Kind) -> Result<&Running> {
+        let active = self.active.iter().find(|active| active.kind == kind);
+        match active.map(|active| &active.slot) {
+            Some(Slot::Idle(running)) => Ok(running),
+            Some(Slot::Busy) => Err(refusal(CKR_OPERATION_ACTIVE)),
+            None => Err(refusal(CKR_OPERATION_NOT_INITIALIZED)),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.active.clear();
+    }
+
+    fn idle(&mut self) -> impl Iterator<Item = &mut Running> {
+        self.active
+            .iter_mut()
+            .filter_map(|active| match &mut active.slot {
+                Slot::Idle(running) => Some(running),
+                Slot::Busy => None,
+            })
     }
 
     /// The handles that the running search has still to find, last first.
     pub(super) fn search(&mut self) -> Result<&mut Vec<CK_OBJECT_HANDLE>> {
-        self.0
-            .iter_mut()
-            .find_map(|(_, slot)| match slot {
-                Slot::Idle(Running {
-                    work: Work::Find(handles),
-                    ..
-                }) => Some(handles),
+        self.idle()
+            .find_map(|running| match &mut running.work {
+                Work::Find(handles) => Some(handles),
                 _ => None,
             })
             .ok_or(refusal(CKR_OPERATION_NOT_INITIALIZED))
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn waiting(&mut self) -> impl Iterator<Item = &mut Running> {
-        self.0.iter_mut().filter_map(|(_, slot)| match slot {
-            Slot::Idle(running) if running.authentication != Authentication::NotNeeded => {
-                Some(running)
-            }
-            _ => None,
-        })
-    }
-
     /// Whether a key in use asks for the PIN.
-    pub(super) fn asks_for_pin(&self) -> bool {
-        self.0.iter().any(|(_, slot)| {
-            matches!(slot, Slot::Idle(running)
-                if running.authentication != Authentication::NotNeeded)
-        })
+    pub(super) fn asks_for_pin(&mut self) -> bool {
+        self.idle()
+            .any(|running| running.authentication != Authentication::NotNeeded)
     }
 
     /// The PIN was given.
     pub(super) fn authenticate(&mut self) {
-        for running in self.waiting() {
-            running.authentication = Authentication::Given;
+        for running in self.idle() {
+            if running.authentication == Authentication::Awaited {
+                running.authentication = Authentication::Given;
+            }
         }
     }
 }
@@ -175,7 +205,7 @@ impl Operations {
 /// Puts an operation back when its call is over, or ends it when the call panicked.
 struct Restore {
     session: CK_SESSION_HANDLE,
-    kind: Kind,
+    serial: u64,
     running: Option<Running>,
 }
 
@@ -185,25 +215,25 @@ impl Drop for Restore {
         // A session or library that was closed meanwhile has no place for it, which is fine.
         let _closed = with_token(|token| {
             let operations = &mut token.session_mut(self.session)?.operations;
-            operations.put_back(self.kind, running);
+            operations.put_back(self.serial, running);
             Ok(())
         });
     }
 }
 
-/// Runs one call of an operation outside the token's lock. `call` gives back the operation if it
-/// goes on, and None if it ends.
+/// Runs one call of an operation outside the token's lock. Another thread that asks for the same
+/// operation meanwhile gets CKR_OPERATION_ACTIVE; other sessions do not notice.
 pub(super) fn with_operation<T>(
     session: CK_SESSION_HANDLE,
     kind: Kind,
-    call: impl FnOnce(Running) -> (Option<Running>, Result<T>),
+    call: impl FnOnce(Running) -> Step<T>,
 ) -> Result<T> {
-    let running = with_session(session, |token| {
+    let (serial, running) = with_session(session, |token| {
         token.session_mut(session)?.operations.take(kind)
     })?;
     let mut restore = Restore {
         session,
-        kind,
+        serial,
         running: None,
     };
     let (running, result) = call(running);
@@ -211,22 +241,47 @@ pub(super) fn with_operation<T>(
     result
 }
 
+/// Runs a call whose errors end the operation, and whose success does not.
+pub(super) fn continuing<T>(
+    session: CK_SESSION_HANDLE,
+    kind: Kind,
+    call: impl FnOnce(&mut Running) -> Result<T>,
+) -> Result<T> {
+    with_operation(session, kind, |mut running| {
+        let result = call(&mut running);
+        (result.is_ok().then_some(running), result)
+    })
+}
+
+/// C_MessageEncryptFinal and the other three: ends a process. The standard does not say what becomes
+/// of a message that is not finished; it is refused with CKR_OPERATION_ACTIVE and goes on.
+pub(crate) fn message_final(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> {
+    with_session(session, |token| {
+        let operations = &mut token.session_mut(session)?.operations;
+        operations.finish(kind, |running| match &running.work {
+            Work::Seal(process) => process.check_between(),
+            Work::SignMessages(process) => process.check_between(),
+            Work::VerifyMessages(process) => process.check_between(),
+            _ => Err(refusal(CKR_GENERAL_ERROR)),
+        })
+    })
+}
+
 /// An Init function called without a mechanism: ends the operation, if there is one.
 pub(crate) fn cancel_kind(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> {
     with_session(session, |token| {
-        token.session_mut(session)?.operations.cancel(kind);
+        token.session_mut(session)?.operations.end(kind);
         Ok(())
     })
 }
 
-/// C_SessionCancel: flags of operations that are not running are ignored.
+/// C_SessionCancel: flags of operations that are not running are ignored. Half of a pair can be
+/// cancelled, and the other half goes on.
 pub(crate) fn cancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> Result<()> {
     with_session(session, |token| {
         let operations = &mut token.session_mut(session)?.operations;
-        for (flag, kind) in FLAGS {
-            if flags & flag != 0 {
-                operations.cancel(kind);
-            }
+        for kind in Kind::flagged(flags) {
+            operations.end(kind);
         }
         Ok(())
     })
@@ -241,31 +296,45 @@ mod tests {
     }
 
     #[test]
-    fn one_operation_excludes_every_other() {
-        let mut operations = Operations::default();
-        operations.start(Kind::Find, find()).unwrap();
+    fn operations_that_are_no_pair_exclude_each_other() {
+        let mut operations = Operations::new(true);
+        operations.start(Kind::Verify, find()).unwrap();
         let refusal = operations.start(Kind::Sign, find()).unwrap_err();
         assert_eq!(refusal.code(), CKR_OPERATION_ACTIVE);
-        operations.cancel(Kind::Find);
+        assert!(operations.end(Kind::Verify));
+        assert!(!operations.end(Kind::Verify));
         assert!(operations.start(Kind::Sign, find()).is_ok());
     }
 
     #[test]
     fn an_operation_in_another_thread_is_active_and_not_lost() {
-        let mut operations = Operations::default();
+        let mut operations = Operations::new(true);
         operations.start(Kind::Find, find()).unwrap();
-        let running = operations.take(Kind::Find).ok().unwrap();
+        let (serial, running) = operations.take(Kind::Find).ok().unwrap();
         assert_eq!(
             operations.take(Kind::Find).err().unwrap().code(),
             CKR_OPERATION_ACTIVE
         );
-        operations.put_back(Kind::Find, Some(running));
+        operations.put_back(serial, Some(running));
         assert!(operations.take(Kind::Find).is_ok());
     }
 
     #[test]
+    fn an_operation_cancelled_in_use_does_not_come_back_in_place_of_another() {
+        let mut operations = Operations::new(true);
+        operations.start(Kind::Sign, find()).unwrap();
+        let (serial, mut running) = operations.take(Kind::Sign).ok().unwrap();
+        running.in_parts = true;
+        operations.end(Kind::Sign);
+        operations.start(Kind::Sign, find()).unwrap();
+        operations.put_back(serial, Some(running));
+        let (_, second) = operations.take(Kind::Sign).ok().unwrap();
+        assert!(!second.in_parts);
+    }
+
+    #[test]
     fn an_operation_waits_for_its_pin_and_is_not_ended_by_asking_too_early() {
-        let mut operations = Operations::default();
+        let mut operations = Operations::new(true);
         let mut waiting = find();
         waiting.authentication = Authentication::Awaited;
         operations.start(Kind::Sign, waiting).unwrap();

@@ -1,25 +1,28 @@
-//! A PIN that the token can check and never read back, with its counter of wrong attempts.
+//! A PIN that the token can check and never read back, with its counter of wrong attempts. It is
+//! kept as the master key wrapped under a key that the PIN gives: the right PIN is the one that
+//! unwraps it.
 
 use std::ops::RangeInclusive;
 
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use crate::mechanisms::random;
 use crate::rv::{Result, ensure, refuse};
-use crate::store::PinRecord;
+use crate::store::{MasterKey, PinRecord};
 
 /// Lengths of PINs in bytes: ulMinPinLen to ulMaxPinLen.
 pub(crate) const LENGTHS: RangeInclusive<CK_ULONG> = 4..=255;
 
-/// Rounds of hashing for a PIN whose verifier is written to disk.
+/// Rounds of hashing for a PIN that protects a file.
 const SLOW_ROUNDS: u32 = 100_000;
 
 /// A PIN as its token keeps it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pin {
     salt: Vec<u8>,
     rounds: u32,
-    verifier: Vec<u8>,
+    wrapped: Vec<u8>,
     failures: u32,
 }
 
@@ -33,36 +36,51 @@ pub(super) struct Count {
 
 /// Section 5.1.6: a PIN that is set must have an allowed length and be UTF-8.
 pub(super) fn check_new(pin: &[u8]) -> Result<()> {
-    ensure(
-        LENGTHS.contains(&(pin.len() as CK_ULONG)),
-        CKR_PIN_LEN_RANGE,
-    )?;
+    ensure(has_length(pin), CKR_PIN_LEN_RANGE)?;
     ensure(std::str::from_utf8(pin).is_ok(), CKR_PIN_INVALID)
 }
 
-/// The verifier of a PIN.
-fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
-    pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(pin, salt, rounds).to_vec()
+fn has_length(pin: &[u8]) -> bool {
+    LENGTHS.contains(&(pin.len() as CK_ULONG))
+}
+
+/// The key that a PIN gives: PBKDF2 with HMAC-SHA-256.
+fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(pin, salt, rounds, &mut *key);
+    key
 }
 
 impl Pin {
-    /// A PIN; `slow` where its verifier can be read by others.
-    pub(super) fn new(pin: &[u8], slow: bool) -> Result<Pin> {
+    /// A PIN; `slow` where others can read what is kept of it.
+    pub(super) fn new(pin: &[u8], master: &MasterKey, slow: bool) -> Result<Pin> {
         let salt = random(16)?;
         let rounds = if slow { SLOW_ROUNDS } else { 1 };
         Ok(Pin {
-            verifier: derive(pin, &salt, rounds),
+            wrapped: master.wrap(&derive(pin, &salt, rounds))?,
             salt,
             rounds,
             failures: 0,
         })
     }
 
-    /// Checks an attempt, of which `tries` in a row may be wrong (0: any number). The attempt that
+    /// The master key, for the right PIN. This is slow and counts nothing: see `settle`.
+    pub(super) fn open(&self, attempt: &[u8]) -> Option<MasterKey> {
+        // What can never be a PIN is not hashed: it may be a gigabyte.
+        has_length(attempt).then_some(())?;
+        MasterKey::unwrap(&self.wrapped, &derive(attempt, &self.salt, self.rounds))
+    }
+
+    /// Whether this is the PIN that `tried` was, whatever was counted meanwhile.
+    pub(super) fn is(&self, tried: &Pin) -> bool {
+        self.wrapped == tried.wrapped && self.salt == tried.salt
+    }
+
+    /// Counts an attempt, of which `tries` in a row may be wrong (0: any number). The attempt that
     /// locks the PIN already reports CKR_PIN_LOCKED.
-    pub(super) fn check(&mut self, attempt: &[u8], tries: u32) -> Result<()> {
+    pub(super) fn settle(&mut self, right: bool, tries: u32) -> Result<()> {
         ensure(!self.count(tries).locked, CKR_PIN_LOCKED)?;
-        if derive(attempt, &self.salt, self.rounds) == self.verifier {
+        if right {
             self.failures = 0;
             return Ok(());
         }
@@ -73,12 +91,13 @@ impl Pin {
         }
     }
 
-    /// The state of the counter.
+    /// The state of the counter. Section 3.2: it is low from the first wrong attempt until a right
+    /// one, locked or not.
     pub(super) fn count(&self, tries: u32) -> Count {
         let left = tries.saturating_sub(self.failures);
         let counted = tries > 0;
         Count {
-            low: counted && self.failures > 0 && left > 0,
+            low: counted && self.failures > 0,
             final_try: counted && left == 1,
             locked: counted && left == 0,
         }
@@ -89,7 +108,7 @@ impl Pin {
         PinRecord {
             salt: self.salt.clone(),
             rounds: self.rounds,
-            verifier: self.verifier.clone(),
+            wrapped: self.wrapped.clone(),
             failures: self.failures,
         }
     }
@@ -99,14 +118,14 @@ impl Pin {
         let PinRecord {
             salt,
             rounds,
-            verifier,
+            wrapped,
             failures,
         } = record;
         ensure((1..=10 * SLOW_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
         Ok(Pin {
             salt,
             rounds,
-            verifier,
+            wrapped,
             failures,
         })
     }
@@ -116,42 +135,44 @@ impl Pin {
 mod tests {
     use super::*;
 
+    fn pin() -> Pin {
+        Pin::new(b"1234", &MasterKey::generate().unwrap(), false).unwrap()
+    }
+
+    fn attempt(pin: &mut Pin, attempt: &[u8], tries: u32) -> CK_RV {
+        let right = pin.open(attempt).is_some();
+        let settled = pin.settle(right, tries);
+        settled.map_or_else(|refusal| refusal.code(), |()| CKR_OK)
+    }
+
     #[test]
     fn a_pin_locks_after_its_tries_and_the_flags_tell_how_near_that_is() {
-        let mut pin = Pin::new(b"1234", false).unwrap();
+        let mut pin = pin();
         assert_eq!(pin.count(3), Count::default());
-        assert_eq!(
-            pin.check(b"wrong", 3).unwrap_err().code(),
-            CKR_PIN_INCORRECT
-        );
+        assert_eq!(attempt(&mut pin, b"wrong", 3), CKR_PIN_INCORRECT);
         assert!(pin.count(3).low && !pin.count(3).final_try);
-        assert_eq!(
-            pin.check(b"wrong", 3).unwrap_err().code(),
-            CKR_PIN_INCORRECT
-        );
-        assert!(pin.count(3).final_try);
-        assert_eq!(pin.check(b"wrong", 3).unwrap_err().code(), CKR_PIN_LOCKED);
-        assert_eq!(pin.check(b"1234", 3).unwrap_err().code(), CKR_PIN_LOCKED);
+        assert_eq!(attempt(&mut pin, b"wrong", 3), CKR_PIN_INCORRECT);
+        assert!(pin.count(3).low && pin.count(3).final_try);
+        assert_eq!(attempt(&mut pin, b"wrong", 3), CKR_PIN_LOCKED);
+        assert!(pin.count(3).low && !pin.count(3).final_try && pin.count(3).locked);
+        assert_eq!(attempt(&mut pin, b"1234", 3), CKR_PIN_LOCKED);
     }
 
     #[test]
     fn a_right_pin_clears_the_counter() {
-        let mut pin = Pin::new(b"1234", false).unwrap();
-        assert!(pin.check(b"wrong", 2).is_err());
-        assert!(pin.check(b"1234", 2).is_ok());
+        let mut pin = pin();
+        assert_eq!(attempt(&mut pin, b"wrong", 2), CKR_PIN_INCORRECT);
+        assert_eq!(attempt(&mut pin, b"1234", 2), CKR_OK);
         assert_eq!(pin.count(2), Count::default());
     }
 
     #[test]
     fn without_a_limit_nothing_locks() {
-        let mut pin = Pin::new(b"1234", false).unwrap();
+        let mut pin = pin();
         for _ in 0..100 {
-            assert_eq!(
-                pin.check(b"wrong", 0).unwrap_err().code(),
-                CKR_PIN_INCORRECT
-            );
+            assert_eq!(attempt(&mut pin, b"wrong", 0), CKR_PIN_INCORRECT);
         }
-        assert!(pin.check(b"1234", 0).is_ok());
+        assert_eq!(attempt(&mut pin, b"1234", 0), CKR_OK);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::object::Objects;
+use super::collection::Objects;
 use crate::attributes::Value;
 
 /// Profiles whose requirements the token meets, with a label for humans.

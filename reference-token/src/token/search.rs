@@ -4,7 +4,8 @@
 use cryptoki_sys::*;
 
 use super::Token;
-use super::operation::{Kind, Running, Work};
+use super::kind::Kind;
+use super::operation::{Running, Work};
 use crate::attributes::{Template, is_known};
 use crate::rv::{Result, ensure};
 
@@ -15,12 +16,19 @@ impl Token {
         session: CK_SESSION_HANDLE,
         template: &Template,
     ) -> Result<()> {
-        self.session(session)?.operations.check_start()?;
+        self.session(session)?.operations.check_start(Kind::Find)?;
         let possible = template.iter().all(|(attribute, _)| is_known(*attribute));
-        let objects = self
-            .objects
+        // Until version 3.0 section 4.3.2 kept hardware features from searches that do not ask for
+        // them, for the sake of applications that do not know them. We keep that, and treat
+        // mechanism objects in the same way.
+        let by_class = template
             .iter()
-            .filter(|object| possible && self.sees(object) && object.attributes.matches(template));
+            .any(|(attribute, _)| *attribute == CKA_CLASS);
+        let aside = |class| matches!(class, Some(CKO_HW_FEATURE | CKO_MECHANISM));
+        let objects = self.objects.matching(template).filter(|object| {
+            let asked = || by_class || !aside(object.attributes.ulong(CKA_CLASS));
+            possible && self.sees(object) && (!object.is_built_in() || asked())
+        });
         let mut found: Vec<_> = objects.map(|object| object.handle).collect();
         found.reverse();
         let search = Running::new(Work::Find(found));
@@ -29,23 +37,24 @@ impl Token {
             .start(Kind::Find, search)
     }
 
-    /// C_FindObjects: at most `most` further handles.
+    /// C_FindObjects: at most `most` further handles, and none only if there are no more.
     pub(crate) fn find_next(
         &mut self,
         session: CK_SESSION_HANDLE,
         most: usize,
     ) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        let mut handles = Vec::new();
-        while handles.len() < most {
+        loop {
             let remaining = self.session_mut(session)?.operations.search()?;
-            let Some(handle) = remaining.pop() else { break };
-            if self.visible(handle, CKR_OBJECT_HANDLE_INVALID).is_ok() {
-                handles.push(handle);
+            let batch = remaining.split_off(remaining.len().saturating_sub(most));
+            let last = batch.is_empty();
+            let visible = |handle: &CK_OBJECT_HANDLE| {
+                self.visible(*handle, CKR_OBJECT_HANDLE_INVALID).is_ok()
+            };
+            let handles: Vec<_> = batch.into_iter().rev().filter(visible).collect();
+            if last || !handles.is_empty() {
+                return Ok(handles);
             }
         }
-        // Even a call that asks for nothing needs a search to ask.
-        self.session_mut(session)?.operations.search()?;
-        Ok(handles)
     }
 
     /// C_FindObjectsFinal.

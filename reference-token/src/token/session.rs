@@ -42,7 +42,7 @@ impl Token {
             handle,
             Session {
                 flags,
-                operations: Operations::default(),
+                operations: Operations::new(self.configuration.dual_operations),
             },
         );
         Ok(handle)
@@ -52,8 +52,7 @@ impl Token {
     pub(crate) fn close_session(&mut self, handle: CK_SESSION_HANDLE) -> Result<()> {
         self.session(handle)?;
         self.sessions.remove(&handle);
-        self.objects
-            .remove_where(|object| object.owner == Some(handle));
+        self.objects.remove_owned_by(handle);
         if self.sessions.is_empty() {
             self.drop_login();
         }
@@ -63,7 +62,7 @@ impl Token {
     /// C_CloseAllSessions.
     pub(crate) fn close_all_sessions(&mut self) {
         self.sessions.clear();
-        self.objects.remove_where(|object| object.owner.is_some());
+        self.objects.remove_owned();
         self.drop_login();
     }
 

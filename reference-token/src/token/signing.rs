@@ -1,31 +1,23 @@
-//! Signature and MAC operations: sections 5.13 and 5.15.
+//! Signature and MAC operations, section 5.13, and what every operation with a key begins with.
 
 use std::sync::Arc;
 
 use cryptoki_sys::*;
 
 use super::Token;
+use super::kind::Kind;
+pub(super) use super::kind::Wanted;
 use super::library::with_session;
-use super::operation::{Authentication, Kind, Running, Work, with_operation};
+use super::operation::{Authentication, Running, Step, Work, continuing, with_operation};
 use super::output::{Output, Room};
 use crate::attributes::Attributes;
-use crate::mechanisms::{Entry, Family, Mechanism, Signing, Verifying, find_for};
+use crate::mechanisms::{Entry, Family, Mechanism, Signing, find_for};
 use crate::rv::{Result, ensure, refusal, refuse};
 
 /// A key that may be used, and whether its PIN must be given first.
 pub(super) struct Usable {
     pub(super) key: Arc<Attributes>,
     pub(super) authentication: Authentication,
-}
-
-/// What a key is wanted for.
-pub(super) struct Wanted {
-    /// The flag of the function in CK_MECHANISM_INFO.
-    pub(super) flag: CK_FLAGS,
-    /// The attribute that permits it.
-    pub(super) usage: CK_ATTRIBUTE_TYPE,
-    /// The class of asymmetric key that it takes; secret keys always serve.
-    pub(super) class: CK_OBJECT_CLASS,
 }
 
 impl Token {
@@ -80,11 +72,12 @@ pub(super) fn start_keyed(
     session: CK_SESSION_HANDLE,
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
-    (kind, wanted): (Kind, Wanted),
-    begin: impl FnOnce(&dyn Family, &Attributes) -> Result<Work>,
+    kind: Kind,
+    begin: impl FnOnce(&'static dyn Family, &Arc<Attributes>) -> Result<Work>,
 ) -> Result<()> {
+    let wanted = kind.wanted().ok_or(refusal(CKR_GENERAL_ERROR))?;
     let (family, usable) = with_session(session, |token| {
-        token.session(session)?.operations.check_start()?;
+        token.session(session)?.operations.check_start(kind)?;
         let (family, entry) = find_for(mechanism.kind, wanted.flag)?;
         Ok((family, token.usable(key, entry, &wanted)?))
     })?;
@@ -101,59 +94,28 @@ pub(crate) fn sign_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    let wanted = Wanted {
-        flag: CKF_SIGN,
-        usage: CKA_SIGN,
-        class: CKO_PRIVATE_KEY,
-    };
-    start_keyed(
-        session,
-        mechanism,
-        key,
-        (Kind::Sign, wanted),
-        |family, key| Ok(Work::Sign(family.sign(mechanism, key)?)),
-    )
-}
-
-/// C_VerifyInit.
-pub(crate) fn verify_init(
-    session: CK_SESSION_HANDLE,
-    mechanism: &Mechanism,
-    key: CK_OBJECT_HANDLE,
-) -> Result<()> {
-    let wanted = Wanted {
-        flag: CKF_VERIFY,
-        usage: CKA_VERIFY,
-        class: CKO_PUBLIC_KEY,
-    };
-    start_keyed(
-        session,
-        mechanism,
-        key,
-        (Kind::Verify, wanted),
-        |family, key| Ok(Work::Verify(family.verify(mechanism, key)?)),
-    )
+    start_keyed(session, mechanism, key, Kind::Sign, |family, key| {
+        Ok(Work::Sign(family.sign(mechanism, key)?))
+    })
 }
 
 /// Gives the signature out if it fits; otherwise the operation goes on as it was.
-fn deliver(running: Running, data: &[u8], room: Room) -> (Option<Running>, Result<Output>) {
-    let Running {
-        work: Work::Sign(work),
-        in_parts,
-        authentication,
-    } = running
-    else {
-        return (None, refuse(CKR_GENERAL_ERROR));
+fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
+    let length = match &running.work {
+        Work::Sign(work) => work.length_after(data.len()),
+        _ => return (None, refuse(CKR_GENERAL_ERROR)),
     };
-    if let Some(answer) = room.answer(work.length()) {
-        let running = Running {
-            work: Work::Sign(work),
-            in_parts,
-            authentication,
-        };
-        return (Some(running), Ok(answer));
+    match (room.answer(length), running) {
+        (Some(answer), running) => (Some(running), Ok(answer)),
+        (
+            None,
+            Running {
+                work: Work::Sign(work),
+                ..
+            },
+        ) => (None, finish(work, data).map(Output::Bytes)),
+        _ => (None, refuse(CKR_GENERAL_ERROR)),
     }
-    (None, finish(work, data).map(Output::Bytes))
 }
 
 fn finish(mut work: Box<dyn Signing>, data: &[u8]) -> Result<Vec<u8>> {
@@ -161,15 +123,43 @@ fn finish(mut work: Box<dyn Signing>, data: &[u8]) -> Result<Vec<u8>> {
     work.finish()
 }
 
+/// C_SignRecoverInit.
+pub(crate) fn sign_recover_init(
+    session: CK_SESSION_HANDLE,
+    mechanism: &Mechanism,
+    key: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    start_keyed(session, mechanism, key, Kind::SignRecover, |family, key| {
+        Ok(Work::Sign(family.sign_recover(mechanism, key)?))
+    })
+}
+
 /// C_Sign. `arguments` fail with what is wrong with the pointers, which ends the operation.
 pub(crate) fn sign<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
 ) -> Result<Output> {
-    with_operation(session, Kind::Sign, |running| match arguments() {
-        Err(refusal) => (None, Err(refusal)),
-        Ok(_) if running.in_parts => (None, refuse(CKR_OPERATION_ACTIVE)),
-        Ok((data, room)) => deliver(running, data, room),
+    sign_whole(session, Kind::Sign, arguments)
+}
+
+/// C_SignRecover.
+pub(crate) fn sign_recover<'a>(
+    session: CK_SESSION_HANDLE,
+    arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
+) -> Result<Output> {
+    sign_whole(session, Kind::SignRecover, arguments)
+}
+
+fn sign_whole<'a>(
+    session: CK_SESSION_HANDLE,
+    kind: Kind,
+    arguments: impl FnOnce() -> Result<(&'a [u8], Room)>,
+) -> Result<Output> {
+    with_operation(session, kind, |running| {
+        match arguments().and_then(|given| running.check_whole().map(|()| given)) {
+            Err(refusal) => (None, Err(refusal)),
+            Ok((data, room)) => deliver(running, data, room),
+        }
     })
 }
 
@@ -178,30 +168,7 @@ pub(crate) fn sign_update<'a>(
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<&'a [u8]>,
 ) -> Result<()> {
-    with_operation(session, Kind::Sign, |running| {
-        match (arguments(), running) {
-            (Err(refusal), _) => (None, Err(refusal)),
-            (
-                Ok(data),
-                Running {
-                    work: Work::Sign(mut work),
-                    authentication,
-                    ..
-                },
-            ) => {
-                // There is no multiple-part operation of a single-part mechanism to update.
-                let result = ensure(work.is_multipart(), CKR_OPERATION_NOT_INITIALIZED)
-                    .and_then(|()| work.update(data));
-                let running = Running {
-                    work: Work::Sign(work),
-                    in_parts: true,
-                    authentication,
-                };
-                (result.is_ok().then_some(running), result)
-            }
-            _ => (None, refuse(CKR_GENERAL_ERROR)),
-        }
-    })
+    continuing(session, Kind::Sign, |running| running.absorb(arguments()?))
 }
 
 /// C_SignFinal.
@@ -210,79 +177,9 @@ pub(crate) fn sign_final(
     arguments: impl FnOnce() -> Result<Room>,
 ) -> Result<Output> {
     with_operation(session, Kind::Sign, |running| {
-        let multipart = matches!(&running.work, Work::Sign(work) if work.is_multipart());
-        match arguments() {
+        match arguments().and_then(|room| running.check_multipart().map(|()| room)) {
             Err(refusal) => (None, Err(refusal)),
-            Ok(_) if !multipart => (None, refuse(CKR_OPERATION_NOT_INITIALIZED)),
             Ok(room) => deliver(running, &[], room),
         }
-    })
-}
-
-/// C_Verify: always ends the operation.
-pub(crate) fn verify<'a>(
-    session: CK_SESSION_HANDLE,
-    arguments: impl FnOnce() -> Result<(&'a [u8], &'a [u8])>,
-) -> Result<()> {
-    with_operation(session, Kind::Verify, |running| {
-        let result = arguments().and_then(|(data, signature)| match running {
-            Running { in_parts: true, .. } => refuse(CKR_OPERATION_ACTIVE),
-            Running {
-                work: Work::Verify(work),
-                ..
-            } => check(work, data, signature),
-            _ => refuse(CKR_GENERAL_ERROR),
-        });
-        (None, result)
-    })
-}
-
-fn check(mut work: Box<dyn Verifying>, data: &[u8], signature: &[u8]) -> Result<()> {
-    work.update(data)?;
-    work.finish(signature)
-}
-
-/// C_VerifyUpdate: an error ends the operation.
-pub(crate) fn verify_update<'a>(
-    session: CK_SESSION_HANDLE,
-    arguments: impl FnOnce() -> Result<&'a [u8]>,
-) -> Result<()> {
-    with_operation(session, Kind::Verify, |running| {
-        match (arguments(), running) {
-            (Err(refusal), _) => (None, Err(refusal)),
-            (
-                Ok(data),
-                Running {
-                    work: Work::Verify(mut work),
-                    authentication,
-                    ..
-                },
-            ) => {
-                let result = ensure(work.is_multipart(), CKR_OPERATION_NOT_INITIALIZED)
-                    .and_then(|()| work.update(data));
-                let running = Running {
-                    work: Work::Verify(work),
-                    in_parts: true,
-                    authentication,
-                };
-                (result.is_ok().then_some(running), result)
-            }
-            _ => (None, refuse(CKR_GENERAL_ERROR)),
-        }
-    })
-}
-
-/// C_VerifyFinal: always ends the operation.
-pub(crate) fn verify_final<'a>(
-    session: CK_SESSION_HANDLE,
-    arguments: impl FnOnce() -> Result<&'a [u8]>,
-) -> Result<()> {
-    with_operation(session, Kind::Verify, |running| {
-        let result = arguments().and_then(|signature| match running.work {
-            Work::Verify(work) if work.is_multipart() => work.finish(signature),
-            Work::Verify(_) => refuse(CKR_OPERATION_NOT_INITIALIZED),
-            _ => refuse(CKR_GENERAL_ERROR),
-        });
-        (None, result)
     })
 }

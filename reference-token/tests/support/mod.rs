@@ -117,6 +117,8 @@ const NAMES: &[(&str, CK_RV)] = names!(
     CKR_RANDOM_SEED_NOT_SUPPORTED CKR_BUFFER_TOO_SMALL CKR_CRYPTOKI_NOT_INITIALIZED
     CKR_CRYPTOKI_ALREADY_INITIALIZED CKR_CANT_LOCK CKR_NO_EVENT CKR_CURVE_NOT_SUPPORTED
     CKR_DOMAIN_PARAMS_INVALID CKR_SESSION_ASYNC_NOT_SUPPORTED CKR_WRAPPED_KEY_LEN_RANGE
+    CKR_AEAD_DECRYPT_FAILED CKR_STATE_UNSAVEABLE CKR_SAVED_STATE_INVALID CKR_KEY_NEEDED
+    CKR_KEY_CHANGED CKR_KEY_NOT_NEEDED CKR_PENDING CKR_OPERATION_CANCEL_FAILED CKR_DEVICE_MEMORY
 );
 
 impl Token {
@@ -233,23 +235,35 @@ impl Token {
         if rv == CKR_OK { Ok(value) } else { Err(rv) }
     }
 
+    /// The first 100 objects that match.
     pub fn find(&self, session: CK_SESSION_HANDLE, template: &Attributes) -> Vec<CK_OBJECT_HANDLE> {
+        let mut found = self.find_all(session, template);
+        found.truncate(100);
+        found
+    }
+
+    pub fn find_all(
+        &self,
+        session: CK_SESSION_HANDLE,
+        template: &Attributes,
+    ) -> Vec<CK_OBJECT_HANDLE> {
         let mut list = template.list();
         let count = list.count();
         assert_eq!(
             call!(self, C_FindObjectsInit(session, list.pointer(), count)),
             CKR_OK
         );
-        let mut found = vec![0; 100];
-        let mut count = 0;
-        let rv = call!(
-            self,
-            C_FindObjects(session, found.as_mut_ptr(), 100, &mut count)
-        );
-        assert_eq!(rv, CKR_OK);
+        let (mut all, mut some, mut count) = (Vec::new(), [0; 100], 1);
+        while count > 0 {
+            let rv = call!(
+                self,
+                C_FindObjects(session, some.as_mut_ptr(), 100, &mut count)
+            );
+            assert_eq!(rv, CKR_OK);
+            all.extend(&some[..count as usize]);
+        }
         assert_eq!(call!(self, C_FindObjectsFinal(session)), CKR_OK);
-        found.truncate(count as usize);
-        found
+        all
     }
 
     pub fn generate(

@@ -28,14 +28,14 @@ static RSA_PRIVATE: [Rule; 8] = [
     row(CKA_COEFFICIENT,      Bytes, &[4, 6, 7],    Absent),
 ];
 
-/// Section 6.3.3.
+/// Sections 6.3.3, 6.3.5 and 6.3.7.
 #[rustfmt::skip]
 static EC_PUBLIC: [Rule; 2] = [
     row(CKA_EC_PARAMS, Bytes, &[1, 3], Absent),
     row(CKA_EC_POINT,  Bytes, &[1, 4], Absent),
 ];
 
-/// Section 6.3.4.
+/// Sections 6.3.4, 6.3.6 and 6.3.8.
 #[rustfmt::skip]
 static EC_PRIVATE: [Rule; 2] = [
     row(CKA_EC_PARAMS, Bytes, &[1, 4, 6],    Absent),
@@ -48,4 +48,8 @@ pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PRIVATE_KEY, CKK_RSA, &RSA_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_EC,  &EC_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_EC,  &EC_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_EC_EDWARDS,    &EC_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_EC_EDWARDS,    &EC_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_EC_MONTGOMERY, &EC_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY, &EC_PRIVATE),
 ];

@@ -3,26 +3,59 @@
 
 use cryptoki_sys::*;
 
-use super::Kind::{Bool, Bytes, Date, Template, Ulong, Ulongs};
+use super::Kind::{Bool, Bytes, Date, OneOf, Template, Ulong, Ulongs};
 use super::Preset::{self, Absent, Empty, False, True, TrueFor};
 use super::objects::PUBLIC_BY_DEFAULT;
 use super::{COPY, Rule, Section, of, row};
 
 /// Key types whose keys can encrypt and wrap, and so may by default.
-const CIPHERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_AES];
-const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC];
+const CIPHERS: &[CK_KEY_TYPE] = &[
+    CKK_RSA,
+    CKK_AES,
+    CKK_AES_XTS,
+    CKK_ARIA,
+    CKK_BLOWFISH,
+    CKK_CAMELLIA,
+    CKK_CAST128,
+    CKK_CHACHA20,
+    CKK_DES,
+    CKK_DES2,
+    CKK_DES3,
+    CKK_IDEA,
+    CKK_SALSA20,
+    CKK_TWOFISH,
+];
+const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC, CKK_EC_EDWARDS];
 const MACS: &[CK_KEY_TYPE] = &[
     CKK_AES,
+    CKK_ARIA,
+    CKK_CAMELLIA,
+    CKK_CAST128,
+    CKK_DES,
+    CKK_DES2,
+    CKK_DES3,
+    CKK_IDEA,
+    CKK_POLY1305,
     CKK_GENERIC_SECRET,
+    CKK_MD5_HMAC,
+    CKK_RIPEMD128_HMAC,
+    CKK_RIPEMD160_HMAC,
     CKK_SHA_1_HMAC,
     CKK_SHA224_HMAC,
     CKK_SHA256_HMAC,
     CKK_SHA384_HMAC,
     CKK_SHA512_HMAC,
+    CKK_SHA512_224_HMAC,
+    CKK_SHA512_256_HMAC,
+    CKK_SHA512_T_HMAC,
     CKK_SHA3_224_HMAC,
     CKK_SHA3_256_HMAC,
     CKK_SHA3_384_HMAC,
     CKK_SHA3_512_HMAC,
+    CKK_BLAKE2B_160_HMAC,
+    CKK_BLAKE2B_256_HMAC,
+    CKK_BLAKE2B_384_HMAC,
+    CKK_BLAKE2B_512_HMAC,
 ];
 
 #[rustfmt::skip]
@@ -39,8 +72,8 @@ static KEY: [Rule; 9] = [
     row(CKA_LOCAL,                   Bool,   &[2, 4, 6], False),
     row(CKA_KEY_GEN_MECHANISM,       Ulong,  &[2, 4, 6], Preset::Ulong(CK_UNAVAILABLE_INFORMATION)),
     row(CKA_ALLOWED_MECHANISMS,      Ulongs, &[],        Absent),
-    // No validation is claimed, so no application may claim one for its keys either.
-    row(CKA_OBJECT_VALIDATION_FLAGS, Ulong,  &[2, 4, 6, 9], Preset::Ulong(0)),
+    // Section 4.15.3.2: set only as the validation allows. The token has none, so none can be set.
+    row(CKA_OBJECT_VALIDATION_FLAGS, OneOf(&[0]), &[4, 6, 9, 12], Preset::Ulong(0)),
 ];
 
 /// Section 4.9.

@@ -1,85 +1,98 @@
-//! Elliptic curves: [PKCS11-Base 3.2] section 6.3 on the curves of NIST. This file owns the table,
-//! ECDSA and ECDH operations, and what follows from key material; `curve` the arithmetic.
+//! Elliptic curves: [PKCS11-Base 3.2] section 6.3. This file owns the table, key pairs, and what
+//! follows from key material. `parameters` reads names of curves; `curve`, `edwards` and
+//! `montgomery` are the three forms; `ecdsa` and `ecdh` the mechanisms over them.
 
 mod curve;
+mod ecdh;
+mod ecdsa;
+mod ed25519ctx;
+mod edwards;
+mod montgomery;
+mod parameters;
 
 use cryptoki_sys::*;
 
 use curve::Curve;
+use ecdsa::Ecdsa;
+use edwards::{Eddsa, Edwards};
+use montgomery::Montgomery;
 
-use super::hash::Running;
 use super::settle::settle_public_info;
 use super::{
-    Contribution, Derived, Entry, Family, Form, Hash, Mechanism, Parameter, Signing, Verifying, der,
+    Contribution, Derived, Entry, Family, Form, Mechanism, Parameter, Signing, Verifying, der,
 };
 use crate::attributes::{Attributes, Value};
-use crate::rv::{Result, ensure, refusal, refuse};
+use crate::rv::{Result, refusal, refuse};
 
 /// The elliptic curve mechanisms.
 pub(super) struct Ec;
 
-/// Field sizes in bits.
-const BITS: (CK_ULONG, CK_ULONG) = (256, 521);
-/// Prime fields, curves by name, points uncompressed.
-const FORMS: CK_FLAGS = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
-const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY | FORMS;
+/// Field sizes in bits: of the short Weierstrass curves, and as sections 6.3.10 and 6.3.11 fix them.
+const BITS: (CK_ULONG, CK_ULONG) = (224, 521);
+const RFC_BITS: (CK_ULONG, CK_ULONG) = (255, 448);
+/// Prime fields, curves by name.
+const NAMED: CK_FLAGS = CKF_EC_F_P | CKF_EC_OID | CKF_EC_CURVENAME;
+/// Of points that have both, both forms.
+const FORMS: CK_FLAGS = NAMED | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS;
+/// Each mechanism must claim a form; of the two, RFC 8032 and 7748 encode points in the compressed.
+const RFC_FORM: CK_FLAGS = NAMED | CKF_EC_COMPRESS;
+const PAIRS: CK_FLAGS = CKF_GENERATE_KEY_PAIR;
+const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
     Entry {
         mechanism,
         sizes: BITS,
-        flags,
+        flags: flags | FORMS,
         form,
         keys: &[CKK_EC],
     }
 }
 
+/// A mechanism of the curves of RFC 8032 or 7748.
+const fn rfc(
+    mechanism: CK_MECHANISM_TYPE,
+    flags: CK_FLAGS,
+    form: Form,
+    keys: &'static [CK_KEY_TYPE],
+) -> Entry {
+    Entry {
+        mechanism,
+        sizes: RFC_BITS,
+        flags: flags | RFC_FORM,
+        form,
+        keys,
+    }
+}
+
 #[rustfmt::skip]
-static ENTRIES: [Entry; 13] = [
-    entry(CKM_EC_KEY_PAIR_GEN,       CKF_GENERATE_KEY_PAIR | FORMS, Form::None),
-    entry(CKM_ECDSA,                 SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA1,            SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA224,          SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA256,          SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA384,          SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA512,          SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA3_224,        SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA3_256,        SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA3_384,        SIGNS,              Form::None),
-    entry(CKM_ECDSA_SHA3_512,        SIGNS,              Form::None),
-    entry(CKM_ECDH1_DERIVE,          CKF_DERIVE | FORMS, Form::Ecdh1),
-    entry(CKM_ECDH1_COFACTOR_DERIVE, CKF_DERIVE | FORMS, Form::Ecdh1),
-];
-
-static HASHING: [(CK_MECHANISM_TYPE, Hash); 9] = [
-    (CKM_ECDSA_SHA1, Hash::Sha1),
-    (CKM_ECDSA_SHA224, Hash::Sha224),
-    (CKM_ECDSA_SHA256, Hash::Sha256),
-    (CKM_ECDSA_SHA384, Hash::Sha384),
-    (CKM_ECDSA_SHA512, Hash::Sha512),
-    (CKM_ECDSA_SHA3_224, Hash::Sha3Bits224),
-    (CKM_ECDSA_SHA3_256, Hash::Sha3Bits256),
-    (CKM_ECDSA_SHA3_384, Hash::Sha3Bits384),
-    (CKM_ECDSA_SHA3_512, Hash::Sha3Bits512),
-];
-
-/// Key derivation functions of ANSI X9.63: the hash of each.
-static KDFS: [(CK_EC_KDF_TYPE, Hash); 9] = [
-    (CKD_SHA1_KDF, Hash::Sha1),
-    (CKD_SHA224_KDF, Hash::Sha224),
-    (CKD_SHA256_KDF, Hash::Sha256),
-    (CKD_SHA384_KDF, Hash::Sha384),
-    (CKD_SHA512_KDF, Hash::Sha512),
-    (CKD_SHA3_224_KDF, Hash::Sha3Bits224),
-    (CKD_SHA3_256_KDF, Hash::Sha3Bits256),
-    (CKD_SHA3_384_KDF, Hash::Sha3Bits384),
-    (CKD_SHA3_512_KDF, Hash::Sha3Bits512),
+static ENTRIES: [Entry; 17] = [
+    entry(CKM_EC_KEY_PAIR_GEN,              PAIRS, Form::None),
+    entry(CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS, PAIRS, Form::None),
+    rfc(CKM_EC_EDWARDS_KEY_PAIR_GEN,        PAIRS, Form::None,  &[CKK_EC_EDWARDS]),
+    rfc(CKM_EC_MONTGOMERY_KEY_PAIR_GEN,     PAIRS, Form::None,  &[CKK_EC_MONTGOMERY]),
+    entry(CKM_ECDSA,                        SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA1,                   SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA224,                 SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA256,                 SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA384,                 SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA512,                 SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA3_224,               SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA3_256,               SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA3_384,               SIGNS, Form::None),
+    entry(CKM_ECDSA_SHA3_512,               SIGNS, Form::None),
+    rfc(CKM_EDDSA,                          SIGNS, Form::Eddsa, &[CKK_EC_EDWARDS]),
+    Entry {
+        keys: &[CKK_EC, CKK_EC_MONTGOMERY],
+        ..entry(CKM_ECDH1_DERIVE,           CKF_DERIVE, Form::Ecdh1)
+    },
+    entry(CKM_ECDH1_COFACTOR_DERIVE,        CKF_DERIVE, Form::Ecdh1),
 ];
 
 /// Checks a public key object and adds what follows from its point.
 pub(super) fn settle_public(key: &mut Attributes) -> Result<()> {
     let curve = curve_of(key)?;
-    let point = point(key.bytes(CKA_EC_POINT)).ok_or(refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
+    let point = point(key).ok_or(refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
     curve.check_point(point)?;
     settle_public_info(key, curve.public_info(point), CKA_EC_POINT)
 }
@@ -92,88 +105,67 @@ pub(super) fn settle_private(key: &mut Attributes) -> Result<()> {
     settle_public_info(key, curve.public_info(&point), CKA_EC_POINT)
 }
 
+/// As `settle_public`, on Edwards curves.
+pub(super) fn settle_edwards_public(key: &mut Attributes) -> Result<()> {
+    let (curve, point) = (Edwards::of(key)?, key.bytes(CKA_EC_POINT));
+    curve.check_public(point)?;
+    settle_public_info(key, curve.public_info(point), CKA_EC_POINT)
+}
+
+/// As `settle_private`, on Edwards curves.
+pub(super) fn settle_edwards_private(key: &mut Attributes) -> Result<()> {
+    let curve = Edwards::of(key)?;
+    let public = curve.public(key.bytes(CKA_VALUE))?;
+    settle_public_info(key, curve.public_info(&public), CKA_EC_POINT)
+}
+
+/// As `settle_public`, on Montgomery curves.
+pub(super) fn settle_montgomery_public(key: &mut Attributes) -> Result<()> {
+    let (curve, point) = (Montgomery::of(key)?, key.bytes(CKA_EC_POINT));
+    curve.check_public(point)?;
+    settle_public_info(key, curve.public_info(point), CKA_EC_POINT)
+}
+
+/// As `settle_private`, on Montgomery curves.
+pub(super) fn settle_montgomery_private(key: &mut Attributes) -> Result<()> {
+    let curve = Montgomery::of(key)?;
+    let public = curve.public(key.bytes(CKA_VALUE))?;
+    settle_public_info(key, curve.public_info(&public), CKA_EC_POINT)
+}
+
 fn curve_of(key: &Attributes) -> Result<Curve> {
     Curve::from_parameters(key.bytes(CKA_EC_PARAMS))
 }
 
 /// Section 6.3.3: CKA_EC_POINT is the DER of an OCTET STRING around the point.
-fn point(encoding: &[u8]) -> Option<&[u8]> {
-    der::read_octet_string(encoding)
+fn point(key: &Attributes) -> Option<&[u8]> {
+    der::read_octet_string(key.bytes(CKA_EC_POINT))
 }
 
-/// A running ECDSA operation; without a hash the data is the digest.
-struct Ecdsa {
-    curve: Curve,
-    key: Vec<u8>,
-    hash: Option<Box<dyn Running>>,
-    data: Vec<u8>,
-}
-
-impl Ecdsa {
-    fn new(mechanism: &Mechanism, curve: Curve, key: Vec<u8>) -> Ecdsa {
-        let hash = HASHING.iter().find(|(kind, _)| *kind == mechanism.kind);
-        Ecdsa {
-            curve,
-            key,
-            hash: hash.map(|(_, hash)| hash.running()),
-            data: Vec::new(),
+/// CKA_VALUE and CKA_EC_POINT of a new key pair with the parameters of a public key template.
+fn new_pair(kind: CK_MECHANISM_TYPE, public: &Attributes) -> Result<(Vec<u8>, Vec<u8>)> {
+    match kind {
+        CKM_EC_EDWARDS_KEY_PAIR_GEN => {
+            let curve = Edwards::of(public)?;
+            let value = curve.generate()?;
+            let point = curve.public(&value)?;
+            Ok((value, point))
         }
-    }
-
-    fn absorb(&mut self, data: &[u8]) {
-        match &mut self.hash {
-            Some(hash) => hash.update(data),
-            None => self.data.extend_from_slice(data),
+        CKM_EC_MONTGOMERY_KEY_PAIR_GEN => {
+            let curve = Montgomery::of(public)?;
+            let value = curve.generate()?;
+            let point = curve.public(&value)?;
+            Ok((value, point))
         }
-    }
-
-    /// The digest, its key and its curve.
-    fn into_parts(self) -> (Vec<u8>, Vec<u8>, Curve) {
-        (
-            self.hash.map_or(self.data, Running::finish),
-            self.key,
-            self.curve,
-        )
-    }
-}
-
-impl Signing for Ecdsa {
-    fn length(&self) -> usize {
-        2 * self.curve.length()
-    }
-    fn is_multipart(&self) -> bool {
-        self.hash.is_some()
-    }
-    fn update(&mut self, data: &[u8]) -> Result<()> {
-        self.absorb(data);
-        Ok(())
-    }
-    fn finish(self: Box<Self>) -> Result<Vec<u8>> {
-        let (digest, key, curve) = self.into_parts();
-        ensure(!digest.is_empty(), CKR_DATA_LEN_RANGE)?;
-        curve.sign(&key, &digest)
-    }
-}
-
-impl Verifying for Ecdsa {
-    fn is_multipart(&self) -> bool {
-        self.hash.is_some()
-    }
-    fn update(&mut self, data: &[u8]) -> Result<()> {
-        self.absorb(data);
-        Ok(())
-    }
-    fn finish(self: Box<Self>, signature: &[u8]) -> Result<()> {
-        let (digest, key, curve) = self.into_parts();
-        ensure(!digest.is_empty(), CKR_DATA_LEN_RANGE)?;
-        ensure(
-            signature.len() == 2 * curve.length(),
-            CKR_SIGNATURE_LEN_RANGE,
-        )?;
-        ensure(
-            curve.verify(&key, &digest, signature),
-            CKR_SIGNATURE_INVALID,
-        )
+        _ => {
+            let curve = curve_of(public)?;
+            let value = match kind {
+                CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS => curve.generate_with_extra_bits()?,
+                _ => curve.generate()?,
+            };
+            let point = der::octet_string(&curve.public_point(&value)?);
+            Ok((value, point))
+        }
     }
 }
 
@@ -183,31 +175,35 @@ impl Family for Ec {
     }
 
     fn sign(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {
-        let value = key.bytes(CKA_VALUE).to_vec();
-        Ok(Box::new(Ecdsa::new(mechanism, curve_of(key)?, value)))
+        if mechanism.kind == CKM_EDDSA {
+            return Ok(Eddsa::new(&mechanism.parameter, key, CKA_VALUE)?);
+        }
+        let value = key.bytes(CKA_VALUE);
+        Ok(Ecdsa::new(mechanism.kind, curve_of(key)?, value))
     }
 
     fn verify(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Verifying>> {
-        let point = point(key.bytes(CKA_EC_POINT)).ok_or(refusal(CKR_KEY_TYPE_INCONSISTENT))?;
-        Ok(Box::new(Ecdsa::new(
-            mechanism,
-            curve_of(key)?,
-            point.to_vec(),
-        )))
+        if mechanism.kind == CKM_EDDSA {
+            return Ok(Eddsa::new(&mechanism.parameter, key, CKA_EC_POINT)?);
+        }
+        let point = point(key).ok_or(refusal(CKR_KEY_TYPE_INCONSISTENT))?;
+        Ok(Ecdsa::new(mechanism.kind, curve_of(key)?, point))
     }
 
-    fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
-        Some(CKK_EC)
+    fn key_type(&self, mechanism: &Mechanism) -> Option<CK_KEY_TYPE> {
+        match mechanism.kind {
+            CKM_EC_EDWARDS_KEY_PAIR_GEN => Some(CKK_EC_EDWARDS),
+            CKM_EC_MONTGOMERY_KEY_PAIR_GEN => Some(CKK_EC_MONTGOMERY),
+            _ => Some(CKK_EC),
+        }
     }
 
     fn generate_pair(
         &self,
-        _: &Mechanism,
+        mechanism: &Mechanism,
         public: &Attributes,
     ) -> Result<(Contribution, Contribution)> {
-        let curve = curve_of(public)?;
-        let value = curve.generate()?;
-        let point = der::octet_string(&curve.public_point(&value)?);
+        let (value, point) = new_pair(mechanism.kind, public)?;
         let parameters = public.bytes(CKA_EC_PARAMS).to_vec();
         Ok((
             vec![(CKA_EC_POINT, Value::Bytes(point))],
@@ -218,7 +214,7 @@ impl Family for Ec {
         ))
     }
 
-    /// Section 6.3.20. The curves have cofactor 1, so both mechanisms do the same.
+    /// Sections 6.3.18 and 6.3.19. The curves have cofactor 1, so both mechanisms do the same.
     fn derive(
         &self,
         mechanism: &Mechanism,
@@ -233,45 +229,23 @@ impl Family for Ec {
         else {
             return refuse(CKR_MECHANISM_PARAM_INVALID);
         };
-        let curve = curve_of(base)?;
-        // The other party's point comes bare, or as in CKA_EC_POINT.
-        let public = point(public).unwrap_or(public);
-        let secret = curve.agree(base.bytes(CKA_VALUE), public)?;
-        let mut value = match KDFS.iter().find(|(kind, _)| kind == kdf) {
-            Some((_, hash)) => {
-                let length = length.ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
-                x963(*hash, &secret, shared, length)?
-            }
-            None => {
-                ensure(
-                    *kdf == CKD_NULL && shared.is_empty(),
-                    CKR_MECHANISM_PARAM_INVALID,
-                )?;
-                secret
-            }
-        };
-        if let Some(length) = length {
-            ensure((1..=value.len()).contains(&length), CKR_KEY_SIZE_RANGE)?;
-            // Section 6.3.20: bytes are taken from the leading end of the secret.
-            value.truncate(length);
-        }
+        let secret = ecdh::secret(base, public)?;
         Ok(Derived {
             class: CKO_SECRET_KEY,
-            value,
+            value: ecdh::derive(*kdf, shared, secret, length)?,
         })
     }
 }
 
-/// The key derivation function of ANSI X9.63 section 5.6.3.
-fn x963(hash: Hash, secret: &[u8], shared: &[u8], length: usize) -> Result<Vec<u8>> {
-    // Far above any key of this token, far below the 2^32 blocks of the standard.
-    ensure(length <= 1 << 16, CKR_KEY_SIZE_RANGE)?;
-    let mut output = Vec::new();
-    let mut counter = 1u32;
-    while output.len() < length {
-        output.extend(hash.digest(&[secret, &counter.to_be_bytes(), shared]));
-        counter += 1;
+/// What PKCS #8 says of a private key: DER of its curve's identifier, and its value at full length.
+pub(super) fn wrapped(key: &Attributes) -> Result<(&'static [u8], Vec<u8>)> {
+    let value = key.bytes(CKA_VALUE);
+    match key.ulong(CKA_KEY_TYPE) {
+        Some(CKK_EC_EDWARDS) => Ok((Edwards::of(key)?.oid(), value.to_vec())),
+        Some(CKK_EC_MONTGOMERY) => Ok((Montgomery::of(key)?.oid(), value.to_vec())),
+        _ => {
+            let curve = curve_of(key)?;
+            Ok((curve.oid(), curve.scalar(value)?))
+        }
     }
-    output.truncate(length);
-    Ok(output)
 }

@@ -4,6 +4,7 @@
 
 mod key;
 mod padding;
+mod recover;
 mod schemes;
 
 use cryptoki_sys::*;
@@ -13,7 +14,8 @@ use padding::{Encoding, Encryption};
 
 use super::parameter::hash_named;
 use super::{
-    Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Signing, Verifying,
+    Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Recovering, Signing,
+    Verifying,
 };
 use crate::attributes::Attributes;
 use crate::rv::{Result, ensure, refusal, refuse};
@@ -24,6 +26,7 @@ pub(super) struct Rsa;
 /// Modulus lengths in bits, as the Extended Provider test case of the profiles has them.
 const BITS: (CK_ULONG, CK_ULONG) = (512, 16384);
 const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
+const RECOVERS: CK_FLAGS = SIGNS | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER;
 const CIPHERS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
@@ -39,8 +42,8 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
 #[rustfmt::skip]
 static ENTRIES: [Entry; 23] = [
     entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
-    entry(CKM_RSA_PKCS,                 SIGNS | CIPHERS,       Form::None),
-    entry(CKM_RSA_X_509,                SIGNS | CKF_ENCRYPT | CKF_DECRYPT, Form::None),
+    entry(CKM_RSA_PKCS,                 RECOVERS | CIPHERS,       Form::None),
+    entry(CKM_RSA_X_509,                RECOVERS | CKF_ENCRYPT | CKF_DECRYPT, Form::None),
     entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
     entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
     entry(CKM_SHA1_RSA_PKCS,            SIGNS,                 Form::None),
@@ -165,6 +168,22 @@ impl Family for Rsa {
     fn verify(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Verifying>> {
         let key = PublicKey::from_attributes(key)?;
         schemes::verify(scheme(mechanism)?, key)
+    }
+
+    fn sign_recover(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {
+        // The signature is the same; what can be recovered is a question of the padding alone.
+        self.sign(mechanism, key)
+    }
+
+    fn verify_recover(
+        &self,
+        mechanism: &Mechanism,
+        key: &Attributes,
+    ) -> Result<Box<dyn Recovering>> {
+        recover::verify(
+            scheme(mechanism)?.encoding,
+            PublicKey::from_attributes(key)?,
+        )
     }
 
     fn encrypt(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Ciphering>> {

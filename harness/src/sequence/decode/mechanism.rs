@@ -1,0 +1,232 @@
+//! Mechanisms with parameters that mostly make sense: by the shape that the standard gives each, with
+//! hints for fields where only few values mean anything.
+
+use super::tape::Tape;
+use super::{Writer, constant, recipe, template};
+use crate::cryptoki::mechanism::{self, Mechanism, ParameterShape, Use};
+use crate::cryptoki::structure::{self, Field, FieldType, Layout};
+use crate::sequence::{
+    Bytes, Content, FieldValue, MechanismArgument, Number, ParameterValue, Reference, Structure,
+};
+
+/// How deep structures nest.
+const DEPTH: u32 = 3;
+/// How seldom a parameter is not of the mechanism's shape.
+const WRONG: u8 = 24;
+/// Room behind every pointer whose length stands in no field named for it; no number of `SIZES` is
+/// larger, so whichever field is the length is honest.
+const ROOM: usize = 512;
+
+/// Any mechanism, with a parameter.
+pub(super) fn any(writer: &Writer<'_>, tape: &mut Tape<'_>) -> MechanismArgument {
+    match tape.pick(mechanism::all()) {
+        Some(row) => with_parameter(writer, tape, row),
+        None => argument(0, ParameterValue::None),
+    }
+}
+
+/// A mechanism for this use.
+pub(super) fn for_use(tape: &mut Tape<'_>, wanted: Use) -> &'static Mechanism {
+    let rows: Vec<&'static Mechanism> = mechanism::all()
+        .iter()
+        .filter(|row| row.uses.contains(&wanted))
+        .collect();
+    tape.pick(&rows).copied().unwrap_or(&mechanism::all()[0])
+}
+
+/// A mechanism with a parameter of its shape, mostly.
+pub(super) fn with_parameter(
+    writer: &Writer<'_>,
+    tape: &mut Tape<'_>,
+    row: &Mechanism,
+) -> MechanismArgument {
+    if tape.once_in(WRONG) {
+        let count = usize::from(tape.byte() % 64);
+        return argument(row.value, bytes(tape, count));
+    }
+    let left_out = row.optional_parameter && tape.below(2) == 0;
+    let parameter = match row.parameter {
+        _ if left_out => ParameterValue::None,
+        ParameterShape::None => ParameterValue::None,
+        ParameterShape::Bytes(count) if count > ROOM => {
+            ParameterValue::Bytes(Bytes::of(Content::Literal(recipe::dh_public())))
+        }
+        ParameterShape::Bytes(count) => bytes(tape, count),
+        ParameterShape::Ulong => ParameterValue::Ulong(Number::Literal(tape.number() % 64)),
+        ParameterShape::Object => ParameterValue::Ulong(object(writer, tape)),
+        ParameterShape::Structure(name) => ParameterValue::Structure(Structure {
+            name: name.to_owned(),
+            fields: fields(writer, tape, name, DEPTH),
+        }),
+    };
+    argument(row.value, parameter)
+}
+
+fn argument(mechanism: u64, parameter: ParameterValue) -> MechanismArgument {
+    MechanismArgument {
+        mechanism: Number::Literal(mechanism),
+        parameter,
+        claim: None,
+    }
+}
+
+fn bytes(tape: &mut Tape<'_>, count: usize) -> ParameterValue {
+    ParameterValue::Bytes(Bytes::of(Content::Literal(tape.bytes(count))))
+}
+
+fn object(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Number {
+    tape.pick_recent(&writer.objects)
+        .map_or(Number::Dangling, |object| {
+            Number::Reference(Reference::to(object.name.clone()))
+        })
+}
+
+/// Values for the fields of a structure. Lengths that stand beside their pointers are left to be
+/// filled in true, and every other pointer leads to `ROOM` bytes or to one structure.
+pub(super) fn fields(
+    writer: &Writer<'_>,
+    tape: &mut Tape<'_>,
+    name: &str,
+    depth: u32,
+) -> Vec<(String, FieldValue)> {
+    let Some(layout) = structure::layout(name) else {
+        return Vec::new();
+    };
+    let is_length = |field: &Field| {
+        let pointers = layout.fields.iter();
+        pointers
+            .filter_map(|pointer| layout.length_of(pointer.name))
+            .any(|length| length.name == field.name)
+    };
+    layout
+        .fields
+        .iter()
+        .filter(|field| !is_length(field) && field.name != "ulAttributeCount")
+        .filter_map(|field| {
+            let value = field_value(writer, tape, layout, field, depth)?;
+            Some((field.name.to_owned(), value))
+        })
+        .collect()
+}
+
+fn field_value(
+    writer: &Writer<'_>,
+    tape: &mut Tape<'_>,
+    layout: &Layout,
+    field: &Field,
+    depth: u32,
+) -> Option<FieldValue> {
+    Some(match field.field_type {
+        FieldType::Ulong => FieldValue::Number(ulong(writer, tape, field.name)),
+        FieldType::Bool => FieldValue::Number(Number::Literal(u64::from(tape.byte() & 1))),
+        FieldType::Byte => FieldValue::Number(Number::Literal(u64::from(tape.byte() & 3))),
+        FieldType::Bytes(count) => literal(tape.bytes(count)),
+        FieldType::PointerToBytes => pointer(tape, layout, field),
+        // Places for single numbers: handles, and lengths of outputs, of which zero is a true one.
+        FieldType::PointerToUlong => FieldValue::Ulongs(vec![Number::Literal(0)]),
+        FieldType::Nested("CK_VERSION") => literal(vec![3, tape.byte() & 3]),
+        FieldType::Nested(name) => FieldValue::Structures(vec![Structure {
+            name: name.to_owned(),
+            fields: fields(writer, tape, name, depth.saturating_sub(1)),
+        }]),
+        FieldType::PointerTo(_) if depth == 0 => return None,
+        FieldType::PointerTo("CK_MECHANISM") => FieldValue::Mechanism(Box::new(any(writer, tape))),
+        FieldType::PointerTo("CK_ATTRIBUTE") => {
+            FieldValue::Template(template::any(writer, tape).attributes)
+        }
+        // One structure: the field that counts them says at most one.
+        FieldType::PointerTo(name) => FieldValue::Structures(vec![Structure {
+            name: name.to_owned(),
+            fields: fields(writer, tape, name, depth - 1),
+        }]),
+    })
+}
+
+fn literal(bytes: Vec<u8>) -> FieldValue {
+    FieldValue::Bytes(Bytes::of(Content::Literal(bytes)))
+}
+
+fn pointer(tape: &mut Tape<'_>, layout: &Layout, field: &Field) -> FieldValue {
+    if layout.length_of(field.name).is_none() {
+        return literal(vec![tape.byte(); ROOM]);
+    }
+    match (field.name, tape.below(8)) {
+        ("pPublicData" | "pPublicData2", 0..6) => literal(recipe::public_point(tape)),
+        (_, 0) => FieldValue::Bytes(Bytes {
+            content: None,
+            claim: None,
+        }),
+        (_, 1..4) => literal(vec![tape.byte(); 12]),
+        _ => {
+            let count = usize::from(tape.byte() % 33);
+            literal(tape.bytes(count))
+        }
+    }
+}
+
+/// The values that mean something in a field, by its name.
+fn hints(name: &str) -> &'static [&'static str] {
+    match name {
+        "hashAlg" | "prfHashMechanism" | "prfMechanism" | "prfType" | "hash"
+        | "DigestMechanism" => &[
+            "CKM_SHA256",
+            "CKM_SHA_1",
+            "CKM_SHA512",
+            "CKM_SHA256_HMAC",
+            "CKM_AES_CMAC",
+            "CKM_SHA384",
+        ],
+        "mgf" => &["CKG_MGF1_SHA256", "CKG_MGF1_SHA1", "CKG_MGF1_SHA512"],
+        "source" => &["CKZ_DATA_SPECIFIED"],
+        "kdf" => &[
+            "CKD_NULL",
+            "CKD_SHA1_KDF",
+            "CKD_SHA256_KDF",
+            "CKD_SHA512_KDF",
+        ],
+        "prf" => &[
+            "CKP_PKCS5_PBKD2_HMAC_SHA256",
+            "CKP_PKCS5_PBKD2_HMAC_SHA1",
+            "CKP_PKCS5_PBKD2_HMAC_SHA512",
+        ],
+        "saltSource" => &["CKZ_SALT_SPECIFIED"],
+        "ulSaltType" => &[
+            "CKF_HKDF_SALT_DATA",
+            "CKF_HKDF_SALT_NULL",
+            "CKF_HKDF_SALT_KEY",
+        ],
+        "ivGenerator" | "nonceGenerator" => &[
+            "CKG_NO_GENERATE",
+            "CKG_GENERATE_COUNTER",
+            "CKG_GENERATE_RANDOM",
+        ],
+        "hedgeVariant" => &[
+            "CKH_HEDGE_PREFERRED",
+            "CKH_HEDGE_REQUIRED",
+            "CKH_DETERMINISTIC_REQUIRED",
+        ],
+        _ => &[],
+    }
+}
+
+/// Numbers worth trying where no constant is meant: sizes in bytes and in bits, all of them small.
+const SIZES: [u64; 12] = [16, 128, 32, 12, 96, 64, 0, 20, 256, 1, 8, ROOM as u64];
+
+fn ulong(writer: &Writer<'_>, tape: &mut Tape<'_>, name: &str) -> Number {
+    let named = hints(name);
+    if name.starts_with('h') && named.is_empty() {
+        return object(writer, tape);
+    }
+    if let Some(hint) = tape.pick(named)
+        && !tape.once_in(WRONG)
+    {
+        return Number::Literal(constant(hint));
+    }
+    let small = tape.pick(&SIZES).copied().unwrap_or(0);
+    Number::Literal(match name {
+        // Work that grows with the number is bounded, and so is what a pointer must hold.
+        "iterations" | "ulIteration" => 1 + small,
+        "ulNumberOfDataParams" | "ulAdditionalDerivedKeys" | "ulCount" => small % 2,
+        _ => small,
+    })
+}

@@ -1,0 +1,267 @@
+//! Bytes to sequences: total, so that a fuzzer's input is always something to run, and guided by
+//! what the standard says of functions and mechanisms, so that most calls are meaningful.
+//!
+//! A sequence is made of *phrases* ([`phrase`]): a key and an operation with it, an object's life, a
+//! search. Every choice may come out wrong on purpose, seldom, and within input classes A and B:
+//! values are wrong, memory is honest. Arguments, mechanisms and templates have files of their own.
+
+mod argument;
+mod mechanism;
+mod numbers;
+mod phrase;
+mod recipe;
+mod tape;
+mod template;
+
+use self::tape::Tape;
+use super::{Argument, Call, Capture, Content, Number, Reference, Sequence, Step, Value};
+use crate::cryptoki::function::{Domain, ParameterKind};
+use crate::cryptoki::{Function, names};
+
+/// Most phrases of a sequence.
+const MOST_PHRASES: usize = 24;
+/// Most calls of a sequence; a phrase that is begun is finished.
+const MOST_CALLS: usize = 96;
+
+/// A sequence read from bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// The sequence: it initialises the library and the token with the PINs that it was told, so it
+    /// is for disposable targets alone. Every return value is right by it.
+    pub sequence: Sequence,
+    /// What its names stand for until a call gives them a value, so that a call that fails does not
+    /// end the sequence.
+    pub given: Vec<(String, Value)>,
+}
+
+/// The PINs that a decoded sequence gives the token.
+#[derive(Debug, Clone, Copy)]
+pub struct Pins<'p> {
+    /// Of the security officer.
+    pub so: &'p str,
+    /// Of the user.
+    pub user: &'p str,
+}
+
+/// Reads bytes as a sequence.
+#[must_use]
+pub fn decode(bytes: &[u8], pins: Pins<'_>) -> Decoded {
+    let mut writer = Writer::new(pins);
+    writer.prelude();
+    let mut tape = Tape::new(bytes);
+    for _ in 0..MOST_PHRASES {
+        if tape.is_over() || writer.calls.len() >= MOST_CALLS {
+            break;
+        }
+        phrase::phrase(&mut writer, &mut tape);
+    }
+    writer.finish()
+}
+
+/// An object that the sequence makes.
+#[derive(Debug, Clone)]
+struct Object {
+    name: String,
+    class: u64,
+    key_type: u64,
+}
+
+/// The sequence so far, and what its calls have given names to.
+struct Writer<'p> {
+    pins: Pins<'p>,
+    calls: Vec<Call>,
+    sessions: Vec<String>,
+    objects: Vec<Object>,
+    /// Outputs of bytes.
+    outputs: Vec<String>,
+    given: Vec<(String, Value)>,
+}
+
+impl<'p> Writer<'p> {
+    fn new(pins: Pins<'p>) -> Self {
+        Self {
+            pins,
+            calls: Vec::new(),
+            sessions: Vec::new(),
+            objects: Vec::new(),
+            outputs: Vec::new(),
+            given: Vec::new(),
+        }
+    }
+
+    /// A token as new, a session, the user logged in.
+    fn prelude(&mut self) {
+        let (so, user) = (text(self.pins.so), text(self.pins.user));
+        let login = |who, pin: &Argument| [("user_type", number(who)), ("pin", pin.clone())];
+        self.call(Function::C_Initialize, &[]);
+        let label = text("fuzz");
+        self.call(
+            Function::C_InitToken,
+            &[("pin", so.clone()), ("label", label)],
+        );
+        let flags = cryptoki_sys::CKF_SERIAL_SESSION | cryptoki_sys::CKF_RW_SESSION;
+        self.call(Function::C_OpenSession, &[("flags", number(flags))]);
+        let session = || ("session", reference("s0"));
+        let [user_type, pin] = login(cryptoki_sys::CKU_SO, &so);
+        self.call(Function::C_Login, &[session(), user_type, pin]);
+        self.call(Function::C_InitPIN, &[session(), ("pin", user.clone())]);
+        self.call(Function::C_Logout, &[session()]);
+        let [user_type, pin] = login(cryptoki_sys::CKU_USER, &user);
+        self.call(Function::C_Login, &[session(), user_type, pin]);
+        for call in &mut self.calls {
+            call.fixture = true;
+        }
+    }
+
+    /// Adds a call with the arguments named, defaults for the others, and names for what it gives.
+    fn call(&mut self, function: Function, arguments: &[(&str, Argument)]) -> &mut Call {
+        let number = u32::try_from(self.calls.len() + 1).unwrap_or(u32::MAX);
+        let mut call = Call::new(number, function);
+        // Every return value is right: what is judged is what the standard never permits.
+        call.except = vec![u64::MAX];
+        for (slot, parameter) in call.arguments.iter_mut().zip(function.parameters()) {
+            if let Some((_, given)) = arguments.iter().find(|(name, _)| *name == parameter.name) {
+                *slot = given.clone();
+            }
+        }
+        for parameter in function.parameters() {
+            if let Some(name) = self.name_output(parameter.kind) {
+                call.gives.push(Capture {
+                    output: Reference::to(parameter.name),
+                    name,
+                });
+            }
+        }
+        self.calls.push(call);
+        let last = self.calls.len() - 1;
+        &mut self.calls[last]
+    }
+
+    /// A name for an output that later calls may want.
+    fn name_output(&mut self, kind: ParameterKind) -> Option<String> {
+        let (name, value) = match kind {
+            ParameterKind::OutUlong(Domain::Session) => {
+                let name = format!("s{}", self.sessions.len());
+                self.sessions.push(name.clone());
+                (name, Value::Number(0))
+            }
+            ParameterKind::OutUlong(Domain::Object) => {
+                let name = format!("o{}", self.objects.len());
+                self.objects.push(Object {
+                    name: name.clone(),
+                    class: names_of_nothing(),
+                    key_type: names_of_nothing(),
+                });
+                (name, Value::Number(0))
+            }
+            ParameterKind::OutBytes => {
+                let name = format!("b{}", self.outputs.len());
+                self.outputs.push(name.clone());
+                (name, Value::Bytes(Vec::new()))
+            }
+            _ => return None,
+        };
+        self.given.push((name.clone(), value));
+        Some(name)
+    }
+
+    /// Says what the last `count` objects are that got a name.
+    fn describe(&mut self, count: usize, kinds: &[(u64, u64)]) {
+        let first = self.objects.len().saturating_sub(count);
+        for (object, (class, key_type)) in self.objects[first..].iter_mut().zip(kinds) {
+            (object.class, object.key_type) = (*class, *key_type);
+        }
+    }
+
+    fn finish(self) -> Decoded {
+        let steps = self
+            .calls
+            .into_iter()
+            .map(|call| Step::Call(Box::new(call)))
+            .collect();
+        Decoded {
+            sequence: Sequence { steps },
+            given: self.given,
+        }
+    }
+}
+
+/// A class or key type that no object has.
+fn names_of_nothing() -> u64 {
+    cryptoki_sys::CK_UNAVAILABLE_INFORMATION
+}
+
+fn number(value: u64) -> Argument {
+    Argument::Number(Number::Literal(value))
+}
+
+fn reference(name: &str) -> Argument {
+    Argument::Number(Number::Reference(Reference::to(name)))
+}
+
+fn text(text: &str) -> Argument {
+    Argument::Bytes(super::Bytes::of(Content::Text(text.to_owned())))
+}
+
+/// The value of a constant that the tables are known to have.
+fn constant(name: &str) -> u64 {
+    names::constant(name).map_or(u64::MAX, |constant| constant.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PINS: Pins<'static> = Pins {
+        so: "12345678",
+        user: "1234",
+    };
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_sequence_and_the_same_one_each_time(
+            bytes in proptest::collection::vec(any::<u8>(), 0..600)
+        ) {
+            let decoded = decode(&bytes, PINS);
+            prop_assert_eq!(&decoded, &decode(&bytes, PINS));
+            prop_assert!(decoded.sequence.calls().count() < MOST_CALLS + 40);
+        }
+
+        #[test]
+        fn what_is_decoded_can_be_written_and_read(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300)
+        ) {
+            let decoded = decode(&bytes, PINS);
+            let (written, again) = crate::sequence::write::read_back(&decoded.sequence)
+                .map_err(|error| TestCaseError::fail(error.to_string()))?;
+            for (read, call) in again.calls().zip(decoded.sequence.calls()) {
+                prop_assert_eq!(read, call);
+            }
+            prop_assert_eq!(&again, &decoded.sequence, "{}", written);
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_the_prelude_alone() {
+        let decoded = decode(&[], PINS);
+        assert!(decoded.sequence.calls().all(|call| call.fixture));
+    }
+
+    #[test]
+    fn every_function_is_called_by_some_bytes() {
+        let mut missing: Vec<Function> = Function::ALL.to_vec();
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let strategy = proptest::collection::vec(any::<u8>(), 200);
+        for _ in 0..4000 {
+            let tree = strategy.new_tree(&mut runner).expect("bytes");
+            let bytes = proptest::strategy::ValueTree::current(&tree);
+            let decoded = decode(&bytes, PINS);
+            missing.retain(|f| decoded.sequence.calls().all(|call| call.function != *f));
+            if missing.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(missing, []);
+    }
+}

@@ -1,0 +1,36 @@
+//! Parameters of the asymmetric mechanisms: structures in, owned values out.
+
+use cryptoki_sys::*;
+
+use super::super::memory::bytes;
+use super::flag;
+use crate::mechanisms::Parameter;
+use crate::rv::Result;
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+pub(super) unsafe fn ecdh1(parameter: CK_ECDH1_DERIVE_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let (shared, public) = unsafe {
+        (
+            bytes(parameter.pSharedData, parameter.ulSharedDataLen)?,
+            bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
+        )
+    };
+    Ok(Parameter::Ecdh1 {
+        kdf: parameter.kdf,
+        shared: shared.to_vec(),
+        public: public.to_vec(),
+    })
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+pub(super) unsafe fn eddsa(parameter: CK_EDDSA_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let context = unsafe { bytes(parameter.pContextData, parameter.ulContextDataLen)? };
+    Ok(Parameter::Eddsa {
+        prehash: flag(parameter.phFlag)?,
+        context: context.to_vec(),
+    })
+}

@@ -1,0 +1,23 @@
+//! Mutants: faults that real modules have had, seeded into the token to measure what a harness
+//! catches. They exist only with the feature `mutants`, one at a time, chosen by the environment
+//! variable REFERENCE_TOKEN_MUTANT; `mutants.toml` names each with the clause it breaks.
+
+/// Whether a mutant is the one at work. Without the feature it is a constant, and its code is not
+/// in the library.
+macro_rules! mutant {
+    ($name:literal) => {{
+        #[cfg(feature = "mutants")]
+        let chosen = $crate::mutants::is_chosen($name);
+        #[cfg(not(feature = "mutants"))]
+        let chosen = false;
+        chosen
+    }};
+}
+
+/// Whether the environment names this mutant. Read once: a process is one mutant or none.
+#[cfg(feature = "mutants")]
+pub(crate) fn is_chosen(name: &str) -> bool {
+    static CHOSEN: std::sync::LazyLock<Option<String>> =
+        std::sync::LazyLock::new(|| std::env::var("REFERENCE_TOKEN_MUTANT").ok());
+    CHOSEN.as_deref() == Some(name)
+}

@@ -1,0 +1,72 @@
+//! Tokens as configuration files describe them. A program of its own, because the configuration
+//! belongs to the process.
+
+#![allow(unsafe_code, reason = "the token is called through its C functions")]
+
+#[macro_use]
+mod support;
+
+use std::ffi::CString;
+use std::path::Path;
+
+use cryptoki_sys::*;
+use support::{Attributes, RO, SLOT, Token, plain};
+
+/// The library, initialised with these settings.
+fn configured(name: &str, settings: &str) -> Token {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
+    std::fs::write(&file, settings).unwrap();
+    let token = Token::attach();
+    let text = CString::new(format!("configuration={}", file.display())).unwrap();
+    let mut arguments = CK_C_INITIALIZE_ARGS {
+        pReserved: text.as_ptr().cast_mut().cast(),
+        ..Default::default()
+    };
+    let rv = call!(token, C_Initialize((&raw mut arguments).cast()));
+    assert_eq!(rv, CKR_OK);
+    token
+}
+
+fn info(token: &Token) -> CK_TOKEN_INFO {
+    let mut info = CK_TOKEN_INFO::default();
+    assert_eq!(call!(token, C_GetTokenInfo(SLOT, &mut info)), CKR_OK);
+    info
+}
+
+#[test]
+fn without_dual_operations_a_session_runs_one_at_a_time_and_says_so() {
+    let token = configured("single", "dual-operations = false\n");
+    assert_eq!(info(&token).flags & CKF_DUAL_CRYPTO_OPERATIONS, 0);
+    let session = token.user_session();
+    let key = Attributes::new()
+        .ulong(CKA_CLASS, CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_AES)
+        .bytes(CKA_VALUE, [1; 16]);
+    let key = token.create(session, &key).unwrap();
+    let (mut sha, mut ecb) = (plain(CKM_SHA256), plain(CKM_AES_ECB));
+    assert_eq!(call!(token, C_DigestInit(session, &mut sha)), CKR_OK);
+    let rv = call!(token, C_EncryptInit(session, &mut ecb, key));
+    assert_eq!(rv, CKR_OPERATION_ACTIVE);
+}
+
+#[test]
+fn a_clock_is_an_object_a_flag_and_the_time_or_nothing() {
+    let clock = Attributes::new()
+        .ulong(CKA_CLASS, CKO_HW_FEATURE)
+        .ulong(CKA_HW_FEATURE_TYPE, CKH_CLOCK);
+    let token = configured("clock", "clock = true\n");
+    let session = token.open(RO);
+    let object = token.find(session, &clock)[0];
+    let (before, info_with) = (token.attribute(session, object, CKA_VALUE), info(&token));
+    assert_ne!(info_with.flags & CKF_CLOCK_ON_TOKEN, 0);
+    let (before, now) = (before.unwrap(), info_with.utcTime);
+    assert!(before.iter().all(u8::is_ascii_digit) && now.iter().all(u8::is_ascii_digit));
+    assert!(before[..] <= now[..] && before.starts_with(b"20") && before.ends_with(b"00"));
+    drop(token);
+    let token = configured("no-clock", "");
+    let session = token.open(RO);
+    assert!(token.find(session, &clock).is_empty());
+    let info = info(&token);
+    assert_eq!(info.flags & CKF_CLOCK_ON_TOKEN, 0);
+    assert_eq!(info.utcTime, [b' '; 16]);
+}

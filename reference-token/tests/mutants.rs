@@ -1,0 +1,82 @@
+//! The manifest of mutants and the mutants in the source are the same, each once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    #[serde(default)]
+    mutant: Vec<Mutant>,
+}
+
+/// One seeded fault.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutant {
+    name: String,
+    /// Part of the standard that it is about.
+    area: String,
+    /// What an application meets.
+    fault: String,
+    /// Section of [PKCS11-Base 3.2] that it breaks.
+    clause: String,
+}
+
+const AREAS: [&str; 14] = [
+    "general",
+    "slots",
+    "sessions",
+    "login",
+    "objects",
+    "attributes",
+    "search",
+    "ciphers",
+    "digests",
+    "signatures",
+    "keys",
+    "messages",
+    "memory",
+    "threads",
+];
+
+/// Every mutant that the sources name, with how often.
+fn seeded(folder: &Path, found: &mut BTreeMap<String, usize>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path: PathBuf = entry.unwrap().path();
+        if path.is_dir() {
+            seeded(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for part in text.split("mutant!(\"").skip(1) {
+                let name = part.split('"').next().unwrap_or_default();
+                *found.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_mutant_of_the_manifest_is_seeded_once_and_no_other_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("mutants.toml")).unwrap();
+    let manifest: Manifest = toml::from_str(&text).unwrap();
+    let mut found = BTreeMap::new();
+    seeded(&root.join("src"), &mut found);
+    for mutant in &manifest.mutant {
+        let times = found.remove(&mutant.name);
+        assert_eq!(times, Some(1), "{} in the sources", mutant.name);
+        assert!(AREAS.contains(&mutant.area.as_str()), "{}", mutant.name);
+        assert!(!mutant.fault.is_empty(), "{}", mutant.name);
+        let numbers = |clause: &str| clause.split('.').all(|part| part.parse::<u32>().is_ok());
+        assert!(
+            numbers(&mutant.clause),
+            "{}: {}",
+            mutant.name,
+            mutant.clause
+        );
+    }
+    assert!(found.is_empty(), "not in mutants.toml: {found:?}");
+}
