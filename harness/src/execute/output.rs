@@ -389,7 +389,7 @@ fn renew(
         _ => {
             let mut buffer = arena.take_aligned(length, element.min(8).next_power_of_two())?;
             buffer.set_label(label);
-            *data = Data::Own(Box::new(buffer));
+            *data = Data::Own(buffer);
         }
     }
     Ok(())

@@ -317,7 +317,7 @@ pub(super) enum Data {
     /// A part of the call, made for good when the call is laid out.
     Part(usize),
     /// Of a size that is told later, or large.
-    Own(Box<GuardedBuffer>),
+    Own(GuardedBuffer),
 }
 
 /// The value of an attribute that the module writes.
