@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::library::with_session;
 use super::operation::{Running, Step, Work, continuing, with_operation};
 use super::output::{Output, Room};
+use super::transcript::Transcript;
 use crate::mechanisms::{Mechanism, find_for};
 use crate::rv::{Result, ensure, refuse};
 
@@ -18,10 +19,11 @@ pub(crate) fn digest_init(session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> 
             .check_start(Kind::Digest)?;
         let (family, _) = find_for(mechanism.kind, CKF_DIGEST)?;
         let work = Work::Digest(family.digest(mechanism)?);
+        let transcript = Transcript::of(mechanism, None);
         token
             .session_mut(session)?
             .operations
-            .start(Kind::Digest, Running::new(work))
+            .start(Kind::Digest, Running::new(work, transcript))
     })
 }
 
@@ -82,6 +84,10 @@ pub(crate) fn digest_key(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> R
             Ok(key.bytes(CKA_VALUE).to_vec())
         });
         let result = value.and_then(|value| running.absorb(&value));
+        if result.is_ok() {
+            // Section 5.6: key information that cannot leave the token makes a state unsavable.
+            running.transcript.forget();
+        }
         (Some(running), result)
     })
 }

@@ -6,6 +6,7 @@ use cryptoki_sys::*;
 use super::Token;
 use super::kind::Kind;
 use super::operation::{Running, Work};
+use super::transcript::Transcript;
 use crate::attributes::{Template, is_known};
 use crate::rv::{Result, ensure};
 
@@ -31,7 +32,7 @@ impl Token {
         });
         let mut found: Vec<_> = objects.map(|object| object.handle).collect();
         found.reverse();
-        let search = Running::new(Work::Find(found));
+        let search = Running::new(Work::Find(found), Transcript::none());
         self.session_mut(session)?
             .operations
             .start(Kind::Find, search)
@@ -47,10 +48,9 @@ impl Token {
             let remaining = self.session_mut(session)?.operations.search()?;
             let batch = remaining.split_off(remaining.len().saturating_sub(most));
             let last = batch.is_empty();
-            let visible = |handle: &CK_OBJECT_HANDLE| {
-                self.visible(*handle, CKR_OBJECT_HANDLE_INVALID).is_ok()
-            };
-            let handles: Vec<_> = batch.into_iter().rev().filter(visible).collect();
+            // What was visible when the search began still is: a logout ends searches.
+            let there = |handle: &CK_OBJECT_HANDLE| self.objects.has(*handle);
+            let handles: Vec<_> = batch.into_iter().rev().filter(there).collect();
             if last || !handles.is_empty() {
                 return Ok(handles);
             }
