@@ -4,6 +4,7 @@
 use cryptoki_sys::*;
 
 use super::Token;
+use super::collection::Object;
 use super::kind::Kind;
 use super::operation::{Running, Work};
 use crate::attributes::{Template, is_known};
@@ -27,14 +28,22 @@ impl Token {
         let aside = |class| matches!(class, Some(CKO_HW_FEATURE | CKO_MECHANISM));
         let objects = self.objects.matching(template).filter(|object| {
             let asked = || by_class || !aside(object.attributes.ulong(CKA_CLASS));
-            possible && self.sees(object) && (!object.is_built_in() || asked())
+            possible && self.finds(object) && (!object.is_built_in() || asked())
         });
         let mut found: Vec<_> = objects.map(|object| object.handle).collect();
+        if template.is_empty() && mutant!("empty-template-finds-nothing") {
+            found.clear();
+        }
         found.reverse();
         let search = Running::new(Work::Find(found));
         self.session_mut(session)?
             .operations
             .start(Kind::Find, search)
+    }
+
+    /// Whether a search may come upon an object.
+    fn finds(&self, object: &Object) -> bool {
+        self.sees(object) || mutant!("private-found-before-login")
     }
 
     /// C_FindObjects: at most `most` further handles, and none only if there are no more.
@@ -44,11 +53,18 @@ impl Token {
         most: usize,
     ) -> Result<Vec<CK_OBJECT_HANDLE>> {
         loop {
+            if most == 0 && mutant!("find-of-nothing-hangs") {
+                continue;
+            }
             let remaining = self.session_mut(session)?.operations.search()?;
             let batch = remaining.split_off(remaining.len().saturating_sub(most));
             let last = batch.is_empty();
+            if mutant!("find-forgets-the-rest") {
+                remaining.clear();
+            }
             let visible = |handle: &CK_OBJECT_HANDLE| {
-                self.visible(*handle, CKR_OBJECT_HANDLE_INVALID).is_ok()
+                let object = self.objects.get(*handle);
+                object.is_some_and(|object| self.finds(object))
             };
             let handles: Vec<_> = batch.into_iter().rev().filter(visible).collect();
             if last || !handles.is_empty() {
@@ -60,7 +76,11 @@ impl Token {
     /// C_FindObjectsFinal.
     pub(crate) fn find_final(&mut self, session: CK_SESSION_HANDLE) -> Result<()> {
         let operations = &mut self.session_mut(session)?.operations;
+        if mutant!("find-final-keeps-search") {
+            return operations.search().map(|_| ());
+        }
         let running = operations.end(Kind::Find);
-        ensure(running, CKR_OPERATION_NOT_INITIALIZED)
+        let ended = running || mutant!("find-final-without-init");
+        ensure(ended, CKR_OPERATION_NOT_INITIALIZED)
     }
 }
