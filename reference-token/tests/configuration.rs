@@ -10,7 +10,7 @@ use std::ffi::CString;
 use std::path::Path;
 
 use cryptoki_sys::*;
-use support::{Attributes, RO, SLOT, Token, plain};
+use support::{Attributes, RO, SLOT, SO_PIN, Token, USER_PIN, plain};
 
 /// The library, initialised with these settings.
 fn configured(name: &str, settings: &str) -> Token {
@@ -69,4 +69,33 @@ fn a_clock_is_an_object_a_flag_and_the_time_or_nothing() {
     let info = info(&token);
     assert_eq!(info.flags & CKF_CLOCK_ON_TOKEN, 0);
     assert_eq!(info.utcTime, [b' '; 16]);
+}
+
+#[test]
+fn a_pin_that_its_owner_did_not_choose_opens_nothing_but_its_change() {
+    let token = configured("initial-pins", "change-initial-pins = true\n");
+    let both = CKF_USER_PIN_TO_BE_CHANGED | CKF_SO_PIN_TO_BE_CHANGED;
+    assert_eq!(info(&token).flags & both, both);
+    let session = token.user_session();
+    let note = Attributes::new()
+        .ulong(CKA_CLASS, CKO_DATA)
+        .bool(CKA_PRIVATE, true);
+    assert_eq!(token.create(session, &note), Err(CKR_PIN_EXPIRED));
+    let set = |old: &[u8], new: &[u8]| {
+        let (old_length, new_length) = (old.len() as CK_ULONG, new.len() as CK_ULONG);
+        let (old, new) = (input!(old), input!(new));
+        call!(token, C_SetPIN(session, old, old_length, new, new_length))
+    };
+    assert_eq!(set(USER_PIN, b"chosen"), CKR_OK);
+    assert_eq!(info(&token).flags & both, CKF_SO_PIN_TO_BE_CHANGED);
+    let object = token.create(session, &note).unwrap();
+    assert_eq!(token.find(session, &note), [object]);
+    assert_eq!(call!(token, C_Logout(session)), CKR_OK);
+    assert_eq!(token.login(session, CKU_SO, SO_PIN), CKR_OK);
+    assert_eq!(
+        call!(token, C_InitPIN(session, input!(USER_PIN), 4)),
+        CKR_OK
+    );
+    assert_eq!(set(SO_PIN, b"so's own"), CKR_OK);
+    assert_eq!(info(&token).flags & both, CKF_USER_PIN_TO_BE_CHANGED);
 }

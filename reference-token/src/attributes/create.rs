@@ -83,6 +83,9 @@ fn collect(template: &Template) -> Result<Attributes> {
 
 fn shape(recipe: &Recipe, given: &Attributes) -> Result<Shape> {
     let class = named(given, CKA_CLASS, recipe.class)?.ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+    // Sections 4.3 and 4.13 to 4.15: these describe the token; an application cannot make one.
+    let described = [CKO_HW_FEATURE, CKO_MECHANISM, CKO_PROFILE, CKO_VALIDATION];
+    ensure(!described.contains(&class), CKR_TEMPLATE_INCONSISTENT)?;
     let subtype = match Shape::discriminator(class) {
         Some(name) => {
             let named = named(given, name, recipe.key_type)?;
@@ -92,9 +95,6 @@ fn shape(recipe: &Recipe, given: &Attributes) -> Result<Shape> {
     };
     let shape = Shape { class, subtype };
     ensure(shape.is_supported(), CKR_ATTRIBUTE_VALUE_INVALID)?;
-    // Sections 4.3 and 4.13 to 4.15: these describe the token; an application cannot make one.
-    let described = [CKO_HW_FEATURE, CKO_MECHANISM, CKO_PROFILE, CKO_VALIDATION];
-    ensure(!described.contains(&class), CKR_TEMPLATE_INCONSISTENT)?;
     Ok(shape)
 }
 

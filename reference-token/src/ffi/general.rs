@@ -16,14 +16,15 @@ pub(super) unsafe extern "C" fn C_Initialize(arguments: *mut std::ffi::c_void) -
     guard(|| {
         let pointer: *const CK_C_INITIALIZE_ARGS = arguments.cast();
         if pointer.is_null() {
-            return token::initialize(None);
+            return token::initialize(None, true);
         }
         // SAFETY: not NULL; section 5.4.1 makes it a CK_C_INITIALIZE_ARGS.
         let arguments = unsafe { elements(pointer, 1)? }[0];
         check_locking(&arguments)?;
         // SAFETY: `pReserved` is NULL or, to this library, a NUL-terminated string.
         let reserved = unsafe { reserved(arguments.pReserved.cast())? };
-        token::initialize(reserved.as_deref())
+        let threads = arguments.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS == 0;
+        token::initialize(reserved.as_deref(), threads)
     })
 }
 

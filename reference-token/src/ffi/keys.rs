@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 
 use super::memory::{Buffer, Place, present};
 use super::{guard, parameter, template};
-use crate::token;
+use crate::token::{self, Pending};
 
 pub(super) unsafe extern "C" fn C_GenerateKey(
     session: CK_SESSION_HANDLE,
@@ -23,7 +23,10 @@ pub(super) unsafe extern "C" fn C_GenerateKey(
                 Place::new(key)?,
             )
         };
-        place.set(token::generate_key(session, &mechanism, &template)?);
+        let (key, _) = token::asynchronously(session, Pending::GenerateKey, move || {
+            Ok((token::generate_key(session, &mechanism, &template)?, 0))
+        })?;
+        place.set(key);
         Ok(())
     })
 }
@@ -50,7 +53,10 @@ pub(super) unsafe extern "C" fn C_GenerateKeyPair(
                 Place::new(private_key)?,
             )
         };
-        let (public, private) = token::generate_pair(session, &mechanism, &public, &private)?;
+        let (public, private) =
+            token::asynchronously(session, Pending::GenerateKeyPair, move || {
+                token::generate_pair(session, &mechanism, &public, &private)
+            })?;
         public_place.set(public);
         private_place.set(private);
         Ok(())

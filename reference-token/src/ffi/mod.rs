@@ -9,8 +9,10 @@
 )]
 #![allow(non_snake_case, reason = "Cryptoki names its functions this way")]
 
+mod asynchronous;
 mod ciphers;
 mod digests;
+mod encapsulation;
 mod general;
 mod keys;
 mod memory;
@@ -51,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_panic_under_the_lock_is_a_general_error_and_the_token_goes_on() {
-        token::initialize(None).unwrap();
+        token::initialize(None, true).unwrap();
         let rv = guard(|| token::with_token(|_| panic!("deliberate, to see it caught")));
         assert_eq!(rv, CKR_GENERAL_ERROR);
         assert_eq!(guard(|| token::with_token(|_| Ok(()))), CKR_OK);

@@ -3,7 +3,8 @@
 use cryptoki_sys::*;
 
 use super::guard;
-use super::memory::{Place, bytes, present};
+use super::memory::{Buffer, Place, bytes, present};
+use super::shapes::outputs;
 use crate::rv::{ensure, refusal};
 use crate::token;
 
@@ -60,6 +61,25 @@ pub(super) unsafe extern "C" fn C_GetSessionInfo(
         // SAFETY: section 5.6.4 makes it the place of a CK_SESSION_INFO.
         unsafe { Place::new(info)? }.set(value);
         Ok(())
+    })
+}
+
+outputs! {
+    C_GetOperationState => token::get_state;
+}
+
+pub(super) unsafe extern "C" fn C_SetOperationState(
+    session: CK_SESSION_HANDLE,
+    state: *mut CK_BYTE,
+    length: CK_ULONG,
+    encryption_key: CK_OBJECT_HANDLE,
+    authentication_key: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.6: a state of the given length.
+        let state = unsafe { present(state, length)? };
+        token::set_state(session, state, encryption_key, authentication_key)
     })
 }
 

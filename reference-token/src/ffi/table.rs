@@ -3,8 +3,10 @@
 
 use cryptoki_sys::*;
 
+use super::asynchronous::*;
 use super::ciphers::*;
 use super::digests::*;
+use super::encapsulation::*;
 use super::general::*;
 use super::guard;
 use super::keys::*;

@@ -13,6 +13,7 @@ mod hash;
 mod hkdf;
 mod mac;
 mod messages;
+mod ml_kem;
 mod null;
 mod parameter;
 #[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
@@ -181,6 +182,29 @@ pub(crate) trait Family: Sync {
     ) -> Result<(Contribution, Contribution)> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// Bytes of ciphertext of an encapsulation.
+    fn encapsulated_length(&self, _: &Mechanism, _key: &Attributes) -> Result<usize> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// Ciphertext and value of a new secret key, of `length` bytes if that is for others to choose.
+    fn encapsulate(
+        &self,
+        _: &Mechanism,
+        _key: &Attributes,
+        _length: Option<usize>,
+    ) -> Result<(Vec<u8>, Vec<u8>)> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
+    /// The value of the secret key in a ciphertext.
+    fn decapsulate(
+        &self,
+        _: &Mechanism,
+        _key: &Attributes,
+        _ciphertext: &[u8],
+        _length: Option<usize>,
+    ) -> Result<Vec<u8>> {
+        refuse(CKR_MECHANISM_INVALID)
+    }
     /// The value of a new object of `length` bytes, or of the mechanism's own choice.
     fn derive(&self, _: &Mechanism, _base: &Attributes, _length: Option<usize>) -> Result<Derived> {
         refuse(CKR_MECHANISM_INVALID)
@@ -192,6 +216,7 @@ static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
     &ec::Ec,
+    &ml_kem::MlKem,
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,

@@ -198,6 +198,22 @@ pub(crate) fn encode(key: &Attributes) -> Result<Vec<u8>> {
         .map_err(unwrappable)
 }
 
+/// SubjectPublicKeyInfo of a key whose algorithm stands for a parameter set; the public key goes in
+/// as it is (RFC 9881, 9909 and 9935).
+pub(super) fn public_info(key_type: CK_KEY_TYPE, set: CK_ULONG, public: &[u8]) -> Result<Vec<u8>> {
+    let algorithm = ALGORITHMS
+        .iter()
+        .find(|algorithm| algorithm.key_type == key_type && algorithm.set == Some(set))
+        .ok_or(refusal(CKR_PARAMETER_SET_NOT_SUPPORTED))?;
+    let oid = algorithm.oid.to_der();
+    let oid = oid.map_err(|_| refusal(CKR_GENERAL_ERROR))?;
+    let algorithm = super::der::sequence(&[&oid]);
+    Ok(super::der::sequence(&[
+        &algorithm,
+        &super::der::bit_string(public),
+    ]))
+}
+
 fn algorithm_of(key: &Attributes) -> Result<&'static Algorithm> {
     let (key_type, set) = (key.ulong(CKA_KEY_TYPE), key.ulong(CKA_PARAMETER_SET));
     let named = match key_type {

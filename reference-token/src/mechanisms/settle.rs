@@ -5,7 +5,7 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::{Hash, ec, secret};
+use super::{Hash, ec, ml_kem, secret};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -18,6 +18,7 @@ static PAIRS: &[(CK_KEY_TYPE, Settle, Settle)] = &[
     (CKK_EC,            ec::settle_public,            ec::settle_private),
     (CKK_EC_EDWARDS,    ec::settle_edwards_public,    ec::settle_edwards_private),
     (CKK_EC_MONTGOMERY, ec::settle_montgomery_public, ec::settle_montgomery_private),
+    (CKK_ML_KEM,        ml_kem::settle_public,        ml_kem::settle_private),
 ];
 
 /// Checks the value of an object and adds what is computed from it.
@@ -53,27 +54,26 @@ fn settle_rsa_public(key: &mut Attributes) -> Result<()> {
         return crate::rv::refuse(CKR_ATTRIBUTE_VALUE_INVALID);
     }
     key.set(CKA_MODULUS_BITS, bits);
-    settle_public_info(key, public.info(), CKA_MODULUS)
+    settle_public_info(key, public.info(), Some(CKA_MODULUS))
 }
 
 fn settle_rsa_private(key: &mut Attributes) -> Result<()> {
     let private = rsa::PrivateKey::from_attributes(key)?;
     private.check_parts(key)?;
-    settle_public_info(key, private.public().info(), CKA_MODULUS)
+    settle_public_info(key, private.public().info(), Some(CKA_MODULUS))
 }
 
-/// Sections 4.9 and 4.10: SubjectPublicKeyInfo and the checksum over the public value.
+/// Sections 4.9 and 4.10: SubjectPublicKeyInfo and the checksum over the public key's attribute,
+/// which most private keys do not carry.
 pub(super) fn settle_public_info(
     key: &mut Attributes,
     info: Vec<u8>,
-    summed: CK_ATTRIBUTE_TYPE,
+    summed: Option<CK_ATTRIBUTE_TYPE>,
 ) -> Result<()> {
-    let sum = crc64(key.bytes(summed)).to_be_bytes().to_vec();
     agree(key, CKA_PUBLIC_KEY_INFO, info, OnEmpty::Fill)?;
-    if !key.bytes(summed).is_empty() {
-        agree(key, CKA_PUBLIC_CRC64_VALUE, sum, OnEmpty::Fill)?;
-    }
-    Ok(())
+    let Some(summed) = summed else { return Ok(()) };
+    let sum = crc64(key.bytes(summed)).to_be_bytes().to_vec();
+    agree(key, CKA_PUBLIC_CRC64_VALUE, sum, OnEmpty::Fill)
 }
 
 /// Section 4.11: length and check value of a secret key, as its type has them.

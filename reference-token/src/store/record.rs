@@ -45,6 +45,7 @@ pub(crate) struct PinRecord {
     #[serde(with = "hexadecimal")]
     pub(crate) wrapped: Vec<u8>,
     pub(crate) failures: u32,
+    pub(crate) to_be_changed: bool,
 }
 
 /// The bytes of an object.

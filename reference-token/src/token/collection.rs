@@ -50,7 +50,8 @@ impl Object {
 }
 
 /// Objects by the hash of an attribute with its value. Values themselves stay in the objects; two
-/// that share a hash are told apart by the search, which compares them anyway.
+/// that share a hash are told apart by the search, which compares them anyway. Empty values are
+/// left out: most objects have some, and nobody looks for them.
 #[derive(Default)]
 struct Index {
     hasher: RandomState,
@@ -58,30 +59,41 @@ struct Index {
 }
 
 impl Index {
-    fn hash(&self, attribute: CK_ATTRIBUTE_TYPE, value: &Value) -> u64 {
-        self.hasher.hash_one((attribute, value.bytes()))
+    /// Where an attribute stands in the index, if it does.
+    fn hash(&self, attribute: CK_ATTRIBUTE_TYPE, value: &Value) -> Option<u64> {
+        let bytes = value.bytes();
+        let indexed = !bytes.is_empty() && INDEXED.contains(&attribute);
+        indexed.then(|| self.hasher.hash_one((attribute, bytes)))
     }
 
-    fn hashes(&self, object: &Attributes) -> impl Iterator<Item = u64> {
-        INDEXED.into_iter().filter_map(|attribute| {
-            let value = object.get(attribute)?;
-            Some(self.hash(attribute, value))
-        })
+    fn hash_of(&self, object: &Attributes, attribute: CK_ATTRIBUTE_TYPE) -> Option<u64> {
+        self.hash(attribute, object.get(attribute)?)
     }
 
     fn insert(&mut self, serial: Serial, object: &Attributes) {
-        for hash in self.hashes(object).collect::<Vec<_>>() {
-            self.entries.entry(hash).or_default().insert(serial);
-        }
+        self.change(serial, None, Some(object));
     }
 
     fn remove(&mut self, serial: Serial, object: &Attributes) {
-        for hash in self.hashes(object).collect::<Vec<_>>() {
-            if let Some(serials) = self.entries.get_mut(&hash) {
+        self.change(serial, Some(object), None);
+    }
+
+    /// Follows an object from one set of attributes to another.
+    fn change(&mut self, serial: Serial, from: Option<&Attributes>, to: Option<&Attributes>) {
+        for attribute in INDEXED {
+            let hash = |object: Option<&Attributes>| self.hash_of(object?, attribute);
+            let (before, after) = (hash(from), hash(to));
+            if before == after {
+                continue;
+            }
+            if let Some(serials) = before.and_then(|hash| self.entries.get_mut(&hash)) {
                 serials.remove(&serial);
                 if serials.is_empty() {
-                    self.entries.remove(&hash);
+                    before.and_then(|hash| self.entries.remove(&hash));
                 }
+            }
+            if let Some(hash) = after {
+                self.entries.entry(hash).or_default().insert(serial);
             }
         }
     }
@@ -92,11 +104,8 @@ impl Index {
         static NONE: BTreeSet<Serial> = BTreeSet::new();
         template
             .iter()
-            .filter(|(attribute, _)| INDEXED.contains(attribute))
-            .map(|(attribute, value)| {
-                let found = self.entries.get(&self.hash(*attribute, value));
-                found.unwrap_or(&NONE)
-            })
+            .filter_map(|(attribute, value)| self.hash(*attribute, value))
+            .map(|hash| self.entries.get(&hash).unwrap_or(&NONE))
             .min_by_key(|serials| serials.len())
     }
 }
@@ -173,6 +182,11 @@ impl Objects {
         self.by_serial.get(self.by_handle.get(&handle)?)
     }
 
+    /// Whether an object still has this handle.
+    pub(super) fn has(&self, handle: CK_OBJECT_HANDLE) -> bool {
+        self.by_handle.contains_key(&handle)
+    }
+
     /// The objects that match, in the order of their creation.
     pub(super) fn matching<'a>(
         &'a self,
@@ -193,8 +207,8 @@ impl Objects {
     pub(super) fn replace(&mut self, handle: CK_OBJECT_HANDLE, attributes: Attributes) {
         let serial = self.by_handle.get(&handle);
         if let Some(object) = serial.and_then(|serial| self.by_serial.get_mut(serial)) {
-            self.index.remove(object.serial, &object.attributes);
-            self.index.insert(object.serial, &attributes);
+            let before = Some(object.attributes.as_ref());
+            self.index.change(object.serial, before, Some(&attributes));
             object.attributes = Arc::new(attributes);
         }
     }

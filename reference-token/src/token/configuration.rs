@@ -25,12 +25,18 @@ pub(crate) struct Configuration {
     pub(crate) so_pin: String,
     /// Wrong PINs in a row until a PIN locks; 0 for never.
     pub(crate) pin_tries: u32,
+    /// Rounds of hashing for a PIN whose verifier is written to disk.
+    pub(crate) pin_rounds: u32,
     /// Whether a new token is initialised, or as from the factory.
     pub(crate) initialized: bool,
+    /// Whether PINs of a new token, and those that the SO sets, must be changed by their owner.
+    pub(crate) change_initial_pins: bool,
     /// Whether the token shows its clock: a clock object, CKF_CLOCK_ON_TOKEN and the time.
     pub(crate) clock: bool,
     /// Whether the pairs of section 5.17 may run in one session: CKF_DUAL_CRYPTO_OPERATIONS.
     pub(crate) dual_operations: bool,
+    /// Whether the token has asynchronous sessions: CKF_ASYNC_SESSION_SUPPORTED.
+    pub(crate) asynchronous_sessions: bool,
 }
 
 impl Default for Configuration {
@@ -41,9 +47,12 @@ impl Default for Configuration {
             user_pin: "1234".to_owned(),
             so_pin: "12345678".to_owned(),
             pin_tries: 10,
+            pin_rounds: 100_000,
             initialized: true,
+            change_initial_pins: false,
             clock: false,
             dual_operations: true,
+            asynchronous_sessions: true,
         }
     }
 }
@@ -94,6 +103,9 @@ impl Configuration {
         if !usable(&self.user_pin) || !usable(&self.so_pin) {
             return Err("PINs must be 4 to 255 bytes long");
         }
+        if !(1..=super::pin::MOST_ROUNDS).contains(&self.pin_rounds) {
+            return Err("PINs must be hashed in 1 to 1000000 rounds");
+        }
         if self.label.len() > 32 {
             return Err("the label must be at most 32 bytes long");
         }
@@ -129,6 +141,13 @@ mod tests {
             ..Configuration::default()
         };
         assert!(short.check().is_err());
+        for rounds in [0, 1_000_001] {
+            let absurd = Configuration {
+                pin_rounds: rounds,
+                ..Configuration::default()
+            };
+            assert!(absurd.check().is_err(), "{rounds}");
+        }
         let long = Configuration {
             label: "x".repeat(33),
             ..Configuration::default()

@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::library::with_session;
 use super::operation::{Running, Step, Work, continuing, with_operation};
 use super::output::{Output, Room};
+use super::transcript::Transcript;
 use crate::mechanisms::{Mechanism, find_for};
 use crate::rv::{Result, ensure, refuse};
 
@@ -18,10 +19,11 @@ pub(crate) fn digest_init(session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> 
             .check_start(Kind::Digest)?;
         let (family, _) = find_for(mechanism.kind, CKF_DIGEST)?;
         let work = Work::Digest(family.digest(mechanism)?);
+        let transcript = Transcript::of(mechanism, None);
         token
             .session_mut(session)?
             .operations
-            .start(Kind::Digest, Running::new(work))
+            .start(Kind::Digest, Running::new(work, transcript))
     })
 }
 
@@ -45,7 +47,7 @@ fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
         ) => {
             work.update(data);
             let again = mutant!("digest-final-twice").then(|| work.duplicate());
-            let again = again.map(|work| Running::new(Work::Digest(work)));
+            let again = again.map(|work| Running::new(Work::Digest(work), Transcript::none()));
             (again, Ok(Output::Bytes(work.finish())))
         }
         _ => (None, refuse(CKR_GENERAL_ERROR)),
@@ -88,6 +90,10 @@ pub(crate) fn digest_key(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> R
             Ok(key.bytes(CKA_VALUE).to_vec())
         });
         let result = value.and_then(|value| running.absorb(&value));
+        if result.is_ok() {
+            // Section 5.6: key information that cannot leave the token makes a state unsavable.
+            running.transcript.forget();
+        }
         (Some(running), result)
     })
 }

@@ -14,7 +14,7 @@ use crate::rv::{Refusal, Result, ensure, refusal, refuse};
 
 impl Token {
     /// The attributes of a key to come, checked against the session's rights.
-    fn draft(&self, session: CK_SESSION_HANDLE, recipe: &Recipe) -> Result<Attributes> {
+    pub(super) fn draft(&self, session: CK_SESSION_HANDLE, recipe: &Recipe) -> Result<Attributes> {
         let attributes = complete(recipe)?;
         self.check_creation(session, &attributes)?;
         Ok(attributes)
@@ -23,7 +23,7 @@ impl Token {
 
 /// Adds what a mechanism contributes. Section 4.1.1: a template that names another value for a
 /// contributed attribute is inconsistent.
-fn contribute(attributes: &mut Attributes, contribution: Contribution) -> Result<()> {
+pub(super) fn contribute(attributes: &mut Attributes, contribution: Contribution) -> Result<()> {
     for (attribute, value) in contribution {
         let agrees = attributes
             .get(attribute)
@@ -156,7 +156,13 @@ pub(crate) fn derive(
     with_session(session, |token| token.add(session, attributes))
 }
 
-fn translate(refused: Refusal, from: CK_RV, to: CK_RV) -> Refusal {
+/// The length that a key to come must have, if its template or its type fixes one.
+pub(super) fn fixed(key: &Attributes) -> Option<usize> {
+    let length = key.ulong(CKA_VALUE_LEN)?;
+    Some(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+pub(super) fn translate(refused: Refusal, from: CK_RV, to: CK_RV) -> Refusal {
     if refused.code() == from {
         refusal(to)
     } else {

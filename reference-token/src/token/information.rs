@@ -4,6 +4,7 @@
 use cryptoki_sys::*;
 
 use super::feature::utc_time;
+use super::pin::Pin;
 use super::{Login, SLOT, Token, check_slot, padded, pin, require_initialized};
 use crate::rv::Result;
 
@@ -98,6 +99,7 @@ impl Token {
             self.configuration.dual_operations,
             CKF_DUAL_CRYPTO_OPERATIONS,
         );
+        set(self.is_asynchronous(), CKF_ASYNC_SESSION_SUPPORTED);
         set(self.user_pin.is_some(), CKF_USER_PIN_INITIALIZED);
         let tries = self.configuration.pin_tries;
         let user = self
@@ -122,6 +124,9 @@ impl Token {
         set(so.low, CKF_SO_PIN_COUNT_LOW);
         set(so.final_try, CKF_SO_PIN_FINAL_TRY);
         set(so.locked, CKF_SO_PIN_LOCKED);
+        let to_be_changed = |pin: &Option<Pin>| pin.as_ref().is_some_and(Pin::is_to_be_changed);
+        set(to_be_changed(&self.user_pin), CKF_USER_PIN_TO_BE_CHANGED);
+        set(to_be_changed(&self.so_pin), CKF_SO_PIN_TO_BE_CHANGED);
         flags
     }
 

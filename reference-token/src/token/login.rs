@@ -40,10 +40,10 @@ pub(crate) fn login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: &[u8]) 
 
 /// C_InitToken: `label` is blank-padded already.
 pub(crate) fn initialize_token(pin: &[u8], label: [u8; 32]) -> Result<()> {
-    let (tried, slow) =
-        with_token(|token| Ok((token.prepare_initialization(pin)?, token.slow_pins())))?;
+    let (tried, rounds) =
+        with_token(|token| Ok((token.prepare_initialization(pin)?, token.pin_rounds())))?;
     let attempt = tried.map(|tried| attempt(tried, pin));
-    let so_pin = Pin::new(pin, &MasterKey::generate()?, slow)?;
+    let so_pin = Pin::new(pin, &MasterKey::generate()?, rounds)?;
     with_token(|token| {
         let still = token.prepare_initialization(pin)?.is_some() == attempt.is_some();
         ensure(still, CKR_FUNCTION_FAILED)?;
@@ -59,28 +59,29 @@ pub(crate) fn initialize_token(pin: &[u8], label: [u8; 32]) -> Result<()> {
 /// C_InitPIN.
 pub(crate) fn initialize_pin(session: CK_SESSION_HANDLE, new: &[u8]) -> Result<()> {
     let is_so = |token: &Token| token.is_so() || mutant!("init-pin-by-user");
-    let (master, slow) = with_session(session, |token| {
+    let (master, rounds) = with_session(session, |token| {
         ensure(is_so(token), CKR_USER_NOT_LOGGED_IN)?;
         pin::check_new(new)?;
         let master = token.master.clone().ok_or(refusal(CKR_GENERAL_ERROR))?;
-        Ok((master, token.slow_pins()))
+        Ok((master, token.pin_rounds()))
     })?;
-    let new = Pin::new(new, &master, slow)?;
+    let new = Pin::new(new, &master, rounds)?;
     with_session(session, |token| {
         ensure(is_so(token), CKR_USER_NOT_LOGGED_IN)?;
-        token.replace_pin(Login::User, new)
+        let must = token.configuration.change_initial_pins;
+        token.replace_pin(Login::User, new.demanding_change(must))
     })
 }
 
 /// C_SetPIN: the PIN of whoever is logged in, or of the normal user.
 pub(crate) fn set_pin(session: CK_SESSION_HANDLE, old: &[u8], new: &[u8]) -> Result<()> {
-    let (tried, slow) = with_session(session, |token| {
+    let (tried, rounds) = with_session(session, |token| {
         let tried = token.prepare_change(session, new)?;
-        Ok((tried, token.slow_pins()))
+        Ok((tried, token.pin_rounds()))
     })?;
     let attempt = attempt(tried, old);
     let new_pin = match &attempt.opened {
-        Some(master) => Some(Pin::new(new, master, slow)?),
+        Some(master) => Some(Pin::new(new, master, rounds)?),
         None => None,
     };
     with_session(session, |token| {
@@ -231,6 +232,7 @@ impl Token {
         }
         for session in self.sessions.values_mut() {
             session.operations.clear();
+            session.job = None;
         }
     }
 

@@ -2,11 +2,13 @@
 //! its token; each concern has a file of its own. Pointers are none of its business, algorithms
 //! belong to `mechanisms`, attribute rules to `attributes`.
 
+mod asynchronous;
 mod ciphering;
 mod collection;
 mod configuration;
 mod digesting;
 mod dual;
+mod encapsulation;
 mod feature;
 mod generation;
 mod information;
@@ -20,10 +22,13 @@ mod output;
 mod parts;
 mod pin;
 mod profile;
+mod saved;
 mod sealing;
 mod search;
 mod session;
 mod signing;
+mod state;
+mod transcript;
 mod verifying;
 
 use std::collections::BTreeMap;
@@ -37,10 +42,12 @@ use feature::Counter;
 use pin::Pin;
 use session::Session;
 
+pub(crate) use asynchronous::{Pending, asynchronously, complete, identify};
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
 pub(crate) use dual::{Dual, dual_update};
+pub(crate) use encapsulation::{decapsulate, encapsulate};
 pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use kind::Kind;
@@ -59,6 +66,7 @@ pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
 };
+pub(crate) use state::{get_state, set_state};
 pub(crate) use verifying::{
     verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
     verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
@@ -90,6 +98,8 @@ pub(crate) struct Token {
     next_session: CK_SESSION_HANDLE,
     objects: Objects,
     counter: Counter,
+    /// The key that saved operations are sealed under.
+    state_key: Vec<u8>,
     /// Where token objects are kept; without it they live as long as the process.
     store: Option<File>,
 }
@@ -110,6 +120,7 @@ impl Token {
             next_session: 1,
             objects: Objects::default(),
             counter: Counter::default(),
+            state_key: crate::mechanisms::random(state::KEY)?,
             store,
             configuration,
         };
@@ -126,8 +137,12 @@ impl Token {
     fn commission(&mut self) -> Result<()> {
         if self.initialized {
             let master = MasterKey::generate()?;
-            let slow = self.slow_pins();
-            let pin = |pin: &str| Pin::new(pin.as_bytes(), &master, slow).map(Some);
+            let rounds = self.pin_rounds();
+            let must = self.configuration.change_initial_pins;
+            let pin = |pin: &str| -> Result<_> {
+                let pin = Pin::new(pin.as_bytes(), &master, rounds)?;
+                Ok(Some(pin.demanding_change(must)))
+            };
             self.so_pin = pin(&self.configuration.so_pin)?;
             self.user_pin = pin(&self.configuration.user_pin)?;
         }
@@ -176,10 +191,12 @@ impl Token {
         }
     }
 
-    /// Whether guessing PINs must be made expensive: only where what is kept of them reaches a
-    /// disk.
-    fn slow_pins(&self) -> bool {
-        self.configuration.file.is_some()
+    /// How expensive guessing PINs is made: only where what is kept of them reaches a disk.
+    fn pin_rounds(&self) -> u32 {
+        match self.configuration.file {
+            Some(_) => self.configuration.pin_rounds,
+            None => 1,
+        }
     }
 
     fn session(&self, handle: CK_SESSION_HANDLE) -> Result<&Session> {

@@ -8,6 +8,7 @@ use cryptoki_sys::*;
 
 use super::collection::Object;
 use super::library::with_session;
+use super::pin::Pin;
 use super::{Login, Token};
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete, copied, modified};
 use crate::mechanisms::{fill_random, settle};
@@ -23,9 +24,16 @@ impl Token {
             .ok_or(refusal(code))
     }
 
-    /// Section 4.4: private objects exist for the normal user alone.
+    /// Section 4.4: private objects exist for the normal user alone. Section 3.2: not even for one
+    /// with a PIN that is still to be changed.
     pub(super) fn sees(&self, object: &Object) -> bool {
-        !object.is_private() || self.login == Login::User || mutant!("private-visible-before-login")
+        !object.is_private()
+            || (self.login == Login::User && !self.has_expired_pin())
+            || mutant!("private-visible-before-login")
+    }
+
+    fn has_expired_pin(&self) -> bool {
+        self.user_pin.as_ref().is_some_and(Pin::is_to_be_changed)
     }
 
     /// Section 5.7.1: what a session may create, or change an object into.
@@ -39,7 +47,9 @@ impl Token {
         ensure(!blocked, CKR_SESSION_READ_ONLY)?;
         let hidden = attributes.bool(CKA_PRIVATE) && self.login != Login::User;
         let blocked = hidden && !mutant!("public-session-creates-private-object");
-        ensure(!blocked, CKR_USER_NOT_LOGGED_IN)
+        ensure(!blocked, CKR_USER_NOT_LOGGED_IN)?;
+        let expired = attributes.bool(CKA_PRIVATE) && self.has_expired_pin();
+        ensure(!expired, CKR_PIN_EXPIRED)
     }
 
     /// Section 5.7: token objects are not changed in read-only sessions.

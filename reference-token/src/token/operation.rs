@@ -8,6 +8,7 @@ use super::kind::Kind;
 use super::library::{with_session, with_token};
 use super::message_signing::Messages;
 use super::sealing::Sealing;
+use super::transcript::Transcript;
 use super::verifying::Held;
 use crate::mechanisms::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::rv::{Result, ensure, refusal};
@@ -41,14 +42,17 @@ pub(super) struct Running {
     /// Whether a multiple-part function was called: then no single-part function may follow.
     pub(super) in_parts: bool,
     pub(super) authentication: Authentication,
+    /// What C_GetOperationState saves.
+    pub(super) transcript: Transcript,
 }
 
 impl Running {
-    pub(super) fn new(work: Work) -> Running {
+    pub(super) fn new(work: Work, transcript: Transcript) -> Running {
         Running {
             work,
             in_parts: false,
             authentication: Authentication::NotNeeded,
+            transcript,
         }
     }
 }
@@ -165,6 +169,25 @@ impl Operations {
             Some(Slot::Busy) => Err(refusal(CKR_OPERATION_ACTIVE)),
             None => Err(refusal(CKR_OPERATION_NOT_INITIALIZED)),
         }
+    }
+
+    /// The running operations but for the search; CKR_OPERATION_ACTIVE if a call works on one.
+    pub(super) fn cryptographic(&self) -> Result<Vec<(Kind, &Running)>> {
+        let others = self
+            .active
+            .iter()
+            .filter(|active| active.kind != Kind::Find);
+        others
+            .map(|active| Ok((active.kind, self.peek(active.kind)?)))
+            .collect()
+    }
+
+    /// Puts others in the place of all operations.
+    pub(super) fn replace(&mut self, operations: Vec<(Kind, Running)>) -> Result<()> {
+        self.clear();
+        operations
+            .into_iter()
+            .try_for_each(|(kind, running)| self.start(kind, running))
     }
 
     /// Whether there is any, for a mutant of C_Logout.
@@ -293,15 +316,13 @@ pub(crate) fn cancel_kind(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> 
 /// cancelled, and the other half goes on.
 pub(crate) fn cancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> Result<()> {
     with_session(session, |token| {
-        let operations = &mut token.session_mut(session)?.operations;
-        let flags = if mutant!("session-cancel-does-nothing") {
-            0
-        } else {
-            flags
-        };
+        let session = token.session_mut(session)?;
+        let cancels = !mutant!("session-cancel-does-nothing");
+        let flags = if cancels { flags } else { 0 };
         for kind in Kind::flagged(flags) {
-            operations.end(kind);
+            session.operations.end(kind);
         }
+        session.job.take_if(|job| job.is_flagged(flags));
         Ok(())
     })
 }
@@ -311,7 +332,7 @@ mod tests {
     use super::*;
 
     fn find() -> Running {
-        Running::new(Work::Find(Vec::new()))
+        Running::new(Work::Find(Vec::new()), Transcript::none())
     }
 
     #[test]

@@ -34,6 +34,7 @@ impl Running {
             _ => return refuse(CKR_GENERAL_ERROR),
         }
         self.in_parts = true;
+        self.transcript.add(data);
         Ok(())
     }
 
@@ -49,6 +50,7 @@ impl Running {
     pub(super) fn transform(&mut self, data: &[u8]) -> Result<Vec<u8>> {
         let output = self.cipher()?.update(data)?;
         self.in_parts = true;
+        self.transcript.add(data);
         Ok(output)
     }
 

@@ -14,8 +14,8 @@ use crate::store::{MasterKey, PinRecord};
 /// Lengths of PINs in bytes: ulMinPinLen to ulMaxPinLen.
 pub(crate) const LENGTHS: RangeInclusive<CK_ULONG> = 4..=255;
 
-/// Rounds of hashing for a PIN that protects a file.
-const SLOW_ROUNDS: u32 = 100_000;
+/// Most rounds of hashing that a PIN may ask for: more than that is not a file of ours.
+pub(super) const MOST_ROUNDS: u32 = 1_000_000;
 
 /// A PIN as its token keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(super) struct Pin {
     rounds: u32,
     wrapped: Vec<u8>,
     failures: u32,
+    /// Whether it is one that its owner has not chosen, and must change.
+    to_be_changed: bool,
 }
 
 /// How close a PIN is to being locked: the flags of CK_TOKEN_INFO.
@@ -60,16 +62,29 @@ fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Zeroizing<[u8; 32]> {
 }
 
 impl Pin {
-    /// A PIN; `slow` where others can read what is kept of it.
-    pub(super) fn new(pin: &[u8], master: &MasterKey, slow: bool) -> Result<Pin> {
+    /// A PIN that is hashed in so many `rounds`.
+    pub(super) fn new(pin: &[u8], master: &MasterKey, rounds: u32) -> Result<Pin> {
         let salt = random(16)?;
-        let rounds = if slow { SLOW_ROUNDS } else { 1 };
         Ok(Pin {
             wrapped: master.wrap(&derive(pin, &salt, rounds))?,
             salt,
             rounds,
             failures: 0,
+            to_be_changed: false,
         })
+    }
+
+    /// The same PIN, to be changed by its owner if `must`.
+    pub(super) fn demanding_change(self, must: bool) -> Pin {
+        Pin {
+            to_be_changed: must,
+            ..self
+        }
+    }
+
+    /// Section 3.2: CKF_USER_PIN_TO_BE_CHANGED and its like.
+    pub(super) fn is_to_be_changed(&self) -> bool {
+        self.to_be_changed
     }
 
     /// The master key, for the right PIN. This is slow and counts nothing: see `settle`.
@@ -119,23 +134,26 @@ impl Pin {
             rounds: self.rounds,
             wrapped: self.wrapped.clone(),
             failures: self.failures,
+            to_be_changed: self.to_be_changed,
         }
     }
 
-    /// A PIN from a store. A file that asks for absurdly many rounds is not one of ours.
+    /// A PIN from a store.
     pub(super) fn from_record(record: PinRecord) -> Result<Pin> {
         let PinRecord {
             salt,
             rounds,
             wrapped,
             failures,
+            to_be_changed,
         } = record;
-        ensure((1..=10 * SLOW_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
+        ensure((1..=MOST_ROUNDS).contains(&rounds), CKR_DEVICE_ERROR)?;
         Ok(Pin {
             salt,
             rounds,
             wrapped,
             failures,
+            to_be_changed,
         })
     }
 }
@@ -145,7 +163,7 @@ mod tests {
     use super::*;
 
     fn pin() -> Pin {
-        Pin::new(b"1234", &MasterKey::generate().unwrap(), false).unwrap()
+        Pin::new(b"1234", &MasterKey::generate().unwrap(), 1).unwrap()
     }
 
     fn attempt(pin: &mut Pin, attempt: &[u8], tries: u32) -> CK_RV {

@@ -4,9 +4,9 @@
 use cryptoki_sys::*;
 
 use super::Token;
-use super::collection::Object;
 use super::kind::Kind;
 use super::operation::{Running, Work};
+use super::transcript::Transcript;
 use crate::attributes::{Template, is_known};
 use crate::rv::{Result, ensure};
 
@@ -28,22 +28,18 @@ impl Token {
         let aside = |class| matches!(class, Some(CKO_HW_FEATURE | CKO_MECHANISM));
         let objects = self.objects.matching(template).filter(|object| {
             let asked = || by_class || !aside(object.attributes.ulong(CKA_CLASS));
-            possible && self.finds(object) && (!object.is_built_in() || asked())
+            let seen = self.sees(object) || mutant!("private-found-before-login");
+            possible && seen && (!object.is_built_in() || asked())
         });
         let mut found: Vec<_> = objects.map(|object| object.handle).collect();
         if template.is_empty() && mutant!("empty-template-finds-nothing") {
             found.clear();
         }
         found.reverse();
-        let search = Running::new(Work::Find(found));
+        let search = Running::new(Work::Find(found), Transcript::none());
         self.session_mut(session)?
             .operations
             .start(Kind::Find, search)
-    }
-
-    /// Whether a search may come upon an object.
-    fn finds(&self, object: &Object) -> bool {
-        self.sees(object) || mutant!("private-found-before-login")
     }
 
     /// C_FindObjects: at most `most` further handles, and none only if there are no more.
@@ -62,11 +58,9 @@ impl Token {
             if mutant!("find-forgets-the-rest") {
                 remaining.clear();
             }
-            let visible = |handle: &CK_OBJECT_HANDLE| {
-                let object = self.objects.get(*handle);
-                object.is_some_and(|object| self.finds(object))
-            };
-            let handles: Vec<_> = batch.into_iter().rev().filter(visible).collect();
+            // What was visible when the search began still is: a logout ends searches.
+            let there = |handle: &CK_OBJECT_HANDLE| self.objects.has(*handle);
+            let handles: Vec<_> = batch.into_iter().rev().filter(there).collect();
             if last || !handles.is_empty() {
                 return Ok(handles);
             }

@@ -3,6 +3,8 @@
 
 use cryptoki_sys::*;
 
+use super::asynchronous::Job;
+use super::library::may_create_threads;
 use super::operation::Operations;
 use super::{Login, Token};
 use crate::rv::{Result, ensure};
@@ -11,11 +13,17 @@ use crate::rv::{Result, ensure};
 pub(super) struct Session {
     flags: CK_FLAGS,
     pub(super) operations: Operations,
+    /// A function that runs on a thread of its own.
+    pub(super) job: Option<Job>,
 }
 
 impl Session {
     pub(super) fn is_rw(&self) -> bool {
         self.flags & CKF_RW_SESSION != 0
+    }
+
+    pub(super) fn is_asynchronous(&self) -> bool {
+        self.flags & CKF_ASYNC_SESSION != 0
     }
 }
 
@@ -27,11 +35,11 @@ impl Token {
             CKR_SESSION_PARALLEL_NOT_SUPPORTED,
         )?;
         ensure(
-            flags & CKF_ASYNC_SESSION == 0,
+            flags & CKF_ASYNC_SESSION == 0 || self.is_asynchronous(),
             CKR_SESSION_ASYNC_NOT_SUPPORTED,
         )?;
         ensure(
-            flags & !(CKF_SERIAL_SESSION | CKF_RW_SESSION) == 0,
+            flags & !(CKF_SERIAL_SESSION | CKF_RW_SESSION | CKF_ASYNC_SESSION) == 0,
             CKR_ARGUMENTS_BAD,
         )?;
         let rw = flags & CKF_RW_SESSION != 0;
@@ -47,6 +55,7 @@ impl Token {
             Session {
                 flags,
                 operations: Operations::new(self.configuration.dual_operations),
+                job: None,
             },
         );
         Ok(handle)
@@ -97,6 +106,11 @@ impl Token {
             },
             ulDeviceError: 0,
         })
+    }
+
+    /// CKF_ASYNC_SESSION_SUPPORTED: pending functions need threads.
+    pub(super) fn is_asynchronous(&self) -> bool {
+        self.configuration.asynchronous_sessions && may_create_threads()
     }
 
     /// Whether `handle` is open for reading only.

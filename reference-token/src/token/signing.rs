@@ -10,6 +10,7 @@ pub(super) use super::kind::Wanted;
 use super::library::with_session;
 use super::operation::{Authentication, Running, Step, Work, continuing, with_operation};
 use super::output::{Output, Room};
+use super::transcript::Transcript;
 use crate::attributes::Attributes;
 use crate::mechanisms::{Entry, Family, Mechanism, Signing, find_for};
 use crate::rv::{Result, ensure, refusal, refuse};
@@ -85,7 +86,8 @@ pub(super) fn start_keyed(
         let (family, entry) = find_for(mechanism.kind, wanted.flag)?;
         Ok((family, token.usable(key, entry, &wanted)?))
     })?;
-    let mut running = Running::new(begin(family, &usable.key)?);
+    let transcript = Transcript::of(mechanism, Some(&usable.key));
+    let mut running = Running::new(begin(family, &usable.key)?, transcript);
     running.authentication = usable.authentication;
     with_session(session, |token| {
         token.session_mut(session)?.operations.start(kind, running)

@@ -7,6 +7,7 @@
 mod support;
 
 mod curves;
+mod kem;
 
 use cryptoki_sys::*;
 use support::{Attributes, Token};

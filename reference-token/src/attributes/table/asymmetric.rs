@@ -42,6 +42,22 @@ static EC_PRIVATE: [Rule; 2] = [
     row(CKA_VALUE,     Bytes, &[1, 4, 6, 7], Absent),
 ];
 
+/// Sections 6.67.2, 6.68.2 and 6.69.2.
+#[rustfmt::skip]
+static SET_PUBLIC: [Rule; 2] = [
+    row(CKA_PARAMETER_SET, Ulong, &[1, 3], Absent),
+    row(CKA_VALUE,         Bytes, &[1, 4], Absent),
+];
+
+/// Sections 6.67.3 and 6.68.3. Of seed and value at least one must be given, so neither carries
+/// footnote 1 here: it is checked when the key is settled.
+#[rustfmt::skip]
+static SEEDED_PRIVATE: [Rule; 3] = [
+    row(CKA_PARAMETER_SET, Ulong, &[1, 4, 6], Absent),
+    row(CKA_SEED,          Bytes, &[4, 6, 7], Absent),
+    row(CKA_VALUE,         Bytes, &[4, 6, 7], Absent),
+];
+
 #[rustfmt::skip]
 pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PUBLIC_KEY,  CKK_RSA, &RSA_PUBLIC),
@@ -52,4 +68,6 @@ pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PRIVATE_KEY, CKK_EC_EDWARDS,    &EC_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_EC_MONTGOMERY, &EC_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY, &EC_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_ML_KEM, &SET_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_ML_KEM, &SEEDED_PRIVATE),
 ];

@@ -26,6 +26,8 @@ const CIPHERS: &[CK_KEY_TYPE] = &[
     CKK_TWOFISH,
 ];
 const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC, CKK_EC_EDWARDS];
+/// Key types with a mechanism for encapsulation.
+const KEMS: &[CK_KEY_TYPE] = &[CKK_EC, CKK_EC_MONTGOMERY, CKK_ML_KEM];
 const MACS: &[CK_KEY_TYPE] = &[
     CKK_AES,
     CKK_ARIA,
@@ -84,7 +86,7 @@ static PUBLIC_KEY: [Rule; 11] = [
     row(CKA_VERIFY,             Bool,     &[8, 9],  TrueFor(SIGNERS)),
     row(CKA_VERIFY_RECOVER,     Bool,     &[8, 9],  TrueFor(&[CKK_RSA])),
     row(CKA_WRAP,               Bool,     &[8, 9],  TrueFor(CIPHERS)),
-    row(CKA_ENCAPSULATE,        Bool,     &[8, 9],  False),
+    row(CKA_ENCAPSULATE,        Bool,     &[8, 9],  TrueFor(KEMS)),
     row(CKA_TRUSTED,            Bool,     &[10],    False),
     row(CKA_WRAP_TEMPLATE,      Template, &[],      Absent),
     row(CKA_ENCAPSULATE_TEMPLATE, Template, &[],    Absent),
@@ -102,7 +104,7 @@ static PRIVATE_KEY: [Rule; 17] = [
     row(CKA_SIGN,                Bool,     &[8, 9],     TrueFor(SIGNERS)),
     row(CKA_SIGN_RECOVER,        Bool,     &[8, 9],     TrueFor(&[CKK_RSA])),
     row(CKA_UNWRAP,              Bool,     &[8, 9],     TrueFor(CIPHERS)),
-    row(CKA_DECAPSULATE,         Bool,     &[8, 9],     False),
+    row(CKA_DECAPSULATE,         Bool,     &[8, 9],     TrueFor(KEMS)),
     row(CKA_EXTRACTABLE,         Bool,     &[8, 9, 12], False),
     row(CKA_ALWAYS_SENSITIVE,    Bool,     &[2, 4, 6],  False),
     row(CKA_NEVER_EXTRACTABLE,   Bool,     &[2, 4, 6],  False),

@@ -58,6 +58,29 @@ pub(super) fn secret(base: &Attributes, public: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
+/// A public value made for one use, and the secret that it shares with a public key object.
+pub(super) fn ephemeral(key: &Attributes) -> Result<(Vec<u8>, Vec<u8>)> {
+    // The object was checked when it came to be: what fails here is not the parameter.
+    let failed = |_| refusal(CKR_FUNCTION_FAILED);
+    match key.ulong(CKA_KEY_TYPE) {
+        Some(CKK_EC_MONTGOMERY) => {
+            let curve = Montgomery::of(key)?;
+            let value = curve.generate()?;
+            let public = key.bytes(CKA_EC_POINT);
+            // Only points of low order fail, which importing lets pass.
+            let secret = curve.agree(&value, public).map_err(failed)?;
+            Ok((curve.public(&value)?, secret))
+        }
+        _ => {
+            let curve = curve_of(key)?;
+            let value = curve.generate()?;
+            let point = super::point(key).ok_or(refusal(CKR_KEY_TYPE_INCONSISTENT))?;
+            let secret = curve.agree(&value, point).map_err(failed)?;
+            Ok((curve.public_point(&value)?, secret))
+        }
+    }
+}
+
 /// The value of the new key: `length` bytes, or as many as the secret has.
 pub(in crate::mechanisms) fn derive(
     kdf: CK_EC_KDF_TYPE,

@@ -22,7 +22,7 @@ use super::{
     Contribution, Derived, Entry, Family, Form, Mechanism, Parameter, Signing, Verifying, der,
 };
 use crate::attributes::{Attributes, Value};
-use crate::rv::{Result, refusal, refuse};
+use crate::rv::{Result, ensure, refusal, refuse};
 
 /// The elliptic curve mechanisms.
 pub(super) struct Ec;
@@ -38,6 +38,7 @@ const FORMS: CK_FLAGS = NAMED | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS;
 const RFC_FORM: CK_FLAGS = NAMED | CKF_EC_COMPRESS;
 const PAIRS: CK_FLAGS = CKF_GENERATE_KEY_PAIR;
 const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
+const AGREES: CK_FLAGS = CKF_DERIVE | CKF_ENCAPSULATE | CKF_DECAPSULATE;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
     Entry {
@@ -84,9 +85,9 @@ static ENTRIES: [Entry; 17] = [
     rfc(CKM_EDDSA,                          SIGNS, Form::Eddsa, &[CKK_EC_EDWARDS]),
     Entry {
         keys: &[CKK_EC, CKK_EC_MONTGOMERY],
-        ..entry(CKM_ECDH1_DERIVE,           CKF_DERIVE, Form::Ecdh1)
+        ..entry(CKM_ECDH1_DERIVE,           AGREES, Form::Ecdh1)
     },
-    entry(CKM_ECDH1_COFACTOR_DERIVE,        CKF_DERIVE, Form::Ecdh1),
+    entry(CKM_ECDH1_COFACTOR_DERIVE,        AGREES, Form::Ecdh1),
 ];
 
 /// Checks a public key object and adds what follows from its point.
@@ -94,43 +95,42 @@ pub(super) fn settle_public(key: &mut Attributes) -> Result<()> {
     let curve = curve_of(key)?;
     let point = point(key).ok_or(refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
     curve.check_point(point)?;
-    settle_public_info(key, curve.public_info(point), CKA_EC_POINT)
+    settle_public_info(key, curve.public_info(point), Some(CKA_EC_POINT))
 }
 
 /// Checks a private key object and adds what follows from its value.
 pub(super) fn settle_private(key: &mut Attributes) -> Result<()> {
     let curve = curve_of(key)?;
     let point = curve.public_point(key.bytes(CKA_VALUE))?;
-    // The checksum is over the public key's attribute, which a private key does not carry.
-    settle_public_info(key, curve.public_info(&point), CKA_EC_POINT)
+    settle_public_info(key, curve.public_info(&point), None)
 }
 
 /// As `settle_public`, on Edwards curves.
 pub(super) fn settle_edwards_public(key: &mut Attributes) -> Result<()> {
     let (curve, point) = (Edwards::of(key)?, key.bytes(CKA_EC_POINT));
     curve.check_public(point)?;
-    settle_public_info(key, curve.public_info(point), CKA_EC_POINT)
+    settle_public_info(key, curve.public_info(point), Some(CKA_EC_POINT))
 }
 
 /// As `settle_private`, on Edwards curves.
 pub(super) fn settle_edwards_private(key: &mut Attributes) -> Result<()> {
     let curve = Edwards::of(key)?;
     let public = curve.public(key.bytes(CKA_VALUE))?;
-    settle_public_info(key, curve.public_info(&public), CKA_EC_POINT)
+    settle_public_info(key, curve.public_info(&public), None)
 }
 
 /// As `settle_public`, on Montgomery curves.
 pub(super) fn settle_montgomery_public(key: &mut Attributes) -> Result<()> {
     let (curve, point) = (Montgomery::of(key)?, key.bytes(CKA_EC_POINT));
     curve.check_public(point)?;
-    settle_public_info(key, curve.public_info(point), CKA_EC_POINT)
+    settle_public_info(key, curve.public_info(point), Some(CKA_EC_POINT))
 }
 
 /// As `settle_private`, on Montgomery curves.
 pub(super) fn settle_montgomery_private(key: &mut Attributes) -> Result<()> {
     let curve = Montgomery::of(key)?;
     let public = curve.public(key.bytes(CKA_VALUE))?;
-    settle_public_info(key, curve.public_info(&public), CKA_EC_POINT)
+    settle_public_info(key, curve.public_info(&public), None)
 }
 
 fn curve_of(key: &Attributes) -> Result<Curve> {
@@ -166,6 +166,18 @@ fn new_pair(kind: CK_MECHANISM_TYPE, public: &Attributes) -> Result<(Vec<u8>, Ve
             let point = der::octet_string(&curve.public_point(&value)?);
             Ok((value, point))
         }
+    }
+}
+
+/// Key derivation function, shared data and public value of CK_ECDH1_DERIVE_PARAMS.
+fn agreement(mechanism: &Mechanism) -> Result<(CK_EC_KDF_TYPE, &[u8], &[u8])> {
+    match &mechanism.parameter {
+        Parameter::Ecdh1 {
+            kdf,
+            shared,
+            public,
+        } => Ok((*kdf, shared, public)),
+        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
     }
 }
 
@@ -221,19 +233,50 @@ impl Family for Ec {
         base: &Attributes,
         length: Option<usize>,
     ) -> Result<Derived> {
-        let Parameter::Ecdh1 {
-            kdf,
-            shared,
-            public,
-        } = &mechanism.parameter
-        else {
-            return refuse(CKR_MECHANISM_PARAM_INVALID);
-        };
+        let (kdf, shared, public) = agreement(mechanism)?;
         let secret = ecdh::secret(base, public)?;
         Ok(Derived {
             class: CKO_SECRET_KEY,
-            value: ecdh::derive(*kdf, shared, secret, length)?,
+            value: ecdh::derive(kdf, shared, secret, length)?,
         })
+    }
+
+    fn encapsulated_length(&self, _: &Mechanism, key: &Attributes) -> Result<usize> {
+        match key.ulong(CKA_KEY_TYPE) {
+            Some(CKK_EC_MONTGOMERY) => Ok(Montgomery::of(key)?.length()),
+            _ => Ok(1 + 2 * curve_of(key)?.length()),
+        }
+    }
+
+    /// Section 6.3.18: the ciphertext is the public half of a key pair that lives for this call.
+    fn encapsulate(
+        &self,
+        mechanism: &Mechanism,
+        key: &Attributes,
+        length: Option<usize>,
+    ) -> Result<(Vec<u8>, Vec<u8>)> {
+        let (kdf, shared, public) = agreement(mechanism)?;
+        ensure(public.is_empty(), CKR_MECHANISM_PARAM_INVALID)?;
+        let (ciphertext, secret) = ecdh::ephemeral(key)?;
+        Ok((ciphertext, ecdh::derive(kdf, shared, secret, length)?))
+    }
+
+    fn decapsulate(
+        &self,
+        mechanism: &Mechanism,
+        key: &Attributes,
+        ciphertext: &[u8],
+        length: Option<usize>,
+    ) -> Result<Vec<u8>> {
+        let (kdf, shared, public) = agreement(mechanism)?;
+        ensure(public.is_empty(), CKR_MECHANISM_PARAM_INVALID)?;
+        // A point that is none of the curve is here the ciphertext's fault, not the parameter's.
+        let secret = ecdh::secret(key, ciphertext);
+        let secret = secret.map_err(|refused| match refused.code() {
+            CKR_MECHANISM_PARAM_INVALID => refusal(CKR_WRAPPED_KEY_INVALID),
+            _ => refused,
+        })?;
+        ecdh::derive(kdf, shared, secret, length)
     }
 }
 
