@@ -8,7 +8,7 @@ use crate::attributes::{Attributes, Value};
 use crate::rv::Result;
 
 /// Lengths of parts that fall on, before and after the boundaries of blocks.
-const PARTS: [usize; 6] = [1, 3, 8, 16, 17, 100];
+const PARTS: [usize; 3] = [1, 16, 17];
 
 pub(super) fn mechanism(kind: CK_MECHANISM_TYPE, parameter: Parameter) -> Mechanism {
     Mechanism { kind, parameter }
