@@ -65,9 +65,9 @@ fn functions_of_operations_that_never_began_refuse_null_and_absurd_lengths() {
     }
     each!(token, (s): C_VerifySignatureFinal C_MessageEncryptFinal C_MessageDecryptFinal
         C_MessageSignFinal C_MessageVerifyFinal);
-    each!(token, (s, none, null_mut()): C_AsyncComplete);
-    each!(token, (s, none, &mut length): C_AsyncGetID);
-    each!(token, (s, none, most, none, most): C_AsyncJoin);
+    each!(token, (s, null_mut(), null_mut()): C_AsyncComplete);
+    each!(token, (s, null_mut(), &mut length): C_AsyncGetID);
+    each!(token, (s, null_mut(), most, null_mut(), most): C_AsyncJoin);
     let mut other = *b"C_Sign\0";
     each!(token, (s, other.as_mut_ptr(), null_mut()): C_AsyncComplete);
 }
