@@ -47,17 +47,16 @@ fn functions_of_operations_that_never_began_refuse_null_and_absurd_lengths() {
     let s = token.user_session();
     let (mut byte, mut length) = ([0u8; 1], 1);
     let (p, most) = (byte.as_mut_ptr(), CK_ULONG::MAX);
-    let none = null_mut();
     for (p, n) in [(null_mut(), 0), (p, most)] {
-        each!(token, (s, p, n, p, none):
+        each!(token, (s, p, n, p, null_mut()):
             C_SignRecover C_VerifyRecover C_DigestEncryptUpdate C_DecryptDigestUpdate
             C_SignEncryptUpdate C_DecryptVerifyUpdate);
         each!(token, (s, p, n): C_VerifySignature C_VerifySignatureUpdate);
-        each!(token, (s, p, none): C_GetOperationState);
+        each!(token, (s, p, null_mut()): C_GetOperationState);
         each!(token, (s, p, n, 0, 0): C_SetOperationState);
-        each!(token, (s, p.cast(), n, p, n, p, n, p, none): C_EncryptMessage C_DecryptMessage);
+        each!(token, (s, p.cast(), n, p, n, p, n, p, null_mut()): C_EncryptMessage C_DecryptMessage);
         each!(token, (s, p.cast(), n, p, n): C_EncryptMessageBegin C_DecryptMessageBegin);
-        each!(token, (s, p.cast(), n, p, n, p, none, most):
+        each!(token, (s, p.cast(), n, p, n, p, null_mut(), most):
             C_EncryptMessageNext C_DecryptMessageNext);
         each!(token, (s, p.cast(), n, p, n, p, &mut length): C_SignMessage C_SignMessageNext);
         each!(token, (s, p.cast(), n, p, n, p, n): C_VerifyMessage C_VerifyMessageNext);
