@@ -86,7 +86,7 @@ const fn interface<T>(list: &'static Shared<T>) -> CK_INTERFACE {
     CK_INTERFACE {
         pInterfaceName: NAME.as_ptr().cast_mut().cast(),
         pFunctionList: (&raw const list.0).cast_mut().cast(),
-        // CKF_INTERFACE_FORK_SAFE is not claimed: a child has the parent's sessions.
+        // CKF_INTERFACE_FORK_SAFE is not claimed: a child does not have the parent's sessions.
         flags: 0,
     }
 }
