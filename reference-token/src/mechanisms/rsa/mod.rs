@@ -15,8 +15,8 @@ use padding::{Encoding, Encryption};
 
 use super::parameter::hash_named;
 use super::{
-    Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Recovering, Signing,
-    Verifying,
+    Ciphering, Contribution, Entry, Family, Filled, Form, Hash, Mechanism, Parameter, Recovering,
+    Signing, Verifying,
 };
 use crate::attributes::Attributes;
 use crate::rv::{Result, ensure, refusal, refuse};
@@ -53,7 +53,7 @@ const fn x9_31(mechanism: CK_MECHANISM_TYPE) -> Entry {
 static ENTRIES: [Entry; 29] = [
     entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
     entry(CKM_RSA_PKCS,                 RECOVERS | CIPHERS,       Form::None),
-    entry(CKM_RSA_X_509,                RECOVERS | CKF_ENCRYPT | CKF_DECRYPT | KEMS, Form::None),
+    entry(CKM_RSA_X_509,                RECOVERS | CIPHERS,       Form::None),
     entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
     entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
     x9_31(CKM_RSA_X9_31),
@@ -253,6 +253,14 @@ impl Family for Rsa {
         let private = key.parsed(PrivateKey::from_attributes)?;
         let encryption = encryption(mechanism)?;
         encapsulation::decapsulate(encryption, &private, ciphertext, length)
+    }
+
+    /// Section 6.1.9: without padding there are zeros before the key.
+    fn filled(&self, mechanism: &Mechanism) -> Filled {
+        match mechanism.kind {
+            CKM_RSA_X_509 => Filled::BeforeAll,
+            _ => Filled::No,
+        }
     }
 
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
