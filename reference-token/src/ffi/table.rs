@@ -16,7 +16,6 @@ use super::objects::*;
 use super::sessions::*;
 use super::signatures::*;
 use super::slots::*;
-use super::unbuilt::*;
 use crate::rv::refusal;
 
 /// A table that only ever is read.

@@ -1,4 +1,7 @@
-//! Output of variable length: the convention of section 5.2, without the pointers.
+//! Output of variable length: the convention of section 5.2, without the pointers; and
+//! what goes back through the structures of mechanism parameters.
+
+use cryptoki_sys::CK_OBJECT_HANDLE;
 
 /// What the application offers for output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,14 @@ pub(crate) enum Output {
     Bytes(Vec<u8>),
     /// A length that suffices; CKR_BUFFER_TOO_SMALL.
     TooSmall(usize),
+}
+
+/// What goes back through one place of a mechanism parameter, when the call has succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Nothing,
+    Handle(CK_OBJECT_HANDLE),
+    Bytes(Vec<u8>),
 }
 
 impl Room {

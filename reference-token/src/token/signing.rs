@@ -53,9 +53,10 @@ pub(super) fn check_key(key: &Attributes, entry: &Entry, class: CK_OBJECT_CLASS)
         .ok_or(refusal(CKR_KEY_HANDLE_INVALID))?;
     let is_key = [CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&is);
     ensure(is_key, CKR_KEY_HANDLE_INVALID)?;
+    // A mechanism without key types works on the values of keys, whatever they are for.
     let fits = key
         .ulong(CKA_KEY_TYPE)
-        .is_some_and(|kind| entry.keys.contains(&kind))
+        .is_some_and(|kind| entry.keys.is_empty() || entry.keys.contains(&kind))
         && (is == class || is == CKO_SECRET_KEY);
     let fits = fits || mutant!("key-type-not-checked");
     ensure(fits, CKR_KEY_TYPE_INCONSISTENT)?;
