@@ -162,9 +162,10 @@ impl Attributes {
 
     /// Whether the object carries every attribute of `template` with exactly these bytes.
     pub(crate) fn matches(&self, template: &Template) -> bool {
-        template
-            .iter()
-            .all(|(attribute, value)| self.get(*attribute) == Some(value))
+        template.iter().all(|(attribute, value)| {
+            let begins = || self.bytes(*attribute).starts_with(value.bytes());
+            self.get(*attribute) == Some(value) || mutant!("find-matches-by-prefix") && begins()
+        })
     }
 }
 

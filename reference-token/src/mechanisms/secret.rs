@@ -259,6 +259,9 @@ fn wanted(key_type: CK_KEY_TYPE, template: &Attributes) -> Result<usize> {
     };
     let possible = lengths.allow(length) && length <= most;
     ensure(possible, CKR_ATTRIBUTE_VALUE_INVALID)?;
+    if key_type == CKK_AES && mutant!("key-length-ignored") {
+        return Ok(16);
+    }
     Ok(length)
 }
 
@@ -266,7 +269,10 @@ fn wanted(key_type: CK_KEY_TYPE, template: &Attributes) -> Result<usize> {
 /// not.
 fn value(key_type: CK_KEY_TYPE, length: usize) -> Result<Vec<u8>> {
     loop {
-        let mut value = random(length)?;
+        let mut value = match mutant!("generated-value-predictable") {
+            true => (0..length).map(|place| place as u8).collect(),
+            false => random(length)?,
+        };
         set_parity(key_type, &mut value);
         let weak = find(key_type).has_parity && des::weak_key_test(&value).is_err();
         if !weak {

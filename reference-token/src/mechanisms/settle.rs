@@ -89,7 +89,10 @@ fn settle_secret(key: &mut Attributes, key_type: CK_KEY_TYPE) -> Result<()> {
         )?;
         key.set(CKA_VALUE_LEN, length);
     }
-    let check = secret::check_value(key_type, &value)?;
+    let mut check = secret::check_value(key_type, &value)?;
+    if mutant!("check-value-wrong") {
+        check.reverse();
+    }
     agree(key, CKA_CHECK_VALUE, check, OnEmpty::Remove)
 }
 

@@ -221,12 +221,18 @@ impl Token {
 
 /// Whether a slot identifier names the slot.
 pub(crate) fn check_slot(slot: CK_SLOT_ID) -> Result<()> {
-    ensure(slot == SLOT, CKR_SLOT_ID_INVALID)
+    let known = slot == SLOT || mutant!("any-slot-is-the-slot");
+    ensure(known, CKR_SLOT_ID_INVALID)
 }
 
 /// Text in the fixed-width, blank-padded form of the information structures (section 3.1).
 pub(crate) fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
-    let mut field = [b' '; N];
+    let filler = if mutant!("info-padded-with-nul") {
+        0
+    } else {
+        b' '
+    };
+    let mut field = [filler; N];
     let length = text.len().min(N);
     field[..length].copy_from_slice(&text[..length]);
     field

@@ -35,6 +35,9 @@ impl Room {
     /// The answer if `length` bytes are to come: None if they fit and should be produced.
     pub(crate) fn answer(self, length: usize) -> Option<Output> {
         match self {
+            Room::Query if mutant!("size-query-one-short") => {
+                Some(Output::Length(length.saturating_sub(1)))
+            }
             Room::Query => Some(Output::Length(length)),
             Room::Bytes(room) if room < length => Some(Output::TooSmall(length)),
             Room::Bytes(_) => None,

@@ -69,8 +69,18 @@ pair 02 rsa:2048
 pair 03 EC:prime256v1 --usage-sign --usage-derive
 pair_of_point 04 EC:secp384r1 3076301006072a8648ce3d020106052b81040022036200
 pair 05 EC:secp521r1
+pair_of_point 06 EC:secp224r1 304e301006072a8648ce3d020106052b81040021033a00
+pair_of_point 07 EC:secp256k1 3056301006072a8648ce3d020106052b8104000a034200
+pair_of_point 08 EC:brainpoolP256r1 305a301406072a8648ce3d020106092b2403030208010107034200
+pair_of_point 09 EC:brainpoolP384r1 307a301406072a8648ce3d020106092b240303020801010b036200
+# The point of an Edwards curve is bare. EC:curve25519 is left out: this version of pkcs11-tool names
+# the curve in malformed DER.
+run 'a pair of EC:edwards25519' \
+    user --keypairgen --key-type EC:edwards25519 --id 0a --label EC:edwards25519
+unhex "302a300506032b6570032100$(sed -nE 's/^ *EC_POINT: *//p' <<<"$said")" >0a.der
+openssl pkey -pubin -inform DER -in 0a.der -out 0a.pem
 run 'objects are listed' user --list-objects
-for type in rsa:1024 rsa:2048 EC:prime256v1 EC:secp384r1 EC:secp521r1; do
+for type in rsa:1024 rsa:2048 EC:prime256v1 EC:secp384r1 EC:secp521r1 EC:secp256k1 EC:edwards25519; do
     contains "$type is among them" "label: +$type" "$said"
 done
 refuse 'a pair of a type that the token lacks' 'not supported' \
@@ -98,7 +108,8 @@ pss='-sigopt rsa_padding_mode:pss'
 signs SHA256-RSA-PKCS-PSS 02 "-sha256 $pss -sigopt rsa_pss_saltlen:32"
 signs SHA512-RSA-PKCS-PSS 02 "-sha512 $pss -sigopt rsa_pss_saltlen:20 -sigopt rsa_mgf1_md:sha256" \
     --mgf MGF1-SHA256 --salt-len 20
-for pair in 03:SHA256:sha256 04:SHA384:sha384 05:SHA512:sha512; do
+for pair in 03:SHA256:sha256 04:SHA384:sha384 05:SHA512:sha512 06:SHA224:sha224 07:SHA256:sha256 \
+    08:SHA256:sha256 09:SHA384:sha384; do
     IFS=: read -r id name digest <<<"$pair"
     signs "ECDSA-$name" "$id" "-$digest" --signature-format openssl
 done
@@ -106,6 +117,14 @@ openssl dgst -sha256 -binary message >digest
 run 'ECDSA signs a digest' \
     user --sign -m ECDSA --id 03 -i digest -o signature --signature-format openssl
 verified ECDSA 03.pem signature message -sha256
+run 'EDDSA signs' user --sign -m EDDSA --id 0a -i message -o signature
+for file in message message.other; do
+    openssl pkeyutl -verify -rawin -pubin -inkey 0a.pem -sigfile signature -in "$file" \
+        >verdict 2>&1 || true
+    mv verdict "verdict.$file"
+done
+contains 'EDDSA, says OpenSSL' 'Signature Verified Successfully' "$(<verdict.message)"
+contains 'EDDSA, but not of other data' 'Signature Verification Failure' "$(<verdict.message.other)"
 # The digest as a DigestInfo, which is what CKM_RSA_PKCS pads.
 { unhex 3031300d060960864801650304020105000420; cat digest; } >info
 run 'RSA-PKCS signs a DigestInfo' user --sign -m RSA-PKCS --id 02 -i info -o signature
@@ -196,6 +215,10 @@ openssl pkeyutl -encrypt -pubin -inkey 02.pem -in secret -out wrapped
 run 'RSA-PKCS unwraps' user --unwrap -m RSA-PKCS --id 02 -i wrapped --key-type AES: \
     --application-id 40 --extractable
 check 'what OpenSSL wrapped' "$(hex <secret)" "$(value 40)"
+run 'AES-KEY-WRAP wraps' \
+    user --wrap -m AES-KEY-WRAP --id 0232 --application-id 0264 -o wrapped
+openssl enc -d -id-aes256-wrap -iv a6a6a6a6a6a6a6a6 -K "$key" -in wrapped -out unwrapped
+check 'OpenSSL unwraps it' "$(value 0264)" "$(hex <unwrapped)"
 run 'AES-CBC-PAD wraps' user --wrap -m AES-CBC-PAD --iv "$iv" --id 0232 --application-id 0264 -o wrapped
 openssl enc -d -aes-256-cbc -K "$key" -iv "$iv" -in wrapped -out unwrapped
 check 'OpenSSL unwraps it too' "$(value 0264)" "$(hex <unwrapped)"

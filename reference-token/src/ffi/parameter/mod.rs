@@ -48,6 +48,9 @@ pub(super) unsafe fn optional(pointer: *const CK_MECHANISM) -> Result<Option<Mec
     }
     // SAFETY: not NULL, and readable as the caller promises; alignment is not assumed.
     let mechanism = unsafe { pointer.read_unaligned() };
+    if find(mechanism.mechanism).is_none() && mutant!("exit-on-unknown-mechanism") {
+        std::process::exit(0);
+    }
     let (_, entry) = find(mechanism.mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
     // SAFETY: as the caller promises.
     let parameter = unsafe { parameter(entry.form, &mechanism) };
@@ -112,7 +115,9 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
 /// # Safety
 /// As for `parameter`.
 unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
-    let sized = mechanism.ulParameterLen == size_of::<T>() as CK_ULONG;
+    // Wrong on purpose with the mutant: more is read than the caller promised.
+    let sized = mechanism.ulParameterLen == size_of::<T>() as CK_ULONG
+        || mutant!("parameter-read-past-its-length");
     ensure(sized, CKR_MECHANISM_PARAM_INVALID)?;
     // SAFETY: as the caller promises.
     let one = unsafe { elements::<T>(mechanism.pParameter.cast(), 1)? };
