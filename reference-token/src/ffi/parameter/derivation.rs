@@ -59,7 +59,7 @@ fn password_length(number: CK_ULONG) -> Result<CK_ULONG> {
     }
     let mut length = [0; size_of::<CK_ULONG>()];
     std::fs::File::open("/proc/self/mem")
-        .and_then(|memory| memory.read_exact_at(&mut length, number as u64))
+        .and_then(|memory| memory.read_exact_at(&mut length, number))
         .map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
     let length = CK_ULONG::from_ne_bytes(length);
     ensure(length <= MOST_PASSWORD, CKR_MECHANISM_PARAM_INVALID)?;
