@@ -107,16 +107,12 @@ fn go_on(plan: &mut Plan, earlier: &stream::Evidence) -> Result<(), Failure> {
 
 /// The target's waivers, checked against the cases of all suites, shipped and given.
 fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers, Failure> {
-    let path = match &target.waivers {
+    let read = match &target.waivers {
         None => return Ok(Waivers::default()),
-        Some(SuiteFile::File(path)) => path,
-        Some(SuiteFile::Shipped(path)) => {
-            return Err(Failure::usage(format!(
-                "no waivers come with the program: {path}"
-            )));
-        }
+        Some(SuiteFile::File(path)) => Waivers::read(path),
+        Some(SuiteFile::Shipped(path)) => shipped::waivers(path),
     };
-    let (waivers, document) = Waivers::read(path).map_err(Failure::usage)?;
+    let (waivers, document) = read.map_err(Failure::usage)?;
     let known: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
     let shipped = shipped::suites().map_err(Failure::usage)?;
     suites.extend(

@@ -9,6 +9,7 @@ mod der;
 mod derivation;
 mod digest;
 mod ec;
+mod framed;
 mod gost;
 mod hash;
 mod hkdf;
@@ -17,6 +18,7 @@ mod ike;
 mod key_based;
 mod mac;
 mod messages;
+mod ml_dsa;
 mod ml_kem;
 mod null;
 mod parameter;
@@ -28,6 +30,7 @@ mod secret;
 mod settle;
 mod sha512t;
 mod simple;
+mod slh_dsa;
 mod tls;
 #[cfg(test)]
 mod trial;
@@ -106,6 +109,10 @@ pub(crate) trait Signing: Send {
 pub(crate) trait Verifying: Send {
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
+    /// Whether data may come in parts to C_VerifySignatureUpdate, which has the signature already.
+    fn is_multipart_after_signature(&self) -> bool {
+        self.is_multipart()
+    }
     fn update(&mut self, data: &[u8]) -> Result<()>;
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
 }
@@ -295,6 +302,8 @@ static FAMILIES: &[&dyn Family] = &[
     &rsa::Rsa,
     &ec::Ec,
     &ml_kem::MlKem,
+    &ml_dsa::MlDsa,
+    &slh_dsa::SlhDsa,
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,

@@ -43,6 +43,10 @@ pub(crate) enum Form {
     Ecdh1,
     /// CK_EDDSA_PARAMS, or nothing.
     Eddsa,
+    /// CK_SIGN_ADDITIONAL_CONTEXT, or nothing.
+    SignContext,
+    /// CK_HASH_SIGN_ADDITIONAL_CONTEXT.
+    HashSignContext,
     /// CK_RSA_AES_KEY_WRAP_PARAMS.
     RsaAes,
     /// CK_OBJECT_HANDLE of a key.
@@ -166,6 +170,12 @@ pub(crate) enum Parameter {
     Eddsa {
         prehash: bool,
         context: Vec<u8>,
+    },
+    SignContext {
+        hedge: CK_HEDGE_TYPE,
+        context: Vec<u8>,
+        /// The hash of data that come hashed.
+        hash: Option<CK_MECHANISM_TYPE>,
     },
     RsaAes {
         aes_bits: CK_ULONG,

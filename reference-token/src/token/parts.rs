@@ -16,7 +16,7 @@ impl Running {
             Work::Digest(_) => true,
             Work::Sign(work) => work.is_multipart(),
             Work::Verify(work) => work.is_multipart(),
-            Work::VerifySignature(held) => held.work.is_multipart(),
+            Work::VerifySignature(held) => held.work.is_multipart_after_signature(),
             _ => false,
         };
         ensure(multipart, CKR_OPERATION_NOT_INITIALIZED)

@@ -108,6 +108,9 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             }
             Form::Tls(form) => tls::read(form, mechanism),
             Form::Ike(form) => derivation::ike(form, mechanism),
+            Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
+            Form::SignContext => asymmetric::sign_context(structure(mechanism)?),
+            Form::HashSignContext => asymmetric::hash_sign_context(structure(mechanism)?),
         }
     }
 }
