@@ -35,8 +35,10 @@ fn main() {
         }
     }
     criterion.final_summary();
-    // Without it, cargo only wants to see that the benchmark works.
-    if std::env::args().any(|argument| argument == "--bench") {
+    let asked = |option| std::env::args().any(|argument| argument == option);
+    // Without `--bench` cargo only wants to see that the benchmark works, and who profiles one way
+    // does not want to see all of them.
+    if asked("--bench") && !asked("--profile-time") {
         table::print(&beds);
     }
 }

@@ -16,6 +16,9 @@ struct Real {
     packages: &'static str,
     /// Cases that must pass, so that a run in which nothing applies is no success.
     passes: &'static [&'static str],
+    /// Deviations that the module is known to have, and that its target waives: any other, or one
+    /// that is gone, is news.
+    deviates: &'static [&'static str],
 }
 
 const REAL: &[Real] = &[
@@ -25,9 +28,11 @@ const REAL: &[Real] = &[
         packages: "softhsm2",
         passes: &[
             "profiles/baseline-provider/bl-m-1-as-2-40",
-            "profiles/extended-provider/ext-m-1-as-2-40",
             "profiles/authentication-token/auth-m-1-as-2-40",
         ],
+        // C_GetMechanismInfo of 2.6.1 adds flags to what the caller's memory holds, so that
+        // CKF_EXTENSION may be set, for CKM_AES_ECB and five others.
+        deviates: &["profiles/extended-provider/ext-m-1-as-2-40"],
     },
     Real {
         target: "nss-softokn",
@@ -42,6 +47,7 @@ const REAL: &[Real] = &[
             "profiles/authentication-token/auth-m-1-as-3-0",
             "profiles/public-certificates-token/cert-m-1-as-3-0",
         ],
+        deviates: &[],
     },
 ];
 
@@ -116,6 +122,9 @@ fn every_installed_module_runs_to_its_end() {
                 real.target
             );
         }
+        let found = evidence.cases.iter().filter(|c| c.verdict.is_finding());
+        let found: Vec<&str> = found.map(|case| case.id.as_str()).collect();
+        assert_eq!(found, real.deviates, "{}", real.target);
         assert_eq!(code, 0, "{}", real.target);
     }
 }

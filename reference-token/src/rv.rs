@@ -35,3 +35,12 @@ pub(crate) fn refusal(code: CK_RV) -> Refusal {
 pub(crate) fn ensure(condition: bool, code: CK_RV) -> Result<()> {
     if condition { Ok(()) } else { refuse(code) }
 }
+
+/// A refusal with the code that another function has for the same fault.
+pub(crate) fn translate(refused: Refusal, from: CK_RV, to: CK_RV) -> Refusal {
+    if refused.code() == from {
+        refusal(to)
+    } else {
+        refused
+    }
+}

@@ -42,6 +42,57 @@ fn null_pointers_where_something_must_be_are_refused() {
 }
 
 #[test]
+fn functions_of_operations_that_never_began_refuse_null_and_absurd_lengths() {
+    let token = Token::fresh();
+    let s = token.user_session();
+    let (mut byte, mut length) = ([0u8; 1], 1);
+    let (p, most) = (byte.as_mut_ptr(), CK_ULONG::MAX);
+    for (p, n) in [(null_mut(), 0), (p, most)] {
+        each!(token, (s, p, n, p, null_mut()):
+            C_SignRecover C_VerifyRecover C_DigestEncryptUpdate C_DecryptDigestUpdate
+            C_SignEncryptUpdate C_DecryptVerifyUpdate);
+        each!(token, (s, p, n): C_VerifySignature C_VerifySignatureUpdate);
+        each!(token, (s, p, null_mut()): C_GetOperationState);
+        each!(token, (s, p, n, 0, 0): C_SetOperationState);
+        each!(token, (s, p.cast(), n, p, n, p, n, p, null_mut()): C_EncryptMessage C_DecryptMessage);
+        each!(token, (s, p.cast(), n, p, n): C_EncryptMessageBegin C_DecryptMessageBegin);
+        each!(token, (s, p.cast(), n, p, n, p, null_mut(), most):
+            C_EncryptMessageNext C_DecryptMessageNext);
+        each!(token, (s, p.cast(), n, p, n, p, &mut length): C_SignMessage C_SignMessageNext);
+        each!(token, (s, p.cast(), n, p, n, p, n): C_VerifyMessage C_VerifyMessageNext);
+        each!(token, (s, p.cast(), n): C_SignMessageBegin C_VerifyMessageBegin);
+    }
+    each!(token, (s): C_VerifySignatureFinal C_MessageEncryptFinal C_MessageDecryptFinal
+        C_MessageSignFinal C_MessageVerifyFinal);
+    each!(token, (s, null_mut(), null_mut()): C_AsyncComplete);
+    each!(token, (s, null_mut(), &mut length): C_AsyncGetID);
+    each!(token, (s, null_mut(), most, null_mut(), most): C_AsyncJoin);
+    let mut other = *b"C_Sign\0";
+    each!(token, (s, other.as_mut_ptr(), null_mut()): C_AsyncComplete);
+}
+
+#[test]
+fn a_message_parameter_of_the_ordinary_function_is_not_taken_for_one() {
+    let token = Token::fresh();
+    let s = token.user_session();
+    // As long as CK_GCM_MESSAGE_PARAMS; what would be pointers there are numbers here.
+    let mut gcm = CK_GCM_PARAMS {
+        pIv: null_mut(),
+        ulIvLen: 12,
+        ulIvBits: 96,
+        pAAD: std::ptr::without_provenance_mut(7),
+        ulAADLen: 16,
+        ulTagBits: 128,
+    };
+    let mut mechanism = plain(CKM_AES_GCM);
+    mechanism.pParameter = (&raw mut gcm).cast();
+    mechanism.ulParameterLen = size_of::<CK_GCM_PARAMS>() as CK_ULONG;
+    each!(token, (s, &mut mechanism, 1): C_MessageEncryptInit C_MessageDecryptInit);
+    mechanism.ulParameterLen += 1;
+    each!(token, (s, &mut mechanism, 1): C_MessageEncryptInit C_MessageDecryptInit);
+}
+
+#[test]
 fn lengths_that_cannot_be_are_refused_before_anything_is_read() {
     let token = Token::fresh();
     let s = token.user_session();

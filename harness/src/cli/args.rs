@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use p11assay_reports::terminal::Verbosity;
 
+use crate::target::claim::Profile;
+
 /// Conformance and fuzz testing of PKCS #11 modules.
 ///
 /// Exit codes: 0 all applicable cases passed; 1 a deviation or worse; 2 a mistake in arguments or
@@ -86,6 +88,9 @@ pub(super) struct TargetArgs {
     /// The security officer's PIN, in the same forms.
     #[arg(long, value_name = "SOURCE")]
     pub(super) so_pin: Option<String>,
+    /// Hold the module to a profile (`baseline-provider`, ...) that its token does not claim.
+    #[arg(long, value_name = "NAME")]
+    pub(super) claim: Vec<Profile>,
     /// Everything on the token may be destroyed.
     #[arg(long)]
     pub(super) disposable: bool,

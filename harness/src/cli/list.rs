@@ -6,8 +6,7 @@ use p11assay_reports::exit;
 
 use super::Failure;
 use super::args::{List, Schema, SchemaKind};
-use super::run::suites;
-use crate::plan::{Filter, Plan};
+use super::select::select;
 use crate::target;
 
 /// Lists cases, or the shipped targets.
@@ -19,14 +18,7 @@ pub(super) fn list(args: &List) -> Result<i32, Failure> {
         }
         return Ok(exit::PASSED);
     }
-    let filter = args
-        .filter
-        .as_deref()
-        .map(Filter::parse)
-        .transpose()
-        .map_err(Failure::usage)?;
-    let (suites, wanted) = suites(&args.suites)?;
-    let plan = Plan::select(&suites, &wanted, filter.as_ref()).map_err(Failure::usage)?;
+    let plan = select(&args.suites, None, args.filter.as_deref())?.plan;
     for planned in &plan.cases {
         let case = &planned.case;
         if args.verbose {

@@ -6,6 +6,7 @@ mod list;
 mod probe;
 mod progress;
 mod run;
+mod select;
 mod session;
 mod target;
 

@@ -12,56 +12,25 @@ use p11assay_reports::terminal::{Style, Verbosity, summary};
 use super::Failure;
 use super::args::{OutputArgs, ReadingArg, Replay, Run};
 use super::progress::color;
+use super::select::{Selection, select};
 use super::session::{EVIDENCE, Session};
 use super::target::{arguments, resolve};
 use crate::oracle::Reading;
-use crate::plan::{Filter, Plan, Suite, Waivers, shipped};
+use crate::plan::{Plan, Suite, Waivers, shipped};
 use crate::run::stray;
 use crate::target::{SuiteFile, Target};
-
-/// Reads suites: files as they are, anything else as patterns over the shipped cases.
-pub(super) fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
-    let is_file = |name: &&String| {
-        let path = Path::new(name.as_str());
-        path.extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml")
-            || path.is_file()
-    };
-    let mut suites = Vec::new();
-    for file in named.iter().filter(is_file) {
-        suites.push(Suite::read(Path::new(file)).map_err(Failure::usage)?);
-    }
-    let mut wanted: Vec<String> = named
-        .iter()
-        .filter(|name| !is_file(name))
-        .cloned()
-        .collect();
-    if suites.is_empty() || !wanted.is_empty() {
-        // A file's cases are all wanted, beside those that patterns choose from the shipped ones.
-        let own: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
-        if !wanted.is_empty() {
-            wanted.extend(own);
-        }
-        suites.extend(shipped::suites().map_err(Failure::usage)?);
-    }
-    Ok((suites, wanted))
-}
 
 /// Runs suites against a target.
 pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     for path in args.junit.iter().chain(&args.json) {
         ensure_writable(path).map_err(Failure::usage)?;
     }
-    let filter = args
-        .filter
-        .as_deref()
-        .map(Filter::parse)
-        .transpose()
-        .map_err(Failure::usage)?;
     let earlier = args.resume.as_deref().map(resumed).transpose()?;
-    let (suites, mut wanted) = suites(&named(args, earlier.as_ref()))?;
-    wanted.extend(args.profile.as_ref().map(|name| format!("profiles/{name}")));
-    let mut plan = Plan::select(&suites, &wanted, filter.as_ref()).map_err(Failure::usage)?;
+    let Selection { suites, mut plan } = select(
+        &named(args, earlier.as_ref()),
+        args.profile.as_deref(),
+        args.filter.as_deref(),
+    )?;
     let (mut target, credentials) = resolve(&args.target)?;
     if let Some(text) = &args.timeout {
         target.call_deadline = timeout(text)?;
@@ -138,16 +107,12 @@ fn go_on(plan: &mut Plan, earlier: &stream::Evidence) -> Result<(), Failure> {
 
 /// The target's waivers, checked against the cases of all suites, shipped and given.
 fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers, Failure> {
-    let path = match &target.waivers {
+    let read = match &target.waivers {
         None => return Ok(Waivers::default()),
-        Some(SuiteFile::File(path)) => path,
-        Some(SuiteFile::Shipped(path)) => {
-            return Err(Failure::usage(format!(
-                "no waivers come with the program: {path}"
-            )));
-        }
+        Some(SuiteFile::File(path)) => Waivers::read(path),
+        Some(SuiteFile::Shipped(path)) => shipped::waivers(path),
     };
-    let (waivers, document) = Waivers::read(path).map_err(Failure::usage)?;
+    let (waivers, document) = read.map_err(Failure::usage)?;
     let known: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
     let shipped = shipped::suites().map_err(Failure::usage)?;
     suites.extend(

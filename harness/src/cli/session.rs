@@ -95,6 +95,13 @@ impl Session {
                 }),
             )?;
         }
+        for profile in probe.claimed_for(&self.target) {
+            let text = format!(
+                "held to {profile}, which the token does not claim by a CKO_PROFILE object"
+            );
+            let kind = "claim".to_owned();
+            write(&mut writer, Event::Note(Note { kind, text }))?;
+        }
         let mut terminal = Terminal::new(self.verbosity, plan.cases.len());
         let settings = Settings {
             reading: self.reading,

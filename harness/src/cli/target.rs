@@ -37,6 +37,7 @@ pub(super) fn resolve(args: &TargetArgs) -> Result<(Target, Credentials), Failur
         pin,
         so_pin,
         init_args: args.init_args.clone(),
+        claims: args.claim.clone(),
         disposable: args.disposable,
     };
     let target = Target::load(args.target.as_deref(), &overrides).map_err(|error| match error {
@@ -87,6 +88,9 @@ pub(super) fn arguments(args: &TargetArgs) -> String {
         .and_then(|uri| uri.parse::<crate::target::uri::Uri>().ok())
     {
         words.push(format!("--uri {}", quoted(&uri.to_string())));
+    }
+    for profile in &args.claim {
+        words.push(format!("--claim {profile}"));
     }
     if args.disposable {
         words.push("--disposable".to_owned());

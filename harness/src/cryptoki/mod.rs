@@ -9,6 +9,7 @@ pub mod mechanism;
 pub mod names;
 pub mod returns;
 pub mod structure;
+mod version;
 
 pub use attribute::AttributeType;
 pub use function::{Function, Parameter, ParameterKind, Record, Version};

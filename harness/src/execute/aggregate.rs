@@ -28,8 +28,9 @@ impl Preparer<'_> {
         slot: &mut Slot<'_>,
         template: &Template,
     ) -> Result<(), OutOfMemory> {
-        let count = Place::Word(slot.word + 1);
-        slot.prepared.set(count, template.attributes.len() as u64);
+        let count = Place::word(slot.word + 1);
+        slot.prepared
+            .set(self.shelf, count, template.attributes.len() as u64);
         if let Some(claim) = &template.claim {
             self.number(slot.prepared, claim, count);
         }
@@ -37,9 +38,12 @@ impl Preparer<'_> {
             return Ok(());
         }
         let (array, values) = self.attributes(slot.prepared, &template.attributes)?;
-        self.point(slot.prepared, Place::Word(slot.word), array);
+        self.point(slot.prepared, Place::word(slot.word), array);
         if !values.is_empty() {
-            slot.output(OutputShape::Template { array, values });
+            slot.output(OutputShape::Template {
+                array,
+                values: values.into(),
+            });
         }
         Ok(())
     }
@@ -54,21 +58,16 @@ impl Preparer<'_> {
         let mut outputs = Vec::new();
         for (index, attribute) in attributes.iter().enumerate() {
             let offset = index * ATTRIBUTE;
-            call.set(Place::ulong(array, offset), attribute.attribute);
+            call.set(self.shelf, Place::ulong(array, offset), attribute.attribute);
             let pointer = Place::ulong(array, offset + VALUE);
             let length = Place::ulong(array, offset + VALUE_LEN);
             match &attribute.value {
-                AttributeValue::Buffer(buffer) => {
-                    call.set(pointer, 0);
-                    call.set(length, 0);
-                    outputs.push(OutValue {
-                        attribute: attribute.attribute,
-                        offset,
-                        size: buffer.size.clone(),
-                        claim: buffer.claim.clone(),
-                        data: None,
-                    });
-                }
+                AttributeValue::Buffer(buffer) => outputs.push(OutValue {
+                    attribute: attribute.attribute,
+                    offset,
+                    data: self.data(call, buffer, 1, pointer, Some(length))?,
+                    offer: Some(Box::new(buffer.clone())),
+                }),
                 value => self.attribute_value(call, value, pointer, length)?,
             }
         }
@@ -90,16 +89,16 @@ impl Preparer<'_> {
             AttributeValue::Bytes(bytes) => return self.bytes(call, bytes, pointer, Some(length)),
             AttributeValue::Ulong(number) => {
                 self.ulongs(call, std::slice::from_ref(number), pointer)?;
-                call.set(length, 8);
+                call.set(self.shelf, length, 8);
             }
             AttributeValue::Ulongs(numbers) => {
                 self.ulongs(call, numbers, pointer)?;
-                call.set(length, 8 * numbers.len() as u64);
+                call.set(self.shelf, length, 8 * numbers.len() as u64);
             }
             AttributeValue::Template(nested) => {
                 let (array, _) = self.attributes(call, nested)?;
                 self.point(call, pointer, array);
-                call.set(length, (nested.len() * ATTRIBUTE) as u64);
+                call.set(self.shelf, length, (nested.len() * ATTRIBUTE) as u64);
             }
             AttributeValue::Buffer(_) => {}
         }
@@ -130,19 +129,19 @@ impl Preparer<'_> {
         self.number(call, &mechanism.mechanism, Place::ulong(buffer, 0));
         let pointer = Place::ulong(buffer, 8);
         let length = Place::ulong(buffer, 16);
-        call.set(pointer, 0);
-        call.set(length, 0);
+        call.set(self.shelf, pointer, 0);
+        call.set(self.shelf, length, 0);
         match &mechanism.parameter {
             ParameterValue::None => {}
             ParameterValue::Bytes(bytes) => self.bytes(call, bytes, pointer, Some(length))?,
             ParameterValue::Ulong(number) => {
                 self.ulongs(call, std::slice::from_ref(number), pointer)?;
-                call.set(length, 8);
+                call.set(self.shelf, length, 8);
             }
             ParameterValue::Structure(value) => {
                 let (inner, size, _) = self.structure(call, value)?;
                 self.point(call, pointer, inner);
-                call.set(length, size as u64);
+                call.set(self.shelf, length, size as u64);
             }
         }
         if let Some(claim) = &mechanism.claim {
@@ -158,8 +157,9 @@ impl Preparer<'_> {
         value: &Structure,
     ) -> Result<(), OutOfMemory> {
         let (buffer, size, fields) = self.structure(slot.prepared, value)?;
-        self.point(slot.prepared, Place::Word(slot.word), buffer);
-        slot.prepared.set(Place::Word(slot.word + 1), size as u64);
+        self.point(slot.prepared, Place::word(slot.word), buffer);
+        slot.prepared
+            .set(self.shelf, Place::word(slot.word + 1), size as u64);
         slot.output(OutputShape::Message { fields });
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Preparer<'_> {
             return Ok((self.take(call, 0, 8)?, 0, Vec::new()));
         };
         let buffer = self.take(call, layout.size, 8)?;
-        call.buffers[buffer].fill(0);
+        call.content(self.shelf, buffer).fill(0);
         let mut pointed = Vec::new();
         self.fields(call, layout, value, buffer, 0, &mut pointed)?;
         Ok((buffer, layout.size, pointed))
@@ -198,7 +198,7 @@ impl Preparer<'_> {
                 .length_of(name)
                 .filter(|length| value.fields.iter().all(|(given, _)| given != length.name))
                 .map(|length| Place::ulong(buffer, base + length.offset));
-            let before = call.buffers.len();
+            let before = call.parts.len();
             self.field(
                 call,
                 field,
@@ -206,7 +206,7 @@ impl Preparer<'_> {
                 (buffer, base + field.offset),
                 length,
             )?;
-            if matches!(field_value, FieldValue::Bytes(_)) && call.buffers.len() > before {
+            if matches!(field_value, FieldValue::Bytes(_)) && call.parts.len() > before {
                 pointed.push((name.clone(), before));
             }
         }
@@ -225,11 +225,7 @@ impl Preparer<'_> {
             FieldType::Bool | FieldType::Byte => 1,
             _ => 8,
         };
-        let place = Place::Memory {
-            buffer,
-            offset,
-            width,
-        };
+        let place = Place::memory(buffer, offset, width);
         match (value, field.field_type) {
             (FieldValue::Number(number), _) => self.number(call, number, place),
             (FieldValue::Bytes(bytes), FieldType::Bytes(room)) => {
@@ -272,7 +268,7 @@ impl Preparer<'_> {
             return Ok(());
         };
         let array = self.take(call, layout.size * list.len(), 8)?;
-        call.buffers[array].fill(0);
+        call.content(self.shelf, array).fill(0);
         for (index, inner) in list.iter().enumerate() {
             self.fields(
                 call,
@@ -299,7 +295,7 @@ impl Preparer<'_> {
         if content::is_static(of) {
             let known = content::bytes(of, &|_| None).unwrap_or_default();
             let count = known.len().min(room);
-            let memory = call.buffers[buffer].as_mut_slice();
+            let memory = call.content(self.shelf, buffer);
             memory[offset..offset + count].copy_from_slice(&known[..count]);
         } else {
             self.names_in(of);
@@ -308,7 +304,7 @@ impl Preparer<'_> {
                 offset,
                 room,
             };
-            call.blobs.push(Blob {
+            call.rare.blobs.push(Blob {
                 content: of.clone(),
                 pointer,
                 length: None,
@@ -325,7 +321,7 @@ impl Preparer<'_> {
         const WORD: usize = 8;
         let words = if args.nss.is_some() { 7 } else { 6 };
         let buffer = self.take(call, words * WORD, 8)?;
-        call.buffers[buffer].fill(0);
+        call.content(self.shelf, buffer).fill(0);
         let mutexes = [
             callbacks::create_mutex as *const (),
             callbacks::destroy_mutex as *const (),
@@ -338,9 +334,13 @@ impl Preparer<'_> {
             Mutexes::Callbacks => mutexes.len(),
         };
         for (index, callback) in mutexes.iter().take(given).enumerate() {
-            call.set(Place::ulong(buffer, index * WORD), *callback as u64);
+            call.set(
+                self.shelf,
+                Place::ulong(buffer, index * WORD),
+                *callback as u64,
+            );
         }
-        call.set(Place::ulong(buffer, 4 * WORD), args.flags);
+        call.set(self.shelf, Place::ulong(buffer, 4 * WORD), args.flags);
         if let Some(text) = &args.nss {
             self.c_text(call, text, Place::ulong(buffer, 5 * WORD))?;
         }
@@ -348,7 +348,7 @@ impl Preparer<'_> {
         match &args.reserved {
             Reserved::Null => {}
             Reserved::Text(text) => self.c_text(call, text, reserved)?,
-            Reserved::Pointer(value) => call.set(reserved, *value),
+            Reserved::Pointer(value) => call.set(self.shelf, reserved, *value),
         }
         Ok(buffer)
     }

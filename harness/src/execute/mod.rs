@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod prepare;
 mod run;
+mod shelf;
 
 pub use call::{Words, call, is_present};
 pub use callbacks::notifications;

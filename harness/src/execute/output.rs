@@ -1,15 +1,20 @@
 //! Outputs: offering memory for them before a call, and reading what the module left there.
 
-use crate::memory::{Arena, GuardedBuffer, OutOfMemory};
+use crate::memory::{Arena, GuardViolation, GuardedBuffer, OutOfMemory};
 use crate::module::memory;
 use crate::sequence::value::{DATA, QUERY};
 use crate::sequence::{BufferSize, Number};
+use crate::worker::JournalWriter;
 
-use super::aggregate::{ATTRIBUTE, VALUE, VALUE_LEN};
-use super::plan::{Array, OutValue, OutputShape, Place, PreparedCall, is_asked};
+use super::aggregate::{VALUE, VALUE_LEN};
+use super::plan::{Array, Data, OutValue, Output, OutputShape, Place, PreparedCall, is_asked};
+use super::shelf::Shelf;
 
 /// Largest buffer that a module can make the executor offer by naming a size, bytes.
 pub(super) const MAX_ASKED: u64 = 64 << 20;
+
+/// Bytes of a value's record before its data: type, marker, length told, length of what is here.
+const VALUE_HEAD: usize = 32;
 
 /// Numbers of a call that only earlier calls gave.
 pub(super) type Resolve<'r> = dyn Fn(&Number) -> Option<u64> + 'r;
@@ -29,22 +34,39 @@ impl From<OutOfMemory> for OfferError {
     }
 }
 
-impl PreparedCall {
-    /// True if some output's size must be asked of the module first.
-    pub(super) fn asks_first(&self) -> bool {
-        self.outputs.iter().any(|output| match &output.shape {
-            OutputShape::Array(array) => array.room.is_none() && is_asked(&array.size),
-            OutputShape::Template { values, .. } => {
-                values.iter().any(|value| is_asked(&value.size))
-            }
+impl Output {
+    /// True if its size must be asked of the module first.
+    pub(super) fn asks(&self) -> bool {
+        match &self.shape {
+            OutputShape::Array(array) => array.offer.room.is_none() && is_asked(&array.offer.size),
+            OutputShape::Template { values, .. } => values.iter().any(OutValue::asks),
             _ => false,
-        })
+        }
     }
 
+    /// True if memory for it must be offered before every call.
+    pub(super) fn is_offered(&self) -> bool {
+        let is_open = |data: &Data| !matches!(data, Data::Part(_));
+        match &self.shape {
+            OutputShape::Array(array) => is_open(&array.data),
+            OutputShape::Template { values, .. } => values.iter().any(|v| is_open(&v.data)),
+            _ => false,
+        }
+    }
+}
+
+impl OutValue {
+    fn asks(&self) -> bool {
+        let offer = self.offer.as_ref();
+        offer.is_some_and(|offer| is_asked(&offer.size))
+    }
+}
+
+impl PreparedCall {
     /// Offers memory for every output. In a question, outputs whose size is asked for are NULL.
     pub(super) fn offer(
         &mut self,
-        arena: &Arena,
+        (arena, shelf): (&Arena, &mut Shelf),
         resolve: &Resolve<'_>,
         question: bool,
     ) -> Result<(), OfferError> {
@@ -52,10 +74,12 @@ impl PreparedCall {
         let result = outputs
             .iter_mut()
             .try_for_each(|output| match &mut output.shape {
-                OutputShape::Array(array) => self.offer_array(array, arena, resolve, question),
+                OutputShape::Array(array) => {
+                    self.offer_array(array, (arena, &mut *shelf), resolve, question)
+                }
                 OutputShape::Template { array, values } => {
                     values.iter_mut().try_for_each(|value| {
-                        self.offer_value(*array, value, arena, resolve, question)
+                        self.offer_value(*array, value, (arena, &mut *shelf), resolve, question)
                     })
                 }
                 _ => Ok(()),
@@ -67,20 +91,23 @@ impl PreparedCall {
     fn offer_array(
         &mut self,
         array: &mut Array,
-        arena: &Arena,
+        (arena, shelf): (&Arena, &mut Shelf),
         resolve: &Resolve<'_>,
         question: bool,
     ) -> Result<(), OfferError> {
-        let count = match (&array.size, array.length) {
+        if matches!(array.data, Data::Part(_)) {
+            return Ok(());
+        }
+        let count = match (&array.offer.size, array.length) {
             (BufferSize::Null, _) => None,
             (size, _) if is_asked(size) && question => None,
             (BufferSize::Elements(number), _) => {
                 Some(resolve(number).ok_or(OfferError::Unresolved)?)
             }
-            (size, Some(length)) => Some(asked(size, self.get(length, 0))),
+            (size, Some(length)) => Some(asked(size, self.get(shelf, length, 0))),
             (_, None) => None,
         };
-        let claim = match &array.claim {
+        let claim = match &array.offer.claim {
             Some(number) if !question => Some(resolve(number).ok_or(OfferError::Unresolved)?),
             _ => None,
         };
@@ -91,20 +118,17 @@ impl PreparedCall {
             arena,
             u64::from(self.number),
         )?;
-        let address = array
-            .data
-            .as_ref()
-            .map_or(0, |data| data.ptr().expose_provenance());
-        self.set(array.pointer, address as u64);
+        let address = array.data.address();
+        self.set(shelf, array.offer.pointer, address as u64);
         let told = claim.or(count).unwrap_or(0);
-        match (array.room, array.length) {
+        match (array.offer.room, array.length) {
             (Some(room), length) => {
-                self.set(room, told);
+                self.set(shelf, room, told);
                 if let Some(length) = length {
-                    self.set(Place::ulong(length, 0), 0);
+                    self.set(shelf, Place::ulong(length, 0), 0);
                 }
             }
-            (None, Some(length)) => self.set(Place::ulong(length, 0), told),
+            (None, Some(length)) => self.set(shelf, Place::ulong(length, 0), told),
             (None, None) => {}
         }
         Ok(())
@@ -114,32 +138,39 @@ impl PreparedCall {
         &mut self,
         array: usize,
         value: &mut OutValue,
-        arena: &Arena,
+        (arena, shelf): (&Arena, &mut Shelf),
         resolve: &Resolve<'_>,
         question: bool,
     ) -> Result<(), OfferError> {
+        if matches!(value.data, Data::Part(_)) {
+            return Ok(());
+        }
+        let Some(offer) = &value.offer else {
+            return Ok(());
+        };
         let length = Place::ulong(array, value.offset + VALUE_LEN);
-        let count = match &value.size {
+        let count = match &offer.size {
             BufferSize::Null => None,
             size if is_asked(size) && question => None,
             BufferSize::Elements(number) => Some(resolve(number).ok_or(OfferError::Unresolved)?),
-            size => match self.get(array, value.offset + VALUE_LEN) {
+            size => match self.get(shelf, array, value.offset + VALUE_LEN) {
                 cryptoki_sys::CK_UNAVAILABLE_INFORMATION => None,
                 told => Some(asked(size, told)),
             },
         };
         renew(&mut value.data, count, 1, arena, u64::from(self.number))?;
-        let address = value
-            .data
-            .as_ref()
-            .map_or(0, |data| data.ptr().expose_provenance());
-        let claim = value
+        let address = value.data.address();
+        let claim = offer
             .claim
             .as_ref()
             .map(|claim| resolve(claim).ok_or(OfferError::Unresolved));
-        self.set(Place::ulong(array, value.offset), value.attribute);
-        self.set(Place::ulong(array, value.offset + VALUE), address as u64);
-        self.set(length, claim.transpose()?.or(count).unwrap_or(0));
+        self.set(shelf, Place::ulong(array, value.offset), value.attribute);
+        self.set(
+            shelf,
+            Place::ulong(array, value.offset + VALUE),
+            address as u64,
+        );
+        self.set(shelf, length, claim.transpose()?.or(count).unwrap_or(0));
         Ok(())
     }
 
@@ -148,8 +179,9 @@ impl PreparedCall {
     /// if `rv` says that there is none: a buffer that was too small gives back its length alone
     /// ([PKCS11-Base 3.2] 5.2).
     pub(super) fn encoded<'s>(
-        &'s self,
-        shape: &OutputShape,
+        &self,
+        shelf: &'s Shelf,
+        shape: &'s OutputShape,
         rv: u64,
         scratch: &'s mut Vec<u8>,
     ) -> Option<&'s [u8]> {
@@ -157,54 +189,90 @@ impl PreparedCall {
         match shape {
             OutputShape::Array(array) if too_small => {
                 scratch.clear();
-                scratch.push(QUERY);
-                scratch.extend_from_slice(&self.get(array.length?, 0).to_ne_bytes());
+                words(scratch, &[QUERY, self.get(shelf, array.length?, 0)]);
                 Some(scratch.as_slice())
             }
-            OutputShape::Template { .. } => {
-                self.encode(shape, scratch).then_some(scratch.as_slice())
-            }
+            OutputShape::Template { .. } => self
+                .encode(shelf, shape, scratch)
+                .then_some(scratch.as_slice()),
             _ if too_small => None,
             OutputShape::Ulong { buffer } | OutputShape::Record { buffer } => {
-                Some(self.buffers[*buffer].as_slice())
+                Some(self.memory(shelf, *buffer))
             }
-            _ => self.encode(shape, scratch).then_some(scratch.as_slice()),
+            _ => self
+                .encode(shelf, shape, scratch)
+                .then_some(scratch.as_slice()),
         }
     }
 
-    fn encode(&self, shape: &OutputShape, bytes: &mut Vec<u8>) -> bool {
+    /// Journals one output, in the encoding of [`encoded`](Self::encoded).
+    #[inline]
+    pub(super) fn record(
+        &self,
+        shelf: &Shelf,
+        output: &Output,
+        rv: u64,
+        scratch: &mut Vec<u8>,
+        journal: &mut JournalWriter,
+    ) {
+        let tag = output.parameter as u16;
+        match &output.shape {
+            // Of the usual ones, a template is the one that would be put together in pieces.
+            OutputShape::Template { array, values } => {
+                let lengths = values.iter().map(|value| {
+                    let (_, _, given) = self.answer(shelf, *array, value);
+                    VALUE_HEAD + given.len().next_multiple_of(8)
+                });
+                journal.output_of(tag, lengths.sum(), |payload| {
+                    for value in values {
+                        let (marker, length, given) = self.answer(shelf, *array, value);
+                        payload.number(value.attribute);
+                        payload.number(marker);
+                        payload.number(length);
+                        payload.number(given.len() as u64);
+                        payload.bytes(given);
+                    }
+                });
+            }
+            shape => {
+                if let Some(bytes) = self.encoded(shelf, shape, rv, scratch) {
+                    journal.output(tag, bytes);
+                }
+            }
+        }
+    }
+
+    fn encode(&self, shelf: &Shelf, shape: &OutputShape, bytes: &mut Vec<u8>) -> bool {
         bytes.clear();
         match shape {
             OutputShape::Ulong { .. } | OutputShape::Record { .. } => {}
-            OutputShape::Array(array) => return self.encode_array(array, bytes),
+            OutputShape::Array(array) => return self.encode_array(shelf, array, bytes),
             OutputShape::Template { array, values } => {
                 for value in values {
-                    self.encode_value(*array, value, bytes);
+                    self.encode_value(shelf, *array, value, bytes);
                 }
             }
             OutputShape::Table { buffer, interface } => {
-                return encode_table(self.get(*buffer, 0), *interface, bytes);
+                return encode_table(self.get(shelf, *buffer, 0), *interface, bytes);
             }
             OutputShape::Message { fields } => {
                 for (name, buffer) in fields {
                     sized(bytes, name.as_bytes());
-                    sized(bytes, self.buffers[*buffer].as_slice());
+                    sized(bytes, self.memory(shelf, *buffer));
                 }
             }
         }
         true
     }
 
-    fn encode_array(&self, array: &Array, bytes: &mut Vec<u8>) -> bool {
-        let data = array.data.as_ref().map(GuardedBuffer::as_slice);
+    fn encode_array(&self, shelf: &Shelf, array: &Array, bytes: &mut Vec<u8>) -> bool {
+        let data = self.offered(shelf, &array.data);
         let count = match (array.length, data) {
-            (Some(length), _) => self.get(length, 0),
+            (Some(length), _) => self.get(shelf, length, 0),
             (None, Some(data)) => (data.len() / array.element) as u64,
             (None, None) => return false,
         };
-        let mut head = [if data.is_some() { DATA } else { QUERY }; 9];
-        head[1..].copy_from_slice(&count.to_ne_bytes());
-        bytes.extend_from_slice(&head);
+        words(bytes, &[if data.is_some() { DATA } else { QUERY }, count]);
         let wanted = usize::try_from(count)
             .unwrap_or(usize::MAX)
             .saturating_mul(array.element);
@@ -219,36 +287,75 @@ impl PreparedCall {
         true
     }
 
-    fn encode_value(&self, array: usize, value: &OutValue, bytes: &mut Vec<u8>) {
-        let attributes = self.buffers[array].as_slice();
-        let entry = &attributes[value.offset..value.offset + ATTRIBUTE];
-        let length = word(entry, VALUE_LEN);
-        let data = value.data.as_ref().map_or(&[][..], GuardedBuffer::as_slice);
-        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        let given = &data[..data.len().min(wanted)];
-        // Type, marker, length, and the length of what is here: of fixed size, so copied at once.
-        let mut head = [0; 25];
-        head[..8].copy_from_slice(&value.attribute.to_ne_bytes());
-        head[8] = if value.data.is_some() { DATA } else { QUERY };
-        head[9..17].copy_from_slice(&length.to_ne_bytes());
-        head[17..].copy_from_slice(&(given.len() as u64).to_ne_bytes());
-        bytes.extend_from_slice(&head);
+    fn encode_value(&self, shelf: &Shelf, array: usize, value: &OutValue, bytes: &mut Vec<u8>) {
+        let (marker, length, given) = self.answer(shelf, array, value);
+        let head = [value.attribute, marker, length, given.len() as u64];
+        words(bytes, &head);
         bytes.extend_from_slice(given);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
     }
 
-    /// The first violation of the memory around this call's buffers, as text.
-    pub(super) fn guard_violation(&self) -> Option<String> {
-        let broken = |buffer: &GuardedBuffer| buffer.check().err().map(|found| found.to_string());
-        let fixed = self.buffers.iter().chain(&self.dynamic).find_map(broken);
-        fixed.or_else(|| {
-            self.outputs.iter().find_map(|output| match &output.shape {
-                OutputShape::Array(array) => array.data.as_ref().and_then(broken),
-                OutputShape::Template { values, .. } => values
-                    .iter()
-                    .find_map(|value| value.data.as_ref().and_then(broken)),
-                _ => None,
-            })
+    /// What a module answered for a value: if there was memory for it, the length told, and the
+    /// bytes of it that there are.
+    #[inline]
+    fn answer<'v>(
+        &self,
+        shelf: &'v Shelf,
+        array: usize,
+        value: &'v OutValue,
+    ) -> (u64, u64, &'v [u8]) {
+        let length = self.get(shelf, array, value.offset + VALUE_LEN);
+        let data = self.offered(shelf, &value.data);
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
+        let given = data.map_or(&[][..], |data| &data[..data.len().min(wanted)]);
+        let marker = if data.is_some() { DATA } else { QUERY };
+        (marker, length, given)
+    }
+
+    /// The memory that was offered for an output, as the module left it.
+    fn offered<'d>(&self, shelf: &'d Shelf, data: &'d Data) -> Option<&'d [u8]> {
+        match data {
+            Data::Null => None,
+            Data::Part(part) => Some(self.memory(shelf, *part)),
+            Data::Own(buffer) => Some(buffer.as_slice()),
+        }
+    }
+
+    /// The first violation of the memory around this call's buffers.
+    #[inline]
+    pub(super) fn guard_violation(&self, shelf: &Shelf) -> Option<GuardViolation> {
+        let broken = |buffer: &GuardedBuffer| buffer.check().err();
+        let parts = self
+            .parts
+            .iter()
+            .map(|part| shelf.get(part.buffer as usize));
+        let mut fixed = parts.into_iter().find_map(broken);
+        if fixed.is_none() && self.blobs {
+            fixed = self.rare.dynamic.iter().find_map(broken);
+        }
+        if fixed.is_some() || !self.offers {
+            return fixed;
+        }
+        self.outputs.iter().find_map(|output| match &output.shape {
+            OutputShape::Array(array) => array.data.own().and_then(broken),
+            OutputShape::Template { values, .. } => values
+                .iter()
+                .find_map(|value| value.data.own().and_then(broken)),
+            _ => None,
         })
+    }
+}
+
+impl Data {
+    fn own(&self) -> Option<&GuardedBuffer> {
+        match self {
+            Data::Own(buffer) => Some(buffer),
+            _ => None,
+        }
+    }
+
+    fn address(&self) -> usize {
+        self.own().map_or(0, |data| data.ptr().expose_provenance())
     }
 }
 
@@ -262,14 +369,14 @@ fn asked(size: &BufferSize, told: u64) -> u64 {
 
 /// Makes `data` a fresh buffer of `count` elements, reusing the memory if the size is the same.
 fn renew(
-    data: &mut Option<GuardedBuffer>,
+    data: &mut Data,
     count: Option<u64>,
     element: usize,
     arena: &Arena,
     label: u64,
 ) -> Result<(), OfferError> {
     let Some(count) = count else {
-        *data = None;
+        *data = Data::Null;
         return Ok(());
     };
     let length = count.saturating_mul(element as u64);
@@ -278,14 +385,24 @@ fn renew(
     }
     let length = length as usize;
     match data {
-        Some(buffer) if buffer.len() == length => buffer.fill(crate::memory::UNTOUCHED),
+        Data::Own(buffer) if buffer.len() == length => buffer.fill(crate::memory::UNTOUCHED),
         _ => {
             let mut buffer = arena.take_aligned(length, element.min(8).next_power_of_two())?;
             buffer.set_label(label);
-            *data = Some(buffer);
+            *data = Data::Own(buffer);
         }
     }
     Ok(())
+}
+
+/// Appends numbers, each by a store of its own: the journal reads word by word what is encoded, and
+/// a word that other stores made waits for them.
+#[inline]
+fn words(out: &mut Vec<u8>, numbers: &[u64]) {
+    out.reserve(8 * numbers.len());
+    for number in numbers {
+        out.extend_from_slice(&number.to_ne_bytes());
+    }
 }
 
 fn sized(out: &mut Vec<u8>, bytes: &[u8]) {

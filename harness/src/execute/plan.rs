@@ -1,16 +1,19 @@
 //! The prepared form of a call: its words, its memory, what to patch in before it is made, and
 //! where its outputs appear.
+#![allow(unsafe_code, reason = "asks for cache lines")]
 
 use crate::cryptoki::Function;
-use crate::memory::GuardedBuffer;
+use crate::cryptoki::function::ParameterKind;
+use crate::memory::{Arena, GuardedBuffer, OutOfMemory, UNTOUCHED};
 use crate::sequence::reference::Selector;
-use crate::sequence::{BufferSize, Content, Number};
+use crate::sequence::{Buffer, BufferSize, Content, Number};
 
 use super::call::Words;
+use super::shelf::Shelf;
 
 /// A step ready to run.
 pub(super) enum PreparedStep {
-    Call(Box<PreparedCall>),
+    Call(PreparedCall),
     ForEach {
         list: Source,
         bind: usize,
@@ -19,47 +22,134 @@ pub(super) enum PreparedStep {
 }
 
 /// A call ready to be made.
+///
+/// A module's call leaves little of the nearest cache: what every call needs is kept close together,
+/// and what few need is kept away.
 pub(super) struct PreparedCall {
     pub(super) function: Function,
     pub(super) number: u32,
     /// False if the module's function list lacks it.
     pub(super) present: bool,
     pub(super) words: Words,
-    /// Memory that lives as long as the prepared sequence.
-    pub(super) buffers: Vec<GuardedBuffer>,
+    /// Memory whose size is known when the sequence is laid out.
+    pub(super) parts: Vec<Part>,
+    /// What shared parts hold when the call begins, one after the other.
+    pub(super) image: Vec<u8>,
+    pub(super) patches: Vec<Patch>,
+    pub(super) outputs: Vec<Output>,
+    /// False if memory for all outputs is offered by laying out the call.
+    pub(super) offers: bool,
+    /// True if some output's size must be asked of the module first.
+    pub(super) asks: bool,
+    pub(super) gives: Vec<Give>,
+    /// True if `CKR_OK` and nothing else is right.
+    pub(super) plain: bool,
+    /// True if there are blobs.
+    pub(super) blobs: bool,
+    pub(super) keep_going: bool,
+    pub(super) rare: Box<Rare>,
+}
+
+/// What few calls need.
+pub(super) struct Rare {
     /// Memory whose size only an earlier call told; renewed each time.
     pub(super) dynamic: Vec<GuardedBuffer>,
     pub(super) blobs: Vec<Blob>,
-    pub(super) patches: Vec<Patch>,
-    pub(super) outputs: Vec<Output>,
-    pub(super) gives: Vec<Give>,
     pub(super) returns: Vec<u64>,
     /// If not empty, every return value but these is right.
     pub(super) except: Vec<u64>,
     pub(super) not_applicable: Vec<u64>,
-    pub(super) keep_going: bool,
 }
 
 impl PreparedCall {
     pub(super) fn is_right(&self, rv: u64) -> bool {
-        if self.except.is_empty() {
-            self.returns.contains(&rv)
+        if self.rare.except.is_empty() {
+            self.rare.returns.contains(&rv)
         } else {
-            !self.except.contains(&rv)
+            !self.rare.except.contains(&rv)
         }
     }
 
+    /// Takes one more part; gives its number.
+    pub(super) fn take(
+        &mut self,
+        shelf: &mut Shelf,
+        arena: &Arena,
+        length: usize,
+        align: usize,
+    ) -> Result<usize, OutOfMemory> {
+        let alike = |part: &&Part| part.length == length && part.align == align as u32;
+        let others = self.parts.iter().filter(alike).count();
+        let (buffer, shared) = shelf.take(arena, (length, align), others)?;
+        let mut image = None;
+        if shared {
+            image = Some(self.image.len() as u32);
+            self.image.resize(self.image.len() + length, UNTOUCHED);
+        } else {
+            shelf.get_mut(buffer).set_label(u64::from(self.number));
+        }
+        self.parts.push(Part {
+            buffer: buffer as u32,
+            align: align as u32,
+            length,
+            image,
+        });
+        Ok(self.parts.len() - 1)
+    }
+
+    /// What a part holds when the call begins.
     #[inline]
-    pub(super) fn set(&mut self, place: Place, value: u64) {
+    pub(super) fn content<'c>(&'c mut self, shelf: &'c mut Shelf, part: usize) -> &'c mut [u8] {
+        let part = &self.parts[part];
+        match part.image {
+            Some(image) => &mut self.image[image as usize..][..part.length],
+            None => shelf.get_mut(part.buffer as usize).as_mut_slice(),
+        }
+    }
+
+    /// Puts what shared parts are to hold in place.
+    #[inline]
+    pub(super) fn load(&self, shelf: &mut Shelf) {
+        for part in &self.parts {
+            if let Some(image) = part.image {
+                let content = &self.image[image as usize..][..part.length];
+                shelf.get_mut(part.buffer as usize).load(content);
+            }
+        }
+    }
+
+    /// Asks for the memory that this call's preparation will read: the call before has just
+    /// returned, and what is left to do for it takes as long.
+    #[inline]
+    pub(super) fn fetch(&self) {
+        fetch(std::ptr::from_ref(self).wrapping_byte_add(0));
+        fetch(std::ptr::from_ref(self).wrapping_byte_add(64));
+        fetch(std::ptr::from_ref(self).wrapping_byte_add(128));
+        fetch(std::ptr::from_ref(self).wrapping_byte_add(192));
+        fetch(self.parts.as_ptr());
+        fetch(self.image.as_ptr());
+        fetch(self.patches.as_ptr());
+    }
+
+    /// A part's memory as the module left it.
+    #[inline]
+    pub(super) fn memory<'s>(&self, shelf: &'s Shelf, part: usize) -> &'s [u8] {
+        shelf.get(self.parts[part].buffer as usize).as_slice()
+    }
+
+    /// Sets an argument, or what memory holds when the call begins.
+    #[inline]
+    pub(super) fn set(&mut self, shelf: &mut Shelf, place: Place, value: u64) {
         match place {
-            Place::Word(word) => self.words[word] = value as usize,
+            Place::Word(word) => self.words[word as usize] = value as usize,
             Place::Memory {
                 buffer,
                 offset,
                 width,
             } => {
                 let bytes = value.to_ne_bytes();
-                let memory = &mut self.buffers[buffer].as_mut_slice()[offset..offset + width];
+                let (offset, width) = (offset as usize, width as usize);
+                let memory = &mut self.content(shelf, buffer as usize)[offset..offset + width];
                 // Of a size known here, it is one store and no call.
                 match <&mut [u8; 8]>::try_from(&mut *memory) {
                     Ok(word) => *word = bytes,
@@ -69,36 +159,68 @@ impl PreparedCall {
         }
     }
 
+    /// Eight bytes as the module left them.
     #[inline]
-    pub(super) fn get(&self, buffer: usize, offset: usize) -> u64 {
-        let bytes = self.buffers[buffer].as_slice().get(offset..offset + 8);
+    pub(super) fn get(&self, shelf: &Shelf, buffer: usize, offset: usize) -> u64 {
+        let bytes = self.memory(shelf, buffer).get(offset..offset + 8);
         bytes.map_or(0, |bytes| {
             u64::from_ne_bytes(bytes.try_into().unwrap_or_default())
         })
     }
 }
 
+/// Asks for the line of an address.
+#[inline]
+fn fetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which does nothing at an address without memory.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+/// Memory of a call.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Which buffer of the shelf.
+    pub(super) buffer: u32,
+    align: u32,
+    length: usize,
+    /// Where in the call's image its content begins; absent if no other call has the buffer, which
+    /// then keeps what is put there.
+    image: Option<u32>,
+}
+
 /// Where a value is put.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
     /// An argument.
-    Word(usize),
-    /// Bytes of one of the call's buffers.
-    Memory {
-        buffer: usize,
-        offset: usize,
-        width: usize,
-    },
+    Word(u8),
+    /// Bytes of one of the call's parts.
+    Memory { buffer: u32, offset: u32, width: u8 },
 }
 
 impl Place {
+    /// A word of the arguments.
+    pub(super) fn word(word: usize) -> Self {
+        Self::Word(word as u8)
+    }
+
+    /// At most eight bytes of a part.
+    pub(super) fn memory(buffer: usize, offset: usize, width: usize) -> Self {
+        Self::Memory {
+            buffer: buffer as u32,
+            offset: offset as u32,
+            width: width as u8,
+        }
+    }
+
     /// Eight bytes of a buffer: a `CK_ULONG` or a pointer.
     pub(super) fn ulong(buffer: usize, offset: usize) -> Self {
-        Self::Memory {
-            buffer,
-            offset,
-            width: 8,
-        }
+        Self::memory(buffer, offset, 8)
     }
 }
 
@@ -136,9 +258,10 @@ pub(super) enum BlobPlace {
 
 /// An output to keep.
 pub(super) struct Give {
-    pub(super) parameter: usize,
     pub(super) path: Vec<Selector>,
     pub(super) register: usize,
+    /// What the output is, and its place among the call's outputs; absent if it has no such.
+    pub(super) source: Option<(ParameterKind, usize)>,
 }
 
 /// Where an output appears.
@@ -155,9 +278,12 @@ pub(super) enum OutputShape {
     /// A structure.
     Record { buffer: usize },
     /// An array with a length that goes in and out, only in, or in and separately out.
-    Array(Box<Array>),
+    Array(Array),
     /// The attributes of a template.
-    Template { array: usize, values: Vec<OutValue> },
+    Template {
+        array: usize,
+        values: Box<[OutValue]>,
+    },
     /// A pointer to a function list or an interface.
     Table { buffer: usize, interface: bool },
     /// Buffers that a message parameter points to, by field name.
@@ -168,14 +294,30 @@ pub(super) enum OutputShape {
 pub(super) struct Array {
     /// Bytes of an element.
     pub(super) element: usize,
+    /// The part by which the number of elements comes back, and goes in if `room` is absent.
+    pub(super) length: Option<usize>,
+    pub(super) data: Data,
+    pub(super) offer: Box<Offer>,
+}
+
+/// What is offered for an array if it is not a part.
+pub(super) struct Offer {
     pub(super) size: BufferSize,
     pub(super) claim: Option<Number>,
     pub(super) pointer: Place,
     /// Where the number of elements that there is room for is passed by value.
     pub(super) room: Option<Place>,
-    /// The buffer by which the number of elements comes back, and goes in if `room` is absent.
-    pub(super) length: Option<usize>,
-    pub(super) data: Option<GuardedBuffer>,
+}
+
+/// The memory that is offered for an output.
+#[derive(Debug)]
+pub(super) enum Data {
+    /// None.
+    Null,
+    /// A part of the call, made for good when the call is laid out.
+    Part(usize),
+    /// Of a size that is told later, or large.
+    Own(GuardedBuffer),
 }
 
 /// The value of an attribute that the module writes.
@@ -183,9 +325,9 @@ pub(super) struct OutValue {
     pub(super) attribute: u64,
     /// Offset of its `CK_ATTRIBUTE` in the array.
     pub(super) offset: usize,
-    pub(super) size: BufferSize,
-    pub(super) claim: Option<Number>,
-    pub(super) data: Option<GuardedBuffer>,
+    pub(super) data: Data,
+    /// What is offered if `data` is not a part.
+    pub(super) offer: Option<Box<Buffer>>,
 }
 
 /// True if the size is only known after asking the module.

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use cryptoki_sys::CK_FUNCTION_LIST_3_2;
 
 use super::plan::{
-    Array, Blob, BlobPlace, Give, Output, OutputShape, Patch, Place, PreparedCall, PreparedStep,
-    Source,
+    Array, Blob, BlobPlace, Data, Give, Offer, Output, OutputShape, Patch, Place, PreparedCall,
+    PreparedStep, Rare, Source,
 };
+use super::shelf::{SHARED, Shelf};
 use super::{callbacks, is_present};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::structure;
@@ -60,6 +61,7 @@ impl Registers {
 /// Everything that laying out needs.
 pub(super) struct Preparer<'p> {
     pub(super) arena: &'p Arena,
+    pub(super) shelf: &'p mut Shelf,
     pub(super) registers: &'p mut Registers,
     pub(super) defaults: &'p Defaults,
     pub(super) table: &'p CK_FUNCTION_LIST_3_2,
@@ -71,7 +73,7 @@ impl Preparer<'_> {
             .iter()
             .map(|step| {
                 Ok(match step {
-                    Step::Call(call) => PreparedStep::Call(Box::new(self.call(call)?)),
+                    Step::Call(call) => PreparedStep::Call(self.call(call)?),
                     Step::ForEach(each) => PreparedStep::ForEach {
                         list: self.registers.source(&each.list),
                         bind: self.registers.of(&each.bind),
@@ -88,20 +90,31 @@ impl Preparer<'_> {
             number: call.number,
             present: is_present(self.table, call.function),
             words: [0; _],
-            buffers: Vec::new(),
-            dynamic: Vec::new(),
-            blobs: Vec::new(),
+            parts: Vec::new(),
+            image: Vec::new(),
             patches: Vec::new(),
             outputs: Vec::new(),
+            offers: false,
+            asks: false,
             gives: Vec::new(),
-            returns: call.returns.clone(),
-            except: call.except.clone(),
-            not_applicable: call.not_applicable.clone(),
+            plain: false,
+            blobs: false,
             keep_going: call.keep_going,
+            rare: Box::new(Rare {
+                dynamic: Vec::new(),
+                blobs: Vec::new(),
+                returns: call.returns.clone(),
+                except: call.except.clone(),
+                not_applicable: call.not_applicable.clone(),
+            }),
         };
-        if prepared.returns.is_empty() {
-            prepared.returns.push(cryptoki_sys::CKR_OK);
+        let rare = &mut prepared.rare;
+        if rare.returns.is_empty() {
+            rare.returns.push(cryptoki_sys::CKR_OK);
         }
+        prepared.plain = rare.returns == [cryptoki_sys::CKR_OK]
+            && rare.except.is_empty()
+            && rare.not_applicable.is_empty();
         let mut word = 0;
         let parameters = call.function.parameters();
         for (index, (parameter, given)) in parameters.iter().zip(&call.arguments).enumerate() {
@@ -113,14 +126,20 @@ impl Preparer<'_> {
             self.argument(&mut slot, parameter, given)?;
             word += parameter.kind.words();
         }
+        prepared.blobs = !prepared.rare.blobs.is_empty();
+        prepared.offers = prepared.outputs.iter().any(Output::is_offered);
+        prepared.asks = prepared.outputs.iter().any(Output::asks);
         for capture in &call.gives {
-            let parameter = parameters
-                .iter()
-                .position(|p| p.name == capture.output.name);
+            let named = |p: &Parameter| p.name == capture.output.name;
+            let source = parameters.iter().position(named).and_then(|index| {
+                let is_it = |output: &Output| output.parameter == index;
+                let output = prepared.outputs.iter().position(is_it)?;
+                Some((parameters[index].kind, output))
+            });
             prepared.gives.push(Give {
-                parameter: parameter.unwrap_or(usize::MAX),
                 path: capture.output.path.clone(),
                 register: self.registers.of(&capture.name),
+                source,
             });
         }
         Ok(prepared)
@@ -132,20 +151,21 @@ impl Preparer<'_> {
         parameter: &Parameter,
         given: &Argument,
     ) -> Result<(), OutOfMemory> {
-        let here = Place::Word(slot.word);
-        let next = Place::Word(slot.word + 1);
+        let here = Place::word(slot.word);
+        let next = Place::word(slot.word + 1);
         match given {
             Argument::Null => {}
-            Argument::Pointer(value) => slot.prepared.set(here, *value),
-            Argument::Callback => slot
-                .prepared
-                .set(here, callbacks::notify as *const () as u64),
+            Argument::Pointer(value) => slot.prepared.set(self.shelf, here, *value),
+            Argument::Callback => {
+                slot.prepared
+                    .set(self.shelf, here, callbacks::notify as *const () as u64)
+            }
             Argument::Default => self.default(slot, parameter)?,
             Argument::Number(value) => self.number(slot.prepared, value, here),
             Argument::Version { major, minor } => {
                 let buffer = self.take(slot.prepared, 2, 1)?;
-                slot.prepared.buffers[buffer]
-                    .as_mut_slice()
+                slot.prepared
+                    .content(self.shelf, buffer)
                     .copy_from_slice(&[*major, *minor]);
                 self.point(slot.prepared, here, buffer);
             }
@@ -170,10 +190,10 @@ impl Preparer<'_> {
     }
 
     fn default(&mut self, slot: &mut Slot<'_>, parameter: &Parameter) -> Result<(), OutOfMemory> {
-        let here = Place::Word(slot.word);
+        let here = Place::word(slot.word);
         match parameter.kind {
             ParameterKind::Ulong(Domain::Slot) => {
-                slot.prepared.set(here, self.defaults.slot);
+                slot.prepared.set(self.shelf, here, self.defaults.slot);
             }
             ParameterKind::InitArgs => {
                 if let Some(args) = &self.defaults.init_args {
@@ -215,7 +235,7 @@ impl Preparer<'_> {
         kind: ParameterKind,
         buffer: &Buffer,
     ) -> Result<(), OutOfMemory> {
-        let pointer = Place::Word(slot.word);
+        let pointer = Place::word(slot.word);
         let second = slot.word + 1;
         let element = match kind {
             ParameterKind::OutUlongs(_) | ParameterKind::OutHandles => 8,
@@ -223,14 +243,14 @@ impl Preparer<'_> {
             _ => 1,
         };
         let (room, length_word) = match kind {
-            ParameterKind::OutFixed => (Some(Place::Word(second)), None),
-            ParameterKind::OutHandles => (Some(Place::Word(second)), Some(second + 1)),
+            ParameterKind::OutFixed => (Some(Place::word(second)), None),
+            ParameterKind::OutHandles => (Some(Place::word(second)), Some(second + 1)),
             _ => (None, Some(second)),
         };
         let length = match length_word {
             Some(word) if !buffer.null_length => {
                 let length = self.take(slot.prepared, 8, 8)?;
-                self.point(slot.prepared, Place::Word(word), length);
+                self.point(slot.prepared, Place::word(word), length);
                 Some(length)
             }
             _ => None,
@@ -242,43 +262,80 @@ impl Preparer<'_> {
             }
             (_, size) => size.clone(),
         };
-        let claim = buffer.claim.clone();
-        slot.output(OutputShape::Array(Box::new(Array {
-            element,
+        let (claim, told) = (
+            buffer.claim.clone(),
+            length.map(|length| Place::ulong(length, 0)),
+        );
+        let offered = Buffer {
             size,
-            claim,
-            pointer,
-            room,
+            ..buffer.clone()
+        };
+        let data = self.data(slot.prepared, &offered, element, pointer, room.or(told))?;
+        if let (Some(_), Some(told)) = (room, told) {
+            slot.prepared.set(self.shelf, told, 0);
+        }
+        slot.output(OutputShape::Array(Array {
+            element,
             length,
-            data: None,
-        })));
+            data,
+            offer: Box::new(Offer {
+                size: offered.size,
+                claim,
+                pointer,
+                room,
+            }),
+        }));
         Ok(())
     }
 
     // ---- words shared with the other rooms of preparation ----
 
+    /// Memory for an output whose size is known and small, with its place and its size told.
+    /// What else is offered (or not) is settled when the call is made.
+    pub(super) fn data(
+        &mut self,
+        call: &mut PreparedCall,
+        buffer: &Buffer,
+        element: usize,
+        pointer: Place,
+        told: Option<Place>,
+    ) -> Result<Data, OutOfMemory> {
+        let (BufferSize::Elements(Number::Literal(count)), None) = (&buffer.size, &buffer.claim)
+        else {
+            return Ok(Data::Null);
+        };
+        let length = count.saturating_mul(element as u64);
+        if length > SHARED as u64 {
+            return Ok(Data::Null);
+        }
+        let part = self.take(call, length as usize, element.min(8).next_power_of_two())?;
+        self.point(call, pointer, part);
+        if let Some(told) = told {
+            call.set(self.shelf, told, *count);
+        }
+        Ok(Data::Part(part))
+    }
+
     pub(super) fn take(
-        &self,
+        &mut self,
         call: &mut PreparedCall,
         length: usize,
         align: usize,
     ) -> Result<usize, OutOfMemory> {
-        let mut buffer = self.arena.take_aligned(length, align)?;
-        buffer.set_label(u64::from(call.number));
-        call.buffers.push(buffer);
-        Ok(call.buffers.len() - 1)
+        call.take(self.shelf, self.arena, length, align)
     }
 
     /// Puts the address of a buffer in place.
-    pub(super) fn point(&self, call: &mut PreparedCall, place: Place, buffer: usize) {
-        let address = call.buffers[buffer].ptr().expose_provenance();
-        call.set(place, address as u64);
+    pub(super) fn point(&mut self, call: &mut PreparedCall, place: Place, part: usize) {
+        let buffer = self.shelf.get(call.parts[part].buffer as usize);
+        let address = buffer.ptr().expose_provenance();
+        call.set(self.shelf, place, address as u64);
     }
 
     pub(super) fn number(&mut self, call: &mut PreparedCall, number: &Number, place: Place) {
         match number {
-            Number::Literal(value) => call.set(place, *value),
-            Number::Dangling => call.set(place, DANGLING),
+            Number::Literal(value) => call.set(self.shelf, place, *value),
+            Number::Dangling => call.set(self.shelf, place, DANGLING),
             Number::Reference(reference) => {
                 let source = self.registers.source(reference);
                 call.patches.push(Patch { place, source });
@@ -296,23 +353,23 @@ impl Preparer<'_> {
     ) -> Result<(), OutOfMemory> {
         match &bytes.content {
             None => {
-                call.set(pointer, 0);
+                call.set(self.shelf, pointer, 0);
                 if let Some(length) = length {
-                    call.set(length, 0);
+                    call.set(self.shelf, length, 0);
                 }
             }
             Some(content) if content::is_static(content) => {
                 let known = content::bytes(content, &|_| None).unwrap_or_default();
                 let buffer = self.take(call, known.len(), 1)?;
-                call.buffers[buffer].as_mut_slice().copy_from_slice(&known);
+                call.content(self.shelf, buffer).copy_from_slice(&known);
                 self.point(call, pointer, buffer);
                 if let Some(length) = length {
-                    call.set(length, known.len() as u64);
+                    call.set(self.shelf, length, known.len() as u64);
                 }
             }
             Some(content) => {
                 self.names_in(content);
-                call.blobs.push(Blob {
+                call.rare.blobs.push(Blob {
                     content: content.clone(),
                     pointer: BlobPlace::Pointer(pointer),
                     length: length.filter(|_| bytes.claim.is_none()),
@@ -349,11 +406,11 @@ impl Preparer<'_> {
             return Ok(());
         };
         let buffer = self.take(call, size, 1)?;
-        call.buffers[buffer].fill(b' ');
+        call.content(self.shelf, buffer).fill(b' ');
         if content::is_static(content) {
             let known = content::bytes(content, &|_| None).unwrap_or_default();
             let count = known.len().min(size);
-            call.buffers[buffer].as_mut_slice()[..count].copy_from_slice(&known[..count]);
+            call.content(self.shelf, buffer)[..count].copy_from_slice(&known[..count]);
         } else {
             self.names_in(content);
             let pointer = BlobPlace::Inline {
@@ -361,7 +418,7 @@ impl Preparer<'_> {
                 offset: 0,
                 room: size,
             };
-            call.blobs.push(Blob {
+            call.rare.blobs.push(Blob {
                 content: content.clone(),
                 pointer,
                 length: None,

@@ -7,6 +7,7 @@ use super::call::call;
 use super::output::OfferError;
 use super::plan::{BlobPlace, Place, PreparedCall, PreparedStep, Source};
 use super::prepare::{Defaults, Preparer, Registers};
+use super::shelf::Shelf;
 use crate::cryptoki::Function;
 use crate::memory::{Arena, OutOfMemory};
 use crate::sequence::content;
@@ -78,6 +79,7 @@ pub struct Prepared<'t> {
     registers: Registers,
     values: Vec<Option<Value>>,
     arena: &'t Arena,
+    shelf: Shelf,
     table: &'t CK_FUNCTION_LIST_3_2,
     scratch: Vec<u8>,
     options: Options,
@@ -99,8 +101,10 @@ impl<'t> Prepared<'t> {
         options: Options,
     ) -> Result<Self, OutOfMemory> {
         let mut registers = Registers::default();
+        let mut shelf = Shelf::for_steps(&sequence.steps);
         let mut preparer = Preparer {
             arena,
+            shelf: &mut shelf,
             registers: &mut registers,
             defaults,
             table,
@@ -118,6 +122,7 @@ impl<'t> Prepared<'t> {
             registers,
             values,
             arena,
+            shelf,
             table,
             scratch,
             options,
@@ -150,11 +155,13 @@ impl<'t> Prepared<'t> {
         steps: &mut [PreparedStep],
         journal: &mut JournalWriter,
     ) -> Option<Stop> {
-        for step in steps {
+        let mut rest = steps.iter_mut();
+        while let Some(step) = rest.next() {
             let stop = match step {
                 PreparedStep::Call(call) => {
+                    let next = rest.as_slice().first();
                     // SAFETY: passed on to the caller.
-                    unsafe { self.call(call, journal) }
+                    unsafe { self.call(call, next, journal) }
                 }
                 PreparedStep::ForEach { list, bind, steps } => {
                     // SAFETY: passed on to the caller.
@@ -195,6 +202,7 @@ impl<'t> Prepared<'t> {
     unsafe fn call(
         &mut self,
         prepared: &mut PreparedCall,
+        next: Option<&PreparedStep>,
         journal: &mut JournalWriter,
     ) -> Option<Stop> {
         if !prepared.present {
@@ -203,34 +211,37 @@ impl<'t> Prepared<'t> {
         if let Err(reason) = self.fill(prepared) {
             return leave(journal, Stop::Unresolved, &reason);
         }
-        let asks = prepared.asks_first();
-        if let Some(stop) = self.offer(prepared, journal, asks) {
+        let asks = prepared.asks;
+        if prepared.offers
+            && let Some(stop) = self.offer(prepared, journal, asks)
+        {
             return Some(stop);
         }
         if asks {
             journal.note(note::QUESTION, &[]);
         }
         // SAFETY: passed on to the caller.
-        let mut rv = unsafe { self.make(prepared, journal) };
+        let mut rv = unsafe { self.make(prepared, next, journal) };
         // A template is asked for with parts missing, too: those codes still tell sizes.
         if asks && (rv == CKR_OK || is_partial(rv)) {
             if let Some(stop) = self.offer(prepared, journal, false) {
                 return Some(stop);
             }
             // SAFETY: passed on to the caller.
-            rv = unsafe { self.make(prepared, journal) };
+            rv = unsafe { self.make(prepared, next, journal) };
         }
         self.conclude(prepared, rv, journal)
     }
 
     fn offer(
-        &self,
+        &mut self,
         prepared: &mut PreparedCall,
         journal: &mut JournalWriter,
         question: bool,
     ) -> Option<Stop> {
-        let resolve = |number: &Number| content::number(number, &|name| self.find(name)).ok();
-        match prepared.offer(self.arena, &resolve, question) {
+        let known = (self.values.as_slice(), &self.registers);
+        let resolve = |number: &Number| content::number(number, &|name| find(known, name)).ok();
+        match prepared.offer((self.arena, &mut self.shelf), &resolve, question) {
             Ok(()) => None,
             Err(OfferError::OutOfMemory(error)) => {
                 leave(journal, Stop::OutOfMemory, &error.to_string())
@@ -248,27 +259,34 @@ impl<'t> Prepared<'t> {
     }
 
     #[inline]
-    unsafe fn make(&mut self, prepared: &PreparedCall, journal: &mut JournalWriter) -> u64 {
+    unsafe fn make(
+        &mut self,
+        prepared: &PreparedCall,
+        next: Option<&PreparedStep>,
+        journal: &mut JournalWriter,
+    ) -> u64 {
+        prepared.load(&mut self.shelf);
         journal.call_begin(prepared.number, prepared.function as u16);
         // SAFETY: passed on to the caller of `run`.
         let rv = unsafe { call(self.table, prepared.function, &prepared.words) };
         let rv = rv.unwrap_or(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED);
         journal.call_end(rv);
+        if let Some(PreparedStep::Call(next)) = next {
+            next.fetch();
+        }
         match prepared.function {
             Function::C_Initialize if rv == CKR_OK => self.lifecycle = Some(true),
             Function::C_Finalize if rv == CKR_OK => self.lifecycle = Some(false),
             _ => {}
         }
         if !self.options.unguarded
-            && let Some(text) = prepared.guard_violation()
+            && let Some(violation) = prepared.guard_violation(&self.shelf)
         {
-            journal.note(note::GUARD, text.as_bytes());
+            journal.note(note::GUARD, violation.to_string().as_bytes());
         }
         if rv == CKR_OK || is_partial(rv) {
             for output in &prepared.outputs {
-                if let Some(bytes) = prepared.encoded(&output.shape, rv, &mut self.scratch) {
-                    journal.output(output.parameter as u16, bytes);
-                }
+                prepared.record(&self.shelf, output, rv, &mut self.scratch, journal);
             }
         }
         rv
@@ -280,7 +298,11 @@ impl<'t> Prepared<'t> {
         rv: u64,
         journal: &mut JournalWriter,
     ) -> Option<Stop> {
-        if prepared.not_applicable.contains(&rv) {
+        if prepared.plain && rv == CKR_OK {
+            self.keep(prepared, rv);
+            return None;
+        }
+        if prepared.rare.not_applicable.contains(&rv) {
             return leave(journal, Stop::NotApplicable, "");
         }
         if rv == CKR_OK || is_partial(rv) {
@@ -295,27 +317,23 @@ impl<'t> Prepared<'t> {
     /// Keeps the outputs that the step gives names to.
     fn keep(&mut self, prepared: &PreparedCall, rv: u64) {
         for give in &prepared.gives {
-            let kind = prepared
-                .function
-                .parameters()
-                .get(give.parameter)
-                .map(|p| p.kind);
-            let output = prepared
-                .outputs
-                .iter()
-                .find(|o| o.parameter == give.parameter);
-            let (Some(kind), Some(output)) = (kind, output) else {
+            let Some((kind, output)) = give.source else {
                 continue;
             };
-            if let Some(bytes) = prepared.encoded(&output.shape, rv, &mut self.scratch) {
+            let shape = &prepared.outputs[output].shape;
+            let found = prepared.encoded(&self.shelf, shape, rv, &mut self.scratch);
+            if let Some(bytes) = found {
                 let decoded = value::decode(kind, bytes).ok();
-                self.values[give.register] = decoded.and_then(|value| value.select(&give.path));
+                self.values[give.register] = match decoded {
+                    whole if give.path.is_empty() => whole,
+                    whole => whole.and_then(|value| value.select(&give.path)),
+                };
             }
         }
     }
 
     /// Fills in what earlier calls gave.
-    fn fill(&self, prepared: &mut PreparedCall) -> Result<(), String> {
+    fn fill(&mut self, prepared: &mut PreparedCall) -> Result<(), String> {
         for index in 0..prepared.patches.len() {
             let patch = &prepared.patches[index];
             let number = match (
@@ -329,20 +347,22 @@ impl<'t> Prepared<'t> {
                     .ok_or("an argument refers to what no call gave")?,
             };
             let place = patch.place;
-            prepared.set(place, number);
+            prepared.set(&mut self.shelf, place, number);
         }
-        if !prepared.blobs.is_empty() {
+        if prepared.blobs {
             self.fill_blobs(prepared)?;
         }
         Ok(())
     }
 
-    fn fill_blobs(&self, prepared: &mut PreparedCall) -> Result<(), String> {
-        prepared.dynamic.clear();
-        let blobs = std::mem::take(&mut prepared.blobs);
+    fn fill_blobs(&mut self, prepared: &mut PreparedCall) -> Result<(), String> {
+        prepared.rare.dynamic.clear();
+        let blobs = std::mem::take(&mut prepared.rare.blobs);
         let result = blobs.iter().try_for_each(|blob| {
-            let bytes = content::bytes(&blob.content, &|name| self.find(name))
-                .map_err(|error| error.to_string())?;
+            let bytes = content::bytes(&blob.content, &|name| {
+                find((&self.values, &self.registers), name)
+            })
+            .map_err(|error| error.to_string())?;
             match blob.pointer {
                 BlobPlace::Pointer(place) => {
                     let buffer = self
@@ -357,21 +377,21 @@ impl<'t> Prepared<'t> {
                     room,
                 } => {
                     let count = bytes.len().min(room);
-                    let memory = prepared.buffers[buffer].as_mut_slice();
+                    let memory = prepared.content(&mut self.shelf, buffer);
                     memory[offset..offset + count].copy_from_slice(&bytes[..count]);
                 }
             }
             if let Some(length) = blob.length {
-                prepared.set(length, bytes.len() as u64);
+                prepared.set(&mut self.shelf, length, bytes.len() as u64);
             }
             Ok(())
         });
-        prepared.blobs = blobs;
+        prepared.rare.blobs = blobs;
         result
     }
 
     fn own(
-        &self,
+        &mut self,
         prepared: &mut PreparedCall,
         mut buffer: crate::memory::GuardedBuffer,
         bytes: &[u8],
@@ -379,17 +399,21 @@ impl<'t> Prepared<'t> {
     ) {
         buffer.as_mut_slice().copy_from_slice(bytes);
         buffer.set_label(u64::from(prepared.number));
-        prepared.set(place, buffer.ptr().expose_provenance() as u64);
-        prepared.dynamic.push(buffer);
+        prepared.set(
+            &mut self.shelf,
+            place,
+            buffer.ptr().expose_provenance() as u64,
+        );
+        prepared.rare.dynamic.push(buffer);
     }
 
     fn value(&self, source: &Source) -> Option<Value> {
         self.values[source.register].as_ref()?.select(&source.path)
     }
+}
 
-    fn find(&self, name: &str) -> Option<Value> {
-        self.values.get(self.registers.get(name)?)?.clone()
-    }
+fn find((values, registers): (&[Option<Value>], &Registers), name: &str) -> Option<Value> {
+    values.get(registers.get(name)?)?.clone()
 }
 
 fn leave(journal: &mut JournalWriter, stop: Stop, text: &str) -> Option<Stop> {

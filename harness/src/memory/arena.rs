@@ -17,18 +17,33 @@ pub const UNTOUCHED: u8 = 0xa5;
 /// Bytes before a buffer that are watched for stray writes.
 const WINDOW: usize = 256;
 
+/// Bytes after which canaries repeat: one line of the cache, so that looking at them takes few.
+const PERIOD: usize = 64;
+
 /// What canaries hold: bytes without a short period, so that no repeated write equals them.
-static CANARY: [u8; WINDOW] = {
-    let mut bytes = [0; WINDOW];
+static CANARY: Canary = Canary({
+    let mut bytes = [0; PERIOD];
     let mut state: u32 = 0x9e37_79b9;
     let mut index = 0;
-    while index < WINDOW {
+    while index < PERIOD {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         bytes[index] = (state >> 24) as u8;
         index += 1;
     }
     bytes
-};
+});
+
+#[repr(align(64))]
+struct Canary([u8; PERIOD]);
+
+/// The canary bytes of `count` watched bytes before a buffer, or between it and the page.
+fn canary(count: usize, side: Side) -> impl DoubleEndedIterator<Item = u8> + ExactSizeIterator {
+    let from = match side {
+        Side::Before => WINDOW - count,
+        Side::After => 0,
+    };
+    (from..from + count).map(|index| CANARY.0[index % PERIOD])
+}
 
 /// Largest buffer of each class of slots, in pages; anything larger gets a slot of its own.
 const CLASSES: [usize; 4] = [1, 4, 16, 256];
@@ -149,7 +164,7 @@ impl Drop for Slot {
 #[derive(Debug)]
 struct Shared {
     page: usize,
-    free: RefCell<[VecDeque<Slot>; CLASSES.len()]>,
+    free: RefCell<[VecDeque<Box<Slot>>; CLASSES.len()]>,
 }
 
 /// A supply of guarded buffers. Buffers come from it and return to it when dropped; those given
@@ -209,6 +224,7 @@ impl Arena {
             length,
             space,
             class,
+            watched: (slot.data - space).min(WINDOW),
             slot: Some(slot),
             shared: Rc::clone(&self.shared),
         };
@@ -216,16 +232,16 @@ impl Arena {
         Ok(buffer)
     }
 
-    fn slot(&self, space: usize) -> io::Result<(Slot, Option<usize>)> {
+    fn slot(&self, space: usize) -> io::Result<(Box<Slot>, Option<usize>)> {
         let page = self.shared.page;
         let Some(class) = CLASSES.iter().position(|pages| space <= pages * page) else {
             let data = space.next_multiple_of(page);
-            return Ok((Slot::new(data, page)?, None));
+            return Ok((Box::new(Slot::new(data, page)?), None));
         };
         let free = self.shared.free.borrow_mut()[class].pop_front();
         let slot = match free {
             Some(slot) => slot,
-            None => Slot::new(CLASSES[class] * page, page)?,
+            None => Box::new(Slot::new(CLASSES[class] * page, page)?),
         };
         Ok((slot, Some(class)))
     }
@@ -248,7 +264,9 @@ pub struct GuardedBuffer {
     /// Bytes from `start` to the inaccessible page.
     space: usize,
     class: Option<usize>,
-    slot: Option<Slot>,
+    /// How many bytes before `start` are watched.
+    watched: usize,
+    slot: Option<Box<Slot>>,
     shared: Rc<Shared>,
 }
 
@@ -296,6 +314,30 @@ impl GuardedBuffer {
         self.as_mut_slice().fill(pattern);
     }
 
+    /// Sets the content, which must be as long as the buffer.
+    #[inline]
+    pub fn load(&mut self, content: &[u8]) {
+        /// Of a size known here, it is a few moves and no call.
+        fn exactly<const N: usize>(memory: &mut [u8], content: &[u8]) -> bool {
+            match (memory.first_chunk_mut::<N>(), content.first_chunk::<N>()) {
+                (Some(memory), Some(content)) => *memory = *content,
+                _ => return false,
+            }
+            true
+        }
+        let memory = self.as_mut_slice();
+        let loaded = match memory.len() {
+            8 => exactly::<8>(memory, content),
+            16 => exactly::<16>(memory, content),
+            24 => exactly::<24>(memory, content),
+            32 => exactly::<32>(memory, content),
+            _ => false,
+        };
+        if !loaded {
+            memory.copy_from_slice(content);
+        }
+    }
+
     /// Gives the buffer a name that a [`GuardHit`] will carry: the executor's own numbering.
     #[inline]
     pub fn set_label(&mut self, label: u64) {
@@ -314,10 +356,12 @@ impl GuardedBuffer {
         let slack = self.slack();
         let intact = match before.first_chunk::<WINDOW>() {
             Some(window) => is_canary(window),
-            None => before == &CANARY[WINDOW - before.len()..],
+            None => canary(before.len(), Side::Before).eq(before.iter().copied()),
         };
         // Even a comparison of nothing is slow when made at an inaccessible page.
-        if intact && (slack.is_empty() || slack == &CANARY[..slack.len()]) {
+        if intact
+            && (slack.is_empty() || canary(slack.len(), Side::After).eq(slack.iter().copied()))
+        {
             return Ok(());
         }
         Err(self.violation())
@@ -326,14 +370,14 @@ impl GuardedBuffer {
     #[cold]
     fn violation(&self) -> GuardViolation {
         let before = self.window();
-        let canary = &CANARY[WINDOW - before.len()..];
-        let distance = (1..=before.len())
-            .find(|back| before[before.len() - back] != canary[canary.len() - back]);
+        let mut backwards = before.iter().zip(canary(before.len(), Side::Before)).rev();
+        let distance = backwards.position(|(found, canary)| *found != canary);
         let (side, offset) = match distance {
-            Some(distance) => (Side::Before, -distance.cast_signed()),
+            Some(distance) => (Side::Before, -(distance + 1).cast_signed()),
             None => {
-                let slack = self.slack().iter().zip(&CANARY);
-                let index = slack.take_while(|(found, canary)| found == canary).count();
+                let slack = self.slack();
+                let pairs = slack.iter().zip(canary(slack.len(), Side::After));
+                let index = pairs.take_while(|(found, canary)| *found == canary).count();
                 (Side::After, (self.length + index).cast_signed())
             }
         };
@@ -346,16 +390,14 @@ impl GuardedBuffer {
 
     /// The watched bytes before the buffer.
     fn window(&self) -> &[u8] {
-        let (start, length) = self.window_place();
+        let (start, length) = (self.window_place(), self.watched);
         // SAFETY: inside the slot's data and outside the buffer; initialised, being mapped.
         unsafe { slice::from_raw_parts(start, length) }
     }
 
-    fn window_place(&self) -> (*mut u8, usize) {
-        let data = self.slot.as_ref().map_or(self.space, |slot| slot.data);
-        let length = (data - self.space).min(WINDOW);
+    fn window_place(&self) -> *mut u8 {
         // SAFETY: at most the distance to the begin of the slot's data.
-        (unsafe { self.start.sub(length) }, length)
+        unsafe { self.start.sub(self.watched) }
     }
 
     /// The bytes between the buffer and the inaccessible page: fewer than the alignment.
@@ -367,14 +409,14 @@ impl GuardedBuffer {
 
     /// Fills buffer and canaries, and enters the buffer into the table.
     fn prepare(&mut self) {
-        let (window, length) = self.window_place();
+        let (window, length) = (self.window_place(), self.watched);
         // SAFETY: the watched bytes lie inside our slot and outside the buffer.
-        unsafe { slice::from_raw_parts_mut(window, length) }
-            .copy_from_slice(&CANARY[WINDOW - length..]);
+        let window = unsafe { slice::from_raw_parts_mut(window, length) };
+        put(window, canary(length, Side::Before));
         let slack = (self.space - self.length).min(WINDOW);
         // SAFETY: as above.
-        unsafe { slice::from_raw_parts_mut(self.start.add(self.length), slack) }
-            .copy_from_slice(&CANARY[..slack]);
+        let slack = unsafe { slice::from_raw_parts_mut(self.start.add(self.length), slack) };
+        put(slack, canary(slack.len(), Side::After));
         self.fill(UNTOUCHED);
         if let Some(slot) = &self.slot {
             slot.place.occupy(self.start as u64, self.length as u64);
@@ -382,16 +424,41 @@ impl GuardedBuffer {
     }
 }
 
-/// Compares a whole window without a branch until the end: a third of the time that a comparison
-/// of slices takes, and one is made for every buffer of every call.
+fn put(place: &mut [u8], bytes: impl Iterator<Item = u8>) {
+    place
+        .iter_mut()
+        .zip(bytes)
+        .for_each(|(place, byte)| *place = byte);
+}
+
+/// Compares a whole window without a branch until the end: one is compared for every buffer of
+/// every call, and a comparison of slices takes several times as long.
+#[cfg(target_arch = "x86_64")]
 #[inline]
 fn is_canary(window: &[u8; WINDOW]) -> bool {
-    let words = window.as_chunks::<8>().0.iter();
-    let canary = CANARY.as_chunks::<8>().0.iter();
-    let difference = words.zip(canary).fold(0, |difference, (word, canary)| {
-        difference | (u64::from_ne_bytes(*word) ^ u64::from_ne_bytes(*canary))
-    });
-    difference == 0
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128,
+        _mm_setzero_si128, _mm_xor_si128,
+    };
+    let (periods, _) = window.as_chunks::<PERIOD>();
+    // SAFETY: every x86-64 processor has SSE2, and each load is of 16 bytes of an array.
+    unsafe {
+        let load = |bytes: &[u8; 16]| _mm_loadu_si128(bytes.as_ptr().cast::<__m128i>());
+        let mut difference = _mm_setzero_si128();
+        for period in periods {
+            for (found, canary) in period.as_chunks().0.iter().zip(CANARY.0.as_chunks().0) {
+                difference = _mm_or_si128(difference, _mm_xor_si128(load(found), load(canary)));
+            }
+        }
+        _mm_movemask_epi8(_mm_cmpeq_epi8(difference, _mm_setzero_si128())) == 0xffff
+    }
+}
+
+/// Compares a whole window.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn is_canary(window: &[u8; WINDOW]) -> bool {
+    canary(WINDOW, Side::Before).eq(window.iter().copied())
 }
 
 impl Drop for GuardedBuffer {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Suite;
-use crate::yaml::Diagnostic;
+use super::{Suite, Waivers};
+use crate::yaml::{Diagnostic, Document};
 
 macro_rules! shipped {
     ($($path:literal),* $(,)?) => {
@@ -28,6 +28,22 @@ const PROVISIONING: &[(&str, &str)] = shipped![
     "profiles/provision/authentication.yaml",
     "profiles/provision/authentication-generate.yaml",
 ];
+
+/// Waivers that shipped targets name.
+const WAIVERS: &[(&str, &str)] = shipped!["targets/waivers/softhsm2.yaml"];
+
+/// Shipped waivers by their path below `suites/`.
+///
+/// # Errors
+/// A [`Diagnostic`] if there are none of that path.
+pub fn waivers(path: &str) -> Result<(Waivers, Document), Diagnostic> {
+    let found = WAIVERS.iter().find(|(known, _)| *known == path);
+    let Some((path, text)) = found else {
+        let text = "no waivers of this name come with the program";
+        return Err(Diagnostic::new(Path::new(path), text));
+    };
+    Waivers::parse(Path::new(path), text)
+}
 
 /// All shipped suites of cases.
 ///

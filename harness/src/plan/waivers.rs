@@ -33,6 +33,9 @@ struct Waiver {
     /// Section of the clause that the case must rest on.
     #[serde(default)]
     clause: Option<String>,
+    /// The one verdict that it accepts; every finding if absent.
+    #[serde(default)]
+    verdict: Option<Spanned<Verdict>>,
     /// Why it is accepted.
     reason: Spanned<String>,
     /// Whom to ask.
@@ -80,7 +83,16 @@ impl Waivers {
                 let text = format!("`{}` is no date; write it as in 2027-01-31", expires.value);
                 return Err(at(&document, expires, &text));
             }
-            let key = (waiver.case.as_str(), &waiver.clause, &waiver.module_version);
+            if let Some(verdict) = waiver.verdict.as_ref().filter(|v| !v.value.is_finding()) {
+                let text = "only a finding can be waived, such as `deviation` or `crash`";
+                return Err(at(&document, verdict, text));
+            }
+            let key = (
+                waiver.case.as_str(),
+                &waiver.clause,
+                &waiver.module_version,
+                waiver.verdict.as_ref().map(|verdict| verdict.value),
+            );
             if let Some(first) = seen.insert(key, waiver.case.mark) {
                 let text = format!("`{}` is waived twice; join the two", waiver.case.value);
                 let diagnostic = at(&document, &waiver.case, &text);
@@ -153,7 +165,15 @@ impl Waiver {
     }
 
     fn covers(&self, record: &evidence::Case) -> bool {
-        names(&self.case, &record.id) && self.rests_on(&record.clause.section)
+        names(&self.case, &record.id)
+            && self.rests_on(&record.clause.section)
+            && self.accepts(record.verdict)
+    }
+
+    /// A pass is covered too: it is what a waiver does not expect.
+    fn accepts(&self, verdict: Verdict) -> bool {
+        let only = self.verdict.as_ref().map(|only| only.value);
+        verdict == Verdict::Pass || only.is_none_or(|only| only == verdict)
     }
 
     fn rests_on(&self, section: &str) -> bool {
@@ -200,7 +220,7 @@ impl Waiver {
     }
 }
 
-fn at(document: &Document, place: &Spanned<String>, text: &str) -> Diagnostic {
+fn at<T>(document: &Document, place: &Spanned<T>, text: &str) -> Diagnostic {
     match place.mark {
         Some(mark) => document.source().diagnostic(mark, text),
         None => document.source().whole(text),
@@ -282,6 +302,11 @@ cases:
                 "- { case: a, reason: r }\n- { case: a, reason: s }",
                 "waived twice",
             ),
+            (
+                "- { case: a, reason: r, verdict: pass }",
+                "only a finding can be waived",
+            ),
+            ("- { case: a, reason: r, verdict: wrong }", "wrong"),
             ("case: a", "list"),
         ] {
             let error = parse(text).expect_err(text);
@@ -318,6 +343,20 @@ cases:
         ] {
             assert_eq!(marked(text, unjudged), (None, false));
         }
+    }
+
+    #[test]
+    fn a_waiver_of_one_verdict_accepts_no_other() {
+        let text = "- { case: s/one, reason: known, verdict: deviation }";
+        let known = Some("known".to_owned());
+        assert_eq!(marked(text, Verdict::Deviation), (known.clone(), false));
+        assert_eq!(marked(text, Verdict::Pass), (known, true));
+        for graver in [Verdict::SecurityViolation, Verdict::Hang, Verdict::Crash] {
+            assert_eq!(marked(text, graver), (None, false));
+        }
+        let both = "- { case: s/one, reason: a, verdict: deviation }\n\
+                    - { case: s/one, reason: b, verdict: crash }";
+        assert_eq!(marked(both, Verdict::Crash).0.as_deref(), Some("b"));
     }
 
     #[test]

@@ -1,6 +1,10 @@
-//! The probe: what a target is and can do, asked through the same sequences and workers as cases.
+//! The probe: bringing a target into being and asking what it is and can do, through the same
+//! sequences and workers as cases.
+//!
+//! It stands above `run`, which executes what it asks and knows nothing of it.
 
 mod ask;
+mod provisioning;
 mod slots;
 
 use p11assay_reports::evidence;
@@ -12,9 +16,11 @@ use crate::module::Loaded;
 use crate::plan::Capabilities;
 use crate::run::{Interrupt, Station, StationError};
 use crate::sequence::Value;
+use crate::target::claim::Profile;
 use crate::target::{Credentials, ProvisionError, Target};
 
 pub use ask::Mechanism;
+use provisioning::ProvisioningSequences;
 pub use slots::Slot;
 
 /// Why a target cannot be tested: trouble of the environment, never a finding.
@@ -89,7 +95,8 @@ pub fn probe(
     if target.login && slots[chosen].token.is_some() {
         ask::log_in(station, target, credentials)?;
     }
-    let version = target.version.unwrap_or(station.facts().version);
+    let reported = station.facts().version;
+    let version = target.version.map_or(reported, |v| (v.major, v.minor));
     let token_flags = slots[chosen].token_flags;
     Ok(Probe {
         loaded: station.facts().clone(),
@@ -143,11 +150,24 @@ impl Probe {
                 .map(|m| (m.mechanism, m.info()))
                 .collect(),
             token_flags: self.token_flags,
-            profiles: self.profiles.iter().copied().collect(),
+            profiles: self
+                .profiles
+                .iter()
+                .copied()
+                .chain(target.claims.iter().map(|profile| profile.0))
+                .collect(),
             pin: target.pin.is_some(),
             so_pin: target.so_pin.is_some(),
             disposable: target.disposable,
         }
+    }
+
+    /// Profiles that the target is held to and whose objects its token does not have.
+    #[must_use]
+    pub fn claimed_for(&self, target: &Target) -> Vec<Profile> {
+        let own = |profile: &&Profile| self.profiles.contains(&profile.0);
+        let all = target.claims.iter();
+        all.filter(|profile| !own(profile)).copied().collect()
     }
 
     /// What sequences can refer to as `$target`.
@@ -262,7 +282,7 @@ pub fn reach(
     interrupt: &Interrupt,
     keep: bool,
 ) -> Result<(crate::target::Provisioned, Station), ProbeError> {
-    let mut runner = crate::run::ProvisioningSequences::new(target, interrupt);
+    let mut runner = ProvisioningSequences::new(target, interrupt);
     let provisioned = crate::target::provision(target, credentials, keep, &mut runner)?;
     let each = runner.into_preparation();
     let mut station = Station::start(target, provisioned.prepared(), interrupt)?;
@@ -280,7 +300,7 @@ pub fn reach(
 ///
 /// # Errors
 /// [`ProbeError`] if the module cannot list its slots, or none has a token.
-pub fn slot_for_provisioning(
+fn slot_for_provisioning(
     station: &mut Station,
     selector: &crate::target::Selector,
 ) -> Result<u64, ProbeError> {

@@ -4,13 +4,11 @@ pub mod engine;
 pub mod job;
 pub mod ladder;
 mod library;
-mod provisioning;
 pub mod record;
 mod serve;
 mod station;
 pub mod stray;
 pub mod wire;
 
-pub use provisioning::ProvisioningSequences;
 pub use serve::worker;
 pub use station::{BATCH, Interrupt, Place, Ran, Station, StationError, Stray};

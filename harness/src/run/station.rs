@@ -12,8 +12,7 @@ use super::wire::{Job, Load, LoadReply, Request};
 use crate::cryptoki::Function;
 use crate::module::Loaded;
 use crate::oracle::{CaseTrace, describe_end};
-use crate::sequence::{InitArgs, Mutexes, Reserved};
-use crate::target::init_args;
+use crate::sequence::InitArgs;
 use crate::target::{self, Prepared, Target};
 use crate::worker::{Canceller, Outcome, Reply, SpawnError, Worker, WorkerOptions};
 
@@ -160,9 +159,9 @@ impl Station {
             options,
             load: Load {
                 path,
-                version: target.version,
+                version: target.version.map(|v| (v.major, v.minor)),
             },
-            init_args: init_arguments(&prepared.init_args),
+            init_args: prepared.init_args.clone(),
             slot: 0,
             worker: None,
             facts: Loaded {
@@ -335,30 +334,5 @@ fn unusual(outcome: Outcome) -> StationError {
             StationError::EndedLoading(format!("the module {}", describe_end(&end)))
         }
         Outcome::Response(_) => StationError::Fault("an answer nobody asked for".to_owned()),
-    }
-}
-
-/// The target's init arguments in the words of the sequence language.
-fn init_arguments(args: &init_args::InitArgs) -> Option<InitArgs> {
-    match args {
-        init_args::InitArgs::Null => None,
-        init_args::InitArgs::Given {
-            flags,
-            mutexes,
-            reserved,
-            library_parameters,
-        } => Some(InitArgs {
-            flags: *flags,
-            mutexes: match mutexes {
-                init_args::Mutexes::None => Mutexes::None,
-                init_args::Mutexes::Callbacks => Mutexes::Callbacks,
-            },
-            nss: library_parameters.clone(),
-            reserved: match reserved {
-                None => Reserved::Null,
-                Some(init_args::Reserved::String(text)) => Reserved::Text(text.clone()),
-                Some(init_args::Reserved::Pointer(value)) => Reserved::Pointer(*value),
-            },
-        }),
     }
 }

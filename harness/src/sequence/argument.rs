@@ -1,6 +1,7 @@
 //! The arguments of calls: plain values, references to earlier results, buffers of every shape, and
 //! deliberate wrongness.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::reference::Reference;
@@ -227,7 +228,7 @@ pub enum FieldValue {
 }
 
 /// Arguments of `C_Initialize` ([PKCS11-Base 3.2] 5.4.1).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct InitArgs {
     /// `CKF_` flags.
     pub flags: u64,
@@ -241,7 +242,8 @@ pub struct InitArgs {
 }
 
 /// Which mutex callbacks are supplied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mutexes {
     /// None of the four.
     #[default]
@@ -250,6 +252,14 @@ pub enum Mutexes {
     Callbacks,
     /// `CreateMutex` alone: wrong by the standard.
     Incomplete,
+}
+
+impl Mutexes {
+    /// True if there are none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// The value of `pReserved`.

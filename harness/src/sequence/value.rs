@@ -197,9 +197,9 @@ impl<'b> Parts<'b> {
 }
 
 /// Marker in front of an encoded array: the pointer was NULL, so only the length came back.
-pub(crate) const QUERY: u8 = 0;
+pub(crate) const QUERY: u64 = 0;
 /// Marker in front of an encoded array: elements follow.
-pub(crate) const DATA: u8 = 1;
+pub(crate) const DATA: u64 = 1;
 
 /// Decodes an output from the journal.
 ///
@@ -238,7 +238,7 @@ fn decode_array(
     parts: &mut Parts<'_>,
     data: impl FnOnce(&[u8]) -> Result<Value, Malformed>,
 ) -> Result<Value, Malformed> {
-    let marker = parts.bytes(1)?[0];
+    let marker = parts.number()?;
     let length = parts.number()?;
     match marker {
         _ if length == cryptoki_sys::CK_UNAVAILABLE_INFORMATION => Ok(Value::Absent),
@@ -301,9 +301,10 @@ fn decode_template(parts: &mut Parts<'_>) -> Result<Value, Malformed> {
     let mut fields = Vec::new();
     while !parts.0.is_empty() {
         let attribute = parts.number()?;
-        let marker = parts.bytes(1)?[0];
+        let marker = parts.number()?;
         let length = parts.number()?;
         let data = parts.sized()?;
+        parts.bytes(data.len().next_multiple_of(8) - data.len())?;
         let value = match marker {
             _ if length == cryptoki_sys::CK_UNAVAILABLE_INFORMATION => Value::Absent,
             QUERY => Value::Size(length),
@@ -352,8 +353,8 @@ pub fn as_version(value: &Value) -> Option<Version> {
 mod tests {
     use super::*;
 
-    fn array(marker: u8, length: u64, data: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![marker];
+    fn array(marker: u64, length: u64, data: &[u8]) -> Vec<u8> {
+        let mut bytes = marker.to_ne_bytes().to_vec();
         bytes.extend(length.to_ne_bytes());
         bytes.extend(data);
         bytes

@@ -11,11 +11,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::claim::Profile;
 use super::humane::{Period, Size};
 use super::init_args::InitArgsForm;
 use super::step::Step;
 use super::template::Template;
 use super::token::TokenChoice;
+use crate::cryptoki::Version;
 use crate::yaml::{Diagnostic, Document, Spanned, from_node};
 
 /// How long a call may take unless the target says otherwise.
@@ -51,6 +53,9 @@ pub struct Description {
     /// Whether to log in as the user; by default if there is a PIN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<bool>,
+    /// Profiles to hold the module to even if its token does not claim them by a profile object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Profile>,
     /// What the module can do, where it does not say so itself.
     #[serde(default)]
     pub capabilities: Capabilities,
@@ -121,41 +126,6 @@ impl<'de> Deserialize<'de> for Name {
         Err(D::Error::custom(format!(
             "`{name}` cannot name a target: use letters, digits, `.`, `_` and `-`, a letter or digit first"
         )))
-    }
-}
-
-/// A Cryptoki version as written, `"2.40"`; major and minor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version(pub u8, pub u8);
-
-impl Serialize for Version {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}.{}", self.0, self.1))
-    }
-}
-
-impl<'de> Deserialize<'de> for Version {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let parts = text
-            .split_once('.')
-            .map(|(major, minor)| (major.parse(), minor.parse()));
-        match parts {
-            Some((Ok(major), Ok(minor))) => Ok(Self(major, minor)),
-            _ => Err(D::Error::custom(format!(
-                "`{text}` is not a Cryptoki version: write one such as \"2.40\" or \"3.2\", in quotes"
-            ))),
-        }
-    }
-}
-
-impl JsonSchema for Version {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Version".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+\\.[0-9]+$" })
     }
 }
 

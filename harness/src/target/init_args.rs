@@ -1,4 +1,5 @@
-//! What `C_Initialize` is called with: as written in a target file, and ready for a worker.
+//! What `C_Initialize` is called with, as written in a target file. Filled in it is the argument of
+//! the sequence language.
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::template::{Context, Template, TemplateError};
+use crate::sequence::{InitArgs, Mutexes, Reserved};
 use crate::yaml::unknown_name;
 
 /// Arguments of `C_Initialize` as a target file has them.
@@ -67,23 +69,6 @@ impl InitFlag {
     }
 }
 
-/// Whether the module is given functions to lock with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mutexes {
-    /// All four pointers are NULL.
-    #[default]
-    None,
-    /// All four point to working functions of the harness.
-    Callbacks,
-}
-
-impl Mutexes {
-    fn is_none(&self) -> bool {
-        *self == Self::None
-    }
-}
-
 /// What `pReserved` points to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -101,33 +86,6 @@ impl Default for InitArgsForm {
             ..GivenForm::default()
         })
     }
-}
-
-/// Arguments of `C_Initialize` with nothing left to fill in; what a worker is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InitArgs {
-    /// A NULL pointer.
-    Null,
-    /// A CK_C_INITIALIZE_ARGS.
-    Given {
-        /// The value of `flags`.
-        flags: u64,
-        /// Whether the mutex functions are given.
-        mutexes: Mutexes,
-        /// What `pReserved` is, NULL if nothing.
-        reserved: Option<Reserved>,
-        /// NSS's `LibraryParameters`; if present the structure has NSS's layout.
-        library_parameters: Option<String>,
-    },
-}
-
-/// What `pReserved` is, ready to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reserved {
-    /// A pointer to this text and a NUL.
-    String(String),
-    /// This very value.
-    Pointer(u64),
 }
 
 impl InitArgsForm {
@@ -154,30 +112,30 @@ impl InitArgsForm {
         Self::Given(form)
     }
 
-    /// The arguments with every variable filled in.
+    /// The arguments with every variable filled in; nothing for a NULL pointer.
     ///
     /// # Errors
     /// [`TemplateError`] if a variable stands for nothing.
-    pub fn expand(&self, context: &Context<'_>) -> Result<InitArgs, TemplateError> {
+    pub fn expand(&self, context: &Context<'_>) -> Result<Option<InitArgs>, TemplateError> {
         let Self::Given(form) = self else {
-            return Ok(InitArgs::Null);
+            return Ok(None);
         };
         let reserved = match &form.reserved {
-            None => None,
-            Some(ReservedForm::String(text)) => Some(Reserved::String(text.expand(context)?)),
-            Some(ReservedForm::Pointer(value)) => Some(Reserved::Pointer(*value)),
+            None => Reserved::Null,
+            Some(ReservedForm::String(text)) => Reserved::Text(text.expand(context)?),
+            Some(ReservedForm::Pointer(value)) => Reserved::Pointer(*value),
         };
         let nss = form
             .nss
             .as_ref()
             .map(|text| text.expand(context))
             .transpose()?;
-        Ok(InitArgs::Given {
+        Ok(Some(InitArgs {
             flags: form.flags.iter().fold(0, |flags, flag| flags | flag.bit()),
             mutexes: form.mutexes,
+            nss,
             reserved,
-            library_parameters: nss,
-        })
+        }))
     }
 }
 
@@ -251,13 +209,11 @@ mod tests {
         yaml::from_str(Path::new("t.yaml"), text)
     }
 
-    fn given(flags: u64) -> InitArgs {
-        InitArgs::Given {
+    fn given(flags: u64) -> Option<InitArgs> {
+        Some(InitArgs {
             flags,
-            mutexes: Mutexes::None,
-            reserved: None,
-            library_parameters: None,
-        }
+            ..InitArgs::default()
+        })
     }
 
     #[test]
@@ -267,7 +223,7 @@ mod tests {
             ..Context::default()
         };
         let cases = [
-            ("none", InitArgs::Null),
+            ("none", None),
             ("{}", given(0)),
             (
                 "{ flags: [CKF_OS_LOCKING_OK, CKF_LIBRARY_CANT_CREATE_OS_THREADS] }",
@@ -275,21 +231,19 @@ mod tests {
             ),
             (
                 "{ mutexes: callbacks, reserved: { string: \"kryoptic_conf=${scratch}/c\" } }",
-                InitArgs::Given {
-                    flags: 0,
+                Some(InitArgs {
                     mutexes: Mutexes::Callbacks,
-                    reserved: Some(Reserved::String("kryoptic_conf=/s/c".into())),
-                    library_parameters: None,
-                },
+                    reserved: Reserved::Text("kryoptic_conf=/s/c".into()),
+                    ..InitArgs::default()
+                }),
             ),
             (
                 "{ nss: \"configdir='${scratch}'\", reserved: { pointer: 1 } }",
-                InitArgs::Given {
-                    flags: 0,
-                    mutexes: Mutexes::None,
-                    reserved: Some(Reserved::Pointer(1)),
-                    library_parameters: Some("configdir='/s'".into()),
-                },
+                Some(InitArgs {
+                    reserved: Reserved::Pointer(1),
+                    nss: Some("configdir='/s'".into()),
+                    ..InitArgs::default()
+                }),
             ),
         ];
         for (text, expected) in cases {

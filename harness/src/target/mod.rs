@@ -3,6 +3,7 @@
 //! Nothing here calls a module. A worker loads what a [`Target`] names, with the environment that
 //! [`provision()`] prepared; call sequences among the steps go through [`RunSequence`].
 
+pub mod claim;
 pub mod description;
 pub mod humane;
 pub mod init_args;

@@ -8,12 +8,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::init_args::InitArgs;
 use super::process::{Daemon, Finished, Invocation, ProcessError};
 use super::redact::Redactor;
 use super::resolve::{Credentials, SuiteFile, Target, TargetError};
 use super::step::{Run, Step};
 use super::template::{Context, Template, TemplateError};
+use crate::sequence::InitArgs;
 
 /// How long a program of a provisioning may take unless its step says otherwise.
 pub const STEP_TIMEOUT: Duration = Duration::from_secs(60);
@@ -25,8 +25,8 @@ pub struct Prepared {
     pub scratch: PathBuf,
     /// Variables to set in the worker before the module is loaded.
     pub environment: BTreeMap<String, String>,
-    /// What C_Initialize is called with.
-    pub init_args: InitArgs,
+    /// What C_Initialize is called with; nothing for NULL.
+    pub init_args: Option<InitArgs>,
 }
 
 /// Executes a call sequence on the module in a worker; the room of the sequence language does.

@@ -3,10 +3,11 @@
 //! One rule decides: a flag beats a URI given by a flag, which beats the target file, in which a key
 //! beats the file's URI. A flag that chooses the token replaces the file's choice as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use super::claim::Profile;
 use super::description::{CALL_DEADLINE, Description};
 use super::init_args::InitArgsForm;
 use super::module_file::{self, Module};
@@ -17,6 +18,7 @@ use super::step::Step;
 use super::template::Template;
 use super::token::{Selector, SelectorError};
 use super::uri::Uri;
+use crate::cryptoki::Version;
 use crate::yaml::{Diagnostic, unknown_name};
 
 /// What flags say about the target, named as in pkcs11-tool.
@@ -42,6 +44,8 @@ pub struct Overrides {
     pub so_pin: Option<PinSource>,
     /// `--init-args`: see [`InitArgsForm::from_flag`].
     pub init_args: Option<String>,
+    /// `--claim`: profiles to hold the module to, beside those that the file names.
+    pub claims: Vec<Profile>,
     /// `--disposable`: everything on the token may be destroyed. Only ever adds to what the file
     /// says, and says it for a target that has no file.
     pub disposable: bool,
@@ -92,8 +96,10 @@ pub struct Target {
     pub so_pin: Option<PinSource>,
     /// Whether to log in as the user.
     pub login: bool,
-    /// Cryptoki version to hold the module to, major and minor, if declared.
-    pub version: Option<(u8, u8)>,
+    /// Profiles to hold the module to even if its token does not claim them.
+    pub claims: BTreeSet<Profile>,
+    /// Cryptoki version to hold the module to, if declared.
+    pub version: Option<Version>,
     /// Longest that one call may take.
     pub call_deadline: Duration,
     /// Most bytes of memory a worker may have.
@@ -227,10 +233,13 @@ impl Target {
             login: flags.login.or(description.login).unwrap_or(pin.is_some()),
             pin,
             so_pin: flags.so_pin.clone().or(description.token.so_pin),
-            version: description
-                .capabilities
-                .version
-                .map(|version| (version.0, version.1)),
+            version: description.capabilities.version,
+            claims: description
+                .claims
+                .iter()
+                .chain(&flags.claims)
+                .copied()
+                .collect(),
             call_deadline: description
                 .limits
                 .call_deadline
@@ -341,6 +350,7 @@ fn from_flags(flags: &Overrides) -> Description {
         provision: Vec::new(),
         token: Default::default(),
         login: None,
+        claims: Vec::new(),
         capabilities: Default::default(),
         limits: Default::default(),
         waivers: None,

@@ -1,8 +1,11 @@
 //! The program as people and CI jobs meet it: arguments in, words, exit code and files out.
 
+mod claims;
+mod denied;
 mod hostile;
 mod kit;
 mod outputs;
 mod refusals;
+mod repeat;
 mod runs;
 mod waivers;

@@ -46,6 +46,16 @@ fn a_waived_finding_is_accepted_and_a_waived_pass_unexpected() {
 }
 
 #[test]
+fn a_waiver_of_another_verdict_accepts_nothing() {
+    let folder = Folder::with_suite(&[WRONG]);
+    let target = target(&folder, "- { case: s, reason: r, verdict: crash }\n");
+    let output = folder.run(&["run", "suite.yaml", "--target", &target, "--run-dir", "run"]);
+    output.says(1, &["DEVIATION s/wrong"]);
+    let evidence = folder.evidence();
+    assert_eq!(case(&evidence, "s/wrong").waived, None);
+}
+
+#[test]
 fn an_expired_waiver_accepts_nothing_and_says_so() {
     let folder = Folder::with_suite(&[WRONG]);
     let target = target(

@@ -68,19 +68,22 @@ fn check_change(
     // Footnotes 10 to 12 speak of changing an attribute, so they too make it changeable, except
     // for those that only a copy may change.
     let at_will = rule.note(8) || rule.note(10) || rule.note(11) || rule.note(12);
+    let copying = copying || mutant!("private-changes-in-place");
     let allowed = if rule.note(COPY) { copying } else { at_will };
-    ensure(allowed, CKR_ATTRIBUTE_READ_ONLY)?;
+    let writable = allowed || mutant!("read-only-attribute-changes");
+    ensure(writable, CKR_ATTRIBUTE_READ_ONLY)?;
     // Footnotes 11 and 12 hold for flags as for truth values: any bit that is set is a CK_TRUE.
     let is_set = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0);
     let before = is_set(object.bytes(rule.attribute));
     let after = is_set(value.bytes());
-    ensure(!(rule.note(10) && after && !by_so), CKR_ATTRIBUTE_READ_ONLY)?;
+    let trusts = rule.note(10) && after && !mutant!("anyone-may-trust");
+    ensure(!trusts || by_so, CKR_ATTRIBUTE_READ_ONLY)?;
     ensure(
-        !(rule.note(11) && before && !after),
+        !(rule.note(11) && before && !after) || mutant!("sensitive-can-be-cleared"),
         CKR_ATTRIBUTE_READ_ONLY,
     )?;
     ensure(
-        !(rule.note(12) && !before && after),
+        !(rule.note(12) && !before && after) || mutant!("extractable-can-be-set"),
         CKR_ATTRIBUTE_READ_ONLY,
     )
 }

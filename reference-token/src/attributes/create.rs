@@ -56,7 +56,8 @@ pub(crate) fn complete(recipe: &Recipe) -> Result<Attributes> {
         if attributes.has(rule.attribute) {
             continue;
         }
-        ensure(!is_required(recipe.origin, rule), CKR_TEMPLATE_INCOMPLETE)?;
+        let missing = is_required(recipe.origin, rule) && !mutant!("incomplete-template-accepted");
+        ensure(!missing, CKR_TEMPLATE_INCOMPLETE)?;
         if let Some(value) = default_value(rule.default, shape.subtype) {
             attributes.set(rule.attribute, value);
         }
@@ -71,7 +72,9 @@ fn collect(template: &Template) -> Result<Attributes> {
     let mut given = Attributes::default();
     for (attribute, value) in template {
         match given.get(*attribute) {
-            Some(earlier) if earlier != value => return refuse(CKR_TEMPLATE_INCONSISTENT),
+            Some(earlier) if earlier != value && !mutant!("contradicting-template-accepted") => {
+                return refuse(CKR_TEMPLATE_INCONSISTENT);
+            }
             _ => given.set(*attribute, value.clone()),
         }
     }
@@ -137,12 +140,12 @@ fn is_value(kind: Kind, value: &Value) -> bool {
             .iter()
             .all(|(attribute, value)| kinds(*attribute).iter().any(|kind| is_value(*kind, value))),
         (Kind::Template, Value::Bytes(_)) | (_, Value::Template(_)) => false,
-        (Kind::Bool, value) => value.as_bool().is_some(),
+        (Kind::Bool, value) => value.as_bool().is_some() || mutant!("boolean-takes-any-byte"),
         (Kind::Ulong, value) => value.as_ulong().is_some(),
         (Kind::OneOf(names), value) => value.as_ulong().is_some_and(|name| names.contains(&name)),
         (Kind::Bytes, _) => true,
         (Kind::Text, value) => std::str::from_utf8(value.bytes()).is_ok(),
-        (Kind::Date, value) => is_date(value.bytes()),
+        (Kind::Date, value) => is_date(value.bytes()) || mutant!("date-not-checked"),
         (Kind::Ulongs, value) => value.bytes().len().is_multiple_of(size_of::<CK_ULONG>()),
     }
 }
@@ -170,9 +173,12 @@ fn check_right(recipe: &Recipe, rule: &Rule, value: &Value) -> Result<()> {
         // Derivation has no footnote of its own; what is contributed elsewhere is here too.
         Origin::Derived { .. } => rule.note(4) && rule.note(6),
     };
-    ensure(!forbidden && !rule.note(TOKEN), CKR_ATTRIBUTE_READ_ONLY)?;
+    let supplied = forbidden || rule.note(TOKEN);
+    let allowed = !supplied || mutant!("read-only-attribute-given");
+    ensure(allowed, CKR_ATTRIBUTE_READ_ONLY)?;
     let trusts = rule.note(10) && value.as_bool() == Some(true);
-    ensure(!trusts || recipe.by_so, CKR_ATTRIBUTE_READ_ONLY)
+    let may_trust = recipe.by_so || mutant!("anyone-creates-trusted");
+    ensure(!trusts || may_trust, CKR_ATTRIBUTE_READ_ONLY)
 }
 
 /// Section 4.2, footnotes 1, 3 and 5.
@@ -201,13 +207,14 @@ fn record_history(attributes: &mut Attributes, origin: Origin) {
     let sensitive = attributes.bool(CKA_SENSITIVE);
     let unextractable = !attributes.bool(CKA_EXTRACTABLE);
     let (always_sensitive, never_extractable) = match origin {
+        _ if mutant!("always-sensitive-claimed-on-import") => (sensitive, unextractable),
         Origin::Created | Origin::Unwrapped => (false, false),
         Origin::Generated(_) => (sensitive, unextractable),
         Origin::Derived {
             always_sensitive,
             never_extractable,
         } => (
-            always_sensitive && sensitive,
+            (always_sensitive || mutant!("derived-key-claims-always-sensitive")) && sensitive,
             never_extractable && unextractable,
         ),
     };
@@ -218,6 +225,9 @@ fn record_history(attributes: &mut Attributes, origin: Origin) {
     };
     record(CKA_ALWAYS_SENSITIVE, Value::bool(always_sensitive));
     record(CKA_NEVER_EXTRACTABLE, Value::bool(never_extractable));
+    if mutant!("local-claimed-on-import") {
+        record(CKA_LOCAL, Value::bool(true));
+    }
     if let Origin::Generated(mechanism) = origin {
         record(CKA_LOCAL, Value::bool(true));
         record(CKA_KEY_GEN_MECHANISM, Value::ulong(mechanism));

@@ -18,7 +18,9 @@ pub(crate) enum Reveal<'a> {
 
 /// Sections 4.10, 4.11 and 5.7.5: secrets stay inside unless the key is open in both ways.
 pub(crate) fn reveal(object: &Attributes, attribute: CK_ATTRIBUTE_TYPE) -> Reveal<'_> {
-    let closed = object.bool(CKA_SENSITIVE) || !object.bool(CKA_EXTRACTABLE);
+    let sensitive = object.bool(CKA_SENSITIVE) && !mutant!("sensitive-value-revealed");
+    let kept = !object.bool(CKA_EXTRACTABLE) && !mutant!("unextractable-value-revealed");
+    let closed = sensitive || kept;
     let secret = || {
         let rule = shape_of(object).rule(attribute);
         rule.is_some_and(|rule| rule.note(7))

@@ -38,9 +38,11 @@ fn check_locking(arguments: &CK_C_INITIALIZE_ARGS) -> Result<()> {
         arguments.UnlockMutex.is_some(),
     ];
     let count = supplied.into_iter().filter(|supplied| *supplied).count();
-    ensure(count == 0 || count == supplied.len(), CKR_ARGUMENTS_BAD)?;
+    let complete = count == supplied.len() || mutant!("half-the-mutexes-accepted");
+    ensure(count == 0 || complete, CKR_ARGUMENTS_BAD)?;
     let native = arguments.flags & CKF_OS_LOCKING_OK != 0;
-    ensure(count == 0 || native, CKR_CANT_LOCK)
+    let lockable = native || mutant!("only-mutexes-accepted");
+    ensure(count == 0 || lockable, CKR_CANT_LOCK)
 }
 
 /// The string in `pReserved`. Bytes are read one at a time and only while they spell one of the
@@ -73,8 +75,12 @@ unsafe fn reserved(pointer: *const u8) -> Result<Option<String>> {
 
 pub(super) unsafe extern "C" fn C_Finalize(reserved: *mut std::ffi::c_void) -> CK_RV {
     guard(|| {
+        if token::require_initialized().is_err() && mutant!("finalize-twice") {
+            return Ok(());
+        }
         token::require_initialized()?;
-        ensure(reserved.is_null(), CKR_ARGUMENTS_BAD)?;
+        let unused = reserved.is_null() || mutant!("finalize-takes-reserved");
+        ensure(unused, CKR_ARGUMENTS_BAD)?;
         token::finalize()
     })
 }
@@ -90,7 +96,8 @@ pub(super) unsafe extern "C" fn C_GetInfo(info: *mut CK_INFO) -> CK_RV {
 
 /// Section 5.20: a legacy function, as there are no parallel functions.
 pub(super) unsafe extern "C" fn C_GetFunctionStatus(session: CK_SESSION_HANDLE) -> CK_RV {
-    guard(|| token::with_session(session, |_| refuse(CKR_FUNCTION_NOT_PARALLEL)))
+    let running = mutant!("function-status-is-ok");
+    guard(|| token::with_session(session, |_| ensure(running, CKR_FUNCTION_NOT_PARALLEL)))
 }
 
 /// Section 5.20: likewise.

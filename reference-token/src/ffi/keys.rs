@@ -2,9 +2,10 @@
 
 use cryptoki_sys::*;
 
-use super::memory::{Buffer, Place, present};
+use super::memory::{Buffer, Place, bytes, present};
+use super::message_parameter::{self, Tag};
 use super::{guard, parameter, template};
-use crate::token::{self, Pending};
+use crate::token::{self, Envelope, Pending};
 
 pub(super) unsafe extern "C" fn C_GenerateKey(
     session: CK_SESSION_HANDLE,
@@ -16,17 +17,26 @@ pub(super) unsafe extern "C" fn C_GenerateKey(
     guard(|| {
         token::with_session(session, |_| Ok(()))?;
         // SAFETY: section 5.18.1: a mechanism, a template and the place of a handle.
-        let (mechanism, template, place) = unsafe {
+        let ((mechanism, places), template, place) = unsafe {
             (
-                parameter::required(mechanism)?,
+                parameter::returning(mechanism)?,
                 template::read(attributes, count)?,
                 Place::new(key)?,
             )
         };
-        let (key, _) = token::asynchronously(session, Pending::GenerateKey, move || {
-            Ok((token::generate_key(session, &mechanism, &template)?, 0))
-        })?;
-        place.set(key);
+        // Without a place for more than the handle the work may go on behind the call.
+        if places.is_empty() {
+            let (key, _) = token::asynchronously(session, Pending::GenerateKey, move || {
+                let (key, _) = token::generate_key(session, &mechanism, &template)?;
+                Ok((key, 0))
+            })?;
+            place.set(key);
+            return Ok(());
+        }
+        let (handle, answers) = token::generate_key(session, &mechanism, &template)?;
+        // SAFETY: the parameter is the caller's for the whole of the call.
+        unsafe { places.fill(&answers) };
+        place.set(handle);
         Ok(())
     })
 }
@@ -122,15 +132,100 @@ pub(super) unsafe extern "C" fn C_DeriveKey(
 ) -> CK_RV {
     guard(|| {
         token::with_session(session, |_| Ok(()))?;
-        // SAFETY: section 5.18.5: a mechanism, a template and the place of a handle.
-        let (mechanism, template, place) = unsafe {
+        // SAFETY: section 5.18.5: a mechanism and a template.
+        let ((mechanism, places), template) = unsafe {
             (
-                parameter::required(mechanism)?,
+                parameter::returning(mechanism)?,
                 template::read(attributes, count)?,
+            )
+        };
+        // Section 6.39.6: without a handle to give, its place may be NULL.
+        let place = match mechanism.parameter.gives_handle() {
+            // SAFETY: the place of a handle.
+            true => Some(unsafe { Place::new(key)? }),
+            false => None,
+        };
+        let outcome = token::derive(session, &mechanism, base_key, &template);
+        // SAFETY: the parameter is the caller's for the whole of the call.
+        unsafe { places.fill(&outcome.answers) };
+        if let (Some(handle), Some(place)) = (outcome.result?, place) {
+            place.set(handle);
+        }
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_WrapKeyAuthenticated(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    wrapping_key: CK_OBJECT_HANDLE,
+    key: CK_OBJECT_HANDLE,
+    aad: *mut CK_BYTE,
+    aad_length: CK_ULONG,
+    wrapped: *mut CK_BYTE,
+    wrapped_length: *mut CK_ULONG,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.18.6: a mechanism, data, and a buffer with its length.
+        let (mechanism, placed, aad, buffer) = unsafe {
+            let (mechanism, placed) = message_parameter::required(mechanism, Tag::Later)?;
+            (
+                mechanism,
+                placed,
+                bytes(aad, aad_length)?,
+                Buffer::new(wrapped, wrapped_length)?,
+            )
+        };
+        let envelope = Envelope {
+            mechanism,
+            parameter: placed.parameter(),
+            aad,
+        };
+        let wrapped =
+            token::wrap_authenticated(session, &envelope, wrapping_key, key, buffer.room())?;
+        buffer.deliver(wrapped.output)?;
+        if let Some((nonce, tag)) = &wrapped.sealed {
+            placed.deliver(nonce.as_deref(), Some(tag));
+        }
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn C_UnwrapKeyAuthenticated(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    unwrapping_key: CK_OBJECT_HANDLE,
+    wrapped: *mut CK_BYTE,
+    wrapped_length: CK_ULONG,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    aad: *mut CK_BYTE,
+    aad_length: CK_ULONG,
+    key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        token::with_session(session, |_| Ok(()))?;
+        // SAFETY: section 5.18.7: a mechanism, data, a template, data and the place of a handle.
+        let (mechanism, placed, wrapped, template, aad, place) = unsafe {
+            let (mechanism, placed) = message_parameter::required(mechanism, Tag::Here)?;
+            (
+                mechanism,
+                placed,
+                present(wrapped, wrapped_length)?,
+                template::read(attributes, count)?,
+                bytes(aad, aad_length)?,
                 Place::new(key)?,
             )
         };
-        place.set(token::derive(session, &mechanism, base_key, &template)?);
+        let envelope = Envelope {
+            mechanism,
+            parameter: placed.parameter(),
+            aad,
+        };
+        let handle =
+            token::unwrap_authenticated(session, &envelope, unwrapping_key, wrapped, &template)?;
+        place.set(handle);
         Ok(())
     })
 }

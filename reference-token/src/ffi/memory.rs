@@ -11,6 +11,15 @@ const MOST_BYTES: CK_ULONG = 1 << 30;
 /// Most elements of an array: templates, slot lists.
 const MOST_ELEMENTS: CK_ULONG = 1 << 16;
 
+/// What mutants crash with: a read that the compiler does not leave out.
+///
+/// # Safety
+/// None: `pointer` is not valid, and the process ends here.
+unsafe fn crash_at<T>(pointer: *const T) {
+    // SAFETY: none: wrong on purpose.
+    unsafe { pointer.cast::<u8>().read_volatile() };
+}
+
 /// Input bytes; NULL only with length 0.
 ///
 /// # Safety
@@ -18,6 +27,10 @@ const MOST_ELEMENTS: CK_ULONG = 1 << 16;
 pub(super) unsafe fn bytes<'a>(pointer: *const CK_BYTE, length: CK_ULONG) -> Result<&'a [u8]> {
     if length == 0 {
         return Ok(&[]);
+    }
+    if pointer.is_null() && mutant!("null-data-crashes") {
+        // SAFETY: none: this reads from NULL on purpose, as a module does that does not look.
+        unsafe { crash_at(pointer) }
     }
     ensure(
         !pointer.is_null() && length <= MOST_BYTES,
@@ -45,6 +58,10 @@ pub(super) unsafe fn elements<T: Copy>(pointer: *const T, count: CK_ULONG) -> Re
     if count == 0 {
         return Ok(Vec::new());
     }
+    if count > MOST_ELEMENTS && mutant!("absurd-count-aborts") {
+        // What an allocation does that is not checked.
+        std::process::abort();
+    }
     ensure(
         !pointer.is_null() && count <= MOST_ELEMENTS,
         CKR_ARGUMENTS_BAD,
@@ -62,6 +79,10 @@ impl<T: Copy> Place<T> {
     /// # Safety
     /// Unless NULL, `pointer` is valid for reads and writes of a `T` while the call lasts.
     pub(super) unsafe fn new(pointer: *mut T) -> Result<Place<T>> {
+        if pointer.is_null() && mutant!("null-length-crashes") {
+            // SAFETY: none: as for the mutant of `bytes`.
+            unsafe { crash_at(pointer) }
+        }
         ensure(!pointer.is_null(), CKR_ARGUMENTS_BAD)?;
         Ok(Place(pointer))
     }
@@ -97,6 +118,8 @@ impl<T: Copy> Buffer<T> {
     pub(super) fn room(&self) -> Room {
         match self.pointer.is_null() {
             true => Room::Query,
+            // Wrong on purpose: the caller of `new` did not promise so much.
+            false if mutant!("short-buffer-overrun") => Room::Bytes(usize::MAX),
             false => Room::Bytes(usize::try_from(self.length.get()).unwrap_or(usize::MAX)),
         }
     }
@@ -104,7 +127,9 @@ impl<T: Copy> Buffer<T> {
     /// Gives out a list, or its length, or CKR_BUFFER_TOO_SMALL with its length.
     pub(super) fn deliver_list(&self, list: &[T]) -> Result<()> {
         let room = self.room();
-        self.length.set(list.len() as CK_ULONG);
+        if !mutant!("list-count-not-told") || room.answer(list.len()).is_none() {
+            self.length.set(list.len() as CK_ULONG);
+        }
         match room.answer(list.len()) {
             None => {
                 for (i, element) in list.iter().enumerate() {
@@ -128,10 +153,23 @@ impl Buffer<CK_BYTE> {
                 Ok(())
             }
             Output::TooSmall(length) => {
-                self.length.set(length as CK_ULONG);
+                if mutant!("output-written-on-error") {
+                    // SAFETY: the buffer has as many bytes as were promised to `new`.
+                    unsafe { self.pointer.write_bytes(0, self.length.get() as usize) }
+                }
+                if !mutant!("length-not-told-when-too-small") {
+                    self.length.set(length as CK_ULONG);
+                }
                 refuse(CKR_BUFFER_TOO_SMALL)
             }
-            Output::Bytes(bytes) => self.deliver_list(&bytes),
+            Output::Bytes(bytes) => {
+                self.deliver_list(&bytes)?;
+                if mutant!("one-byte-too-many") {
+                    // SAFETY: none: this byte is beyond the buffer on purpose.
+                    unsafe { self.pointer.add(bytes.len()).write(0) }
+                }
+                Ok(())
+            }
         }
     }
 }

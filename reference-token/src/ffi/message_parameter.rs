@@ -82,6 +82,25 @@ pub(super) unsafe fn sealing_mechanism(pointer: *const CK_MECHANISM) -> Result<O
     }))
 }
 
+/// The mechanism of C_WrapKeyAuthenticated and C_UnwrapKeyAuthenticated with its parameter, which
+/// is that of a message.
+///
+/// # Safety
+/// As for `sealing_mechanism` and `read`.
+pub(super) unsafe fn required(
+    pointer: *const CK_MECHANISM,
+    tag: Tag,
+) -> Result<(Mechanism, Placed)> {
+    // SAFETY: as the caller promises, here and below.
+    let mechanism = unsafe { sealing_mechanism(pointer)? }.ok_or(refusal(CKR_ARGUMENTS_BAD))?;
+    let form = message_form(mechanism.kind).ok_or(refusal(CKR_MECHANISM_INVALID))?;
+    // SAFETY: not NULL, or there were no mechanism.
+    let raw = unsafe { pointer.read_unaligned() };
+    // SAFETY: as the caller promises.
+    let placed = unsafe { read(form, raw.pParameter, raw.ulParameterLen, tag)? };
+    Ok((mechanism, placed))
+}
+
 /// The parameter of a message of a mechanism. Whatever is wrong with it, to the application it is
 /// the parameter.
 ///

@@ -26,7 +26,6 @@ mod signatures;
 mod slots;
 mod table;
 mod template;
-mod unbuilt;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -123,7 +123,11 @@ pub(super) unsafe extern "C" fn C_FindObjects(
             let mut length = most;
             // SAFETY: the list has `most` elements, and the length is a variable of ours.
             unsafe { Buffer::new(objects, &mut length)? }.deliver_list(&handles)?;
-            place.set(length);
+            place.set(if mutant!("find-count-is-the-room") {
+                most
+            } else {
+                length
+            });
             Ok(())
         })
     })

@@ -16,14 +16,25 @@ pub(super) unsafe extern "C" fn C_OpenSession(
     _notify: CK_NOTIFY,
     session: *mut CK_SESSION_HANDLE,
 ) -> CK_RV {
+    // With the mutant a handle is taken only some time after it was given out.
+    let late = CK_SESSION_HANDLE::from(mutant!("race-on-open-session"));
     guard(|| {
         token::with_token(|token| {
             token::check_slot(slot)?;
             // SAFETY: section 5.6.1 makes it the place of a handle.
             let place = unsafe { Place::new(session)? };
             place.set(token.open_session(flags)?);
+            *token.next_session() -= late;
             Ok(())
-        })
+        })?;
+        if late > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            token::with_token(|token| {
+                *token.next_session() += late;
+                Ok(())
+            })?;
+        }
+        Ok(())
     })
 }
 

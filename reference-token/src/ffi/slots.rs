@@ -54,7 +54,8 @@ pub(super) unsafe extern "C" fn C_WaitForSlotEvent(
         token::require_initialized()?;
         let sound = !slot.is_null() && reserved.is_null() && flags & !CKF_DONT_BLOCK == 0;
         ensure(sound, CKR_ARGUMENTS_BAD)?;
-        ensure(flags & CKF_DONT_BLOCK == 0, CKR_NO_EVENT)?;
+        let may_block = flags & CKF_DONT_BLOCK == 0 || mutant!("slot-event-always-blocks");
+        ensure(may_block, CKR_NO_EVENT)?;
         token::wait_for_finalize();
         refuse(CKR_CRYPTOKI_NOT_INITIALIZED)
     })
@@ -68,7 +69,10 @@ pub(super) unsafe extern "C" fn C_GetMechanismList(
     guard(|| {
         token::require_initialized()?;
         token::check_slot(slot)?;
-        let mechanisms: Vec<_> = mechanisms::entries().map(|entry| entry.mechanism).collect();
+        let mut mechanisms: Vec<_> = mechanisms::entries().map(|entry| entry.mechanism).collect();
+        if mutant!("mechanism-list-lies") {
+            mechanisms.push(CKM_SKIPJACK_ECB64);
+        }
         // SAFETY: section 5.5.5 makes these a list and its length.
         unsafe { Buffer::new(list, count)? }.deliver_list(&mechanisms)
     })
@@ -85,11 +89,17 @@ pub(super) unsafe extern "C" fn C_GetMechanismInfo(
         // SAFETY: section 5.5.6 makes it the place of a CK_MECHANISM_INFO.
         let place = unsafe { Place::new(info)? };
         let (_, entry) = mechanisms::find(mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
-        let (ulMinKeySize, ulMaxKeySize) = entry.sizes;
+        let (mut ulMinKeySize, mut ulMaxKeySize) = entry.sizes;
+        if mutant!("key-sizes-in-bytes") {
+            (ulMinKeySize, ulMaxKeySize) = (ulMinKeySize / 8, ulMaxKeySize / 8);
+        }
         place.set(CK_MECHANISM_INFO {
             ulMinKeySize,
             ulMaxKeySize,
-            flags: entry.published_flags(),
+            flags: match mutant!("mechanism-claims-to-sign") {
+                true => entry.published_flags() | CKF_SIGN,
+                false => entry.published_flags(),
+            },
         });
         Ok(())
     })
@@ -161,6 +171,13 @@ pub(super) unsafe extern "C" fn C_GenerateRandom(
     guard(|| {
         token::with_session(session, |_| Ok(()))?;
         // SAFETY: section 5.19.2: a place for the given number of bytes.
-        unsafe { super::memory::fill(random, length, mechanisms::random) }
+        unsafe {
+            super::memory::fill(random, length, |length| {
+                match mutant!("random-is-constant") {
+                    true => Ok(vec![4; length]),
+                    false => mechanisms::random(length),
+                }
+            })
+        }
     })
 }

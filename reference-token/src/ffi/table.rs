@@ -16,7 +16,6 @@ use super::objects::*;
 use super::sessions::*;
 use super::signatures::*;
 use super::slots::*;
-use super::unbuilt::*;
 use crate::rv::refusal;
 
 /// A table that only ever is read.
@@ -86,7 +85,7 @@ const fn interface<T>(list: &'static Shared<T>) -> CK_INTERFACE {
     CK_INTERFACE {
         pInterfaceName: NAME.as_ptr().cast_mut().cast(),
         pFunctionList: (&raw const list.0).cast_mut().cast(),
-        // CKF_INTERFACE_FORK_SAFE is not claimed: a child has the parent's sessions.
+        // CKF_INTERFACE_FORK_SAFE is not claimed: a child does not have the parent's sessions.
         flags: 0,
     }
 }
@@ -157,7 +156,10 @@ pub unsafe extern "C" fn C_GetInterface(
             .zip(VERSIONS)
             .find(|(interface, (major, minor))| {
                 named
-                    && wanted.is_none_or(|wanted| (wanted.major, wanted.minor) == (*major, *minor))
+                    && wanted.is_none_or(|wanted| {
+                        (wanted.major, wanted.minor) == (*major, *minor)
+                            || mutant!("any-interface-version")
+                    })
                     && interface.flags & flags == flags
             });
         // Of the codes that the function lists, this is the one for a request that none meets.

@@ -108,6 +108,9 @@ pub(super) unsafe fn answer(
         // SAFETY: as the caller promises.
         let written = unsafe { answer_one(pointer.add(i), object) };
         outcome = graver(outcome, written);
+        if outcome.is_err() && mutant!("wrong-attribute-hides-the-rest") {
+            break;
+        }
     }
     outcome
 }
@@ -141,7 +144,9 @@ unsafe fn answer_one(pointer: *mut CK_ATTRIBUTE, object: &Attributes) -> Result<
     let mut attribute = place.get();
     let result = match reveal(object, attribute.type_) {
         Reveal::Sensitive => {
-            attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
+            if !mutant!("unavailable-length-not-set") {
+                attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
+            }
             refuse(CKR_ATTRIBUTE_SENSITIVE)
         }
         Reveal::Absent => {
@@ -169,7 +174,8 @@ unsafe fn fill(attribute: &mut CK_ATTRIBUTE, value: &Value) -> Result<()> {
         attribute.ulValueLen = length;
         return Ok(());
     }
-    if attribute.ulValueLen < length {
+    // Wrong on purpose with the mutant: the buffer is not so long.
+    if attribute.ulValueLen < length && !mutant!("attribute-buffer-overrun") {
         attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
         return refuse(CKR_BUFFER_TOO_SMALL);
     }

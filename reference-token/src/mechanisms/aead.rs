@@ -97,7 +97,10 @@ impl Ciphering for Sealing {
         ensure(input.len() >= self.tag_length, CKR_ENCRYPTED_DATA_LEN_RANGE)?;
         let tag = input.split_off(input.len() - self.tag_length);
         self.message.apply(&mut input)?;
-        ensure(self.message.tag()? == tag, CKR_ENCRYPTED_DATA_INVALID)?;
+        let expected = self.message.tag()?;
+        let begins = expected.first() == tag.first() && mutant!("gcm-tag-compared-by-prefix");
+        let authentic = expected == tag || begins || mutant!("gcm-tag-not-checked");
+        ensure(authentic, CKR_ENCRYPTED_DATA_INVALID)?;
         Ok(input)
     }
 

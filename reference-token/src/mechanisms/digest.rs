@@ -45,6 +45,9 @@ impl Digesting for RunningDigest {
         self.length
     }
     fn update(&mut self, data: &[u8]) {
+        let full = !data.is_empty() && data.len().is_multiple_of(64);
+        let lost = usize::from(full && mutant!("digest-loses-a-byte-at-block-border"));
+        let data = &data[..data.len() - lost];
         self.running.update(data);
     }
     fn finish(self: Box<Self>) -> Vec<u8> {

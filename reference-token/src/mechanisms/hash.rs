@@ -242,6 +242,11 @@ impl Hash {
         self.names().digest
     }
 
+    /// DER of the object identifier.
+    pub(super) fn oid(self) -> &'static [u8] {
+        self.names().oid
+    }
+
     /// The hash of a mask generation function.
     pub(super) fn by_mgf(mgf: CK_RSA_PKCS_MGF_TYPE) -> Option<Hash> {
         NAMES

@@ -89,7 +89,7 @@ impl Family for Hkdf {
             // RFC 5869 section 2.2: without a salt, as many zeros as the hash is long.
             (true, Salt::None) => hash.mac(&vec![0; hash.length()], input),
             (true, Salt::Data(salt)) => hash.mac(salt, input),
-            (true, Salt::Key(_)) => return refuse(CKR_MECHANISM_PARAM_INVALID),
+            (true, Salt::Key(key)) => hash.mac(key.value()?, input),
         };
         let value = match expands {
             true => expand(

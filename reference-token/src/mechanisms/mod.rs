@@ -6,22 +6,32 @@ mod aead;
 mod block;
 mod chacha;
 mod der;
+mod derivation;
 mod digest;
 mod ec;
+mod framed;
 mod gost;
 mod hash;
 mod hkdf;
+mod hybrid;
+mod ike;
+mod key_based;
 mod mac;
 mod messages;
+mod ml_dsa;
 mod ml_kem;
 mod null;
 mod parameter;
-#[allow(dead_code, reason = "wrapping of private keys is to be built on it")]
+mod password;
 mod pkcs8;
+mod prf;
 mod rsa;
 mod secret;
 mod settle;
 mod sha512t;
+mod simple;
+mod slh_dsa;
+mod tls;
 #[cfg(test)]
 mod trial;
 
@@ -33,15 +43,18 @@ use crate::attributes::{Attributes, Template};
 use crate::rv::{Result, refusal, refuse};
 
 pub(crate) use aead::{Aead, Message, Start, aead};
+pub(crate) use derivation::{Back, Derivation, Inheritance, Named, Product, Source, Wish, Yield};
 pub(crate) use hash::Hash;
+pub(crate) use ike::{IkeCall, IkeParameter};
+pub(crate) use key_based::{Integer, KeyBased, Piece};
 pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
-pub(crate) use parameter::{Form, Mechanism, Parameter, Salt};
-#[allow(
-    unused_imports,
-    reason = "wrapping of private keys is to be built on it"
-)]
+pub(crate) use parameter::{
+    Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm,
+};
 pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
+pub(crate) use secret::{allows_length, fixed_length, has_length, set_parity};
 pub(crate) use settle::settle;
+pub(crate) use tls::{Randoms, TlsParameter};
 
 /// What the token publishes about one mechanism, and what it needs to accept it.
 #[derive(Debug)]
@@ -96,6 +109,10 @@ pub(crate) trait Signing: Send {
 pub(crate) trait Verifying: Send {
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
+    /// Whether data may come in parts to C_VerifySignatureUpdate, which has the signature already.
+    fn is_multipart_after_signature(&self) -> bool {
+        self.is_multipart()
+    }
     fn update(&mut self, data: &[u8]) -> Result<()>;
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
 }
@@ -124,6 +141,17 @@ pub(crate) trait Ciphering: Send {
     fn finish(self: Box<Self>) -> Result<Vec<u8>>;
     /// A copy in the same state, to compute an output that may turn out not to fit.
     fn duplicate(&self) -> Box<dyn Ciphering>;
+}
+
+/// How a mechanism fills a key up before it encrypts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// Not, or so that decryption takes it off again.
+    No,
+    /// With zeros behind, to a multiple of so many bytes.
+    BehindTo(usize),
+    /// With zeros before, to all that there is room for.
+    BeforeAll,
 }
 
 /// Attributes that a mechanism contributes to a new object.
@@ -163,6 +191,39 @@ pub(crate) trait Family: Sync {
     fn decrypt(&self, _: &Mechanism, _key: &Attributes) -> Result<Box<dyn Ciphering>> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// How a key is filled up before it is encrypted.
+    fn filled(&self, mechanism: &Mechanism) -> Filled {
+        match self.wrap_block(mechanism) {
+            1 => Filled::No,
+            block => Filled::BehindTo(block),
+        }
+    }
+    /// Whether keys are wrapped with a secret key that the mechanism makes on the way.
+    fn wraps_with_secret(&self) -> bool {
+        false
+    }
+    /// The encryption of a key's bytes.
+    fn wrap(&self, mechanism: &Mechanism, wrapper: &Attributes, key: Vec<u8>) -> Result<Vec<u8>> {
+        let mut key = key;
+        let length = key.len().next_multiple_of(self.wrap_block(mechanism));
+        key.resize(length, 0);
+        let mut cipher = self.encrypt(mechanism, wrapper)?;
+        let mut output = cipher.update(&key)?;
+        output.extend(cipher.finish()?);
+        Ok(output)
+    }
+    /// The decryption of a wrapped key, still filled up.
+    fn unwrap(
+        &self,
+        mechanism: &Mechanism,
+        unwrapper: &Attributes,
+        wrapped: &[u8],
+    ) -> Result<Vec<u8>> {
+        let mut cipher = self.decrypt(mechanism, unwrapper)?;
+        let mut output = cipher.update(wrapped)?;
+        output.extend(cipher.finish()?);
+        Ok(output)
+    }
     /// What the length of a key to be wrapped is filled up to a multiple of, with zero bytes.
     fn wrap_block(&self, _: &Mechanism) -> usize {
         1
@@ -171,8 +232,20 @@ pub(crate) trait Family: Sync {
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
         None
     }
+    /// The length of what `generate_key` makes, where the mechanism says it and not the template.
+    fn implied_length(&self, _: &Mechanism) -> Option<usize> {
+        None
+    }
     fn generate_key(&self, _: &Mechanism, _template: &Attributes) -> Result<Contribution> {
         refuse(CKR_MECHANISM_INVALID)
+    }
+    /// As `generate_key`, for mechanisms that also give bytes back through their parameter.
+    fn generate_answering(
+        &self,
+        mechanism: &Mechanism,
+        template: &Attributes,
+    ) -> Result<(Contribution, Vec<Vec<u8>>)> {
+        Ok((self.generate_key(mechanism, template)?, Vec::new()))
     }
     /// Contributions to the public and the private key, from the public key's template.
     fn generate_pair(
@@ -209,6 +282,18 @@ pub(crate) trait Family: Sync {
     fn derive(&self, _: &Mechanism, _base: &Attributes, _length: Option<usize>) -> Result<Derived> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// Derivation in general. A family with more to say than a class and a value, such as several
+    /// keys, has this instead of `derive`.
+    fn derive_keys(&self, asked: &Derivation) -> Result<Yield> {
+        let Derived { class, value } =
+            self.derive(asked.mechanism, asked.base, asked.own.bytes())?;
+        let product = Product::secret(value);
+        Ok(Yield::one(Product { class, ..product }))
+    }
+    /// Whether a data object can be the base of a derivation.
+    fn derives_from_data(&self) -> bool {
+        false
+    }
 }
 
 /// All families; the order is that of C_GetMechanismList.
@@ -217,12 +302,20 @@ static FAMILIES: &[&dyn Family] = &[
     &rsa::Rsa,
     &ec::Ec,
     &ml_kem::MlKem,
+    &ml_dsa::MlDsa,
+    &slh_dsa::SlhDsa,
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,
     &gost::Gost,
     &secret::SecretKeys,
     &hkdf::Hkdf,
+    &hybrid::Hybrid,
+    &simple::Simple,
+    &key_based::KeyBasedKdfs,
+    &password::Passwords,
+    &tls::Tls,
+    &ike::Ike,
     &null::Null,
 ];
 

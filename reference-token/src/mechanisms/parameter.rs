@@ -3,7 +3,11 @@
 
 use cryptoki_sys::*;
 
-use super::Hash;
+use super::ike::IkeParameter;
+use super::key_based::KeyBased;
+use super::tls::TlsParameter;
+use super::{Hash, Named};
+use crate::attributes::Template;
 use crate::rv::{Result, refusal, refuse};
 
 /// The form of the parameter of a mechanism, by which the boundary reads it.
@@ -39,6 +43,75 @@ pub(crate) enum Form {
     Ecdh1,
     /// CK_EDDSA_PARAMS, or nothing.
     Eddsa,
+    /// CK_SIGN_ADDITIONAL_CONTEXT, or nothing.
+    SignContext,
+    /// CK_HASH_SIGN_ADDITIONAL_CONTEXT.
+    HashSignContext,
+    /// CK_RSA_AES_KEY_WRAP_PARAMS.
+    RsaAes,
+    /// CK_OBJECT_HANDLE of a key.
+    Key,
+    /// CK_KEY_DERIVATION_STRING_DATA.
+    StringData,
+    /// CK_DES_CBC_ENCRYPT_DATA_PARAMS and its like: an IV of so many bytes, and data.
+    BlockData(usize),
+    /// CK_SP800_108_KDF_PARAMS, with a counter for the iteration variable or without.
+    KeyBased(Iteration),
+    /// CK_PKCS5_PBKD2_PARAMS2.
+    Pbkdf2,
+    /// CK_PBE_PARAMS, with a place for an IV that has to be there or that is ignored.
+    Pbe { iv: bool },
+    /// CK_VERSION.
+    Version,
+    /// A structure of SSL or TLS.
+    Tls(TlsForm),
+    /// A structure of IKE.
+    Ike(IkeForm),
+}
+
+/// What the iteration variable of SP 800-108 is, which decides the form of the parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Iteration {
+    Counter,
+    /// CK_SP800_108_FEEDBACK_KDF_PARAMS.
+    Feedback,
+    DoublePipeline,
+}
+
+/// The structures of SSL and TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsForm {
+    /// CK_SSL3_MASTER_KEY_DERIVE_PARAMS.
+    Master,
+    /// CK_TLS12_MASTER_KEY_DERIVE_PARAMS.
+    Master12,
+    /// CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS.
+    ExtendedMaster,
+    /// CK_SSL3_KEY_MAT_PARAMS.
+    Material,
+    /// CK_TLS12_KEY_MAT_PARAMS.
+    Material12,
+    /// CK_TLS12_KEY_MAT_PARAMS whose IVs are not looked at.
+    SafeMaterial12,
+    /// CK_TLS_KDF_PARAMS.
+    Kdf,
+    /// CK_TLS_MAC_PARAMS.
+    Mac,
+    /// CK_TLS_PRF_PARAMS.
+    Prf,
+}
+
+/// The structures of IKE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IkeForm {
+    /// CK_IKE_PRF_DERIVE_PARAMS.
+    Prf,
+    /// CK_IKE2_PRF_PLUS_DERIVE_PARAMS.
+    PrfPlus,
+    /// CK_IKE1_PRF_DERIVE_PARAMS.
+    Prf1,
+    /// CK_IKE1_EXTENDED_DERIVE_PARAMS.
+    Extended1,
 }
 
 /// A parameter that has been read.
@@ -98,14 +171,84 @@ pub(crate) enum Parameter {
         prehash: bool,
         context: Vec<u8>,
     },
+    SignContext {
+        hedge: CK_HEDGE_TYPE,
+        context: Vec<u8>,
+        /// The hash of data that come hashed.
+        hash: Option<CK_MECHANISM_TYPE>,
+    },
+    RsaAes {
+        aes_bits: CK_ULONG,
+        /// Of form `Oaep`.
+        oaep: Box<Parameter>,
+    },
+    Key(Named),
+    StringData(Vec<u8>),
+    BlockData {
+        iv: Vec<u8>,
+        data: Vec<u8>,
+    },
+    KeyBased(Box<KeyBased>),
+    Password(Box<Password>),
+    /// Major and minor.
+    Version([u8; 2]),
+    Tls(Box<TlsParameter>),
+    Ike(Box<IkeParameter>),
 }
 
-/// Where the salt of HKDF comes from. `token` replaces a key's handle by its value.
+/// What a key is made from a password with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Password {
+    pub(crate) password: Vec<u8>,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) iterations: CK_ULONG,
+    /// CKP_PKCS5_PBKD2_HMAC_; 0 where the mechanism leaves no choice.
+    pub(crate) prf: CK_ULONG,
+}
+
+impl Parameter {
+    /// The keys named here that a new key is made from besides the base key.
+    pub(crate) fn named_keys(&mut self) -> Vec<&mut Named> {
+        match self {
+            Parameter::Key(key) => vec![key],
+            Parameter::KeyBased(parameter) => parameter.named_keys(),
+            Parameter::Ike(parameter) => parameter.named_keys(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The key named here as a salt, which is no secret.
+    pub(crate) fn salt_key(&mut self) -> Option<&mut Named> {
+        match self {
+            Parameter::Hkdf {
+                salt: Salt::Key(key),
+                ..
+            } => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The templates of further keys.
+    pub(crate) fn templates(&self) -> &[Template] {
+        match self {
+            Parameter::KeyBased(parameter) => &parameter.additional,
+            _ => &[],
+        }
+    }
+
+    /// Whether C_DeriveKey has a handle of its own to give. Sections 6.39.6 and 6.41.6: otherwise
+    /// everything goes back through the parameter.
+    pub(crate) fn gives_handle(&self) -> bool {
+        !matches!(self, Parameter::Tls(parameter) if !parameter.gives_handle())
+    }
+}
+
+/// Where the salt of HKDF comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Salt {
     None,
     Data(Vec<u8>),
-    Key(CK_OBJECT_HANDLE),
+    Key(Named),
 }
 
 /// A mechanism as an application names it.

@@ -132,12 +132,25 @@ fn is_odd(value: &[u8]) -> bool {
 }
 
 /// Sets the parity bits that a key type has.
-fn set_parity(key_type: CK_KEY_TYPE, value: &mut [u8]) {
+pub(crate) fn set_parity(key_type: CK_KEY_TYPE, value: &mut [u8]) {
     if find(key_type).has_parity {
         for byte in value {
             *byte ^= u8::from(byte.count_ones().is_multiple_of(2));
         }
     }
+}
+
+/// The length that values of a key type always have, if there is one.
+pub(crate) fn fixed_length(key_type: CK_KEY_TYPE) -> Option<usize> {
+    match find(key_type).lengths {
+        Only(length) => Some(length),
+        _ => None,
+    }
+}
+
+/// Whether keys of a type can have values of this length.
+pub(crate) fn allows_length(key_type: CK_KEY_TYPE, length: usize) -> bool {
+    find(key_type).lengths.allow(length)
 }
 
 /// Checks a value. Section 6.18.2: wrong parity is an error, which the code of a wrong value is.
@@ -148,7 +161,7 @@ pub(super) fn check(key_type: CK_KEY_TYPE, value: &[u8]) -> Result<()> {
 }
 
 /// Whether keys of the type have CKA_VALUE_LEN.
-pub(super) fn has_length(key_type: CK_KEY_TYPE) -> bool {
+pub(crate) fn has_length(key_type: CK_KEY_TYPE) -> bool {
     find(key_type).has_length
 }
 
@@ -246,6 +259,9 @@ fn wanted(key_type: CK_KEY_TYPE, template: &Attributes) -> Result<usize> {
     };
     let possible = lengths.allow(length) && length <= most;
     ensure(possible, CKR_ATTRIBUTE_VALUE_INVALID)?;
+    if key_type == CKK_AES && mutant!("key-length-ignored") {
+        return Ok(16);
+    }
     Ok(length)
 }
 
@@ -253,7 +269,10 @@ fn wanted(key_type: CK_KEY_TYPE, template: &Attributes) -> Result<usize> {
 /// not.
 fn value(key_type: CK_KEY_TYPE, length: usize) -> Result<Vec<u8>> {
     loop {
-        let mut value = random(length)?;
+        let mut value = match mutant!("generated-value-predictable") {
+            true => (0..length).map(|place| place as u8).collect(),
+            false => random(length)?,
+        };
         set_parity(key_type, &mut value);
         let weak = find(key_type).has_parity && des::weak_key_test(&value).is_err();
         if !weak {

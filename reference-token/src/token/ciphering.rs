@@ -58,7 +58,8 @@ fn deliver(
     compute: impl FnOnce(Box<dyn Ciphering>) -> Result<Vec<u8>>,
 ) -> Step<Output> {
     let Room::Bytes(room) = room else {
-        return (Some(running), Ok(Output::Length(bound)));
+        let goes_on = !mutant!("size-query-ends-operation");
+        return (goes_on.then_some(running), Ok(Output::Length(bound)));
     };
     let copy = match running.work {
         Work::Cipher(work) if bound <= room => {
@@ -69,7 +70,13 @@ fn deliver(
     };
     match compute(copy) {
         Err(refusal) => (None, Err(refusal)),
-        Ok(output) if output.len() > room => (Some(running), Ok(Output::TooSmall(output.len()))),
+        Ok(output) if output.len() > room => {
+            let goes_on = !mutant!("too-small-ends-encryption");
+            (
+                goes_on.then_some(running),
+                Ok(Output::TooSmall(output.len())),
+            )
+        }
         Ok(output) => (None, Ok(Output::Bytes(output))),
     }
 }

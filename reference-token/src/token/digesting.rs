@@ -34,6 +34,9 @@ fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
         _ => return (None, refuse(CKR_GENERAL_ERROR)),
     };
     match (room.answer(length), running) {
+        (Some(Output::TooSmall(length)), _) if mutant!("digest-ends-when-too-small") => {
+            (None, Ok(Output::TooSmall(length)))
+        }
         (Some(answer), running) => (Some(running), Ok(answer)),
         (
             None,
@@ -43,7 +46,9 @@ fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
             },
         ) => {
             work.update(data);
-            (None, Ok(Output::Bytes(work.finish())))
+            let again = mutant!("digest-final-twice").then(|| work.duplicate());
+            let again = again.map(|work| Running::new(Work::Digest(work), Transcript::none()));
+            (again, Ok(Output::Bytes(work.finish())))
         }
         _ => (None, refuse(CKR_GENERAL_ERROR)),
     }
@@ -78,7 +83,8 @@ pub(crate) fn digest_key(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> R
         let value = with_session(session, |token| {
             let key = &token.visible(key, CKR_KEY_HANDLE_INVALID)?.attributes;
             ensure(
-                key.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY),
+                key.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY)
+                    || mutant!("digest-key-takes-any-object"),
                 CKR_KEY_INDIGESTIBLE,
             )?;
             Ok(key.bytes(CKA_VALUE).to_vec())

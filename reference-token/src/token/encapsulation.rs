@@ -6,13 +6,13 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 
 use super::Token;
-use super::generation::{contribute, fixed, translate};
+use super::generation::{contribute, fixed};
 use super::library::with_session;
 use super::output::{Output, Room};
 use super::signing::{Wanted, check_key};
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value};
 use crate::mechanisms::{Entry, Mechanism, find_for};
-use crate::rv::{Refusal, Result, ensure, refuse};
+use crate::rv::{Refusal, Result, ensure, refuse, translate};
 
 /// Neither function has a code for a usage that is not permitted, only for a wrong type.
 const ENCAPSULATING: Wanted = Wanted {

@@ -14,7 +14,9 @@ const VERSION: CK_VERSION = CK_VERSION { major: 1, minor: 0 };
 
 /// The information of C_GetInfo.
 pub(crate) fn library_info() -> Result<CK_INFO> {
-    require_initialized()?;
+    if !mutant!("info-before-initialize") {
+        require_initialized()?;
+    }
     Ok(CK_INFO {
         cryptokiVersion: CK_VERSION { major: 3, minor: 2 },
         manufacturerID: padded(MANUFACTURER),
@@ -59,7 +61,11 @@ impl Token {
             serialNumber: padded(b"0000000000000000"),
             flags: self.flags(),
             ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
-            ulSessionCount: sessions,
+            ulSessionCount: if mutant!("session-count-frozen") {
+                0
+            } else {
+                sessions
+            },
             ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
             ulRwSessionCount: writers as CK_ULONG,
             ulMaxPinLen: *pin::LENGTHS.end(),
@@ -101,9 +107,15 @@ impl Token {
             .as_ref()
             .map(|pin| pin.count(tries))
             .unwrap_or_default();
-        set(user.low, CKF_USER_PIN_COUNT_LOW);
+        set(
+            user.low && !mutant!("count-low-not-shown"),
+            CKF_USER_PIN_COUNT_LOW,
+        );
         set(user.final_try, CKF_USER_PIN_FINAL_TRY);
-        set(user.locked, CKF_USER_PIN_LOCKED);
+        set(
+            user.locked && !mutant!("locked-pin-not-shown"),
+            CKF_USER_PIN_LOCKED,
+        );
         let so = self
             .so_pin
             .as_ref()

@@ -47,7 +47,9 @@ pub(crate) fn initialize_token(pin: &[u8], label: [u8; 32]) -> Result<()> {
     with_token(|token| {
         let still = token.prepare_initialization(pin)?.is_some() == attempt.is_some();
         ensure(still, CKR_FUNCTION_FAILED)?;
-        if let Some(attempt) = attempt {
+        if let Some(attempt) = attempt
+            && !mutant!("init-token-with-any-pin")
+        {
             token.settle_attempt(attempt)?;
         }
         token.start_anew(so_pin, label)
@@ -56,15 +58,16 @@ pub(crate) fn initialize_token(pin: &[u8], label: [u8; 32]) -> Result<()> {
 
 /// C_InitPIN.
 pub(crate) fn initialize_pin(session: CK_SESSION_HANDLE, new: &[u8]) -> Result<()> {
+    let is_so = |token: &Token| token.is_so() || mutant!("init-pin-by-user");
     let (master, rounds) = with_session(session, |token| {
-        ensure(token.is_so(), CKR_USER_NOT_LOGGED_IN)?;
+        ensure(is_so(token), CKR_USER_NOT_LOGGED_IN)?;
         pin::check_new(new)?;
         let master = token.master.clone().ok_or(refusal(CKR_GENERAL_ERROR))?;
         Ok((master, token.pin_rounds()))
     })?;
     let new = Pin::new(new, &master, rounds)?;
     with_session(session, |token| {
-        ensure(token.is_so(), CKR_USER_NOT_LOGGED_IN)?;
+        ensure(is_so(token), CKR_USER_NOT_LOGGED_IN)?;
         let must = token.configuration.change_initial_pins;
         token.replace_pin(Login::User, new.demanding_change(must))
     })
@@ -105,7 +108,11 @@ impl Token {
             Login::User | Login::Nobody => CKR_USER_PIN_NOT_INITIALIZED,
         };
         let pin = self.pin_of(who).clone().ok_or(refusal(missing))?;
-        ensure(!pin.count(tries).locked, CKR_PIN_LOCKED)?;
+        let code = match mutant!("locked-pin-says-incorrect") {
+            true => CKR_PIN_INCORRECT,
+            false => CKR_PIN_LOCKED,
+        };
+        ensure(!pin.count(tries).locked, code)?;
         Ok((who, pin))
     }
 
@@ -128,6 +135,9 @@ impl Token {
     }
 
     fn replace_pin(&mut self, who: Login, new: Pin) -> Result<()> {
+        if mutant!("set-pin-changes-nothing") {
+            return Ok(());
+        }
         let before = self.pin_of(who).replace(new);
         let saved = self.save();
         saved.inspect_err(|_| *self.pin_of(who) = before)
@@ -143,22 +153,30 @@ impl Token {
                 ensure(waiting, CKR_OPERATION_NOT_INITIALIZED)?;
                 return self.try_pin(self.login);
             }
+            _ if mutant!("any-user-type-is-the-user") => Login::User,
             _ => return refuse(CKR_USER_TYPE_INVALID),
         };
+        if self.login == who && mutant!("second-login-succeeds") {
+            return self.try_pin(who);
+        }
         ensure(self.login != who, CKR_USER_ALREADY_LOGGED_IN)?;
         ensure(
-            self.login == Login::Nobody,
+            self.login == Login::Nobody || mutant!("so-takes-over"),
             CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
         )?;
         if who == Login::So {
             let all_rw = self.sessions.values().all(|session| session.is_rw());
-            ensure(all_rw, CKR_SESSION_READ_ONLY_EXISTS)?;
+            let sound = all_rw || mutant!("so-login-beside-ro-session");
+            ensure(sound, CKR_SESSION_READ_ONLY_EXISTS)?;
         }
         self.try_pin(who)
     }
 
     fn log_in(&mut self, attempt: Attempt) -> Result<()> {
         let who = attempt.who;
+        if mutant!("wrong-pin-logs-in") {
+            self.login = who;
+        }
         let master = self.settle_attempt(attempt)?;
         if let (Login::User, Some(store)) = (who, &self.store) {
             for (serial, object) in store.private(&master)? {
@@ -199,9 +217,19 @@ impl Token {
     /// private session objects with them. Running operations end, as their keys may be private.
     /// What can be read again from the store leaves memory, and the master key in any case.
     pub(super) fn drop_login(&mut self) {
+        while mutant!("logout-deadlocks-in-use")
+            && self
+                .sessions
+                .values()
+                .any(|session| session.operations.is_any())
+        {
+            std::thread::park();
+        }
         self.login = Login::Nobody;
         self.master = None;
-        self.objects.part_with_private(self.store.is_some());
+        if !mutant!("private-handles-survive-logout") {
+            self.objects.part_with_private(self.store.is_some());
+        }
         for session in self.sessions.values_mut() {
             session.operations.clear();
             session.job = None;
@@ -210,7 +238,8 @@ impl Token {
 
     /// Whether the token can be initialised: with the SO PIN that there is, or with a first one.
     fn prepare_initialization(&mut self, pin: &[u8]) -> Result<Option<Tried>> {
-        ensure(self.sessions.is_empty(), CKR_SESSION_EXISTS)?;
+        let idle = self.sessions.is_empty() || mutant!("init-token-with-session-open");
+        ensure(idle, CKR_SESSION_EXISTS)?;
         if self.initialized {
             return self.try_pin(Login::So).map(Some);
         }
@@ -224,6 +253,9 @@ impl Token {
     fn start_anew(&mut self, so_pin: Pin, label: [u8; 32]) -> Result<()> {
         let before = (self.initialized, self.label);
         let pins = (self.so_pin.replace(so_pin), self.user_pin.take());
+        if mutant!("init-token-keeps-user-pin") {
+            self.user_pin = pins.1.clone();
+        }
         (self.initialized, self.label) = (true, padded(&label));
         let record = self.record();
         let saved = self.commit(&[Change::Clear, Change::Token(&record)]);
@@ -232,13 +264,16 @@ impl Token {
             (self.so_pin, self.user_pin) = pins;
             return saved;
         }
-        self.objects.clear();
+        if !mutant!("init-token-keeps-objects") {
+            self.objects.clear();
+        }
         Ok(())
     }
 
     /// Whether a PIN can be changed, whose, and which one it is now.
     fn prepare_change(&mut self, session: CK_SESSION_HANDLE, new: &[u8]) -> Result<Tried> {
-        ensure(!self.is_read_only(session)?, CKR_SESSION_READ_ONLY)?;
+        let writes = !self.is_read_only(session)? || mutant!("set-pin-in-ro-session");
+        ensure(writes, CKR_SESSION_READ_ONLY)?;
         // Without a user PIN there is none to match: the function has no code of its own for it.
         let exists = self.is_so() || self.user_pin.is_some();
         ensure(exists, CKR_PIN_INCORRECT)?;

@@ -6,12 +6,14 @@ mod asynchronous;
 mod ciphering;
 mod collection;
 mod configuration;
+mod derivation;
 mod digesting;
 mod dual;
 mod encapsulation;
 mod feature;
 mod generation;
 mod information;
+mod inheritance;
 mod kind;
 mod library;
 mod login;
@@ -30,6 +32,7 @@ mod signing;
 mod state;
 mod transcript;
 mod verifying;
+mod wrapping;
 
 use std::collections::BTreeMap;
 
@@ -45,10 +48,11 @@ use session::Session;
 pub(crate) use asynchronous::{Pending, asynchronously, complete, identify};
 pub(crate) use ciphering::{Direction, cipher, cipher_final, cipher_init, cipher_update};
 pub(crate) use configuration::Configuration;
+pub(crate) use derivation::derive;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
 pub(crate) use dual::{Dual, dual_update};
 pub(crate) use encapsulation::{decapsulate, encapsulate};
-pub(crate) use generation::{derive, generate_key, generate_pair, unwrap_key, wrap_key};
+pub(crate) use generation::{generate_key, generate_pair};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use kind::Kind;
 pub(crate) use library::{
@@ -61,7 +65,7 @@ pub(crate) use message_signing::{
 };
 pub(crate) use object::{copy_object, create_object};
 pub(crate) use operation::{cancel, cancel_kind, message_final};
-pub(crate) use output::{Output, Room};
+pub(crate) use output::{Answer, Output, Room};
 pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_init};
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
@@ -70,6 +74,9 @@ pub(crate) use state::{get_state, set_state};
 pub(crate) use verifying::{
     verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
     verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
+};
+pub(crate) use wrapping::{
+    Envelope, unwrap_authenticated, unwrap_key, wrap_authenticated, wrap_key,
 };
 
 /// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.
@@ -214,12 +221,18 @@ impl Token {
 
 /// Whether a slot identifier names the slot.
 pub(crate) fn check_slot(slot: CK_SLOT_ID) -> Result<()> {
-    ensure(slot == SLOT, CKR_SLOT_ID_INVALID)
+    let known = slot == SLOT || mutant!("any-slot-is-the-slot");
+    ensure(known, CKR_SLOT_ID_INVALID)
 }
 
 /// Text in the fixed-width, blank-padded form of the information structures (section 3.1).
 pub(crate) fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
-    let mut field = [b' '; N];
+    let filler = if mutant!("info-padded-with-nul") {
+        0
+    } else {
+        b' '
+    };
+    let mut field = [filler; N];
     let length = text.len().min(N);
     field[..length].copy_from_slice(&text[..length]);
     field

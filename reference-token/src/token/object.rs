@@ -27,7 +27,9 @@ impl Token {
     /// Section 4.4: private objects exist for the normal user alone. Section 3.2: not even for one
     /// with a PIN that is still to be changed.
     pub(super) fn sees(&self, object: &Object) -> bool {
-        !object.is_private() || (self.login == Login::User && !self.has_expired_pin())
+        !object.is_private()
+            || (self.login == Login::User && !self.has_expired_pin())
+            || mutant!("private-visible-before-login")
     }
 
     fn has_expired_pin(&self) -> bool {
@@ -41,9 +43,11 @@ impl Token {
         attributes: &Attributes,
     ) -> Result<()> {
         let read_only = self.is_read_only(session)? && attributes.bool(CKA_TOKEN);
-        ensure(!read_only, CKR_SESSION_READ_ONLY)?;
+        let blocked = read_only && !mutant!("ro-session-creates-token-object");
+        ensure(!blocked, CKR_SESSION_READ_ONLY)?;
         let hidden = attributes.bool(CKA_PRIVATE) && self.login != Login::User;
-        ensure(!hidden, CKR_USER_NOT_LOGGED_IN)?;
+        let blocked = hidden && !mutant!("public-session-creates-private-object");
+        ensure(!blocked, CKR_USER_NOT_LOGGED_IN)?;
         let expired = attributes.bool(CKA_PRIVATE) && self.has_expired_pin();
         ensure(!expired, CKR_PIN_EXPIRED)
     }
@@ -51,7 +55,8 @@ impl Token {
     /// Section 5.7: token objects are not changed in read-only sessions.
     fn check_writable(&self, session: CK_SESSION_HANDLE, object: &Object) -> Result<()> {
         let blocked = object.owner.is_none() && self.is_read_only(session)?;
-        ensure(!blocked, CKR_SESSION_READ_ONLY)
+        let allowed = !blocked || mutant!("ro-session-writes-token-object");
+        ensure(allowed, CKR_SESSION_READ_ONLY)
     }
 
     /// Adds a complete object, in the session or on the token as it says itself. Its session's
@@ -74,7 +79,9 @@ impl Token {
         let mut placed = Vec::new();
         for mut attributes in objects {
             self.check_creation(session, &attributes)?;
-            attributes.set_bytes(CKA_UNIQUE_ID, unique_id()?);
+            if !(mutant!("copy-keeps-unique-id") && attributes.has(CKA_UNIQUE_ID)) {
+                attributes.set_bytes(CKA_UNIQUE_ID, unique_id()?);
+            }
             placed.push((self.objects.next_serial(), attributes));
         }
         let on_token = placed
@@ -87,7 +94,9 @@ impl Token {
         Ok(placed
             .into_iter()
             .map(|(serial, attributes)| {
-                let owner = (!attributes.bool(CKA_TOKEN)).then_some(session);
+                let of_session =
+                    !attributes.bool(CKA_TOKEN) || mutant!("token-objects-die-with-session");
+                let owner = of_session.then_some(session);
                 self.objects.insert(serial, attributes, owner)
             })
             .collect())
@@ -105,7 +114,8 @@ impl Token {
         template: &Template,
     ) -> Result<Attributes> {
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
-        ensure(object.attributes.bool(CKA_COPYABLE), CKR_ACTION_PROHIBITED)?;
+        let copyable = object.attributes.bool(CKA_COPYABLE) || mutant!("copy-ignores-copyable");
+        ensure(copyable, CKR_ACTION_PROHIBITED)?;
         let attributes = copied(&object.attributes, template, self.is_so())?;
         self.check_creation(session, &attributes)?;
         Ok(attributes)
@@ -120,18 +130,23 @@ impl Token {
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
         self.check_writable(session, object)?;
         ensure(
-            object.attributes.bool(CKA_DESTROYABLE),
+            object.attributes.bool(CKA_DESTROYABLE) || mutant!("destroy-ignores-destroyable"),
             CKR_ACTION_PROHIBITED,
         )?;
         if object.owner.is_none() {
             self.commit(&[Change::Delete(object.serial)])?;
         }
-        self.objects.remove(handle);
+        if !mutant!("destroyed-object-lingers") {
+            self.objects.remove(handle);
+        }
         Ok(())
     }
 
     /// C_GetObjectSize: the bytes of all attribute values and their types.
     pub(crate) fn object_size(&self, handle: CK_OBJECT_HANDLE) -> Result<CK_ULONG> {
+        if mutant!("handles-of-other-objects") && self.objects.get(handle).is_none() {
+            return Ok(0);
+        }
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
         let sizes = object
             .attributes
@@ -156,16 +171,21 @@ impl Token {
         handle: CK_OBJECT_HANDLE,
         template: &Template,
     ) -> Result<()> {
+        if template.len() > 1 && mutant!("set-applies-part-before-failing") {
+            let one = |one: &(_, Value)| self.set_attributes(session, handle, &vec![one.clone()]);
+            return template.iter().try_for_each(one);
+        }
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
         self.check_writable(session, object)?;
         ensure(
-            object.attributes.bool(CKA_MODIFIABLE),
+            object.attributes.bool(CKA_MODIFIABLE) || mutant!("set-ignores-modifiable"),
             CKR_ACTION_PROHIBITED,
         )?;
         // Section 4.6.2: a trusted certificate stays as it is.
         let trusted = object.attributes.ulong(CKA_CLASS) == Some(CKO_CERTIFICATE)
             && object.attributes.bool(CKA_TRUSTED);
-        ensure(!trusted, CKR_ACTION_PROHIBITED)?;
+        let fixed = trusted && !mutant!("trusted-certificate-changes");
+        ensure(!fixed, CKR_ACTION_PROHIBITED)?;
         let mut attributes = modified(&object.attributes, template, self.is_so())?;
         settle_changes(&mut attributes, template)?;
         if object.owner.is_none() {
@@ -220,7 +240,9 @@ fn settle_changes(attributes: &mut Attributes, template: &Template) -> Result<()
 /// Section 4.4.1: 128 random bits in hexadecimal digits.
 fn unique_id() -> Result<String> {
     let mut bits = [0; 16];
-    fill_random(&mut bits)?;
+    if !mutant!("unique-id-repeats") {
+        fill_random(&mut bits)?;
+    }
     let mut digits = String::with_capacity(32);
     write!(digits, "{:032x}", u128::from_ne_bytes(bits)).map_err(|_| refusal(CKR_GENERAL_ERROR))?;
     Ok(digits)

@@ -95,7 +95,8 @@ impl Operations {
     /// Section 5.1.6, CKR_OPERATION_ACTIVE.
     pub(super) fn check_start(&self, kind: Kind) -> Result<()> {
         let running: Vec<_> = self.active.iter().map(|active| active.kind).collect();
-        ensure(kind.may_join(&running, self.dual), CKR_OPERATION_ACTIVE)
+        let joins = kind.may_join(&running, self.dual) || mutant!("init-while-active");
+        ensure(joins, CKR_OPERATION_ACTIVE)
     }
 
     pub(super) fn start(&mut self, kind: Kind, running: Running) -> Result<()> {
@@ -152,6 +153,9 @@ impl Operations {
 
     /// Ends an operation that `check` lets end; it works on otherwise. No PIN is asked for.
     fn finish(&mut self, kind: Kind, check: impl FnOnce(&Running) -> Result<()>) -> Result<()> {
+        if self.peek(kind).is_err() && mutant!("message-final-without-init") {
+            return Ok(());
+        }
         check(self.peek(kind)?)?;
         self.end(kind);
         Ok(())
@@ -184,6 +188,11 @@ impl Operations {
         operations
             .into_iter()
             .try_for_each(|(kind, running)| self.start(kind, running))
+    }
+
+    /// Whether there is any, for a mutant of C_Logout.
+    pub(super) fn is_any(&self) -> bool {
+        !self.active.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
@@ -236,11 +245,14 @@ impl Drop for Restore {
     fn drop(&mut self) {
         let running = self.running.take();
         // A session or library that was closed meanwhile has no place for it, which is fine.
-        let _closed = with_token(|token| {
+        let closed = with_token(|token| {
             let operations = &mut token.session_mut(self.session)?.operations;
             operations.put_back(self.serial, running);
             Ok(())
         });
+        if closed.is_err() && mutant!("close-under-use-crashes") {
+            std::process::abort();
+        }
     }
 }
 
@@ -272,7 +284,8 @@ pub(super) fn continuing<T>(
 ) -> Result<T> {
     with_operation(session, kind, |mut running| {
         let result = call(&mut running);
-        (result.is_ok().then_some(running), result)
+        let goes_on = result.is_ok() || mutant!("update-error-keeps-operation");
+        (goes_on.then_some(running), result)
     })
 }
 
@@ -292,6 +305,7 @@ pub(crate) fn message_final(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()
 
 /// An Init function called without a mechanism: ends the operation, if there is one.
 pub(crate) fn cancel_kind(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> {
+    ensure(!mutant!("null-mechanism-refused"), CKR_ARGUMENTS_BAD)?;
     with_session(session, |token| {
         token.session_mut(session)?.operations.end(kind);
         Ok(())
@@ -303,6 +317,8 @@ pub(crate) fn cancel_kind(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> 
 pub(crate) fn cancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> Result<()> {
     with_session(session, |token| {
         let session = token.session_mut(session)?;
+        let cancels = !mutant!("session-cancel-does-nothing");
+        let flags = if cancels { flags } else { 0 };
         for kind in Kind::flagged(flags) {
             session.operations.end(kind);
         }

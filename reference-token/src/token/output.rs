@@ -1,4 +1,7 @@
-//! Output of variable length: the convention of section 5.2, without the pointers.
+//! Output of variable length: the convention of section 5.2, without the pointers; and
+//! what goes back through the structures of mechanism parameters.
+
+use cryptoki_sys::CK_OBJECT_HANDLE;
 
 /// What the application offers for output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +23,21 @@ pub(crate) enum Output {
     TooSmall(usize),
 }
 
+/// What goes back through one place of a mechanism parameter, when the call has succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Nothing,
+    Handle(CK_OBJECT_HANDLE),
+    Bytes(Vec<u8>),
+}
+
 impl Room {
     /// The answer if `length` bytes are to come: None if they fit and should be produced.
     pub(crate) fn answer(self, length: usize) -> Option<Output> {
         match self {
+            Room::Query if mutant!("size-query-one-short") => {
+                Some(Output::Length(length.saturating_sub(1)))
+            }
             Room::Query => Some(Output::Length(length)),
             Room::Bytes(room) if room < length => Some(Output::TooSmall(length)),
             Room::Bytes(_) => None,

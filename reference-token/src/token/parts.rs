@@ -16,7 +16,7 @@ impl Running {
             Work::Digest(_) => true,
             Work::Sign(work) => work.is_multipart(),
             Work::Verify(work) => work.is_multipart(),
-            Work::VerifySignature(held) => held.work.is_multipart(),
+            Work::VerifySignature(held) => held.work.is_multipart_after_signature(),
             _ => false,
         };
         ensure(multipart, CKR_OPERATION_NOT_INITIALIZED)
@@ -28,6 +28,7 @@ impl Running {
         match &mut self.work {
             Work::Digest(work) => work.update(data),
             Work::Sign(work) => work.update(data)?,
+            Work::Verify(_) if self.in_parts && mutant!("verify-ignores-later-parts") => {}
             Work::Verify(work) => work.update(data)?,
             Work::VerifySignature(held) => held.work.update(data)?,
             _ => return refuse(CKR_GENERAL_ERROR),
@@ -55,6 +56,7 @@ impl Running {
 
     /// CKR_OPERATION_ACTIVE for a single-part function after a multiple-part one.
     pub(super) fn check_whole(&self) -> Result<()> {
-        ensure(!self.in_parts, CKR_OPERATION_ACTIVE)
+        let whole = !self.in_parts || mutant!("single-part-after-update");
+        ensure(whole, CKR_OPERATION_ACTIVE)
     }
 }

@@ -38,8 +38,10 @@ pub(super) struct Count {
 
 /// Section 5.1.6: a PIN that is set must have an allowed length and be UTF-8.
 pub(super) fn check_new(pin: &[u8]) -> Result<()> {
-    ensure(has_length(pin), CKR_PIN_LEN_RANGE)?;
-    ensure(std::str::from_utf8(pin).is_ok(), CKR_PIN_INVALID)
+    let sized = has_length(pin) || mutant!("short-pin-accepted");
+    ensure(sized, CKR_PIN_LEN_RANGE)?;
+    let text = std::str::from_utf8(pin).is_ok() || mutant!("pin-of-any-bytes");
+    ensure(text, CKR_PIN_INVALID)
 }
 
 fn has_length(pin: &[u8]) -> bool {
@@ -48,6 +50,12 @@ fn has_length(pin: &[u8]) -> bool {
 
 /// The key that a PIN gives: PBKDF2 with HMAC-SHA-256.
 fn derive(pin: &[u8], salt: &[u8], rounds: u32) -> Zeroizing<[u8; 32]> {
+    let length = if mutant!("pin-compared-by-prefix") {
+        4
+    } else {
+        pin.len()
+    };
+    let pin = pin.get(..length).unwrap_or(pin);
     let mut key = Zeroizing::new([0; 32]);
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(pin, salt, rounds, &mut *key);
     key
@@ -99,7 +107,8 @@ impl Pin {
             self.failures = 0;
             return Ok(());
         }
-        self.failures = self.failures.saturating_add(1);
+        let counted = u32::from(!mutant!("wrong-pin-not-counted"));
+        self.failures = self.failures.saturating_add(counted);
         match self.count(tries).locked {
             true => refuse(CKR_PIN_LOCKED),
             false => refuse(CKR_PIN_INCORRECT),
@@ -114,7 +123,7 @@ impl Pin {
         Count {
             low: counted && self.failures > 0,
             final_try: counted && left == 1,
-            locked: counted && left == 0,
+            locked: counted && left == 0 && !mutant!("pin-never-locks"),
         }
     }
 

@@ -83,7 +83,8 @@ impl Message {
             return Ok((output, Some(self.work.tag()?)));
         };
         self.work.apply(&mut collected)?;
-        ensure(self.work.tag()? == expected, CKR_AEAD_DECRYPT_FAILED)?;
+        let authentic = self.work.tag()? == expected || mutant!("message-tag-not-checked");
+        ensure(authentic, CKR_AEAD_DECRYPT_FAILED)?;
         output.append(&mut collected);
         Ok((output, None))
     }
@@ -112,7 +113,9 @@ impl Sealing {
             tag_length: parameter.tag_length(),
             data_length: parameter.data_length,
         })?;
-        self.nonces = nonces;
+        if !mutant!("message-nonce-repeats") {
+            self.nonces = nonces;
+        }
         let message = Message {
             work,
             tag_bits: parameter.tag_bits,
@@ -161,7 +164,8 @@ impl Sealing {
 
     /// CKR_OPERATION_ACTIVE in the middle of a message.
     pub(super) fn check_between(&self) -> Result<()> {
-        ensure(self.current.is_none(), CKR_OPERATION_ACTIVE)
+        let between = self.current.is_none() || mutant!("message-final-within-message");
+        ensure(between, CKR_OPERATION_ACTIVE)
     }
 }
 
@@ -204,7 +208,8 @@ fn with_process<T>(
             Work::Seal(process) => call(process),
             _ => refuse(CKR_GENERAL_ERROR),
         };
-        (Some(running), result)
+        let goes_on = !mutant!("message-ends-process");
+        (goes_on.then_some(running), result)
     })
 }
 

@@ -28,9 +28,13 @@ impl Token {
         let aside = |class| matches!(class, Some(CKO_HW_FEATURE | CKO_MECHANISM));
         let objects = self.objects.matching(template).filter(|object| {
             let asked = || by_class || !aside(object.attributes.ulong(CKA_CLASS));
-            possible && self.sees(object) && (!object.is_built_in() || asked())
+            let seen = self.sees(object) || mutant!("private-found-before-login");
+            possible && seen && (!object.is_built_in() || asked())
         });
         let mut found: Vec<_> = objects.map(|object| object.handle).collect();
+        if template.is_empty() && mutant!("empty-template-finds-nothing") {
+            found.clear();
+        }
         found.reverse();
         let search = Running::new(Work::Find(found), Transcript::none());
         self.session_mut(session)?
@@ -45,9 +49,15 @@ impl Token {
         most: usize,
     ) -> Result<Vec<CK_OBJECT_HANDLE>> {
         loop {
+            if most == 0 && mutant!("find-of-nothing-hangs") {
+                continue;
+            }
             let remaining = self.session_mut(session)?.operations.search()?;
             let batch = remaining.split_off(remaining.len().saturating_sub(most));
             let last = batch.is_empty();
+            if mutant!("find-forgets-the-rest") {
+                remaining.clear();
+            }
             // What was visible when the search began still is: a logout ends searches.
             let there = |handle: &CK_OBJECT_HANDLE| self.objects.has(*handle);
             let handles: Vec<_> = batch.into_iter().rev().filter(there).collect();
@@ -60,7 +70,11 @@ impl Token {
     /// C_FindObjectsFinal.
     pub(crate) fn find_final(&mut self, session: CK_SESSION_HANDLE) -> Result<()> {
         let operations = &mut self.session_mut(session)?.operations;
+        if mutant!("find-final-keeps-search") {
+            return operations.search().map(|_| ());
+        }
         let running = operations.end(Kind::Find);
-        ensure(running, CKR_OPERATION_NOT_INITIALIZED)
+        let ended = running || mutant!("find-final-without-init");
+        ensure(ended, CKR_OPERATION_NOT_INITIALIZED)
     }
 }

@@ -31,7 +31,7 @@ impl Token {
     /// C_OpenSession.
     pub(crate) fn open_session(&mut self, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE> {
         ensure(
-            flags & CKF_SERIAL_SESSION != 0,
+            flags & CKF_SERIAL_SESSION != 0 || mutant!("parallel-session-accepted"),
             CKR_SESSION_PARALLEL_NOT_SUPPORTED,
         )?;
         ensure(
@@ -43,7 +43,11 @@ impl Token {
             CKR_ARGUMENTS_BAD,
         )?;
         let rw = flags & CKF_RW_SESSION != 0;
-        ensure(rw || !self.is_so(), CKR_SESSION_READ_WRITE_SO_EXISTS)?;
+        let allowed = rw || !self.is_so() || mutant!("ro-session-beside-so");
+        ensure(allowed, CKR_SESSION_READ_WRITE_SO_EXISTS)?;
+        if mutant!("leak-per-session") {
+            Vec::leak(vec![1u8; 1 << 20]);
+        }
         let handle = self.next_session;
         self.next_session += 1;
         self.sessions.insert(
@@ -57,12 +61,22 @@ impl Token {
         Ok(handle)
     }
 
+    /// For the mutant of C_OpenSession that takes its handle too late.
+    pub(crate) fn next_session(&mut self) -> &mut CK_SESSION_HANDLE {
+        &mut self.next_session
+    }
+
     /// C_CloseSession: the last one to be closed logs out.
     pub(crate) fn close_session(&mut self, handle: CK_SESSION_HANDLE) -> Result<()> {
         self.session(handle)?;
+        if mutant!("close-session-does-nothing") {
+            return Ok(());
+        }
         self.sessions.remove(&handle);
-        self.objects.remove_owned_by(handle);
-        if self.sessions.is_empty() {
+        if !mutant!("session-objects-outlive-session") {
+            self.objects.remove_owned_by(handle);
+        }
+        if self.sessions.is_empty() && !mutant!("last-close-keeps-login") {
             self.drop_login();
         }
         Ok(())
@@ -72,7 +86,9 @@ impl Token {
     pub(crate) fn close_all_sessions(&mut self) {
         self.sessions.clear();
         self.objects.remove_owned();
-        self.drop_login();
+        if !mutant!("close-all-keeps-login") {
+            self.drop_login();
+        }
     }
 
     /// C_GetSessionInfo.
@@ -80,8 +96,14 @@ impl Token {
         let session = self.session(handle)?;
         Ok(CK_SESSION_INFO {
             slotID: super::SLOT,
-            state: state(session.is_rw(), self.login),
-            flags: session.flags,
+            state: match mutant!("state-ignores-login") {
+                true => state(session.is_rw(), Login::Nobody),
+                false => state(session.is_rw(), self.login),
+            },
+            flags: match mutant!("session-info-forgets-rw") {
+                true => CKF_SERIAL_SESSION,
+                false => session.flags,
+            },
             ulDeviceError: 0,
         })
     }

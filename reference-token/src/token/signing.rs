@@ -32,8 +32,10 @@ impl Token {
     ) -> Result<Usable> {
         let key = &self.visible(handle, CKR_KEY_HANDLE_INVALID)?.attributes;
         check_key(key, entry, wanted.class)?;
-        ensure(key.bool(wanted.usage), CKR_KEY_FUNCTION_NOT_PERMITTED)?;
-        let authentication = match key.bool(CKA_ALWAYS_AUTHENTICATE) {
+        let permitted = key.bool(wanted.usage) || mutant!("usage-not-checked");
+        ensure(permitted, CKR_KEY_FUNCTION_NOT_PERMITTED)?;
+        let asks = key.bool(CKA_ALWAYS_AUTHENTICATE) && !mutant!("always-authenticate-ignored");
+        let authentication = match asks {
             true => Authentication::Awaited,
             false => Authentication::NotNeeded,
         };
@@ -51,10 +53,12 @@ pub(super) fn check_key(key: &Attributes, entry: &Entry, class: CK_OBJECT_CLASS)
         .ok_or(refusal(CKR_KEY_HANDLE_INVALID))?;
     let is_key = [CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&is);
     ensure(is_key, CKR_KEY_HANDLE_INVALID)?;
+    // A mechanism without key types works on the values of keys, whatever they are for.
     let fits = key
         .ulong(CKA_KEY_TYPE)
-        .is_some_and(|kind| entry.keys.contains(&kind))
+        .is_some_and(|kind| entry.keys.is_empty() || entry.keys.contains(&kind))
         && (is == class || is == CKO_SECRET_KEY);
+    let fits = fits || mutant!("key-type-not-checked");
     ensure(fits, CKR_KEY_TYPE_INCONSISTENT)?;
     // Section 4.8: a key may be restricted to some mechanisms.
     let size = size_of::<CK_MECHANISM_TYPE>();
@@ -64,6 +68,7 @@ pub(super) fn check_key(key: &Attributes, entry: &Entry, class: CK_OBJECT_CLASS)
             .chunks_exact(size)
             .any(|mechanism| mechanism == wanted)
     });
+    let allowed = allowed || mutant!("allowed-mechanisms-ignored");
     ensure(allowed, CKR_MECHANISM_INVALID)
 }
 
@@ -108,6 +113,9 @@ fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
         _ => return (None, refuse(CKR_GENERAL_ERROR)),
     };
     match (room.answer(length), running) {
+        (Some(Output::TooSmall(length)), _) if mutant!("sign-ends-when-too-small") => {
+            (None, Ok(Output::TooSmall(length)))
+        }
         (Some(answer), running) => (Some(running), Ok(answer)),
         (
             None,

@@ -7,6 +7,7 @@
 mod support;
 
 mod curves;
+mod framed;
 mod kem;
 
 use cryptoki_sys::*;

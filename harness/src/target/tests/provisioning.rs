@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::builtin;
-use crate::target::init_args::{InitArgs, Reserved};
+use crate::sequence::Reserved;
 use crate::target::{
     Credentials, NoSequences, Prepared, ProvisionError, Provisioned, RunSequence, SuiteFile,
     Target, provision,
@@ -53,10 +53,8 @@ token: { pin: \"1234\" }
     );
     assert_eq!(environment["CONF"], format!("{}/a/conf", scratch.display()));
     assert_eq!(environment["PLAIN"], "x");
-    let reserved = Reserved::String(format!("conf={}/conf", scratch.display()));
-    assert!(
-        matches!(init_args, InitArgs::Given { reserved: Some(found), .. } if found == reserved)
-    );
+    let reserved = Reserved::Text(format!("conf={}/conf", scratch.display()));
+    assert_eq!(init_args.map(|args| args.reserved), Some(reserved));
     for (path, mode) in [("", 0o700), ("deep/er", 0o700), ("a/conf", 0o600)] {
         let permissions = std::fs::metadata(scratch.join(path)).unwrap().permissions();
         assert_eq!(permissions.mode() & 0o777, mode, "{path}");

@@ -159,7 +159,7 @@ fn limits_have_defaults() {
         (target.call_deadline, target.memory),
         (Duration::from_secs(1), Some(1024))
     );
-    assert_eq!(target.version, Some((2, 40)));
+    assert_eq!(target.version, Some(crate::cryptoki::Version::V2_40));
 }
 
 #[test]

@@ -58,6 +58,13 @@ static SEEDED_PRIVATE: [Rule; 3] = [
     row(CKA_VALUE,         Bytes, &[4, 6, 7], Absent),
 ];
 
+/// Section 6.69.3.
+#[rustfmt::skip]
+static SET_PRIVATE: [Rule; 2] = [
+    row(CKA_PARAMETER_SET, Ulong, &[1, 4, 6],    Absent),
+    row(CKA_VALUE,         Bytes, &[1, 4, 6, 7], Absent),
+];
+
 #[rustfmt::skip]
 pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PUBLIC_KEY,  CKK_RSA, &RSA_PUBLIC),
@@ -68,6 +75,10 @@ pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PRIVATE_KEY, CKK_EC_EDWARDS,    &EC_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_EC_MONTGOMERY, &EC_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY, &EC_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_ML_DSA,  &SET_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_ML_DSA,  &SEEDED_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_SLH_DSA, &SET_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_SLH_DSA, &SET_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_ML_KEM, &SET_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_ML_KEM, &SEEDED_PRIVATE),
 ];

@@ -34,3 +34,29 @@ pub(super) unsafe fn eddsa(parameter: CK_EDDSA_PARAMS) -> Result<Parameter> {
         context: context.to_vec(),
     })
 }
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+pub(super) unsafe fn sign_context(parameter: CK_SIGN_ADDITIONAL_CONTEXT) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let context = unsafe { bytes(parameter.pContext, parameter.ulContextLen)? };
+    Ok(Parameter::SignContext {
+        hedge: parameter.hedgeVariant,
+        context: context.to_vec(),
+        hash: None,
+    })
+}
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+pub(super) unsafe fn hash_sign_context(
+    parameter: CK_HASH_SIGN_ADDITIONAL_CONTEXT,
+) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let context = unsafe { bytes(parameter.pContext, parameter.ulContextLen)? };
+    Ok(Parameter::SignContext {
+        hedge: parameter.hedgeVariant,
+        context: context.to_vec(),
+        hash: Some(parameter.hash),
+    })
+}

@@ -87,7 +87,9 @@ impl<C: Cipher> Blocks<C> {
             (Chaining::Cbc, true) => {
                 let mut mode = cbc::Encryptor::inner_iv_init(&self.cipher, &self.last);
                 mode.encrypt_blocks(blocks);
-                self.last = mode.iv_state();
+                if !mutant!("cbc-vector-kept-between-parts") {
+                    self.last = mode.iv_state();
+                }
             }
             (Chaining::Cbc, false) => {
                 let mut mode = cbc::Decryptor::inner_iv_init(&self.cipher, &self.last);
@@ -154,5 +156,6 @@ pub(super) fn unpad(data: &mut Vec<u8>, size: usize) -> Result<()> {
     ensure(possible, CKR_ENCRYPTED_DATA_INVALID)?;
     let padding = data.split_off(data.len() - count);
     let uniform = padding.iter().all(|byte| usize::from(*byte) == count);
-    ensure(uniform, CKR_ENCRYPTED_DATA_INVALID)
+    let sound = uniform || mutant!("cbc-padding-not-checked");
+    ensure(sound, CKR_ENCRYPTED_DATA_INVALID)
 }

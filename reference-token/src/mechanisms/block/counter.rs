@@ -66,7 +66,9 @@ impl<C: Cipher128> KeyStream<C> {
         }
         let position = self.used + data.len();
         self.used = position % SIZE;
-        self.advance((position / SIZE) as u128);
+        if !mutant!("ctr-counter-kept-between-parts") {
+            self.advance((position / SIZE) as u128);
+        }
     }
 
     /// Leaves out the key stream of one block.
@@ -122,8 +124,9 @@ impl<C: Cipher128> Stream for Counter<C> {
     /// they list for the same thing is answered there.
     fn apply(&mut self, data: &mut [u8]) -> Result<()> {
         let length = data.len() as u128;
-        ensure(length <= self.left, length_code(self.encrypting))?;
-        self.left -= length;
+        let fits = length <= self.left || mutant!("ctr-counter-overflows");
+        ensure(fits, length_code(self.encrypting))?;
+        self.left = self.left.saturating_sub(length);
         self.stream.apply(data);
         Ok(())
     }

@@ -125,7 +125,7 @@ pub(super) static ROWS: &[Row] = &[
     row(CKM_AES_CFB64,        &AES, Cfb(8),         WRAPS),
     row(CKM_AES_CFB128,       &AES, Cfb(16),        WRAPS),
     row(CKM_AES_GCM,          &AES, Aead(Form::Gcm), WRAPS),
-    row(CKM_AES_CCM,          &AES, Aead(Form::Ccm), CIPHERS),
+    row(CKM_AES_CCM,          &AES, Aead(Form::Ccm), WRAPS),
     row(CKM_AES_XTS,          &AES_XTS, Xts,        WRAPS),
     row(CKM_AES_KEY_WRAP,       &AES, KeyWrap(keywrap::Padding::None,  Form::BytesOrNone(8)), WRAPS),
     // Section 6.16.3.2 no longer says what this one is. Where version 2.40 of the mechanisms uses

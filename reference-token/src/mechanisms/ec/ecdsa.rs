@@ -53,6 +53,12 @@ impl Ecdsa {
     fn into_parts(self) -> Result<(Vec<u8>, Vec<u8>, Curve)> {
         let digest = self.hash.map_or(self.data, Running::finish);
         ensure(!digest.is_empty(), CKR_DATA_LEN_RANGE)?;
+        let length = if mutant!("ecdsa-digest-not-cut") {
+            20
+        } else {
+            digest.len()
+        };
+        let digest = digest.get(..length).map_or(digest.clone(), <[u8]>::to_vec);
         Ok((digest, self.key, self.curve))
     }
 }

@@ -14,8 +14,8 @@ use padding::{Encoding, Encryption};
 
 use super::parameter::hash_named;
 use super::{
-    Ciphering, Contribution, Entry, Family, Form, Hash, Mechanism, Parameter, Recovering, Signing,
-    Verifying,
+    Ciphering, Contribution, Entry, Family, Filled, Form, Hash, Mechanism, Parameter, Recovering,
+    Signing, Verifying,
 };
 use crate::attributes::Attributes;
 use crate::rv::{Result, ensure, refusal, refuse};
@@ -43,7 +43,7 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
 static ENTRIES: [Entry; 23] = [
     entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
     entry(CKM_RSA_PKCS,                 RECOVERS | CIPHERS,       Form::None),
-    entry(CKM_RSA_X_509,                RECOVERS | CKF_ENCRYPT | CKF_DECRYPT, Form::None),
+    entry(CKM_RSA_X_509,                RECOVERS | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP, Form::None),
     entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
     entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
     entry(CKM_SHA1_RSA_PKCS,            SIGNS,                 Form::None),
@@ -194,6 +194,14 @@ impl Family for Rsa {
     fn decrypt(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Ciphering>> {
         let key = PrivateKey::from_attributes(key)?;
         schemes::decrypt(encryption(mechanism)?, key)
+    }
+
+    /// Section 6.1.9: without padding there are zeros before the key.
+    fn filled(&self, mechanism: &Mechanism) -> Filled {
+        match mechanism.kind {
+            CKM_RSA_X_509 => Filled::BeforeAll,
+            _ => Filled::No,
+        }
     }
 
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {

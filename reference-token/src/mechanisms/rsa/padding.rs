@@ -57,6 +57,13 @@ impl Encoding {
                 hash,
                 mgf,
                 salt_length,
+            } if mutant!("pss-salt-length-ignored") => {
+                pss_encode(input, bits, hash, mgf, &random(salt_length / 2)?)
+            }
+            Encoding::Pss {
+                hash,
+                mgf,
+                salt_length,
             } => pss_encode(input, bits, hash, mgf, &random(salt_length)?),
         }
     }
@@ -180,6 +187,7 @@ impl Encryption {
                 };
                 match rest.iter().position(|byte| *byte == 0) {
                     Some(end) if end >= 8 => Ok(rest[end + 1..].to_vec()),
+                    _ if mutant!("rsa-padding-oracle") => refuse(CKR_ENCRYPTED_DATA_LEN_RANGE),
                     _ => refuse(CKR_ENCRYPTED_DATA_INVALID),
                 }
             }
@@ -204,7 +212,11 @@ fn oaep_decode(representative: &[u8], hash: Hash, mgf: Hash, label: &[u8]) -> Re
     let (digest, rest) = block.split_at(hash.length());
     let start = rest.iter().position(|byte| *byte != 0);
     match start {
-        Some(one) if rest[one] == 1 && first == [0] && digest == hash.digest(&[label]) => {
+        Some(one)
+            if rest[one] == 1
+                && first == [0]
+                && (digest == hash.digest(&[label]) || mutant!("oaep-label-ignored")) =>
+        {
             Ok(rest[one + 1..].to_vec())
         }
         _ => refuse(CKR_ENCRYPTED_DATA_INVALID),

@@ -115,7 +115,10 @@ impl Verifying for Signature<PublicKey> {
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()> {
         ensure(
             signature.len() == self.key.length(),
-            CKR_SIGNATURE_LEN_RANGE,
+            match mutant!("signature-length-misreported") {
+                true => CKR_SIGNATURE_INVALID,
+                false => CKR_SIGNATURE_LEN_RANGE,
+            },
         )?;
         let representative = self
             .key

@@ -3,11 +3,12 @@
 
 use p11assay_reports::evidence::Verdict;
 
-use super::job::{job, verdict};
-use super::wire::Job;
-use super::{Interrupt, Station};
+use super::slot_for_provisioning;
 use crate::oracle::Reading;
 use crate::plan::{Suite, shipped};
+use crate::run::job::{job, verdict};
+use crate::run::wire::Job;
+use crate::run::{Interrupt, Station};
 use crate::sequence::Value;
 use crate::target::{Credentials, Module, Prepared, RunSequence, SuiteFile, Target};
 
@@ -15,7 +16,7 @@ use crate::target::{Credentials, Module, Prepared, RunSequence, SuiteFile, Targe
 ///
 /// The built-in token without a store lives in its worker's memory: its sequences are kept, and
 /// executed in every new worker.
-pub struct ProvisioningSequences<'t> {
+pub(super) struct ProvisioningSequences<'t> {
     target: &'t Target,
     interrupt: &'t Interrupt,
     preparation: Option<(u64, Vec<Job>)>,
@@ -24,7 +25,7 @@ pub struct ProvisioningSequences<'t> {
 impl<'t> ProvisioningSequences<'t> {
     /// A runner for a target.
     #[must_use]
-    pub fn new(target: &'t Target, interrupt: &'t Interrupt) -> Self {
+    pub(super) fn new(target: &'t Target, interrupt: &'t Interrupt) -> Self {
         Self {
             target,
             interrupt,
@@ -34,7 +35,7 @@ impl<'t> ProvisioningSequences<'t> {
 
     /// What every new worker must execute first, and on which slot.
     #[must_use]
-    pub fn into_preparation(self) -> Option<(u64, Vec<Job>)> {
+    pub(super) fn into_preparation(self) -> Option<(u64, Vec<Job>)> {
         self.preparation
     }
 
@@ -57,7 +58,7 @@ impl<'t> ProvisioningSequences<'t> {
                 .execute(jobs.clone())
                 .map_err(|error| error.to_string())?;
         }
-        let slot = crate::probe::slot_for_provisioning(&mut station, &self.target.selector)
+        let slot = slot_for_provisioning(&mut station, &self.target.selector)
             .map_err(|error| error.to_string())?;
         station.set_slot(slot);
         let given = given(self.target, credentials, slot, &station);
@@ -122,7 +123,8 @@ impl RunSequence for ProvisioningSequences<'_> {
 fn given(target: &Target, credentials: &Credentials, slot: u64, station: &Station) -> Value {
     let bytes = |text: &str| Value::Bytes(text.as_bytes().to_vec());
     let label = target.selector.label.as_deref().unwrap_or("p11assay");
-    let (major, minor) = target.version.unwrap_or(station.facts().version);
+    let reported = station.facts().version;
+    let (major, minor) = target.version.map_or(reported, |v| (v.major, v.minor));
     let mut fields = vec![
         ("slot".to_owned(), Value::Number(slot)),
         ("label".to_owned(), bytes(label)),

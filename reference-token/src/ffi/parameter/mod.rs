@@ -1,13 +1,19 @@
-//! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names.
-//! Structures of the asymmetric mechanisms are in `asymmetric`.
+//! CK_MECHANISM in, with its parameter read in the form that the mechanism's entry names. Those
+//! of symmetric ciphers are here, the others in the files of this folder; `places`
+//! gives out what goes back through a parameter.
 
 mod asymmetric;
+mod derivation;
+mod places;
+mod tls;
 
 use cryptoki_sys::*;
 
 use super::memory::{bytes, elements};
-use crate::mechanisms::{Form, Mechanism, Parameter, Salt, find};
+use crate::mechanisms::{Form, Mechanism, Named, Parameter, Salt, find};
 use crate::rv::{Result, ensure, refusal, refuse};
+
+pub(super) use places::Places;
 
 /// Reads a mechanism that must be there.
 ///
@@ -16,6 +22,20 @@ use crate::rv::{Result, ensure, refusal, refuse};
 pub(super) unsafe fn required(pointer: *const CK_MECHANISM) -> Result<Mechanism> {
     // SAFETY: as the caller promises.
     unsafe { optional(pointer)? }.ok_or(refusal(CKR_ARGUMENTS_BAD))
+}
+
+/// Reads a mechanism and the places for what goes back through its parameter.
+///
+/// # Safety
+/// As for `required`; and the places in the parameter are valid for writes until they are filled.
+pub(super) unsafe fn returning(pointer: *const CK_MECHANISM) -> Result<(Mechanism, Places)> {
+    // SAFETY: as the caller promises.
+    let mechanism = unsafe { required(pointer)? };
+    let (_, entry) = find(mechanism.kind).ok_or(refusal(CKR_MECHANISM_INVALID))?;
+    // SAFETY: not NULL, or `required` had refused it.
+    let places = unsafe { Places::of(entry.form, &pointer.read_unaligned()) };
+    let places = places.map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    Ok((mechanism, places))
 }
 
 /// Reads a mechanism; NULL is None, which asks an Init function to cancel.
@@ -28,6 +48,9 @@ pub(super) unsafe fn optional(pointer: *const CK_MECHANISM) -> Result<Option<Mec
     }
     // SAFETY: not NULL, and readable as the caller promises; alignment is not assumed.
     let mechanism = unsafe { pointer.read_unaligned() };
+    if find(mechanism.mechanism).is_none() && mutant!("exit-on-unknown-mechanism") {
+        std::process::exit(0);
+    }
     let (_, entry) = find(mechanism.mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
     // SAFETY: as the caller promises.
     let parameter = unsafe { parameter(entry.form, &mechanism) };
@@ -72,6 +95,22 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Ecdh1 => asymmetric::ecdh1(structure(mechanism)?),
             Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
+            Form::RsaAes => rsa_aes(structure(mechanism)?),
+            Form::Key => Ok(Parameter::Key(Named::Handle(structure(mechanism)?))),
+            Form::StringData => derivation::string_data(structure(mechanism)?),
+            Form::BlockData(iv) => derivation::block_data(iv, mechanism),
+            Form::KeyBased(iteration) => derivation::key_based(iteration, mechanism),
+            Form::Pbkdf2 => derivation::pbkdf2(structure(mechanism)?),
+            Form::Pbe { .. } => derivation::pbe(structure(mechanism)?),
+            Form::Version => {
+                let version: CK_VERSION = structure(mechanism)?;
+                Ok(Parameter::Version([version.major, version.minor]))
+            }
+            Form::Tls(form) => tls::read(form, mechanism),
+            Form::Ike(form) => derivation::ike(form, mechanism),
+            Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
+            Form::SignContext => asymmetric::sign_context(structure(mechanism)?),
+            Form::HashSignContext => asymmetric::hash_sign_context(structure(mechanism)?),
         }
     }
 }
@@ -79,7 +118,9 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
 /// # Safety
 /// As for `parameter`.
 unsafe fn structure<T: Copy>(mechanism: &CK_MECHANISM) -> Result<T> {
-    let sized = mechanism.ulParameterLen == size_of::<T>() as CK_ULONG;
+    // Wrong on purpose with the mutant: more is read than the caller promised.
+    let sized = mechanism.ulParameterLen == size_of::<T>() as CK_ULONG
+        || mutant!("parameter-read-past-its-length");
     ensure(sized, CKR_MECHANISM_PARAM_INVALID)?;
     // SAFETY: as the caller promises.
     let one = unsafe { elements::<T>(mechanism.pParameter.cast(), 1)? };
@@ -121,6 +162,19 @@ unsafe fn oaep(parameter: CK_RSA_PKCS_OAEP_PARAMS) -> Result<Parameter> {
         hash: parameter.hashAlg,
         mgf: parameter.mgf,
         label: label.to_vec(),
+    })
+}
+
+/// # Safety
+/// Unless NULL, `pOAEPParams` is valid for reads, and the pointers in it for the lengths beside them.
+unsafe fn rsa_aes(parameter: CK_RSA_AES_KEY_WRAP_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises, here and below.
+    let inner = unsafe { elements(parameter.pOAEPParams.cast_const(), 1)? };
+    let inner = inner.first().ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    Ok(Parameter::RsaAes {
+        aes_bits: parameter.ulAESKeyBits,
+        // SAFETY: as above.
+        oaep: Box::new(unsafe { oaep(*inner)? }),
     })
 }
 
@@ -226,7 +280,7 @@ unsafe fn hkdf(parameter: CK_HKDF_PARAMS) -> Result<Parameter> {
             // SAFETY: as the caller promises.
             Salt::Data(unsafe { bytes(parameter.pSalt, parameter.ulSaltLen)? }.to_vec())
         }
-        CKF_HKDF_SALT_KEY => Salt::Key(parameter.hSaltKey),
+        CKF_HKDF_SALT_KEY => Salt::Key(Named::Handle(parameter.hSaltKey)),
         _ => return refuse(CKR_MECHANISM_PARAM_INVALID),
     };
     let info = match expand {

@@ -1,4 +1,37 @@
-//! The manifest of mutants and the mutants in the source are the same, each once.
+//! Mutants: the manifest and the sources name the same, each once; and with the feature `mutants`,
+//! each of them makes a difference that an application can see. `stage` writes transcripts of calls,
+//! the files beside it are batteries of them by area, and `observed` compares.
+
+#![cfg_attr(
+    feature = "mutants",
+    allow(unsafe_code, reason = "the token is called through its C functions")
+)]
+
+#[cfg(feature = "mutants")]
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(feature = "mutants")]
+#[macro_use]
+mod stage;
+
+#[cfg(feature = "mutants")]
+mod crypto;
+#[cfg(feature = "mutants")]
+mod general;
+#[cfg(feature = "mutants")]
+mod keys;
+#[cfg(feature = "mutants")]
+mod memory;
+#[cfg(feature = "mutants")]
+mod objects;
+#[cfg(feature = "mutants")]
+mod observed;
+#[cfg(feature = "mutants")]
+mod sessions;
+#[cfg(feature = "mutants")]
+mod threads;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,6 +56,25 @@ struct Mutant {
     fault: String,
     /// Section of [PKCS11-Base 3.2] that it breaks.
     clause: String,
+    /// How a process with it ends, where that is the fault.
+    end: Option<End>,
+}
+
+/// How a process ends that meets a mutant.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum End {
+    /// As it would without one, but with other answers: the default.
+    #[serde(skip)]
+    Answer,
+    /// By a signal.
+    Crash,
+    /// Before it is through.
+    Exit,
+    /// Not at all.
+    Hang,
+    /// With more and more memory.
+    Leak,
 }
 
 const AREAS: [&str; 14] = [
@@ -42,6 +94,15 @@ const AREAS: [&str; 14] = [
     "threads",
 ];
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn manifest() -> Manifest {
+    let text = std::fs::read_to_string(root().join("mutants.toml")).unwrap();
+    toml::from_str(&text).unwrap()
+}
+
 /// Every mutant that the sources name, with how often.
 fn seeded(folder: &Path, found: &mut BTreeMap<String, usize>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -60,16 +121,14 @@ fn seeded(folder: &Path, found: &mut BTreeMap<String, usize>) {
 
 #[test]
 fn every_mutant_of_the_manifest_is_seeded_once_and_no_other_is() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(root.join("mutants.toml")).unwrap();
-    let manifest: Manifest = toml::from_str(&text).unwrap();
     let mut found = BTreeMap::new();
-    seeded(&root.join("src"), &mut found);
-    for mutant in &manifest.mutant {
+    seeded(&root().join("src"), &mut found);
+    for mutant in &manifest().mutant {
         let times = found.remove(&mutant.name);
         assert_eq!(times, Some(1), "{} in the sources", mutant.name);
         assert!(AREAS.contains(&mutant.area.as_str()), "{}", mutant.name);
         assert!(!mutant.fault.is_empty(), "{}", mutant.name);
+        assert_ne!(mutant.end, Some(End::Answer), "{}", mutant.name);
         let numbers = |clause: &str| clause.split('.').all(|part| part.parse::<u32>().is_ok());
         assert!(
             numbers(&mutant.clause),

@@ -1,0 +1,88 @@
+//! The guarded buffers of a sequence, shared by its calls.
+//!
+//! Every buffer ends at the end of a page, so buffers compete for the same few lines of the nearest
+//! cache: had every call its own, a sequence of some length would find none of them there. Small
+//! buffers of one size are therefore lent to one call after the other. What a call's buffers hold
+//! when it begins is kept in ordinary memory (`plan`) and put in place before it.
+
+use std::collections::HashMap;
+
+use cryptoki_sys::CKF_ASYNC_SESSION;
+
+use crate::cryptoki::Function;
+use crate::memory::{Arena, GuardedBuffer, OutOfMemory};
+use crate::sequence::{Argument, Number, Step};
+
+/// Largest buffer that calls share, bytes: what is larger is not copied for every call.
+pub(super) const SHARED: usize = 1024;
+
+/// Length, alignment, and which of those that one call has.
+type Key = (usize, usize, usize);
+
+/// The buffers of a sequence.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    buffers: Vec<GuardedBuffer>,
+    shared: HashMap<Key, usize>,
+    /// Every call has buffers of its own.
+    apart: bool,
+}
+
+impl Shelf {
+    /// An empty shelf for a sequence of these steps.
+    pub(super) fn for_steps(steps: &[Step]) -> Self {
+        Self {
+            apart: steps.iter().any(outlives_its_call),
+            ..Self::default()
+        }
+    }
+
+    /// A buffer for a call that has `others` of this length and alignment already, and whether it
+    /// is shared.
+    pub(super) fn take(
+        &mut self,
+        arena: &Arena,
+        (length, align): (usize, usize),
+        others: usize,
+    ) -> Result<(usize, bool), OutOfMemory> {
+        let shared = length <= SHARED && !self.apart;
+        let key = (length, align, others);
+        if let Some(buffer) = self.shared.get(&key).filter(|_| shared) {
+            return Ok((*buffer, true));
+        }
+        let buffer = self.buffers.len();
+        self.buffers.push(arena.take_aligned(length, align)?);
+        if shared {
+            self.shared.insert(key, buffer);
+        }
+        Ok((buffer, shared))
+    }
+
+    #[inline]
+    pub(super) fn get(&self, buffer: usize) -> &GuardedBuffer {
+        &self.buffers[buffer]
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, buffer: usize) -> &mut GuardedBuffer {
+        &mut self.buffers[buffer]
+    }
+}
+
+/// True if the module may use the memory of a call after it has returned: that of an asynchronous
+/// operation is the module's until it is complete ([PKCS11-Base 3.2] 5.6.1, 5.21).
+fn outlives_its_call(step: &Step) -> bool {
+    let call = match step {
+        Step::Call(call) => call,
+        Step::ForEach(each) => return each.steps.iter().any(outlives_its_call),
+    };
+    match call.function {
+        Function::C_OpenSession => match call.arguments.get(1) {
+            Some(Argument::Number(Number::Literal(flags))) => flags & CKF_ASYNC_SESSION != 0,
+            Some(Argument::Number(_)) => true,
+            _ => false,
+        },
+        Function::C_AsyncComplete | Function::C_AsyncGetID | Function::C_AsyncJoin => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,72 @@
+//! A battery for threads: what happens in one while another works.
+
+use std::collections::BTreeSet;
+use std::ptr::null_mut;
+use std::sync::Barrier;
+use std::time::Duration;
+
+use cryptoki_sys::*;
+
+use crate::stage::Stage;
+use crate::support::{RO, RW, SLOT, plain};
+
+/// Eight threads that open sessions together: whether all handles differ.
+fn openers(stage: &Stage) {
+    let barrier = Barrier::new(8);
+    let open = || {
+        let function = stage
+            .list
+            .C_OpenSession
+            .expect("every function has an entry");
+        let open_one = |_| {
+            let mut session = 0;
+            // SAFETY: the place of a handle is live.
+            unsafe { function(SLOT, RO, null_mut(), None, &mut session) };
+            session
+        };
+        barrier.wait();
+        (0..20).map(open_one).collect::<Vec<_>>()
+    };
+    let handles: Vec<CK_SESSION_HANDLE> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+        let results = threads.into_iter().map(|thread| thread.join());
+        results.flat_map(Result::unwrap_or_default).collect()
+    });
+    let distinct = handles.iter().collect::<BTreeSet<_>>().len();
+    stage.say(format_args!("{distinct} sessions"));
+}
+
+/// A long digest in one thread whose session another closes.
+fn closer(stage: &Stage) {
+    let data = vec![0; 64 << 20];
+    for _ in 0..3 {
+        let barrier = Barrier::new(2);
+        let session = stage.open(RO);
+        let mut mechanism = plain(CKM_SHA256);
+        play!(stage, C_DigestInit(session, &mut mechanism));
+        let update = stage
+            .list
+            .C_DigestUpdate
+            .expect("every function has an entry");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                barrier.wait();
+                // SAFETY: the data is live.
+                unsafe { update(session, input!(data), data.len() as CK_ULONG) }
+            });
+            barrier.wait();
+            std::thread::sleep(Duration::from_millis(2));
+            stage.close(session);
+        });
+    }
+}
+
+pub(super) fn threads() {
+    let stage = Stage::ready();
+    openers(&stage);
+    closer(&stage);
+    let (one, other) = (stage.user(RW), stage.open(RO));
+    let mut mechanism = plain(CKM_SHA256);
+    play!(stage, C_DigestInit(other, &mut mechanism));
+    play!(stage, C_Logout(one));
+}
