@@ -8,8 +8,8 @@ use super::subject::Subjects;
 
 /// How long an operation is measured on each module.
 const TURN: Duration = Duration::from_millis(1500);
-/// About how long a slice is.
-const SLICE: Duration = Duration::from_millis(2);
+/// How long a slice is at least.
+const SLICE: Duration = Duration::from_millis(3);
 
 /// Measures and prints.
 pub(crate) fn print(modules: &[Module]) {
@@ -35,6 +35,9 @@ pub(crate) fn print(modules: &[Module]) {
         }
         for other in times.iter().skip(1) {
             let ratio = match (times[0], other) {
+                (Some(token), Some(other)) if token / other < 0.1 => {
+                    format!("{:.4}", token / other)
+                }
                 (Some(token), Some(other)) => format!("{:.2}", token / other),
                 _ => "n/a".to_owned(),
             };
@@ -70,11 +73,14 @@ fn times(modules: &[Module], operation: &Operation) -> Vec<Option<f64>> {
         .collect()
 }
 
+/// Doubles until a slice is long enough: starting threads must not count.
 fn passes_of_a_slice(subjects: &mut Option<Subjects>) -> u64 {
     let Some(subjects) = subjects else { return 1 };
-    subjects.time(1);
-    let once = subjects.time(3).as_secs_f64() / 3.0;
-    (SLICE.as_secs_f64() / once).max(1.0) as u64
+    let mut passes = 1;
+    while subjects.time(passes) < SLICE {
+        passes *= 2;
+    }
+    passes
 }
 
 fn summary(spread: Spread, mut slices: Vec<f64>) -> f64 {

@@ -214,7 +214,7 @@ fn record_history(attributes: &mut Attributes, origin: Origin) {
             always_sensitive,
             never_extractable,
         } => (
-            always_sensitive && sensitive,
+            (always_sensitive || mutant!("derived-key-claims-always-sensitive")) && sensitive,
             never_extractable && unextractable,
         ),
     };

@@ -100,7 +100,11 @@ pub(crate) fn generate_pair(
     })?;
     let (to_public, to_private) = family.generate_halves(mechanism, &public, &private)?;
     contribute(&mut public, to_public)?;
-    contribute(&mut private, to_private)?;
+    let completed = contribute(&mut private, to_private);
+    if completed.is_err() && mutant!("pair-leaves-public-key-behind") {
+        with_session(session, |token| token.add(session, public.clone()))?;
+    }
+    completed?;
     let handles = with_session(session, |token| {
         token.add_all(session, vec![public, private])
     })?;

@@ -65,7 +65,8 @@ impl Token {
         let wrapper = &wrapper.attributes;
         check_key(wrapper, entry, CKO_PUBLIC_KEY).map_err(translated(&AS_WRAPPING))?;
         // The function has no code for a usage that is not permitted, only for a wrong type.
-        ensure(wrapper.bool(CKA_WRAP), CKR_WRAPPING_KEY_TYPE_INCONSISTENT)?;
+        let permitted = wrapper.bool(CKA_WRAP) || mutant!("wrap-usage-not-checked");
+        ensure(permitted, CKR_WRAPPING_KEY_TYPE_INCONSISTENT)?;
         let key = &self.visible(key, CKR_KEY_HANDLE_INVALID)?.attributes;
         check_wrappable(family, wrapper, key)?;
         Ok((family, Arc::clone(wrapper), Arc::clone(key)))
@@ -130,9 +131,11 @@ fn check_wrappable(family: &dyn Family, wrapper: &Attributes, key: &Attributes) 
     let class = key.ulong(CKA_CLASS);
     let is_key = [Some(CKO_SECRET_KEY), Some(CKO_PRIVATE_KEY)].contains(&class);
     ensure(is_key, CKR_KEY_HANDLE_INVALID)?;
-    ensure(key.bool(CKA_EXTRACTABLE), CKR_KEY_UNEXTRACTABLE)?;
+    let extractable = key.bool(CKA_EXTRACTABLE) || mutant!("wrap-unextractable-key");
+    ensure(extractable, CKR_KEY_UNEXTRACTABLE)?;
     let distrusted = key.bool(CKA_WRAP_WITH_TRUSTED) && !wrapper.bool(CKA_TRUSTED);
-    ensure(!distrusted, CKR_KEY_NOT_WRAPPABLE)?;
+    let trusted = !distrusted || mutant!("wrap-with-trusted-ignored");
+    ensure(trusted, CKR_KEY_NOT_WRAPPABLE)?;
     let matches = match wrapper.get(CKA_WRAP_TEMPLATE) {
         Some(Value::Template(template)) => key.matches(template),
         _ => true,

@@ -6,8 +6,8 @@ use std::ptr::{from_mut, null_mut};
 
 use cryptoki_sys::*;
 
-use crate::stage::{Stage, aes};
-use crate::support::{Attributes, RW, plain};
+use crate::stage::{Stage, aes, labelled, secret};
+use crate::support::{Attributes, RW, hex, plain, with};
 
 pub(super) fn keys() {
     let stage = Stage::ready();
@@ -22,6 +22,98 @@ pub(super) fn keys() {
     let value = |key| stage.value(session, key, CKA_VALUE);
     let same = value(one) == value(other);
     stage.say(format_args!("the same value twice: {same}"));
+    pair(&stage, session);
+    derive(&stage, session);
+    wrap(&stage, session);
+}
+
+/// A pair whose private half cannot be: nothing is left of its public half.
+fn pair(stage: &Stage, session: CK_SESSION_HANDLE) {
+    let public = Attributes::new()
+        .bytes(CKA_EC_PARAMS, hex("06082a8648ce3d030107"))
+        .bytes(CKA_LABEL, *b"half");
+    let private = Attributes::new().bytes(CKA_PUBLIC_KEY_INFO, *b"of another key");
+    let (mut public_list, mut private_list) = (public.list(), private.list());
+    let (public_count, private_count) = (public_list.count(), private_list.count());
+    let (public_list, private_list) = (public_list.pointer(), private_list.pointer());
+    let (mut one, mut other) = (0, 0);
+    let mut mechanism = plain(CKM_EC_KEY_PAIR_GEN);
+    play!(
+        stage,
+        C_GenerateKeyPair(
+            session,
+            &mut mechanism,
+            public_list,
+            public_count,
+            private_list,
+            private_count,
+            &mut one,
+            &mut other,
+        )
+    );
+    stage.find(session, &labelled("half"));
+}
+
+/// A sensitive key from one that never was.
+fn derive(stage: &Stage, session: CK_SESSION_HANDLE) {
+    let base = secret(CKK_GENERIC_SECRET, &[5; 32]).bool(CKA_DERIVE, true);
+    let base = stage.create(session, &base);
+    let mut parameter = CK_HKDF_PARAMS {
+        bExtract: CK_TRUE,
+        bExpand: CK_TRUE,
+        prfHashMechanism: CKM_SHA256,
+        ulSaltType: CKF_HKDF_SALT_NULL,
+        pSalt: null_mut(),
+        ulSaltLen: 0,
+        hSaltKey: 0,
+        pInfo: null_mut(),
+        ulInfoLen: 0,
+    };
+    let template = Attributes::new()
+        .ulong(CKA_CLASS, CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+        .ulong(CKA_VALUE_LEN, 16)
+        .bool(CKA_SENSITIVE, true);
+    let (mut key, mut list) = (0, template.list());
+    let count = list.count();
+    let mut mechanism = with(CKM_HKDF_DERIVE, &mut parameter);
+    play!(
+        stage,
+        C_DeriveKey(
+            session,
+            &mut mechanism,
+            base,
+            list.pointer(),
+            count,
+            &mut key
+        )
+    );
+    stage.show(session, key, CKA_CHECK_VALUE);
+    stage.show(session, key, CKA_ALWAYS_SENSITIVE);
+}
+
+/// Keys that must not leave the token, and one that may.
+fn wrap(stage: &Stage, session: CK_SESSION_HANDLE) {
+    let wrappers = [aes(), aes().bool(CKA_WRAP, false)];
+    let keys = [
+        aes(),
+        aes().bool(CKA_EXTRACTABLE, false),
+        aes().bool(CKA_WRAP_WITH_TRUSTED, true),
+    ];
+    for (wrapper, key) in wrappers
+        .iter()
+        .flat_map(|one| keys.iter().map(move |key| (one, key)))
+    {
+        let (wrapper, key) = (stage.create(session, wrapper), stage.create(session, key));
+        let mut mechanism = plain(CKM_AES_KEY_WRAP);
+        let (mut wrapped, mut length) = ([0; 64], 64);
+        let place = wrapped.as_mut_ptr();
+        play!(
+            stage,
+            C_WrapKey(session, &mut mechanism, wrapper, key, place, &mut length)
+        );
+        stage.say(format_args!("{length} bytes, {wrapped:02x?}"));
+    }
 }
 
 const SIZE: CK_ULONG = size_of::<CK_GCM_MESSAGE_PARAMS>() as CK_ULONG;
