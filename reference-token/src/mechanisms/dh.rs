@@ -1,6 +1,5 @@
 //! Diffie-Hellman over prime fields: [PKCS11-Base 3.2] section 6.4, of PKCS #3 and of ANSI X9.42.
-//! Owns domains, keys and agreement; the arithmetic belongs to `modular`. Left out: generation of
-//! domain parameters, and the mechanisms of two key pairs (hybrid and MQV).
+//! Owns domains, keys and agreement; the arithmetic belongs to `modular`. Left out: the mechanisms of two key pairs (hybrid and MQV).
 
 use cryptoki_sys::*;
 
@@ -112,6 +111,11 @@ impl Domain<'_> {
         let secret = self.modulus.power(public, value)?;
         self.modulus.is_inner(&secret).then_some(secret)
     }
+}
+
+/// Checks domain parameters.
+pub(super) fn check_domain(object: &Attributes) -> Result<()> {
+    Domain::of(object).map(|_| ())
 }
 
 /// Checks a public key object and adds what follows from its value.

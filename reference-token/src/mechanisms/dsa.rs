@@ -1,5 +1,5 @@
 //! DSA: [PKCS11-Base 3.2] section 6.2, over FIPS 186-4. Owns keys and operations; the arithmetic
-//! belongs to the `dsa` crate and to `modular`. Left out: generation of domain parameters.
+//! belongs to the `dsa` crate and to `modular`.
 
 use cryptoki_sys::*;
 use dsa::signature::hazmat::PrehashVerifier;
@@ -118,6 +118,11 @@ impl Domain<'_> {
         let value = modular::number(value, modular::bits(self.subprime))?;
         SigningKey::from_components(verifying, value).ok()
     }
+}
+
+/// Checks domain parameters.
+pub(super) fn check_domain(object: &Attributes) -> Result<()> {
+    Domain::of(object).map(|_| ())
 }
 
 /// Checks a public key object and adds what follows from its value.

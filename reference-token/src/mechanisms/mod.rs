@@ -9,12 +9,14 @@ mod der;
 mod derivation;
 mod dh;
 mod digest;
+mod domain;
 mod dsa;
 mod ec;
 mod framed;
 mod gost;
 mod hash;
 mod hkdf;
+mod hss;
 mod hybrid;
 mod ike;
 mod key_based;
@@ -24,6 +26,7 @@ mod ml_dsa;
 mod ml_kem;
 mod modular;
 mod null;
+mod once;
 mod parameter;
 mod password;
 mod pkcs8;
@@ -37,6 +40,7 @@ mod slh_dsa;
 mod tls;
 #[cfg(test)]
 mod trial;
+mod xmss;
 
 use std::sync::LazyLock;
 
@@ -239,6 +243,10 @@ pub(crate) trait Family: Sync {
     fn implied_length(&self, _: &Mechanism) -> Option<usize> {
         None
     }
+    /// The class of what `generate_key` makes.
+    fn generated_class(&self) -> CK_OBJECT_CLASS {
+        CKO_SECRET_KEY
+    }
     fn generate_key(&self, _: &Mechanism, _template: &Attributes) -> Result<Contribution> {
         refuse(CKR_MECHANISM_INVALID)
     }
@@ -312,12 +320,15 @@ pub(crate) trait Family: Sync {
 static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
+    &domain::Domains,
     &dsa::Dsa,
     &ec::Ec,
     &dh::Dh,
     &ml_kem::MlKem,
     &ml_dsa::MlDsa,
     &slh_dsa::SlhDsa,
+    &hss::Hss,
+    &xmss::Xmss,
     &block::BlockCiphers,
     &chacha::ChaChas,
     &mac::Macs,

@@ -5,7 +5,7 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::{Hash, dh, dsa, ec, ml_dsa, ml_kem, secret, slh_dsa};
+use super::{Hash, dh, domain, dsa, ec, hss, ml_dsa, ml_kem, secret, slh_dsa, xmss};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -21,6 +21,8 @@ static PAIRS: &[(CK_KEY_TYPE, Settle, Settle)] = &[
     (CKK_DSA,           dsa::settle_public,           dsa::settle_private),
     (CKK_DH,            dh::settle_public,            dh::settle_private),
     (CKK_X9_42_DH,      dh::settle_public,            dh::settle_private),
+    (CKK_HSS,           hss::settle_public,           hss::settle_private),
+    (CKK_XMSS,          xmss::settle_public,          xmss::settle_private),
     (CKK_ML_DSA,        ml_dsa::settle_public,        ml_dsa::settle_private),
     (CKK_SLH_DSA,       slh_dsa::settle_public,       slh_dsa::settle_private),
     (CKK_ML_KEM,        ml_kem::settle_public,        ml_kem::settle_private),
@@ -32,6 +34,7 @@ pub(crate) fn settle(object: &mut Attributes) -> Result<()> {
     let pair = PAIRS.iter().find(|(kind, _, _)| Some(*kind) == key_type);
     match (object.ulong(CKA_CLASS), key_type, pair) {
         (Some(CKO_CERTIFICATE), _, _) => settle_certificate(object),
+        (Some(CKO_DOMAIN_PARAMETERS), _, _) => domain::settle(object),
         (Some(CKO_PUBLIC_KEY), _, Some((_, settle, _))) => settle(object),
         (Some(CKO_PRIVATE_KEY), _, Some((_, _, settle))) => settle(object),
         (Some(CKO_SECRET_KEY), Some(key_type), _) => settle_secret(object, key_type),

@@ -57,7 +57,7 @@ pub(crate) fn generate_key(
             &Recipe {
                 origin: Origin::Generated(mechanism.kind),
                 template: &template,
-                class: Some(CKO_SECRET_KEY),
+                class: Some(family.generated_class()),
                 key_type: family.key_type(mechanism),
                 by_so: token.is_so(),
             },

@@ -200,3 +200,44 @@ fn dsa_keys_sign() {
     let refused = pair(&token, session, generation, &torn, &open_private());
     assert_eq!(refused, Err(CKR_ATTRIBUTE_VALUE_INVALID));
 }
+
+#[test]
+fn domains_that_are_generated_serve_keys() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let domain = |mechanism, template: &Attributes| token.generate(session, mechanism, template);
+    let short = Attributes::new().ulong(CKA_PRIME_BITS, 1024);
+    let dsa = domain(CKM_DSA_PARAMETER_GEN, &short).unwrap();
+    let read = |object, attribute| token.attribute(session, object, attribute).unwrap();
+    assert_eq!(read(dsa, CKA_CLASS), CKO_DOMAIN_PARAMETERS.to_ne_bytes());
+    assert_eq!(read(dsa, CKA_LOCAL), [CK_TRUE]);
+    assert_eq!(read(dsa, CKA_SUBPRIME_BITS), 160u64.to_ne_bytes());
+    let public = [CKA_PRIME, CKA_SUBPRIME, CKA_BASE]
+        .into_iter()
+        .fold(Attributes::new(), |template, name| template.bytes(name, read(dsa, name)));
+    let generation = plain(CKM_DSA_KEY_PAIR_GEN);
+    assert!(pair(&token, session, generation, &public, &open_private()).is_ok());
+    // A domain may also be brought along, and then it is checked.
+    let brought = public
+        .clone()
+        .ulong(CKA_CLASS, CKO_DOMAIN_PARAMETERS)
+        .ulong(CKA_KEY_TYPE, CKK_DSA);
+    let object = token.create(session, &brought).unwrap();
+    assert_eq!(read(object, CKA_PRIME_BITS), 1024u64.to_ne_bytes());
+    let torn = brought.altered(CKA_BASE, |base| base[9] ^= 1);
+    assert_eq!(token.create(session, &torn), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+    let dh = domain(CKM_DH_PKCS_PARAMETER_GEN, &short.altered(CKA_PRIME_BITS, |bits| bits[1] = 2));
+    let dh = dh.unwrap();
+    assert_eq!(read(dh, CKA_PRIME).len(), 64);
+    let public = [CKA_PRIME, CKA_BASE]
+        .into_iter()
+        .fold(Attributes::new(), |template, name| template.bytes(name, read(dh, name)));
+    let generation = plain(CKM_DH_PKCS_KEY_PAIR_GEN);
+    assert!(pair(&token, session, generation, &public, &open_private()).is_ok());
+    // X9.42 has no default for the length of the subprime.
+    let refused = domain(CKM_X9_42_DH_PARAMETER_GEN, &short);
+    assert_eq!(refused, Err(CKR_TEMPLATE_INCOMPLETE));
+    let odd = short.clone().ulong(CKA_SUBPRIME_BITS, 161);
+    let refused = domain(CKM_X9_42_DH_PARAMETER_GEN, &odd);
+    assert_eq!(refused, Err(CKR_ATTRIBUTE_VALUE_INVALID));
+}

@@ -11,6 +11,8 @@ mod fields;
 mod framed;
 mod kem;
 mod rsa;
+mod stateful;
+mod stateful_vectors;
 
 use cryptoki_sys::*;
 use support::{Attributes, Token};

@@ -100,6 +100,40 @@ static DH_PRIVATE: [Rule; 4] = [
     row(CKA_VALUE_BITS, Ulong, &[2],          Absent),
 ];
 
+/// Section 6.65.2.
+#[rustfmt::skip]
+static HSS_PUBLIC: [Rule; 4] = [
+    row(CKA_HSS_LEVELS,     Ulong, &[2, 4], Absent),
+    row(CKA_HSS_LMS_TYPE,   Ulong, &[2, 4], Absent),
+    row(CKA_HSS_LMOTS_TYPE, Ulong, &[2, 4], Absent),
+    row(CKA_VALUE,          Bytes, &[1, 4], Absent),
+];
+
+/// Sections 6.2.4 and 6.4.7.
+#[rustfmt::skip]
+static FIELD_DOMAIN: [Rule; 4] = [
+    row(CKA_PRIME,      Bytes, &[1, 4], Absent),
+    row(CKA_SUBPRIME,   Bytes, &[1, 4], Absent),
+    row(CKA_BASE,       Bytes, &[1, 4], Absent),
+    row(CKA_PRIME_BITS, Ulong, &[2, 3], Absent),
+];
+
+/// Not in the table of section 6.2.4, whose text says what it is if a template does not name it.
+#[rustfmt::skip]
+static DSA_DOMAIN: [Rule; 1] = [row(CKA_SUBPRIME_BITS, Ulong, &[2], Absent)];
+
+/// Section 6.4.6.
+#[rustfmt::skip]
+static DH_DOMAIN: [Rule; 3] = [
+    row(CKA_PRIME,      Bytes, &[1, 4], Absent),
+    row(CKA_BASE,       Bytes, &[1, 4], Absent),
+    row(CKA_PRIME_BITS, Ulong, &[2, 3], Absent),
+];
+
+/// Section 6.4.7.
+#[rustfmt::skip]
+static X9_42_DOMAIN: [Rule; 1] = [row(CKA_SUBPRIME_BITS, Ulong, &[2, 3], Absent)];
+
 #[rustfmt::skip]
 pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PUBLIC_KEY,  CKK_RSA, &RSA_PUBLIC),
@@ -116,6 +150,13 @@ pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PRIVATE_KEY, CKK_DH,       &DH_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_X9_42_DH, &FIELD_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_X9_42_DH, &FIELD_PRIVATE),
+    typed(CKO_DOMAIN_PARAMETERS, CKK_DSA,      &FIELD_DOMAIN),
+    typed(CKO_DOMAIN_PARAMETERS, CKK_DSA,      &DSA_DOMAIN),
+    typed(CKO_DOMAIN_PARAMETERS, CKK_DH,       &DH_DOMAIN),
+    typed(CKO_DOMAIN_PARAMETERS, CKK_X9_42_DH, &X9_42_DOMAIN),
+    typed(CKO_DOMAIN_PARAMETERS, CKK_X9_42_DH, &FIELD_DOMAIN),
+    typed(CKO_PUBLIC_KEY,  CKK_HSS,     &HSS_PUBLIC),
+    typed(CKO_PUBLIC_KEY,  CKK_XMSS,    &SET_PUBLIC),
     typed(CKO_PUBLIC_KEY,  CKK_ML_DSA,  &SET_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_ML_DSA,  &SEEDED_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_SLH_DSA, &SET_PUBLIC),

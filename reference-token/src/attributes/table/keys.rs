@@ -30,6 +30,8 @@ const SIGNERS: &[CK_KEY_TYPE] = &[
     CKK_DSA,
     CKK_EC,
     CKK_EC_EDWARDS,
+    CKK_HSS,
+    CKK_XMSS,
     CKK_ML_DSA,
     CKK_SLH_DSA,
 ];
