@@ -59,7 +59,10 @@ check 'to that message' "$(<message)" "$(tr -d '\r' <plain)"
 echo '== a key from elsewhere'
 openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -subj /CN=own -days 30 -out own.crt \
     2>/dev/null
-openssl pkcs12 -export -inkey own.key -in own.crt -out own.p12 -name own -passout pass:word
+# NSS makes the key of the file, and unwraps the private key with it, in the token. For PBES2, the
+# default, it gives the structure of version 2.40 to CKM_PKCS5_PBKD2, which the token cannot take.
+openssl pkcs12 -export -inkey own.key -in own.crt -out own.p12 -name own -passout pass:word \
+    -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1
 run 'pk12util imports it' pk12util -i own.p12 -d "$db" -h "$token" -k pin -W word
 run 'keys are listed' cert -K
 contains 'it among them' ' (.*:)?own$' "$said"
