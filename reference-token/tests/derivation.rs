@@ -431,3 +431,42 @@ fn finished_messages_have_the_length_and_the_side_that_was_asked_for() {
         assert_eq!(sign(length, side), Err(CKR_MECHANISM_PARAM_INVALID));
     }
 }
+
+/// RFC 6070: both structures give the same key, and a number that is neither a length nor a pointer
+/// is a bad parameter and no more.
+#[test]
+fn the_structure_of_earlier_versions_makes_the_same_key_from_a_password() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let (mut password, mut salt, mut length) = (*b"password", *b"salt", 8 as CK_ULONG);
+    let mut generate = |password_length| {
+        let mut parameter = CK_PKCS5_PBKD2_PARAMS2 {
+            saltSource: CKZ_SALT_SPECIFIED,
+            pSaltSourceData: salt.as_mut_ptr().cast(),
+            ulSaltSourceDataLen: 4,
+            iterations: 2,
+            prf: CKP_PKCS5_PBKD2_HMAC_SHA1,
+            pPrfData: std::ptr::null_mut(),
+            ulPrfDataLen: 0,
+            pPassword: password.as_mut_ptr(),
+            ulPasswordLen: password_length,
+        };
+        let template = Attributes::new()
+            .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+            .ulong(CKA_VALUE_LEN, 20);
+        let (mut list, mut key) = (template.list(), 0);
+        let mut mechanism = with(CKM_PKCS5_PBKD2, &mut parameter);
+        let rv = call!(
+            token,
+            C_GenerateKey(session, &mut mechanism, list.pointer(), 2, &mut key)
+        );
+        match rv {
+            CKR_OK => Ok(token.attribute(session, key, CKA_VALUE).unwrap()),
+            rv => Err(rv),
+        }
+    };
+    let expected = hex("ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957");
+    assert_eq!(generate(8), Ok(expected.clone()));
+    assert_eq!(generate(&raw mut length as CK_ULONG), Ok(expected));
+    assert_eq!(generate(1 << 20), Err(CKR_MECHANISM_PARAM_INVALID));
+}

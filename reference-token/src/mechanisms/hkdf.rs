@@ -65,6 +65,10 @@ impl Family for Hkdf {
         Ok(vec![(CKA_VALUE, Value::Bytes(random(length as usize)?))])
     }
 
+    fn derives_from_data(&self) -> bool {
+        true
+    }
+
     fn derive(
         &self,
         mechanism: &Mechanism,
@@ -84,6 +88,12 @@ impl Family for Hkdf {
         let hash = hash_named(*prf)?;
         ensure(*extract || *expands, CKR_MECHANISM_PARAM_INVALID)?;
         let input = base.bytes(CKA_VALUE);
+        if base.ulong(CKA_CLASS) == Some(CKO_DATA) {
+            // Section 6.62.3: the exception among input keys, and what it asks for.
+            ensure(input.len() == hash.length(), CKR_KEY_SIZE_RANGE)?;
+            let salted = *extract && *salt != Salt::None;
+            ensure(salted, CKR_MECHANISM_PARAM_INVALID)?;
+        }
         let key = match (extract, salt) {
             (false, _) => input.to_vec(),
             // RFC 5869 section 2.2: without a salt, as many zeros as the hash is long.
@@ -148,6 +158,38 @@ mod tests {
             hex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5")
         );
         assert_eq!(derive(&prk, false, true, Some(42)), okm);
+    }
+
+    /// Section 6.62.3.
+    #[test]
+    fn a_data_object_is_extracted_with_a_salt_if_it_is_as_long_as_the_hash() {
+        let derive = |length, salt| {
+            let base = [
+                (CKA_CLASS, Value::ulong(CKO_DATA)),
+                (CKA_VALUE, Value::Bytes(vec![1; length])),
+            ];
+            let parameter = Parameter::Hkdf {
+                extract: true,
+                expand: false,
+                prf: CKM_SHA256,
+                salt,
+                info: Vec::new(),
+            };
+            let mechanism = Mechanism {
+                kind: CKM_HKDF_DERIVE,
+                parameter,
+            };
+            let derived = Hkdf.derive(&mechanism, &base.into_iter().collect(), None);
+            derived.map(|derived| derived.value)
+        };
+        let salt = || Salt::Data(vec![2]);
+        assert_eq!(
+            derive(32, salt()).unwrap(),
+            Hash::Sha256.mac(&[2], &[1; 32])
+        );
+        let code = |length, salt| derive(length, salt).unwrap_err().code();
+        assert_eq!(code(31, salt()), CKR_KEY_SIZE_RANGE);
+        assert_eq!(code(32, Salt::None), CKR_MECHANISM_PARAM_INVALID);
     }
 
     #[test]

@@ -7,7 +7,9 @@ mod block;
 mod chacha;
 mod der;
 mod derivation;
+mod dh;
 mod digest;
+mod dsa;
 mod ec;
 mod framed;
 mod gost;
@@ -20,6 +22,7 @@ mod mac;
 mod messages;
 mod ml_dsa;
 mod ml_kem;
+mod modular;
 mod null;
 mod parameter;
 mod password;
@@ -239,6 +242,15 @@ pub(crate) trait Family: Sync {
     fn generate_key(&self, _: &Mechanism, _template: &Attributes) -> Result<Contribution> {
         refuse(CKR_MECHANISM_INVALID)
     }
+    /// As `generate_pair`, for mechanisms that read the private key's template too.
+    fn generate_halves(
+        &self,
+        mechanism: &Mechanism,
+        public: &Attributes,
+        _private: &Attributes,
+    ) -> Result<(Contribution, Contribution)> {
+        self.generate_pair(mechanism, public)
+    }
     /// As `generate_key`, for mechanisms that also give bytes back through their parameter.
     fn generate_answering(
         &self,
@@ -300,7 +312,9 @@ pub(crate) trait Family: Sync {
 static FAMILIES: &[&dyn Family] = &[
     &digest::Digests,
     &rsa::Rsa,
+    &dsa::Dsa,
     &ec::Ec,
+    &dh::Dh,
     &ml_kem::MlKem,
     &ml_dsa::MlDsa,
     &slh_dsa::SlhDsa,

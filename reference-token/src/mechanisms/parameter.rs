@@ -41,6 +41,10 @@ pub(crate) enum Form {
     Hkdf,
     /// CK_ECDH1_DERIVE_PARAMS.
     Ecdh1,
+    /// A public value of any length, or nothing.
+    PublicValue,
+    /// CK_X9_42_DH1_DERIVE_PARAMS, which is CK_ECDH1_DERIVE_PARAMS by another name.
+    X942Dh1,
     /// CK_EDDSA_PARAMS, or nothing.
     Eddsa,
     /// CK_SIGN_ADDITIONAL_CONTEXT, or nothing.

@@ -214,6 +214,20 @@ pub(super) fn public_info(key_type: CK_KEY_TYPE, set: CK_ULONG, public: &[u8]) -
     ]))
 }
 
+/// SubjectPublicKeyInfo of a key over a prime field: the public value as an INTEGER (RFC 3279).
+pub(super) fn domain_info(key: &Attributes, public: &[u8]) -> Result<Vec<u8>> {
+    let algorithm = algorithm_of(key)?;
+    let oid = algorithm.oid.to_der();
+    let oid = oid.map_err(|_| refusal(CKR_GENERAL_ERROR))?;
+    let parameters = domain(algorithm.form, key)?;
+    let algorithm = super::der::sequence(&[&oid, &parameters]);
+    let public = super::der::unsigned_integer(public);
+    Ok(super::der::sequence(&[
+        &algorithm,
+        &super::der::bit_string(&public),
+    ]))
+}
+
 fn algorithm_of(key: &Attributes) -> Result<&'static Algorithm> {
     let (key_type, set) = (key.ulong(CKA_KEY_TYPE), key.ulong(CKA_PARAMETER_SET));
     let named = match key_type {

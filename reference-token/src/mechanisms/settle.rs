@@ -5,7 +5,7 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::{Hash, ec, ml_dsa, ml_kem, secret, slh_dsa};
+use super::{Hash, dh, dsa, ec, ml_dsa, ml_kem, secret, slh_dsa};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -18,6 +18,9 @@ static PAIRS: &[(CK_KEY_TYPE, Settle, Settle)] = &[
     (CKK_EC,            ec::settle_public,            ec::settle_private),
     (CKK_EC_EDWARDS,    ec::settle_edwards_public,    ec::settle_edwards_private),
     (CKK_EC_MONTGOMERY, ec::settle_montgomery_public, ec::settle_montgomery_private),
+    (CKK_DSA,           dsa::settle_public,           dsa::settle_private),
+    (CKK_DH,            dh::settle_public,            dh::settle_private),
+    (CKK_X9_42_DH,      dh::settle_public,            dh::settle_private),
     (CKK_ML_DSA,        ml_dsa::settle_public,        ml_dsa::settle_private),
     (CKK_SLH_DSA,       slh_dsa::settle_public,       slh_dsa::settle_private),
     (CKK_ML_KEM,        ml_kem::settle_public,        ml_kem::settle_private),

@@ -98,7 +98,7 @@ pub(crate) fn generate_pair(
             draft(private, CKO_PRIVATE_KEY)?,
         ))
     })?;
-    let (to_public, to_private) = family.generate_pair(mechanism, &public)?;
+    let (to_public, to_private) = family.generate_halves(mechanism, &public, &private)?;
     contribute(&mut public, to_public)?;
     let completed = contribute(&mut private, to_private);
     if completed.is_err() && mutant!("pair-leaves-public-key-behind") {

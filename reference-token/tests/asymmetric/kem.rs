@@ -8,9 +8,9 @@ use super::support::{Attributes, Token, hex, plain, with};
 use super::{info, open_private, pair};
 
 /// A ciphertext and the key in it.
-type Encapsulated = (Vec<u8>, CK_OBJECT_HANDLE);
+pub(super) type Encapsulated = (Vec<u8>, CK_OBJECT_HANDLE);
 
-fn encapsulate(
+pub(super) fn encapsulate(
     token: &Token,
     session: CK_SESSION_HANDLE,
     mut mechanism: CK_MECHANISM,
@@ -42,7 +42,7 @@ fn encapsulate(
     }
 }
 
-fn decapsulate(
+pub(super) fn decapsulate(
     token: &Token,
     session: CK_SESSION_HANDLE,
     mut mechanism: CK_MECHANISM,

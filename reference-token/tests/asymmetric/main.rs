@@ -7,8 +7,10 @@
 mod support;
 
 mod curves;
+mod fields;
 mod framed;
 mod kem;
+mod rsa;
 
 use cryptoki_sys::*;
 use support::{Attributes, Token};

@@ -65,6 +65,41 @@ static SET_PRIVATE: [Rule; 2] = [
     row(CKA_VALUE,         Bytes, &[1, 4, 6, 7], Absent),
 ];
 
+/// Section 6.2.2 and, with the base before the subprime, section 6.4.3.
+#[rustfmt::skip]
+static FIELD_PUBLIC: [Rule; 4] = [
+    row(CKA_PRIME,    Bytes, &[1, 3], Absent),
+    row(CKA_SUBPRIME, Bytes, &[1, 3], Absent),
+    row(CKA_BASE,     Bytes, &[1, 3], Absent),
+    row(CKA_VALUE,    Bytes, &[1, 4], Absent),
+];
+
+/// Sections 6.2.3 and 6.4.5.
+#[rustfmt::skip]
+static FIELD_PRIVATE: [Rule; 4] = [
+    row(CKA_PRIME,    Bytes, &[1, 4, 6],    Absent),
+    row(CKA_SUBPRIME, Bytes, &[1, 4, 6],    Absent),
+    row(CKA_BASE,     Bytes, &[1, 4, 6],    Absent),
+    row(CKA_VALUE,    Bytes, &[1, 4, 6, 7], Absent),
+];
+
+/// Section 6.4.2.
+#[rustfmt::skip]
+static DH_PUBLIC: [Rule; 3] = [
+    row(CKA_PRIME, Bytes, &[1, 3], Absent),
+    row(CKA_BASE,  Bytes, &[1, 3], Absent),
+    row(CKA_VALUE, Bytes, &[1, 4], Absent),
+];
+
+/// Section 6.4.4.
+#[rustfmt::skip]
+static DH_PRIVATE: [Rule; 4] = [
+    row(CKA_PRIME,      Bytes, &[1, 4, 6],    Absent),
+    row(CKA_BASE,       Bytes, &[1, 4, 6],    Absent),
+    row(CKA_VALUE,      Bytes, &[1, 4, 6, 7], Absent),
+    row(CKA_VALUE_BITS, Ulong, &[2],          Absent),
+];
+
 #[rustfmt::skip]
 pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PUBLIC_KEY,  CKK_RSA, &RSA_PUBLIC),
@@ -75,6 +110,12 @@ pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_PRIVATE_KEY, CKK_EC_EDWARDS,    &EC_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_EC_MONTGOMERY, &EC_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY, &EC_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_DSA,      &FIELD_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_DSA,      &FIELD_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_DH,       &DH_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_DH,       &DH_PRIVATE),
+    typed(CKO_PUBLIC_KEY,  CKK_X9_42_DH, &FIELD_PUBLIC),
+    typed(CKO_PRIVATE_KEY, CKK_X9_42_DH, &FIELD_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_ML_DSA,  &SET_PUBLIC),
     typed(CKO_PRIVATE_KEY, CKK_ML_DSA,  &SEEDED_PRIVATE),
     typed(CKO_PUBLIC_KEY,  CKK_SLH_DSA, &SET_PUBLIC),

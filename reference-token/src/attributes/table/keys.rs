@@ -25,9 +25,23 @@ const CIPHERS: &[CK_KEY_TYPE] = &[
     CKK_SALSA20,
     CKK_TWOFISH,
 ];
-const SIGNERS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC, CKK_EC_EDWARDS, CKK_ML_DSA, CKK_SLH_DSA];
+const SIGNERS: &[CK_KEY_TYPE] = &[
+    CKK_RSA,
+    CKK_DSA,
+    CKK_EC,
+    CKK_EC_EDWARDS,
+    CKK_ML_DSA,
+    CKK_SLH_DSA,
+];
 /// Key types with a mechanism for encapsulation.
-const KEMS: &[CK_KEY_TYPE] = &[CKK_EC, CKK_EC_MONTGOMERY, CKK_ML_KEM];
+const KEMS: &[CK_KEY_TYPE] = &[
+    CKK_RSA,
+    CKK_EC,
+    CKK_EC_MONTGOMERY,
+    CKK_DH,
+    CKK_X9_42_DH,
+    CKK_ML_KEM,
+];
 const MACS: &[CK_KEY_TYPE] = &[
     CKK_AES,
     CKK_ARIA,

@@ -60,3 +60,20 @@ pub(super) unsafe fn hash_sign_context(
         hash: Some(parameter.hash),
     })
 }
+
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+pub(super) unsafe fn x9_42_dh1(parameter: CK_X9_42_DH1_DERIVE_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let (shared, public) = unsafe {
+        (
+            bytes(parameter.pOtherInfo, parameter.ulOtherInfoLen)?,
+            bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
+        )
+    };
+    Ok(Parameter::Ecdh1 {
+        kdf: parameter.kdf,
+        shared: shared.to_vec(),
+        public: public.to_vec(),
+    })
+}

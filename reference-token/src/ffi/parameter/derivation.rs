@@ -2,6 +2,7 @@
 //! 6.37, 6.42, 6.43 and 6.64.
 
 use std::ffi::c_void;
+use std::os::unix::fs::FileExt;
 
 use cryptoki_sys::*;
 
@@ -45,20 +46,39 @@ pub(super) unsafe fn block_data(iv: usize, mechanism: &CK_MECHANISM) -> Result<P
     Ok(Parameter::BlockData { iv, data })
 }
 
-/// CK_PKCS5_PBKD2_PARAMS2. The older CK_PKCS5_PBKD2_PARAMS is as long, with a pointer to the length
-/// of the password where this has the length, so nobody can tell them apart; section 6.37 knows
-/// only this one.
+/// Longest password taken: nobody types more, and no pointer is less.
+const MOST_PASSWORD: CK_ULONG = 1 << 16;
+
+/// The length of a password in CK_PKCS5_PBKD2_PARAMS2, or in the CK_PKCS5_PBKD2_PARAMS of the
+/// versions before 2.40 errata 01, which NSS still uses: it is as long, and has a pointer to the
+/// length in its place. Whether a number that is no length is a pointer cannot be known, so the
+/// system is asked to read there: it refuses where a plain read would end the process.
+fn password_length(number: CK_ULONG) -> Result<CK_ULONG> {
+    if number <= MOST_PASSWORD {
+        return Ok(number);
+    }
+    let mut length = [0; size_of::<CK_ULONG>()];
+    std::fs::File::open("/proc/self/mem")
+        .and_then(|memory| memory.read_exact_at(&mut length, number))
+        .map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    let length = CK_ULONG::from_ne_bytes(length);
+    ensure(length <= MOST_PASSWORD, CKR_MECHANISM_PARAM_INVALID)?;
+    Ok(length)
+}
+
+/// CK_PKCS5_PBKD2_PARAMS2 and CK_PKCS5_PBKD2_PARAMS.
 ///
 /// # Safety
 /// The pointers inside are valid for the lengths beside them.
 pub(super) unsafe fn pbkdf2(parameter: CK_PKCS5_PBKD2_PARAMS2) -> Result<Parameter> {
+    let length = password_length(parameter.ulPasswordLen)?;
     let specified = parameter.saltSource == CKZ_SALT_SPECIFIED;
     let no_data = parameter.pPrfData.is_null() && parameter.ulPrfDataLen == 0;
     ensure(specified && no_data, CKR_MECHANISM_PARAM_INVALID)?;
     // SAFETY: as the caller promises.
     let (password, salt) = unsafe {
         (
-            bytes(parameter.pPassword, parameter.ulPasswordLen)?,
+            bytes(parameter.pPassword, length)?,
             bytes(
                 parameter.pSaltSourceData.cast(),
                 parameter.ulSaltSourceDataLen,

@@ -93,6 +93,11 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Ctr => ctr(structure(mechanism)?),
             Form::Hkdf => hkdf(structure(mechanism)?),
             Form::Ecdh1 => asymmetric::ecdh1(structure(mechanism)?),
+            Form::PublicValue => {
+                let value = bytes(mechanism.pParameter.cast(), mechanism.ulParameterLen)?;
+                Ok(Parameter::Bytes(value.to_vec()))
+            }
+            Form::X942Dh1 => asymmetric::x9_42_dh1(structure(mechanism)?),
             Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
             Form::RsaAes => rsa_aes(structure(mechanism)?),

@@ -1,6 +1,8 @@
 //! RSA keys: from and to attributes, generation, and the two primitives of RFC 8017 section 5.
 //! The numbers belong to the `rsa` crate; this file keeps its types out of the rest.
 
+use std::sync::Arc;
+
 use cryptoki_sys::*;
 use getrandom::SysRng;
 use rsa::BoxedUint;
@@ -18,11 +20,11 @@ const RSA_ENCRYPTION: [u8; 11] = [
 
 /// A public key whose numbers can be computed with.
 #[derive(Debug, Clone)]
-pub(in crate::mechanisms) struct PublicKey(rsa::PublicKey);
+pub(in crate::mechanisms) struct PublicKey(Arc<rsa::PublicKey>);
 
 /// A private key whose parts agree with each other.
 #[derive(Debug, Clone)]
-pub(in crate::mechanisms) struct PrivateKey(rsa::PrivateKey);
+pub(in crate::mechanisms) struct PrivateKey(Arc<rsa::PrivateKey>, PublicKey);
 
 /// A number as wide as its own digits ask for.
 fn number(bytes: &[u8]) -> BoxedUint {
@@ -53,7 +55,8 @@ impl PublicKey {
     /// The public key in the attributes of a public or private key object.
     pub(in crate::mechanisms) fn from_attributes(key: &Attributes) -> Result<PublicKey> {
         let (modulus, exponent) = public_parts(key)?;
-        Ok(PublicKey(rsa::PublicKey::new_unchecked(modulus, exponent)))
+        let key = rsa::PublicKey::new_unchecked(modulus, exponent);
+        Ok(PublicKey(Arc::new(key)))
     }
 
     /// Length of the modulus in bits.
@@ -68,9 +71,16 @@ impl PublicKey {
 
     /// RSAEP and RSAVP1: `message` to the public exponent; None if it is not below the modulus.
     pub(in crate::mechanisms) fn apply(&self, message: &[u8]) -> Option<Vec<u8>> {
-        let message = representative(&self.0, message)?;
-        let result = rsa_encrypt(&self.0, &message).ok()?;
+        let message = representative(&*self.0, message)?;
+        let result = rsa_encrypt(&*self.0, &message).ok()?;
         Some(padded(&result, self.length()))
+    }
+
+    /// The modulus less a number below it, at full length.
+    pub(super) fn complement(&self, number: &[u8]) -> Option<Vec<u8>> {
+        let number = representative(&*self.0, number)?;
+        let complement = self.0.n().as_ref().wrapping_sub(&number);
+        Some(padded(&complement, self.length()))
     }
 
     /// SubjectPublicKeyInfo of RFC 8017 appendix A.1.1, DER.
@@ -84,6 +94,11 @@ impl PublicKey {
 }
 
 impl PrivateKey {
+    fn new(key: rsa::PrivateKey) -> PrivateKey {
+        let public = PublicKey(Arc::new(key.to_public_key()));
+        PrivateKey(Arc::new(key), public)
+    }
+
     /// The private key in the attributes of an object; CKR_ATTRIBUTE_VALUE_INVALID if its parts
     /// contradict each other. Without primes they are recovered, which asks for a public exponent
     /// above 2^16.
@@ -99,7 +114,7 @@ impl PrivateKey {
             _ => return refuse(CKR_TEMPLATE_INCOMPLETE),
         };
         rsa::PrivateKey::from_components_with_large_exponent(modulus, exponent, private, primes)
-            .map(PrivateKey)
+            .map(PrivateKey::new)
             .map_err(|_| refusal(CKR_ATTRIBUTE_VALUE_INVALID))
     }
 
@@ -115,7 +130,7 @@ impl PrivateKey {
             .iter()
             .fold(0, |value, digit| value << 8 | u64::from(*digit));
         rsa::PrivateKey::new_with_exp_unchecked(&mut SysRng, bits, exponent.into())
-            .map(PrivateKey)
+            .map(PrivateKey::new)
             .map_err(|_| refusal(CKR_FUNCTION_FAILED))
     }
 
@@ -154,15 +169,17 @@ impl PrivateKey {
     }
 
     pub(in crate::mechanisms) fn public(&self) -> PublicKey {
-        PublicKey(self.0.to_public_key())
+        self.1.clone()
     }
 
-    /// RSADP and RSASP1, blinded and checked; None if `message` is not below the modulus.
+    /// RSADP and RSASP1, checked; None if `message` is not below the modulus. Not blinded, which
+    /// would take as long again: exponentiation does not depend on the exponent in time, and the
+    /// token does not claim to keep secrets from who watches it closer.
     pub(super) fn apply(&self, message: &[u8]) -> Result<Option<Vec<u8>>> {
-        let Some(message) = representative(&self.0, message) else {
+        let Some(message) = representative(&*self.0, message) else {
             return Ok(None);
         };
-        let result = rsa_decrypt_and_check(&self.0, Some(&mut SysRng), &message)
+        let result = rsa_decrypt_and_check::<SysRng>(&*self.0, None, &message)
             .map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
         Ok(Some(padded(&result, self.public().length())))
     }

@@ -2,6 +2,7 @@
 //! the mapping of mechanisms to schemes; `key` the arithmetic, `padding` the encodings of RFC
 //! 8017, `schemes` the running operations.
 
+mod encapsulation;
 mod key;
 mod padding;
 mod recover;
@@ -27,7 +28,8 @@ pub(super) struct Rsa;
 const BITS: (CK_ULONG, CK_ULONG) = (512, 16384);
 const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 const RECOVERS: CK_FLAGS = SIGNS | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER;
-const CIPHERS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
+const CIPHERS: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | KEMS;
+const KEMS: CK_FLAGS = CKF_ENCAPSULATE | CKF_DECAPSULATE;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
     Entry {
@@ -39,13 +41,27 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
     }
 }
 
+/// Section 6.1.9: ANSI X9.31 begins at 1024 bits.
+const fn x9_31(mechanism: CK_MECHANISM_TYPE) -> Entry {
+    Entry {
+        sizes: (1024, BITS.1),
+        ..entry(mechanism, SIGNS, Form::None)
+    }
+}
+
 #[rustfmt::skip]
-static ENTRIES: [Entry; 23] = [
+static ENTRIES: [Entry; 29] = [
     entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
     entry(CKM_RSA_PKCS,                 RECOVERS | CIPHERS,       Form::None),
-    entry(CKM_RSA_X_509,                RECOVERS | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP, Form::None),
+    entry(CKM_RSA_X_509,                RECOVERS | CIPHERS,       Form::None),
     entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
     entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
+    x9_31(CKM_RSA_X9_31),
+    x9_31(CKM_SHA1_RSA_X9_31),
+    entry(CKM_MD2_RSA_PKCS,             SIGNS,                 Form::None),
+    entry(CKM_MD5_RSA_PKCS,             SIGNS,                 Form::None),
+    entry(CKM_RIPEMD128_RSA_PKCS,       SIGNS,                 Form::None),
+    entry(CKM_RIPEMD160_RSA_PKCS,       SIGNS,                 Form::None),
     entry(CKM_SHA1_RSA_PKCS,            SIGNS,                 Form::None),
     entry(CKM_SHA224_RSA_PKCS,          SIGNS,                 Form::None),
     entry(CKM_SHA256_RSA_PKCS,          SIGNS,                 Form::None),
@@ -68,17 +84,24 @@ static ENTRIES: [Entry; 23] = [
 
 /// Signature mechanisms that hash: mechanism with PKCS #1 v1.5 padding, with PSS, and the hash.
 #[rustfmt::skip]
-static HASHING: [(CK_MECHANISM_TYPE, CK_MECHANISM_TYPE, Hash); 9] = [
-    (CKM_SHA1_RSA_PKCS,     CKM_SHA1_RSA_PKCS_PSS,     Hash::Sha1),
-    (CKM_SHA224_RSA_PKCS,   CKM_SHA224_RSA_PKCS_PSS,   Hash::Sha224),
-    (CKM_SHA256_RSA_PKCS,   CKM_SHA256_RSA_PKCS_PSS,   Hash::Sha256),
-    (CKM_SHA384_RSA_PKCS,   CKM_SHA384_RSA_PKCS_PSS,   Hash::Sha384),
-    (CKM_SHA512_RSA_PKCS,   CKM_SHA512_RSA_PKCS_PSS,   Hash::Sha512),
-    (CKM_SHA3_224_RSA_PKCS, CKM_SHA3_224_RSA_PKCS_PSS, Hash::Sha3Bits224),
-    (CKM_SHA3_256_RSA_PKCS, CKM_SHA3_256_RSA_PKCS_PSS, Hash::Sha3Bits256),
-    (CKM_SHA3_384_RSA_PKCS, CKM_SHA3_384_RSA_PKCS_PSS, Hash::Sha3Bits384),
-    (CKM_SHA3_512_RSA_PKCS, CKM_SHA3_512_RSA_PKCS_PSS, Hash::Sha3Bits512),
+static HASHING: [(CK_MECHANISM_TYPE, Option<CK_MECHANISM_TYPE>, Hash); 13] = [
+    (CKM_MD2_RSA_PKCS,       None, Hash::Md2),
+    (CKM_MD5_RSA_PKCS,       None, Hash::Md5),
+    (CKM_RIPEMD128_RSA_PKCS, None, Hash::Ripemd128),
+    (CKM_RIPEMD160_RSA_PKCS, None, Hash::Ripemd160),
+    (CKM_SHA1_RSA_PKCS,     Some(CKM_SHA1_RSA_PKCS_PSS),     Hash::Sha1),
+    (CKM_SHA224_RSA_PKCS,   Some(CKM_SHA224_RSA_PKCS_PSS),   Hash::Sha224),
+    (CKM_SHA256_RSA_PKCS,   Some(CKM_SHA256_RSA_PKCS_PSS),   Hash::Sha256),
+    (CKM_SHA384_RSA_PKCS,   Some(CKM_SHA384_RSA_PKCS_PSS),   Hash::Sha384),
+    (CKM_SHA512_RSA_PKCS,   Some(CKM_SHA512_RSA_PKCS_PSS),   Hash::Sha512),
+    (CKM_SHA3_224_RSA_PKCS, Some(CKM_SHA3_224_RSA_PKCS_PSS), Hash::Sha3Bits224),
+    (CKM_SHA3_256_RSA_PKCS, Some(CKM_SHA3_256_RSA_PKCS_PSS), Hash::Sha3Bits256),
+    (CKM_SHA3_384_RSA_PKCS, Some(CKM_SHA3_384_RSA_PKCS_PSS), Hash::Sha3Bits384),
+    (CKM_SHA3_512_RSA_PKCS, Some(CKM_SHA3_512_RSA_PKCS_PSS), Hash::Sha3Bits512),
 ];
+
+/// The trailer of ANSI X9.31 that stands for SHA-1 (ISO/IEC 10118-3, hash 3).
+const X931_SHA1: [u8; 2] = [0x33, 0xcc];
 
 /// A signature scheme: what is hashed by the token, and how the result is padded.
 struct Scheme {
@@ -96,6 +119,14 @@ fn scheme(mechanism: &Mechanism) -> Result<Scheme> {
             hash: None,
             encoding: Encoding::None,
         }),
+        CKM_RSA_X9_31 => Ok(Scheme {
+            hash: None,
+            encoding: Encoding::X931(None),
+        }),
+        CKM_SHA1_RSA_X9_31 => Ok(Scheme {
+            hash: Some(Hash::Sha1),
+            encoding: Encoding::X931(Some(X931_SHA1)),
+        }),
         CKM_RSA_PKCS_PSS => Ok(Scheme {
             hash: None,
             encoding: pss(mechanism, None)?,
@@ -103,7 +134,7 @@ fn scheme(mechanism: &Mechanism) -> Result<Scheme> {
         kind => {
             let (pkcs1, _, hash) = HASHING
                 .iter()
-                .find(|(pkcs1, pss, _)| *pkcs1 == kind || *pss == kind)
+                .find(|(pkcs1, pss, _)| *pkcs1 == kind || *pss == Some(kind))
                 .ok_or(refusal(CKR_MECHANISM_INVALID))?;
             let encoding = match *pkcs1 == kind {
                 true => Encoding::Pkcs1(Some(*hash)),
@@ -161,13 +192,13 @@ impl Family for Rsa {
     }
 
     fn sign(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {
-        let key = PrivateKey::from_attributes(key)?;
-        schemes::sign(scheme(mechanism)?, key)
+        let key = key.parsed(PrivateKey::from_attributes)?;
+        schemes::sign(scheme(mechanism)?, PrivateKey::clone(&key))
     }
 
     fn verify(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Verifying>> {
-        let key = PublicKey::from_attributes(key)?;
-        schemes::verify(scheme(mechanism)?, key)
+        let key = key.parsed(PublicKey::from_attributes)?;
+        schemes::verify(scheme(mechanism)?, PublicKey::clone(&key))
     }
 
     fn sign_recover(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {
@@ -187,13 +218,41 @@ impl Family for Rsa {
     }
 
     fn encrypt(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Ciphering>> {
-        let key = PublicKey::from_attributes(key)?;
-        schemes::encrypt(encryption(mechanism)?, key)
+        let key = key.parsed(PublicKey::from_attributes)?;
+        schemes::encrypt(encryption(mechanism)?, PublicKey::clone(&key))
     }
 
     fn decrypt(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Ciphering>> {
-        let key = PrivateKey::from_attributes(key)?;
-        schemes::decrypt(encryption(mechanism)?, key)
+        let key = key.parsed(PrivateKey::from_attributes)?;
+        schemes::decrypt(encryption(mechanism)?, PrivateKey::clone(&key))
+    }
+
+    fn encapsulated_length(&self, _: &Mechanism, key: &Attributes) -> Result<usize> {
+        Ok(PublicKey::from_attributes(key)?.length())
+    }
+
+    /// Sections 6.1.6 to 6.1.8: a secret is chosen and then encrypted.
+    fn encapsulate(
+        &self,
+        mechanism: &Mechanism,
+        key: &Attributes,
+        length: Option<usize>,
+    ) -> Result<(Vec<u8>, Vec<u8>)> {
+        let public = key.parsed(PublicKey::from_attributes)?;
+        let encryption = encryption(mechanism)?;
+        encapsulation::encapsulate(encryption, &public, length)
+    }
+
+    fn decapsulate(
+        &self,
+        mechanism: &Mechanism,
+        key: &Attributes,
+        ciphertext: &[u8],
+        length: Option<usize>,
+    ) -> Result<Vec<u8>> {
+        let private = key.parsed(PrivateKey::from_attributes)?;
+        let encryption = encryption(mechanism)?;
+        encapsulation::decapsulate(encryption, &private, ciphertext, length)
     }
 
     /// Section 6.1.9: without padding there are zeros before the key.

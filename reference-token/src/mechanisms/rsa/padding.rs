@@ -14,6 +14,8 @@ pub(super) enum Encoding {
     None,
     /// EMSA-PKCS1-v1_5; with a hash, around its DigestInfo.
     Pkcs1(Option<Hash>),
+    /// ANSI X9.31; with a trailer that the token adds, or one that the application did.
+    X931(Option<[u8; 2]>),
     /// EMSA-PSS.
     Pss {
         hash: Hash,
@@ -52,6 +54,12 @@ impl Encoding {
                 ensure(content.len() + 11 <= length, CKR_DATA_LEN_RANGE)?;
                 let filler = vec![0xff; length - content.len() - 3];
                 Ok([&[0, 1][..], &filler, &[0], &content].concat())
+            }
+            Encoding::X931(trailer) => {
+                let content = [input, trailer.as_ref().map_or(&[][..], |t| t)].concat();
+                ensure(content.len() + 2 <= length, CKR_DATA_LEN_RANGE)?;
+                let filler = vec![0xbb; length - content.len() - 2];
+                Ok([&[0x6b][..], &filler, &[0xba], &content].concat())
             }
             Encoding::Pss {
                 hash,

@@ -69,6 +69,11 @@ pub(super) fn verify(scheme: Scheme, key: PublicKey) -> Result<Box<dyn Verifying
 fn check_size(scheme: &Scheme, bits: usize) -> Result<()> {
     let needed = match scheme.encoding {
         Encoding::None | Encoding::Pkcs1(None) => 0,
+        Encoding::X931(_) => {
+            // Section 6.1.9: k is at least 128 and a multiple of 32.
+            ensure(bits.is_multiple_of(256), CKR_KEY_SIZE_RANGE)?;
+            1024
+        }
         Encoding::Pkcs1(Some(hash)) => 8 * (hash.digest_info(&[0; 64][..hash.length()]).len() + 11),
         Encoding::Pss {
             hash, salt_length, ..
@@ -98,9 +103,18 @@ impl Signing for Signature<PrivateKey> {
         let bits = self.key.public().bits();
         let representative = self.encoding.encode(&self.input.finish(), bits)?;
         // Only raw RSA can be given a number at or above the modulus.
-        self.key
+        let signature = self
+            .key
             .apply(&representative)?
-            .ok_or(refusal(CKR_DATA_INVALID))
+            .ok_or(refusal(CKR_DATA_INVALID))?;
+        match self.encoding {
+            // ANSI X9.31: of the signature and its complement the smaller.
+            Encoding::X931(_) => {
+                let complement = self.key.public().complement(&signature);
+                Ok(complement.map_or(signature.clone(), |other| other.min(signature)))
+            }
+            _ => Ok(signature),
+        }
     }
 }
 
@@ -128,13 +142,17 @@ impl Verifying for Signature<PublicKey> {
         let longest = match self.encoding {
             Encoding::None => self.key.length(),
             Encoding::Pkcs1(None) => self.key.length() - 11,
-            Encoding::Pkcs1(Some(_)) => usize::MAX,
+            Encoding::Pkcs1(Some(_)) | Encoding::X931(Some(_)) => usize::MAX,
+            Encoding::X931(None) => self.key.length() - 2,
             Encoding::Pss { hash, .. } => hash.length(),
         };
         ensure(input.len() <= longest, CKR_DATA_LEN_RANGE)?;
-        let matches = self
-            .encoding
-            .verify(&input, &representative, self.key.bits());
+        let bits = self.key.bits();
+        let mut matches = self.encoding.verify(&input, &representative, bits);
+        if let (false, Encoding::X931(_)) = (matches, self.encoding) {
+            let other = self.key.complement(&representative);
+            matches = other.is_some_and(|other| self.encoding.verify(&input, &other, bits));
+        }
         ensure(matches, CKR_SIGNATURE_INVALID)
     }
 }
