@@ -69,11 +69,19 @@ contains 'it among them' ' (.*:)?own$' "$said"
 run 'it is trusted' cert -M -n "$token:own" -t CT,C,C
 run 'it signs' cmsutil -S -d "$db" -f pin -N "$token:own" -H SHA256 -G -i message -o message.cms
 run 'rightly' openssl cms -verify -inform DER -in message.cms -CAfile own.crt -purpose any -out plain
+# export_key NAME: with the cipher of the import, for the same reason.
+export_key() {
+    pk12util -o "$1.p12" -n "$token:$1" -d "$db" -h "$token" -k pin -W word -C none \
+        -c 'PKCS #12 V2 PBE With SHA-1 And 3KEY Triple DES-CBC'
+}
+mv own.p12 imported.p12
+run 'pk12util exports it again' export_key own
+check 'and it is the same' "$(openssl pkey -in own.key -outform DER | hex)" "$(openssl pkcs12 \
+    -in own.p12 -nocerts -noenc -passin pass:word | openssl pkey -outform DER | hex)"
+refuse 'a key made in the token is not exported' 'could not be located and exported' export_key rsa
 run 'key and certificate are deleted' cert -F -n "$token:own"
 run 'keys are listed again' cert -K
 lacks 'it is gone' ' (.*:)?own$' "$said"
-refuse 'a key of the token is not exported' 'could not be located and exported' \
-    pk12util -o out.p12 -n "$token:rsa" -d "$db" -h "$token" -k pin -W word
 
 echo '== TLS'
 port=$(free_port)
