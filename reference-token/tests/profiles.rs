@@ -174,10 +174,11 @@ fn extended_provider_ext_m_1_32() {
             CKR_OK
         );
         assert_eq!((info.ulMinKeySize, info.ulMaxKeySize), sizes);
-        // The test case has a token without recovery of signed data and without messages.
+        // The test case has a token without recovery of signed data, messages and encapsulation.
         let recovers = CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER;
         let messages = CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
-        assert_eq!(info.flags & !recovers & !messages, flags);
+        let kems = CKF_ENCAPSULATE | CKF_DECAPSULATE;
+        assert_eq!(info.flags & !recovers & !messages & !kems, flags);
     }
     let session = token.open(RW);
     assert_eq!(token.login(session, CKU_USER, USER_PIN), CKR_OK);
