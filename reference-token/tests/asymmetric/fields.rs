@@ -214,7 +214,9 @@ fn domains_that_are_generated_serve_keys() {
     assert_eq!(read(dsa, CKA_SUBPRIME_BITS), 160u64.to_ne_bytes());
     let public = [CKA_PRIME, CKA_SUBPRIME, CKA_BASE]
         .into_iter()
-        .fold(Attributes::new(), |template, name| template.bytes(name, read(dsa, name)));
+        .fold(Attributes::new(), |template, name| {
+            template.bytes(name, read(dsa, name))
+        });
     let generation = plain(CKM_DSA_KEY_PAIR_GEN);
     assert!(pair(&token, session, generation, &public, &open_private()).is_ok());
     // A domain may also be brought along, and then it is checked.
@@ -225,13 +227,21 @@ fn domains_that_are_generated_serve_keys() {
     let object = token.create(session, &brought).unwrap();
     assert_eq!(read(object, CKA_PRIME_BITS), 1024u64.to_ne_bytes());
     let torn = brought.altered(CKA_BASE, |base| base[9] ^= 1);
-    assert_eq!(token.create(session, &torn), Err(CKR_ATTRIBUTE_VALUE_INVALID));
-    let dh = domain(CKM_DH_PKCS_PARAMETER_GEN, &short.altered(CKA_PRIME_BITS, |bits| bits[1] = 2));
+    assert_eq!(
+        token.create(session, &torn),
+        Err(CKR_ATTRIBUTE_VALUE_INVALID)
+    );
+    let dh = domain(
+        CKM_DH_PKCS_PARAMETER_GEN,
+        &short.altered(CKA_PRIME_BITS, |bits| bits[1] = 2),
+    );
     let dh = dh.unwrap();
     assert_eq!(read(dh, CKA_PRIME).len(), 64);
     let public = [CKA_PRIME, CKA_BASE]
         .into_iter()
-        .fold(Attributes::new(), |template, name| template.bytes(name, read(dh, name)));
+        .fold(Attributes::new(), |template, name| {
+            template.bytes(name, read(dh, name))
+        });
     let generation = plain(CKM_DH_PKCS_KEY_PAIR_GEN);
     assert!(pair(&token, session, generation, &public, &open_private()).is_ok());
     // X9.42 has no default for the length of the subprime.
