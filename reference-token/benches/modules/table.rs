@@ -35,8 +35,8 @@ pub(crate) fn print(modules: &[Module]) {
         }
         for other in times.iter().skip(1) {
             let ratio = match (times[0], other) {
-                (Some(token), Some(other)) if token / other < 0.1 => {
-                    format!("{:.4}", token / other)
+                (Some(token), Some(other)) if token / other < 0.01 => {
+                    format!("{:.0e}", token / other)
                 }
                 (Some(token), Some(other)) => format!("{:.2}", token / other),
                 _ => "n/a".to_owned(),
