@@ -11,7 +11,7 @@ use super::library::with_session;
 use super::output::{Output, Room};
 use super::signing::{Wanted, check_key};
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value};
-use crate::mechanisms::{Entry, Mechanism, find_for};
+use crate::mechanisms::{Entry, Mechanism, find_for, set_parity};
 use crate::rv::{Refusal, Result, ensure, refuse, translate};
 
 /// Neither function has a code for a usage that is not permitted, only for a wrong type.
@@ -80,7 +80,7 @@ pub(crate) fn encapsulate(
         return Ok((answer, None));
     }
     let (ciphertext, secret) = family.encapsulate(mechanism, &key, fixed(&shared))?;
-    contribute(&mut shared, vec![(CKA_VALUE, Value::Bytes(secret))])?;
+    fill(&mut shared, secret)?;
     let handle = with_session(session, |token| token.add(session, shared))?;
     Ok((Output::Bytes(ciphertext), Some(handle)))
 }
@@ -103,8 +103,16 @@ pub(crate) fn decapsulate(
     let secret = family
         .decapsulate(mechanism, &key, ciphertext, fixed(&shared))
         .map_err(as_unwrapping)?;
-    contribute(&mut shared, vec![(CKA_VALUE, Value::Bytes(secret))])?;
+    fill(&mut shared, secret)?;
     with_session(session, |token| token.add(session, shared))
+}
+
+/// Gives a key its value. Both sides set the same parity bits, if the key type has some.
+fn fill(shared: &mut Attributes, mut secret: Vec<u8>) -> Result<()> {
+    if let Some(key_type) = shared.ulong(CKA_KEY_TYPE) {
+        set_parity(key_type, &mut secret);
+    }
+    contribute(shared, vec![(CKA_VALUE, Value::Bytes(secret))])
 }
 
 /// The function's names for what is wrong with its key or its ciphertext.

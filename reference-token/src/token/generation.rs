@@ -9,7 +9,7 @@ use super::inheritance::supply;
 use super::library::with_session;
 use super::output::Answer;
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete};
-use crate::mechanisms::{Contribution, Mechanism, find_for, settle};
+use crate::mechanisms::{Contribution, Mechanism, find_for, fixed_length, settle};
 use crate::rv::{Result, ensure, refuse};
 
 impl Token {
@@ -116,6 +116,7 @@ pub(crate) fn generate_pair(
 
 /// The length that a key to come must have, if its template or its type fixes one.
 pub(super) fn fixed(key: &Attributes) -> Option<usize> {
-    let length = key.ulong(CKA_VALUE_LEN)?;
-    Some(usize::try_from(length).unwrap_or(usize::MAX))
+    let named = key.ulong(CKA_VALUE_LEN);
+    let named = named.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    named.or(key.ulong(CKA_KEY_TYPE).and_then(fixed_length))
 }

@@ -89,6 +89,15 @@ fn rsa_encapsulates_with_every_padding() {
     }
     let unsized_key = encapsulate(&token, session, plain(CKM_RSA_PKCS), public, &template);
     assert_eq!(unsized_key, Err(CKR_TEMPLATE_INCOMPLETE));
+    // The length of a triple DES key needs no naming.
+    let des = Attributes::new()
+        .ulong(CKA_KEY_TYPE, CKK_DES3)
+        .bool(CKA_SENSITIVE, false);
+    let made = encapsulate(&token, session, plain(CKM_RSA_PKCS), public, &des).unwrap();
+    let given = (&des, &made.0[..]);
+    let back = decapsulate(&token, session, plain(CKM_RSA_PKCS), private, given).unwrap();
+    let read = |key| token.attribute(session, key, CKA_VALUE).unwrap();
+    assert_eq!(read(made.1), read(back));
     // A ciphertext of chance has a wrong padding with all but certainty, and one code for it.
     let given = (&sized, &[3; 256][..]);
     let refused = decapsulate(&token, session, plain(CKM_RSA_PKCS), private, given);
