@@ -101,6 +101,35 @@ impl PreHash {
     }
 }
 
+/// The mechanisms that hash ahead of the signature: of ML-DSA, of SLH-DSA, and their hash.
+#[rustfmt::skip]
+static HASHING: [(CK_MECHANISM_TYPE, CK_MECHANISM_TYPE, PreHash); 10] = [
+    (CKM_HASH_ML_DSA_SHA224,   CKM_HASH_SLH_DSA_SHA224,   PreHash::Hash(Hash::Sha224)),
+    (CKM_HASH_ML_DSA_SHA256,   CKM_HASH_SLH_DSA_SHA256,   PreHash::Hash(Hash::Sha256)),
+    (CKM_HASH_ML_DSA_SHA384,   CKM_HASH_SLH_DSA_SHA384,   PreHash::Hash(Hash::Sha384)),
+    (CKM_HASH_ML_DSA_SHA512,   CKM_HASH_SLH_DSA_SHA512,   PreHash::Hash(Hash::Sha512)),
+    (CKM_HASH_ML_DSA_SHA3_224, CKM_HASH_SLH_DSA_SHA3_224, PreHash::Hash(Hash::Sha3Bits224)),
+    (CKM_HASH_ML_DSA_SHA3_256, CKM_HASH_SLH_DSA_SHA3_256, PreHash::Hash(Hash::Sha3Bits256)),
+    (CKM_HASH_ML_DSA_SHA3_384, CKM_HASH_SLH_DSA_SHA3_384, PreHash::Hash(Hash::Sha3Bits384)),
+    (CKM_HASH_ML_DSA_SHA3_512, CKM_HASH_SLH_DSA_SHA3_512, PreHash::Hash(Hash::Sha3Bits512)),
+    (CKM_HASH_ML_DSA_SHAKE128, CKM_HASH_SLH_DSA_SHAKE128, PreHash::Shake128),
+    (CKM_HASH_ML_DSA_SHAKE256, CKM_HASH_SLH_DSA_SHAKE256, PreHash::Shake256),
+];
+
+/// How a mechanism of either family treats the message.
+pub(super) fn style(mechanism: &Mechanism) -> Result<Style> {
+    match mechanism.kind {
+        CKM_ML_DSA | CKM_SLH_DSA => return Ok(Style::Pure),
+        CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => return Ok(Style::Hashed),
+        _ => {}
+    }
+    let mut hashing = HASHING.iter();
+    hashing
+        .find(|(ml_dsa, slh_dsa, _)| [*ml_dsa, *slh_dsa].contains(&mechanism.kind))
+        .map(|(_, _, hash)| Style::Hashing(*hash))
+        .ok_or(refusal(CKR_MECHANISM_INVALID))
+}
+
 /// Where the message comes from.
 enum Input {
     /// As it is: the pure schemes.

@@ -13,12 +13,11 @@ use ed448_goldilocks::shake::Shake256;
 use ed448_goldilocks::shake::digest::{ExtendableOutput, Update, XofReader};
 use ml_dsa::{ExpandedSigningKey, KeyInit, Signature, SigningKey, VerifyingKey};
 
-use super::framed::{self, Key, PreHash, Style};
+use super::framed::{self, Key};
+use super::seeded::{self, Seeded};
 use super::settle::settle_public_info;
-use super::{
-    Contribution, Entry, Family, Form, Hash, Mechanism, Signing, Verifying, pkcs8, random,
-};
-use crate::attributes::{Attributes, Value};
+use super::{Contribution, Entry, Family, Form, Mechanism, Signing, Verifying, pkcs8, random};
+use crate::attributes::Attributes;
 use crate::rv::{Result, ensure, refusal, refuse};
 
 /// The ML-DSA mechanisms.
@@ -54,29 +53,6 @@ static ENTRIES: [Entry; 13] = [
     entry(CKM_HASH_ML_DSA_SHAKE128, SIGNS, Form::SignContext),
     entry(CKM_HASH_ML_DSA_SHAKE256, SIGNS, Form::SignContext),
 ];
-
-#[rustfmt::skip]
-static STYLES: [(CK_MECHANISM_TYPE, Style); 12] = [
-    (CKM_ML_DSA,               Style::Pure),
-    (CKM_HASH_ML_DSA,          Style::Hashed),
-    (CKM_HASH_ML_DSA_SHA224,   Style::Hashing(PreHash::Hash(Hash::Sha224))),
-    (CKM_HASH_ML_DSA_SHA256,   Style::Hashing(PreHash::Hash(Hash::Sha256))),
-    (CKM_HASH_ML_DSA_SHA384,   Style::Hashing(PreHash::Hash(Hash::Sha384))),
-    (CKM_HASH_ML_DSA_SHA512,   Style::Hashing(PreHash::Hash(Hash::Sha512))),
-    (CKM_HASH_ML_DSA_SHA3_224, Style::Hashing(PreHash::Hash(Hash::Sha3Bits224))),
-    (CKM_HASH_ML_DSA_SHA3_256, Style::Hashing(PreHash::Hash(Hash::Sha3Bits256))),
-    (CKM_HASH_ML_DSA_SHA3_384, Style::Hashing(PreHash::Hash(Hash::Sha3Bits384))),
-    (CKM_HASH_ML_DSA_SHA3_512, Style::Hashing(PreHash::Hash(Hash::Sha3Bits512))),
-    (CKM_HASH_ML_DSA_SHAKE128, Style::Hashing(PreHash::Shake128)),
-    (CKM_HASH_ML_DSA_SHAKE256, Style::Hashing(PreHash::Shake256)),
-];
-
-fn style(mechanism: &Mechanism) -> Result<Style> {
-    let named = STYLES.iter().find(|(kind, _)| *kind == mechanism.kind);
-    named
-        .map(|(_, style)| *style)
-        .ok_or(refusal(CKR_MECHANISM_INVALID))
-}
 
 /// A parameter set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +112,29 @@ impl Set {
         }
     }
 
+    /// FIPS 204 algorithm 25: decoding s1 and s2 of a private key may give numbers out of range,
+    /// which the crate takes for impossible.
+    fn has_small_secrets(self, value: &[u8]) -> bool {
+        let (polynomials, bits, most) = self.secrets();
+        let packed = value.iter().skip(128).take(polynomials * 32 * bits);
+        let (mut held, mut waiting) = (0u16, 0);
+        packed.fold(true, |small, byte| {
+            held |= u16::from(*byte) << waiting;
+            waiting += 8;
+            let mut small = small;
+            while waiting >= bits {
+                small &= (held & ((1 << bits) - 1)) as u8 <= most;
+                held >>= bits;
+                waiting -= bits;
+            }
+            small
+        })
+    }
+}
+
+impl Seeded for Set {
+    const SEED: usize = 32;
+
     /// Public and private key (FIPS 204 algorithm 6) of a seed.
     fn expand(self, seed: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
         let seed = seed.try_into();
@@ -164,25 +163,6 @@ impl Set {
         shake.finalize_xof().read(&mut trace);
         ensure(value[64..128] == trace, CKR_ATTRIBUTE_VALUE_INVALID)?;
         Ok(public)
-    }
-
-    /// FIPS 204 algorithm 25: decoding s1 and s2 of a private key may give numbers out of range,
-    /// which the crate takes for impossible.
-    fn has_small_secrets(self, value: &[u8]) -> bool {
-        let (polynomials, bits, most) = self.secrets();
-        let packed = value.iter().skip(128).take(polynomials * 32 * bits);
-        let (mut held, mut waiting) = (0u16, 0);
-        packed.fold(true, |small, byte| {
-            held |= u16::from(*byte) << waiting;
-            waiting += 8;
-            let mut small = small;
-            while waiting >= bits {
-                small &= (held & ((1 << bits) - 1)) as u8 <= most;
-                held >>= bits;
-                waiting -= bits;
-            }
-            small
-        })
     }
 }
 
@@ -284,22 +264,10 @@ pub(super) fn settle_public(key: &mut Attributes) -> Result<()> {
     settle_public_info(key, info, Some(CKA_VALUE))
 }
 
-/// Section 6.67.3: a private key has a seed, a value or both, and then they agree. Here the value
-/// is computed where only the seed is given.
+/// Checks a private key object and adds what follows from its seed or value.
 pub(super) fn settle_private(key: &mut Attributes) -> Result<()> {
     let set = Set::of(key)?;
-    let (seed, value) = (key.bytes(CKA_SEED), key.bytes(CKA_VALUE));
-    let public = match (seed, value) {
-        ([], []) => return refuse(CKR_TEMPLATE_INCOMPLETE),
-        ([], value) => set.public(value)?,
-        (seed, given) => {
-            let (public, value) = set.expand(seed)?;
-            let agrees = given.is_empty() || given == value;
-            ensure(agrees, CKR_ATTRIBUTE_VALUE_INVALID)?;
-            key.set_bytes(CKA_VALUE, value);
-            public
-        }
-    };
+    let public = seeded::settle_private(set, key)?;
     let info = public_info(key, &public)?;
     settle_public_info(key, info, None)
 }
@@ -318,23 +286,17 @@ impl Family for MlDsa {
         _: &Mechanism,
         public: &Attributes,
     ) -> Result<(Contribution, Contribution)> {
-        let seed = random(32)?;
-        let (verification, signing) = Set::of(public)?.expand(&seed)?;
-        let set = public.ulong(CKA_PARAMETER_SET).unwrap_or_default();
-        Ok((
-            vec![(CKA_VALUE, Value::Bytes(verification))],
-            vec![
-                (CKA_PARAMETER_SET, Value::ulong(set)),
-                (CKA_SEED, Value::Bytes(seed)),
-                (CKA_VALUE, Value::Bytes(signing)),
-            ],
-        ))
+        seeded::generate_pair(Set::of(public)?, public)
     }
 
     fn sign(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {
         let set = Set::of(key)?;
         let expanded = key.parsed(|key| Expanded::new(set, key.bytes(CKA_VALUE)))?;
-        framed::sign(mechanism, style(mechanism)?, Private { set, key: expanded })
+        framed::sign(
+            mechanism,
+            framed::style(mechanism)?,
+            Private { set, key: expanded },
+        )
     }
 
     fn verify(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Verifying>> {
@@ -342,7 +304,7 @@ impl Family for MlDsa {
             set: Set::of(key)?,
             value: key.bytes(CKA_VALUE).to_vec(),
         };
-        framed::verify(mechanism, style(mechanism)?, public)
+        framed::verify(mechanism, framed::style(mechanism)?, public)
     }
 }
 

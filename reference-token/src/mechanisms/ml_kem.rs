@@ -10,9 +10,10 @@ use cryptoki_sys::*;
 use ml_kem::kem::{Decapsulate, KeyExport};
 use ml_kem::{DecapsulationKey, EncapsulationKey, ExpandedKeyEncoding};
 
+use super::seeded::{self, Seeded};
 use super::settle::settle_public_info;
 use super::{Contribution, Entry, Family, Form, Mechanism, pkcs8, random};
-use crate::attributes::{Attributes, Value};
+use crate::attributes::Attributes;
 use crate::rv::{Result, ensure, refusal, refuse};
 
 /// The ML-KEM mechanisms.
@@ -84,31 +85,6 @@ impl Set {
         }
     }
 
-    /// Encapsulation and decapsulation key (FIPS 203 algorithm 16) of a seed (d || z).
-    fn expand(self, seed: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
-        let seed = seed.try_into();
-        let seed = seed.map_err(|_| refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
-        with_set!(self, P => {
-            let key = DecapsulationKey::<P>::from_seed(seed);
-            let public = key.encapsulation_key().to_bytes().to_vec();
-            Ok((public, key.to_expanded_bytes().to_vec()))
-        })
-    }
-
-    /// The encapsulation key in a decapsulation key; CKR_ATTRIBUTE_VALUE_INVALID unless the checks
-    /// of FIPS 203 section 7.3 and of its pair-wise consistency pass.
-    fn public(self, value: &[u8]) -> Result<Vec<u8>> {
-        let invalid = || refusal(CKR_ATTRIBUTE_VALUE_INVALID);
-        with_set!(self, P => {
-            let bytes = value.try_into().map_err(|_| invalid())?;
-            let key = DecapsulationKey::<P>::from_expanded_bytes(bytes).map_err(|_| invalid())?;
-            let public = key.encapsulation_key();
-            let (ciphertext, secret) = public.encapsulate_deterministic(&[7; 32].into());
-            ensure(key.decapsulate(&ciphertext) == secret, CKR_ATTRIBUTE_VALUE_INVALID)?;
-            Ok(public.to_bytes().to_vec())
-        })
-    }
-
     /// FIPS 203 section 7.2: length and modulus of an encapsulation key.
     fn check_public(self, public: &[u8]) -> Result<()> {
         let valid = with_set!(self, P => {
@@ -143,6 +119,35 @@ impl Set {
     }
 }
 
+impl Seeded for Set {
+    const SEED: usize = 64;
+
+    /// Encapsulation and decapsulation key (FIPS 203 algorithm 16) of a seed (d || z).
+    fn expand(self, seed: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
+        let seed = seed.try_into();
+        let seed = seed.map_err(|_| refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
+        with_set!(self, P => {
+            let key = DecapsulationKey::<P>::from_seed(seed);
+            let public = key.encapsulation_key().to_bytes().to_vec();
+            Ok((public, key.to_expanded_bytes().to_vec()))
+        })
+    }
+
+    /// The encapsulation key in a decapsulation key; CKR_ATTRIBUTE_VALUE_INVALID unless the checks
+    /// of FIPS 203 section 7.3 and of its pair-wise consistency pass.
+    fn public(self, value: &[u8]) -> Result<Vec<u8>> {
+        let invalid = || refusal(CKR_ATTRIBUTE_VALUE_INVALID);
+        with_set!(self, P => {
+            let bytes = value.try_into().map_err(|_| invalid())?;
+            let key = DecapsulationKey::<P>::from_expanded_bytes(bytes).map_err(|_| invalid())?;
+            let public = key.encapsulation_key();
+            let (ciphertext, secret) = public.encapsulate_deterministic(&[7; 32].into());
+            ensure(key.decapsulate(&ciphertext) == secret, CKR_ATTRIBUTE_VALUE_INVALID)?;
+            Ok(public.to_bytes().to_vec())
+        })
+    }
+}
+
 fn public_info(key: &Attributes, public: &[u8]) -> Result<Vec<u8>> {
     let set = key.ulong(CKA_PARAMETER_SET).unwrap_or_default();
     pkcs8::public_info(CKK_ML_KEM, set, public)
@@ -155,22 +160,10 @@ pub(super) fn settle_public(key: &mut Attributes) -> Result<()> {
     settle_public_info(key, info, Some(CKA_VALUE))
 }
 
-/// Section 6.68.3: a private key has a seed, a value or both, and then they agree. Here the value
-/// is computed where only the seed is given.
+/// Checks a private key object and adds what follows from its seed or value.
 pub(super) fn settle_private(key: &mut Attributes) -> Result<()> {
     let set = Set::of(key)?;
-    let (seed, value) = (key.bytes(CKA_SEED), key.bytes(CKA_VALUE));
-    let public = match (seed, value) {
-        ([], []) => return refuse(CKR_TEMPLATE_INCOMPLETE),
-        ([], value) => set.public(value)?,
-        (seed, given) => {
-            let (public, value) = set.expand(seed)?;
-            let agrees = given.is_empty() || given == value;
-            ensure(agrees, CKR_ATTRIBUTE_VALUE_INVALID)?;
-            key.set_bytes(CKA_VALUE, value);
-            public
-        }
-    };
+    let public = seeded::settle_private(set, key)?;
     let info = public_info(key, &public)?;
     settle_public_info(key, info, None)
 }
@@ -189,17 +182,7 @@ impl Family for MlKem {
         _: &Mechanism,
         public: &Attributes,
     ) -> Result<(Contribution, Contribution)> {
-        let seed = random(64)?;
-        let (encapsulation, decapsulation) = Set::of(public)?.expand(&seed)?;
-        let set = public.ulong(CKA_PARAMETER_SET).unwrap_or_default();
-        Ok((
-            vec![(CKA_VALUE, Value::Bytes(encapsulation))],
-            vec![
-                (CKA_PARAMETER_SET, Value::ulong(set)),
-                (CKA_SEED, Value::Bytes(seed)),
-                (CKA_VALUE, Value::Bytes(decapsulation)),
-            ],
-        ))
+        seeded::generate_pair(Set::of(public)?, public)
     }
 
     fn encapsulated_length(&self, _: &Mechanism, key: &Attributes) -> Result<usize> {

@@ -33,6 +33,7 @@ mod pkcs8;
 mod prf;
 mod rsa;
 mod secret;
+mod seeded;
 mod settle;
 mod sha512t;
 mod simple;

@@ -4,11 +4,9 @@
 use cryptoki_sys::*;
 use slh_dsa::{Signature, SigningKey, VerifyingKey};
 
-use super::framed::{self, Key, PreHash, Style};
+use super::framed::{self, Key};
 use super::settle::settle_public_info;
-use super::{
-    Contribution, Entry, Family, Form, Hash, Mechanism, Signing, Verifying, pkcs8, random,
-};
+use super::{Contribution, Entry, Family, Form, Mechanism, Signing, Verifying, pkcs8, random};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure, refusal};
 
@@ -45,29 +43,6 @@ static ENTRIES: [Entry; 13] = [
     entry(CKM_HASH_SLH_DSA_SHAKE128, SIGNS, Form::SignContext),
     entry(CKM_HASH_SLH_DSA_SHAKE256, SIGNS, Form::SignContext),
 ];
-
-#[rustfmt::skip]
-static STYLES: [(CK_MECHANISM_TYPE, Style); 12] = [
-    (CKM_SLH_DSA,               Style::Pure),
-    (CKM_HASH_SLH_DSA,          Style::Hashed),
-    (CKM_HASH_SLH_DSA_SHA224,   Style::Hashing(PreHash::Hash(Hash::Sha224))),
-    (CKM_HASH_SLH_DSA_SHA256,   Style::Hashing(PreHash::Hash(Hash::Sha256))),
-    (CKM_HASH_SLH_DSA_SHA384,   Style::Hashing(PreHash::Hash(Hash::Sha384))),
-    (CKM_HASH_SLH_DSA_SHA512,   Style::Hashing(PreHash::Hash(Hash::Sha512))),
-    (CKM_HASH_SLH_DSA_SHA3_224, Style::Hashing(PreHash::Hash(Hash::Sha3Bits224))),
-    (CKM_HASH_SLH_DSA_SHA3_256, Style::Hashing(PreHash::Hash(Hash::Sha3Bits256))),
-    (CKM_HASH_SLH_DSA_SHA3_384, Style::Hashing(PreHash::Hash(Hash::Sha3Bits384))),
-    (CKM_HASH_SLH_DSA_SHA3_512, Style::Hashing(PreHash::Hash(Hash::Sha3Bits512))),
-    (CKM_HASH_SLH_DSA_SHAKE128, Style::Hashing(PreHash::Shake128)),
-    (CKM_HASH_SLH_DSA_SHAKE256, Style::Hashing(PreHash::Shake256)),
-];
-
-fn style(mechanism: &Mechanism) -> Result<Style> {
-    let named = STYLES.iter().find(|(kind, _)| *kind == mechanism.kind);
-    named
-        .map(|(_, style)| *style)
-        .ok_or(refusal(CKR_MECHANISM_INVALID))
-}
 
 /// A parameter set: FIPS 205 table 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,11 +223,11 @@ impl Family for SlhDsa {
     }
 
     fn sign(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {
-        framed::sign(mechanism, style(mechanism)?, Keyed::of(key)?)
+        framed::sign(mechanism, framed::style(mechanism)?, Keyed::of(key)?)
     }
 
     fn verify(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Verifying>> {
-        framed::verify(mechanism, style(mechanism)?, Keyed::of(key)?)
+        framed::verify(mechanism, framed::style(mechanism)?, Keyed::of(key)?)
     }
 }
 
