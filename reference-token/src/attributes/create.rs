@@ -319,6 +319,17 @@ mod tests {
     }
 
     #[test]
+    fn domain_parameters_are_for_a_key_type_that_has_them() {
+        // Section 4.12: the type of key that they can be used to generate.
+        let template = vec![
+            class(CKO_DOMAIN_PARAMETERS),
+            (CKA_KEY_TYPE, Value::ulong(CKK_AES)),
+        ];
+        let refusal = create(template).unwrap_err();
+        assert_eq!(refusal.code(), CKR_ATTRIBUTE_VALUE_INVALID);
+    }
+
+    #[test]
     fn two_values_for_one_attribute_are_inconsistent_and_one_value_twice_is_not() {
         let twice = vec![class(CKO_DATA), text(CKA_LABEL, "a"), text(CKA_LABEL, "a")];
         assert!(create(twice).is_ok());

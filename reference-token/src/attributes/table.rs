@@ -187,10 +187,7 @@ impl Shape {
             subtype: None,
             ..self
         };
-        let subtyped = matches!(
-            self.class,
-            CKO_CERTIFICATE | CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY
-        );
+        let subtyped = Shape::discriminator(self.class).is_some();
         let known = |shape| INDEX.rules.contains_key(&shape);
         known(general) && (!subtyped || (self.subtype.is_some() && known(self)))
     }

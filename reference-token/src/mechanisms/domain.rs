@@ -1,4 +1,4 @@
-//! Domain parameters over prime fields: [PKCS11-Base 3.2] sections 6.2.4, 6.4.6 and 6.4.8. Owns
+//! Domain parameters over prime fields: [PKCS11-Base 3.2] sections 6.2.5, 6.4.6 and 6.4.7. Owns
 //! their generation; what a sound domain is, belongs to `dsa` and `dh`.
 
 use crypto_bigint::BoxedUint;
@@ -50,7 +50,7 @@ fn key_size(prime: CK_ULONG, subprime: CK_ULONG) -> Result<KeySize> {
     }
 }
 
-/// Section 6.2.4: the length of the subprime where the template does not name one.
+/// Section 6.2.5: the length of the subprime where the template does not name one.
 fn usual_subprime(prime: CK_ULONG) -> CK_ULONG {
     match prime {
         0..=1024 => 160,

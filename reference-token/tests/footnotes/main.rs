@@ -11,6 +11,7 @@ mod support;
 mod keys;
 mod objects;
 mod samples;
+mod text;
 
 /// The token's table, which shows itself to its parent alone: in this program that is here.
 #[path = "../../src/attributes"]
@@ -33,6 +34,44 @@ mod attributes {
         pub(crate) value: fn(u16) -> Vec<u8>,
         /// What an object has that nobody gave a value.
         pub(crate) default: Option<fn() -> Vec<u8>>,
+    }
+
+    /// A row in the words of the standard's tables.
+    pub(crate) struct Told {
+        pub(crate) attribute: CK_ATTRIBUTE_TYPE,
+        pub(crate) notes: Vec<u16>,
+        /// Data types that the value can have.
+        pub(crate) data_types: &'static str,
+        /// The value without a template; nothing if there is none or it depends on the key.
+        pub(crate) default: Option<Vec<u8>>,
+    }
+
+    pub(crate) fn told(class: CK_OBJECT_CLASS, subtype: Option<CK_ULONG>) -> Vec<Told> {
+        let row = |rule: &&'static table::Rule| Told {
+            attribute: rule.attribute,
+            notes: (1..=TOKEN).filter(|number| rule.note(*number)).collect(),
+            data_types: match rule.kind {
+                Kind::Bool => "CK_BBOOL",
+                Kind::Ulong | Kind::OneOf(_) => "a number",
+                Kind::Bytes => "bytes",
+                Kind::Text => "RFC2279 string",
+                Kind::Date => "CK_DATE",
+                Kind::Ulongs => "numbers",
+                Kind::Template => "CK_ATTRIBUTE_PTR",
+            },
+            default: match rule.default {
+                Preset::Absent | Preset::TrueFor(_) => None,
+                Preset::Empty => Some(Vec::new()),
+                Preset::False => Some(vec![0]),
+                Preset::True => Some(vec![1]),
+                Preset::Ulong(number) => Some(number.to_ne_bytes().to_vec()),
+            },
+        };
+        Shape { class, subtype }.rules().iter().map(row).collect()
+    }
+
+    pub(crate) fn is_supported(class: CK_OBJECT_CLASS, subtype: Option<CK_ULONG>) -> bool {
+        Shape { class, subtype }.is_supported()
     }
 
     pub(crate) const COPY: u16 = table::COPY;

@@ -74,7 +74,7 @@ static FIELD_PUBLIC: [Rule; 4] = [
     row(CKA_VALUE,    Bytes, &[1, 4], Absent),
 ];
 
-/// Sections 6.2.3 and 6.4.5.
+/// Sections 6.2.4 and 6.4.5.
 #[rustfmt::skip]
 static FIELD_PRIVATE: [Rule; 4] = [
     row(CKA_PRIME,    Bytes, &[1, 4, 6],    Absent),
@@ -109,7 +109,7 @@ static HSS_PUBLIC: [Rule; 4] = [
     row(CKA_VALUE,          Bytes, &[1, 4], Absent),
 ];
 
-/// Sections 6.2.4 and 6.4.7.
+/// Sections 6.2.5 and 6.4.7.
 #[rustfmt::skip]
 static FIELD_DOMAIN: [Rule; 4] = [
     row(CKA_PRIME,      Bytes, &[1, 4], Absent),
@@ -118,7 +118,7 @@ static FIELD_DOMAIN: [Rule; 4] = [
     row(CKA_PRIME_BITS, Ulong, &[2, 3], Absent),
 ];
 
-/// Not in the table of section 6.2.4, whose text says what it is if a template does not name it.
+/// Not in the table of section 6.2.5, whose text says what it is if a template does not name it.
 #[rustfmt::skip]
 static DSA_DOMAIN: [Rule; 1] = [row(CKA_SUBPRIME_BITS, Ulong, &[2], Absent)];
 

@@ -6,7 +6,7 @@ use super::Kind::{Bytes, Ulong};
 use super::Preset::Absent;
 use super::{Rule, Section, row, typed};
 
-/// Sections 6.8.3, 6.10.3 and those of most key types: the value and its length.
+/// Sections 6.8.2, 6.10.2 and those of most key types: the value and its length.
 #[rustfmt::skip]
 static SECRET_VALUE: [Rule; 2] = [
     row(CKA_VALUE,     Bytes, &[1, 4, 6, 7], Absent),
