@@ -57,12 +57,12 @@ pub(crate) use ike::{IkeCall, IkeParameter};
 pub(crate) use key_based::{Integer, KeyBased, Piece};
 pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{
-    Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm,
+    Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm, WtlsForm,
 };
 pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use secret::{allows_length, fixed_length, has_length, set_parity};
 pub(crate) use settle::settle;
-pub(crate) use tls::{Randoms, TlsParameter};
+pub(crate) use tls::{Randoms, TlsParameter, WtlsParameter};
 
 /// What the token publishes about one mechanism, and what it needs to accept it.
 #[derive(Debug)]
@@ -341,6 +341,7 @@ static FAMILIES: &[&dyn Family] = &[
     &key_based::KeyBasedKdfs,
     &password::Passwords,
     &tls::Tls,
+    &tls::Wtls,
     &ike::Ike,
     &null::Null,
 ];

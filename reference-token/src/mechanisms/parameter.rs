@@ -5,7 +5,7 @@ use cryptoki_sys::*;
 
 use super::ike::IkeParameter;
 use super::key_based::KeyBased;
-use super::tls::TlsParameter;
+use super::tls::{TlsParameter, WtlsParameter};
 use super::{Hash, Named};
 use crate::attributes::Template;
 use crate::rv::{Result, refusal, refuse};
@@ -69,6 +69,8 @@ pub(crate) enum Form {
     Version,
     /// A structure of SSL or TLS.
     Tls(TlsForm),
+    /// A structure of WTLS.
+    Wtls(WtlsForm),
     /// A structure of IKE.
     Ike(IkeForm),
 }
@@ -102,6 +104,17 @@ pub(crate) enum TlsForm {
     /// CK_TLS_MAC_PARAMS.
     Mac,
     /// CK_TLS_PRF_PARAMS.
+    Prf,
+}
+
+/// The structures of WTLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WtlsForm {
+    /// CK_WTLS_MASTER_KEY_DERIVE_PARAMS.
+    Master,
+    /// CK_WTLS_KEY_MAT_PARAMS.
+    Material,
+    /// CK_WTLS_PRF_PARAMS.
     Prf,
 }
 
@@ -197,6 +210,7 @@ pub(crate) enum Parameter {
     /// Major and minor.
     Version([u8; 2]),
     Tls(Box<TlsParameter>),
+    Wtls(Box<WtlsParameter>),
     Ike(Box<IkeParameter>),
 }
 
@@ -243,7 +257,11 @@ impl Parameter {
     /// Whether C_DeriveKey has a handle of its own to give. Sections 6.39.6 and 6.41.6: otherwise
     /// everything goes back through the parameter.
     pub(crate) fn gives_handle(&self) -> bool {
-        !matches!(self, Parameter::Tls(parameter) if !parameter.gives_handle())
+        match self {
+            Parameter::Tls(parameter) => parameter.gives_handle(),
+            Parameter::Wtls(parameter) => parameter.gives_handle(),
+            _ => true,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod asymmetric;
 mod derivation;
 mod places;
 mod tls;
+mod wtls;
 
 use cryptoki_sys::*;
 
@@ -112,6 +113,7 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
                 Ok(Parameter::Version([version.major, version.minor]))
             }
             Form::Tls(form) => tls::read(form, mechanism),
+            Form::Wtls(form) => wtls::read(form, mechanism),
             Form::Ike(form) => derivation::ike(form, mechanism),
             Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::SignContext => asymmetric::sign_context(structure(mechanism)?),

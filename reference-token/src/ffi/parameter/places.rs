@@ -3,7 +3,7 @@
 
 use cryptoki_sys::*;
 
-use super::structure;
+use super::{structure, wtls};
 use crate::ffi::memory::elements;
 use crate::mechanisms::{Form, Iteration, TlsForm};
 use crate::rv::{Result, ensure, refusal};
@@ -11,7 +11,7 @@ use crate::token::Answer;
 
 /// A place for one answer.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     Handle(*mut CK_OBJECT_HANDLE),
     /// So many bytes.
     Bytes(*mut CK_BYTE, usize),
@@ -50,6 +50,7 @@ impl Places {
                     vec![Place::bytes(parameter.pInitVector, 8)?]
                 }
                 Form::Tls(form) => tls(form, mechanism)?,
+                Form::Wtls(form) => wtls::places(form, mechanism)?,
                 _ => Vec::new(),
             }
         };
@@ -85,7 +86,7 @@ impl Places {
 }
 
 impl Place {
-    fn bytes(pointer: *mut CK_BYTE, room: usize) -> Result<Place> {
+    pub(super) fn bytes(pointer: *mut CK_BYTE, room: usize) -> Result<Place> {
         let there = !pointer.is_null() || room == 0;
         ensure(there, CKR_MECHANISM_PARAM_INVALID)?;
         Ok(Place::Bytes(pointer, room))

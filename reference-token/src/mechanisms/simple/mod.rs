@@ -11,6 +11,7 @@ use cshake::digest::{ExtendableOutput, Update, XofReader};
 use cshake::{CShake128, CShake256};
 
 use super::block::BlockCiphers;
+use super::sha512t::Sha512t;
 use super::{
     Derivation, Entry, Family, Form, Hash, Inheritance, Mechanism, Parameter, Product, Yield,
 };
@@ -73,12 +74,13 @@ static ENCRYPTED: [Encrypted; 10] = [
     Encrypted(CKM_ARIA_CBC_ENCRYPT_DATA,     CKM_ARIA_CBC,     Form::BlockData(16)),
 ];
 
-static OTHERS: [Entry; 8] = [
+static OTHERS: [Entry; 9] = [
     entry(CKM_CONCATENATE_BASE_AND_KEY, Form::Key, &[]),
     entry(CKM_CONCATENATE_BASE_AND_DATA, Form::StringData, &[]),
     entry(CKM_CONCATENATE_DATA_AND_BASE, Form::StringData, &[]),
     entry(CKM_XOR_BASE_AND_DATA, Form::StringData, &[]),
     entry(CKM_EXTRACT_KEY_FROM_KEY, Form::Ulong, &[]),
+    entry(CKM_SHA512_T_KEY_DERIVATION, Form::Ulong, &[]),
     entry(CKM_SHAKE_128_KEY_DERIVATION, Form::None, &[]),
     entry(CKM_SHAKE_256_KEY_DERIVATION, Form::None, &[]),
     entry(CKM_PUB_KEY_FROM_PRIV_KEY, Form::None, public::KEYS),
@@ -117,6 +119,13 @@ fn shake<X: Default + Update + ExtendableOutput>(asked: &Derivation) -> Result<V
     let mut output = vec![0; length];
     function.finalize_xof().read(&mut output);
     Ok(output)
+}
+
+/// Section 6.27.5: the parameter holds t, as that of the digest does.
+fn sha512t(asked: &Derivation) -> Result<Vec<u8>> {
+    let mut hash = Sha512t::named(asked.mechanism)?.running();
+    hash.update(asked.secret()?);
+    asked.own.take(hash.finish())
 }
 
 /// Section 6.43.7: bits from a position on, wrapping around the end.
@@ -188,6 +197,7 @@ impl Family for Simple {
                 return Ok(Yield::one(public::public_key(asked.base)?));
             }
             (CKM_EXTRACT_KEY_FROM_KEY, ..) => (extract(asked)?, Inheritance::Sticky),
+            (CKM_SHA512_T_KEY_DERIVATION, ..) => (sha512t(asked)?, Inheritance::Free),
             (CKM_SHAKE_128_KEY_DERIVATION, ..) => (shake::<CShake128>(asked)?, Inheritance::Free),
             (CKM_SHAKE_256_KEY_DERIVATION, ..) => (shake::<CShake256>(asked)?, Inheritance::Free),
             (_, Some(Digested(_, hash)), _) => {

@@ -140,3 +140,24 @@ fn too_little_data_and_broken_blocks_have_their_own_codes() {
     assert_eq!(code(&[], None), CKR_DATA_LEN_RANGE);
     assert_eq!(code(&[0; 15], None), CKR_MECHANISM_PARAM_INVALID);
 }
+
+/// FIPS 180-4 with t = 224, which has a mechanism of its own without a parameter.
+#[test]
+fn a_digest_of_t_bits_derives_as_the_digest_with_a_name_does() {
+    let base = key(b"abc", CKK_GENERIC_SECRET);
+    let derived = derive(
+        CKM_SHA512_T_KEY_DERIVATION,
+        Parameter::Ulong(224),
+        &base,
+        None,
+    );
+    let named = derive(CKM_SHA512_224_KEY_DERIVATION, Parameter::None, &base, None);
+    assert_eq!(derived, named);
+    let refused = |bits, length| {
+        let parameter = Parameter::Ulong(bits);
+        let derived = derive(CKM_SHA512_T_KEY_DERIVATION, parameter, &base, length);
+        derived.unwrap_err().code()
+    };
+    assert_eq!(refused(384, None), CKR_MECHANISM_PARAM_INVALID);
+    assert_eq!(refused(65, Some(10)), CKR_KEY_SIZE_RANGE);
+}

@@ -150,7 +150,7 @@ struct Parts {
 }
 
 /// A length in bits, which has to be one in bytes.
-fn bytes(bits: CK_ULONG) -> Result<usize> {
+pub(super) fn bytes(bits: CK_ULONG) -> Result<usize> {
     let sized = bits.is_multiple_of(8) && bits <= 1 << 16;
     ensure(sized, CKR_MECHANISM_PARAM_INVALID)?;
     Ok(bits as usize / 8)
@@ -216,7 +216,7 @@ fn distribute(mut block: &[u8], parts: &Parts, is_tls12: bool) -> Yield {
 }
 
 /// Flagged for signing and verification, and before TLS 1.2 for derivation too.
-fn mac_key(value: Vec<u8>, is_tls12: bool) -> Product {
+pub(super) fn mac_key(value: Vec<u8>, is_tls12: bool) -> Product {
     let product = Product::secret(value)
         .of_type(CKK_GENERIC_SECRET)
         .from(Source::Beside)
@@ -227,7 +227,7 @@ fn mac_key(value: Vec<u8>, is_tls12: bool) -> Product {
 }
 
 /// By default flagged for encryption, decryption and derivation.
-fn cipher_key(value: Vec<u8>, _: bool) -> Product {
+pub(super) fn cipher_key(value: Vec<u8>, _: bool) -> Product {
     Product::secret(value)
         .inheriting(Inheritance::Same)
         .by_default(CKA_ENCRYPT, Value::bool(true))

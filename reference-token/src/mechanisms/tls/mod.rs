@@ -1,9 +1,11 @@
 //! SSL 3.0 and TLS up to 1.2: [PKCS11-Base 3.2] sections 6.39 and 6.40. This file owns the table and
 //! the parameters; `derivation` makes master keys and key material of them, `mac` the MACs. The
 //! mechanisms of TLS 1.0 stand in version 2.40 of the standard and take the structures of SSL 3.0.
+//! WTLS, which is TLS for telephones, is a family of its own in `wtls`.
 
 mod derivation;
 mod mac;
+mod wtls;
 
 use cryptoki_sys::*;
 
@@ -13,6 +15,9 @@ use super::{
 };
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, refuse};
+
+pub(super) use wtls::Wtls;
+pub(crate) use wtls::WtlsParameter;
 
 /// The SSL and TLS mechanisms.
 pub(super) struct Tls;
