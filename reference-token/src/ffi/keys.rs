@@ -4,8 +4,9 @@ use cryptoki_sys::*;
 
 use super::memory::{Buffer, Place, bytes, present};
 use super::message_parameter::{self, Tag};
+use super::wrap_parameter::{self, Wrapping};
 use super::{guard, parameter, template};
-use crate::token::{self, Envelope, Pending};
+use crate::token::{self, Envelope, Pending, TagPlace};
 
 pub(super) unsafe extern "C" fn C_GenerateKey(
     session: CK_SESSION_HANDLE,
@@ -86,12 +87,22 @@ pub(super) unsafe extern "C" fn C_WrapKey(
         // SAFETY: section 5.18.3: a mechanism, and a buffer with its length.
         let (mechanism, buffer) = unsafe {
             (
-                parameter::required(mechanism)?,
+                wrap_parameter::read(mechanism)?,
                 Buffer::new(wrapped, wrapped_length)?,
             )
         };
-        let output = token::wrap_key(session, &mechanism, wrapping_key, key, buffer.room())?;
-        buffer.deliver(output)
+        let (room, keys) = (buffer.room(), (wrapping_key, key));
+        match mechanism {
+            Wrapping::Plain(mechanism) => {
+                buffer.deliver(token::wrap_key(session, &mechanism, keys, room)?)
+            }
+            Wrapping::Sealed(envelope, placed) => {
+                let wrapped = token::wrap_authenticated(session, &envelope, keys, room)?;
+                buffer.deliver(wrapped.output)?;
+                placed.deliver(wrapped.nonce.as_deref(), None);
+                Ok(())
+            }
+        }
     })
 }
 
@@ -110,13 +121,20 @@ pub(super) unsafe extern "C" fn C_UnwrapKey(
         // SAFETY: section 5.18.4: a mechanism, data, a template and the place of a handle.
         let (mechanism, wrapped, template, place) = unsafe {
             (
-                parameter::required(mechanism)?,
+                wrap_parameter::read(mechanism)?,
                 present(wrapped, wrapped_length)?,
                 template::read(attributes, count)?,
                 Place::new(key)?,
             )
         };
-        let handle = token::unwrap_key(session, &mechanism, unwrapping_key, wrapped, &template)?;
+        let handle = match mechanism {
+            Wrapping::Plain(mechanism) => {
+                token::unwrap_key(session, &mechanism, unwrapping_key, wrapped, &template)?
+            }
+            Wrapping::Sealed(envelope, _) => {
+                token::unwrap_authenticated(session, &envelope, unwrapping_key, wrapped, &template)?
+            }
+        };
         place.set(handle);
         Ok(())
     })
@@ -181,13 +199,12 @@ pub(super) unsafe extern "C" fn C_WrapKeyAuthenticated(
             mechanism,
             parameter: placed.parameter(),
             aad,
+            tag_place: TagPlace::Parameter,
         };
-        let wrapped =
-            token::wrap_authenticated(session, &envelope, wrapping_key, key, buffer.room())?;
+        let keys = (wrapping_key, key);
+        let wrapped = token::wrap_authenticated(session, &envelope, keys, buffer.room())?;
         buffer.deliver(wrapped.output)?;
-        if let Some((nonce, tag)) = &wrapped.sealed {
-            placed.deliver(nonce.as_deref(), Some(tag));
-        }
+        placed.deliver(wrapped.nonce.as_deref(), wrapped.tag.as_deref());
         Ok(())
     })
 }
@@ -222,6 +239,7 @@ pub(super) unsafe extern "C" fn C_UnwrapKeyAuthenticated(
             mechanism,
             parameter: placed.parameter(),
             aad,
+            tag_place: TagPlace::Parameter,
         };
         let handle =
             token::unwrap_authenticated(session, &envelope, unwrapping_key, wrapped, &template)?;

@@ -128,7 +128,10 @@ pub(super) unsafe fn read(
 
 /// # Safety
 /// As for `read`.
-unsafe fn structure<T: Copy>(pointer: *const std::ffi::c_void, length: CK_ULONG) -> Result<T> {
+pub(super) unsafe fn structure<T: Copy>(
+    pointer: *const std::ffi::c_void,
+    length: CK_ULONG,
+) -> Result<T> {
     let invalid = refusal(CKR_MECHANISM_PARAM_INVALID);
     ensure(
         length == size_of::<T>() as CK_ULONG,
@@ -143,7 +146,7 @@ unsafe fn structure<T: Copy>(pointer: *const std::ffi::c_void, length: CK_ULONG)
 ///
 /// # Safety
 /// The places are valid for reads of the lengths beside them.
-unsafe fn placed(
+pub(super) unsafe fn placed(
     nonce: (*mut CK_BYTE, CK_ULONG),
     tag: (*mut CK_BYTE, CK_ULONG),
     when: Tag,
@@ -172,7 +175,7 @@ unsafe fn placed(
     })
 }
 
-fn rest(
+pub(super) fn rest(
     generator: CK_GENERATOR_FUNCTION,
     fixed_bits: CK_ULONG,
     tag_bits: CK_ULONG,

@@ -26,6 +26,7 @@ mod signatures;
 mod slots;
 mod table;
 mod template;
+mod wrap_parameter;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

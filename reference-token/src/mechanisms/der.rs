@@ -51,6 +51,14 @@ pub(super) fn read_octet_string(encoding: &[u8]) -> Option<&[u8]> {
     (tag == OCTET_STRING).then_some(content)
 }
 
+/// The content of an OCTET STRING at the beginning of `encoding`, and what follows it.
+pub(super) fn split_octet_string(encoding: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (tag, rest) = encoding.split_first()?;
+    let (length, rest) = read_length(rest)?;
+    let split = rest.split_at_checked(length)?;
+    (*tag == OCTET_STRING).then_some(split)
+}
+
 /// The tag and content of an element that is all of `encoding`.
 pub(super) fn read(encoding: &[u8]) -> Option<(u8, &[u8])> {
     let (tag, rest) = encoding.split_first()?;
@@ -121,7 +129,12 @@ pub(super) mod tests {
     fn a_truncated_or_trailing_octet_string_is_refused() {
         let encoding = octet_string(&[1; 130]);
         assert_eq!(read_octet_string(&encoding[..encoding.len() - 1]), None);
-        assert_eq!(read_octet_string(&[&encoding[..], &[0]].concat()), None);
+        let trailing = [&encoding[..], &[0]].concat();
+        assert_eq!(read_octet_string(&trailing), None);
+        let split = split_octet_string(&trailing);
+        assert_eq!(split, Some((&[1; 130][..], &[0][..])));
+        assert_eq!(split_octet_string(&encoding[..encoding.len() - 1]), None);
+        assert_eq!(split_octet_string(&[0x05, 0x00]), None);
         assert_eq!(read_octet_string(&[0x04, 0x84, 1]), None);
         assert_eq!(read_octet_string(&[0x04, 0x81, 1, 7]), None);
     }

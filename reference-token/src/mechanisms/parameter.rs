@@ -53,6 +53,8 @@ pub(crate) enum Form {
     HashSignContext,
     /// CK_RSA_AES_KEY_WRAP_PARAMS.
     RsaAes,
+    /// CK_ECDH_AES_KEY_WRAP_PARAMS.
+    EcdhAes,
     /// CK_OBJECT_HANDLE of a key.
     Key,
     /// CK_KEY_DERIVATION_STRING_DATA.
@@ -198,6 +200,11 @@ pub(crate) enum Parameter {
         aes_bits: CK_ULONG,
         /// Of form `Oaep`.
         oaep: Box<Parameter>,
+    },
+    EcdhAes {
+        aes_bits: CK_ULONG,
+        /// Of form `Ecdh1`, without a public value.
+        agreement: Box<Parameter>,
     },
     Key(Named),
     StringData(Vec<u8>),

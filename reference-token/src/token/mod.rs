@@ -10,6 +10,7 @@ mod derivation;
 mod digesting;
 mod dual;
 mod encapsulation;
+mod envelope;
 mod feature;
 mod generation;
 mod information;
@@ -52,6 +53,7 @@ pub(crate) use derivation::derive;
 pub(crate) use digesting::{digest, digest_final, digest_init, digest_key, digest_update};
 pub(crate) use dual::{Dual, dual_update};
 pub(crate) use encapsulation::{decapsulate, encapsulate};
+pub(crate) use envelope::{Envelope, TagPlace, unwrap_authenticated, wrap_authenticated};
 pub(crate) use generation::{generate_key, generate_pair};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use kind::Kind;
@@ -75,9 +77,7 @@ pub(crate) use verifying::{
     verify, verify_final, verify_init, verify_recover, verify_recover_init, verify_signature,
     verify_signature_final, verify_signature_init, verify_signature_update, verify_update,
 };
-pub(crate) use wrapping::{
-    Envelope, unwrap_authenticated, unwrap_key, wrap_authenticated, wrap_key,
-};
+pub(crate) use wrapping::{unwrap_key, wrap_key};
 
 /// The identifier of the only slot. Not 0, so that a caller that forgets to ask is found out.
 pub(crate) const SLOT: CK_SLOT_ID = 1;

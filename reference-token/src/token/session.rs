@@ -1,12 +1,15 @@
 //! Sessions: section 5.6, without login. A session has a state that follows from its flags and the
 //! token's login, the operations running in it, and the session objects it created.
 
+use std::collections::HashMap;
+
 use cryptoki_sys::*;
 
 use super::asynchronous::Job;
 use super::library::may_create_threads;
 use super::operation::Operations;
 use super::{Login, Token};
+use crate::mechanisms::Nonces;
 use crate::rv::{Result, ensure};
 
 /// An open session.
@@ -15,11 +18,25 @@ pub(super) struct Session {
     pub(super) operations: Operations,
     /// A function that runs on a thread of its own.
     pub(super) job: Option<Job>,
+    /// The nonces that keys were wrapped with, by wrapping key and mechanism.
+    nonces: HashMap<(CK_OBJECT_HANDLE, CK_MECHANISM_TYPE), Nonces>,
 }
 
 impl Session {
     pub(super) fn is_rw(&self) -> bool {
         self.flags & CKF_RW_SESSION != 0
+    }
+
+    /// Section 6.13.7.4: a nonce is unique for a session, from one call to the next.
+    pub(super) fn nonces(
+        &mut self,
+        wrapping: CK_OBJECT_HANDLE,
+        mechanism: CK_MECHANISM_TYPE,
+    ) -> &mut Nonces {
+        if mutant!("wrap-nonce-repeats") {
+            self.nonces.clear();
+        }
+        self.nonces.entry((wrapping, mechanism)).or_default()
     }
 
     pub(super) fn is_asynchronous(&self) -> bool {
@@ -56,6 +73,7 @@ impl Token {
                 flags,
                 operations: Operations::new(self.configuration.dual_operations),
                 job: None,
+                nonces: HashMap::new(),
             },
         );
         Ok(handle)

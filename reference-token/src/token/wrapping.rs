@@ -1,6 +1,7 @@
-//! Wrapping and unwrapping: sections 5.18.3, 5.18.4, 5.18.6 and 5.18.7. The lock is held to check
-//! and to store, not while a mechanism computes. What becomes of an unwrapped key's bytes is
-//! decided here; how they are enciphered is the mechanisms' affair.
+//! Wrapping and unwrapping: sections 5.18.3 and 5.18.4. The lock is held to check and to store, not
+//! while a mechanism computes. What becomes of an unwrapped key's bytes is decided here; how they are
+//! enciphered is the mechanisms' affair, and authenticated encryption has a file of its own,
+//! `envelope`.
 
 use std::sync::Arc;
 
@@ -15,14 +16,14 @@ use super::output::{Output, Room};
 use super::signing::check_key;
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value};
 use crate::mechanisms::{
-    Contribution, Family, Filled, Mechanism, MessageParameter, Nonces, Start, Wish, aead,
-    allows_length, decode_pkcs8, encode_pkcs8, find_for, fixed_length,
+    Contribution, Family, Filled, Mechanism, Wish, allows_length, decode_pkcs8, encode_pkcs8,
+    find_for, fixed_length,
 };
 use crate::rv::{Refusal, Result, ensure, refusal, refuse, translate};
 
 /// Codes of C_Encrypt and of keys in general, and what they are called in C_WrapKey. Data of a
 /// length that the mechanism does not take is here a key of such a length.
-const AS_WRAPPING: [(CK_RV, CK_RV); 4] = [
+pub(super) const AS_WRAPPING: [(CK_RV, CK_RV); 4] = [
     (
         CKR_KEY_TYPE_INCONSISTENT,
         CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
@@ -33,7 +34,7 @@ const AS_WRAPPING: [(CK_RV, CK_RV); 4] = [
 ];
 
 /// The same for C_UnwrapKey.
-const AS_UNWRAPPING: [(CK_RV, CK_RV); 6] = [
+pub(super) const AS_UNWRAPPING: [(CK_RV, CK_RV); 6] = [
     (
         CKR_KEY_TYPE_INCONSISTENT,
         CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
@@ -45,7 +46,7 @@ const AS_UNWRAPPING: [(CK_RV, CK_RV); 6] = [
     (CKR_AEAD_DECRYPT_FAILED, CKR_WRAPPED_KEY_INVALID),
 ];
 
-fn translated(table: &[(CK_RV, CK_RV)]) -> impl Fn(Refusal) -> Refusal {
+pub(super) fn translated(table: &[(CK_RV, CK_RV)]) -> impl Fn(Refusal) -> Refusal {
     move |refused| {
         let row = table.iter().find(|(from, _)| refused.code() == *from);
         row.map_or(refused, |(_, to)| refusal(*to))
@@ -54,7 +55,7 @@ fn translated(table: &[(CK_RV, CK_RV)]) -> impl Fn(Refusal) -> Refusal {
 
 impl Token {
     /// The wrapping key and the key to be wrapped.
-    fn wrapping(
+    pub(super) fn wrapping(
         &self,
         mechanism: &Mechanism,
         wrapping: CK_OBJECT_HANDLE,
@@ -73,7 +74,7 @@ impl Token {
     }
 
     /// The unwrapping key, and what the template says of the key to come.
-    fn unwrapping(
+    pub(super) fn unwrapping(
         &self,
         session: CK_SESSION_HANDLE,
         mechanism: &Mechanism,
@@ -118,9 +119,9 @@ impl Token {
 }
 
 /// A key about to be unwrapped.
-struct Unwrapping {
+pub(super) struct Unwrapping {
     family: &'static dyn Family,
-    unwrapper: Arc<Attributes>,
+    pub(super) unwrapper: Arc<Attributes>,
     draft: Attributes,
     /// CKA_VALUE_LEN of the template.
     length: Option<usize>,
@@ -149,7 +150,7 @@ fn check_wrappable(family: &dyn Family, wrapper: &Attributes, key: &Attributes) 
 }
 
 /// The bytes that are wrapped: the value of a secret key, PrivateKeyInfo of a private one.
-fn plaintext(key: &Attributes) -> Result<Vec<u8>> {
+pub(super) fn plaintext(key: &Attributes) -> Result<Vec<u8>> {
     match key.ulong(CKA_CLASS) {
         Some(CKO_PRIVATE_KEY) => encode_pkcs8(key),
         _ => Ok(key.bytes(CKA_VALUE).to_vec()),
@@ -160,8 +161,7 @@ fn plaintext(key: &Attributes) -> Result<Vec<u8>> {
 pub(crate) fn wrap_key(
     session: CK_SESSION_HANDLE,
     mechanism: &Mechanism,
-    wrapping: CK_OBJECT_HANDLE,
-    key: CK_OBJECT_HANDLE,
+    (wrapping, key): (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE),
     room: Room,
 ) -> Result<Output> {
     let (family, wrapper, key) =
@@ -192,7 +192,7 @@ pub(crate) fn unwrap_key(
 
 impl Unwrapping {
     /// Makes an object of what was unwrapped.
-    fn finish(
+    pub(super) fn finish(
         mut self,
         session: CK_SESSION_HANDLE,
         mechanism: &Mechanism,
@@ -231,7 +231,7 @@ impl Unwrapping {
         let allowed = fits && allows_length(key_type, length);
         ensure(allowed, CKR_WRAPPED_KEY_LEN_RANGE)?;
         match filled {
-            // Section 6.1.9: the key is at the end.
+            // Section 6.1.12: the key is at the end.
             Filled::BeforeAll => drop(bytes.drain(..bytes.len() - length)),
             _ => bytes.truncate(length),
         }
@@ -251,92 +251,4 @@ fn only_length(key_type: CK_KEY_TYPE, filled: Filled, most: usize) -> Result<usi
         (Some(_), Some(_)) => refuse(CKR_TEMPLATE_INCOMPLETE),
         (None, _) => refuse(CKR_WRAPPED_KEY_LEN_RANGE),
     }
-}
-
-/// What C_WrapKeyAuthenticated and C_UnwrapKeyAuthenticated take besides keys.
-pub(crate) struct Envelope<'a> {
-    pub(crate) mechanism: Mechanism,
-    pub(crate) parameter: MessageParameter,
-    pub(crate) aad: &'a [u8],
-}
-
-/// What C_WrapKeyAuthenticated gives.
-pub(crate) struct Wrapped {
-    pub(crate) output: Output,
-    /// A nonce that was generated, and the tag, of a key that was given out.
-    pub(crate) sealed: Option<(Option<Vec<u8>>, Vec<u8>)>,
-}
-
-impl Envelope<'_> {
-    /// The bytes with the cipher applied, and their tag.
-    fn apply(
-        &self,
-        key: &Attributes,
-        encrypting: bool,
-        nonce: &[u8],
-        mut bytes: Vec<u8>,
-    ) -> Result<(Vec<u8>, Vec<u8>)> {
-        let whole_bytes = self.parameter.tag_bits.is_multiple_of(8);
-        ensure(whole_bytes, CKR_MECHANISM_PARAM_INVALID)?;
-        let key = aead(self.mechanism.kind, key.bytes(CKA_VALUE))?;
-        let mut message = key.start(&Start {
-            encrypting,
-            nonce,
-            aad: self.aad,
-            tag_length: self.parameter.tag_length(),
-            // Section 6.13.5: the token knows the length of the key itself.
-            data_length: bytes.len() as u64,
-        })?;
-        message.apply(&mut bytes)?;
-        Ok((bytes, message.tag()?))
-    }
-}
-
-/// C_WrapKeyAuthenticated.
-pub(crate) fn wrap_authenticated(
-    session: CK_SESSION_HANDLE,
-    envelope: &Envelope,
-    wrapping: CK_OBJECT_HANDLE,
-    key: CK_OBJECT_HANDLE,
-    room: Room,
-) -> Result<Wrapped> {
-    let (_, wrapper, key) = with_session(session, |token| {
-        token.wrapping(&envelope.mechanism, wrapping, key)
-    })?;
-    let plaintext = plaintext(&key)?;
-    let generates = envelope.parameter.generator != CKG_NO_GENERATE;
-    let nonce = Nonces::default().next(&envelope.parameter)?;
-    let (wrapped, tag) = envelope
-        .apply(&wrapper, true, &nonce, plaintext)
-        .map_err(translated(&AS_WRAPPING))?;
-    // Neither nonce nor tag goes out for a key that does not.
-    Ok(match room.answer(wrapped.len()) {
-        Some(output) => Wrapped {
-            output,
-            sealed: None,
-        },
-        None => Wrapped {
-            output: Output::Bytes(wrapped),
-            sealed: Some((generates.then_some(nonce), tag)),
-        },
-    })
-}
-
-/// C_UnwrapKeyAuthenticated.
-pub(crate) fn unwrap_authenticated(
-    session: CK_SESSION_HANDLE,
-    envelope: &Envelope,
-    unwrapping: CK_OBJECT_HANDLE,
-    wrapped: &[u8],
-    template: &Template,
-) -> Result<CK_OBJECT_HANDLE> {
-    let key = with_session(session, |token| {
-        token.unwrapping(session, &envelope.mechanism, unwrapping, template)
-    })?;
-    let nonce = &envelope.parameter.nonce;
-    let (bytes, tag) = envelope
-        .apply(&key.unwrapper, false, nonce, wrapped.to_vec())
-        .map_err(translated(&AS_UNWRAPPING))?;
-    ensure(tag == envelope.parameter.tag, CKR_WRAPPED_KEY_INVALID)?;
-    key.finish(session, &envelope.mechanism, bytes)
 }

@@ -25,6 +25,7 @@ pub(super) fn keys() {
     pair(&stage, session);
     derive(&stage, session);
     wrap(&stage, session);
+    seal(&stage, session);
 }
 
 /// A pair whose private half cannot be: nothing is left of its public half.
@@ -114,6 +115,49 @@ fn wrap(stage: &Stage, session: CK_SESSION_HANDLE) {
         );
         stage.say(format_args!("{length} bytes, {wrapped:02x?}"));
     }
+}
+
+/// Keys under GCM with counted nonces, and one that was altered on its way.
+fn seal(stage: &Stage, session: CK_SESSION_HANDLE) {
+    let (wrapper, key) = (stage.create(session, &aes()), stage.create(session, &aes()));
+    let (mut iv, mut wrapped) = ([0u8; 12], [0u8; 32]);
+    let mut parameter = CK_GCM_WRAP_PARAMS {
+        pIv: iv.as_mut_ptr(),
+        ulIvLen: 12,
+        ulIvFixedBits: 0,
+        ivGenerator: CKG_GENERATE_COUNTER,
+        pAAD: null_mut(),
+        ulAADLen: 0,
+        ulTagBits: 128,
+    };
+    let mut mechanism = with(CKM_AES_GCM, &mut parameter);
+    for _ in 0..2 {
+        let (place, mut length) = (wrapped.as_mut_ptr(), 32);
+        play!(
+            stage,
+            C_WrapKey(session, &mut mechanism, wrapper, key, place, &mut length)
+        );
+        stage.say(format_args!("nonce {iv:02x?} {wrapped:02x?}"));
+    }
+    wrapped[31] ^= 1;
+    let template = Attributes::new()
+        .ulong(CKA_CLASS, CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_AES);
+    let (mut list, mut copy) = (template.list(), 0);
+    let (count, place) = (list.count(), wrapped.as_mut_ptr());
+    play!(
+        stage,
+        C_UnwrapKey(
+            session,
+            &mut mechanism,
+            wrapper,
+            place,
+            32,
+            list.pointer(),
+            count,
+            &mut copy
+        )
+    );
 }
 
 const SIZE: CK_ULONG = size_of::<CK_GCM_MESSAGE_PARAMS>() as CK_ULONG;

@@ -25,6 +25,21 @@ pub(super) unsafe fn ecdh1(parameter: CK_ECDH1_DERIVE_PARAMS) -> Result<Paramete
 }
 
 /// # Safety
+/// The pointer inside is valid for the length beside it.
+pub(super) unsafe fn ecdh_aes(parameter: CK_ECDH_AES_KEY_WRAP_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let shared = unsafe { bytes(parameter.pSharedData, parameter.ulSharedDataLen)? };
+    Ok(Parameter::EcdhAes {
+        aes_bits: parameter.ulAESKeyBits,
+        agreement: Box::new(Parameter::Ecdh1 {
+            kdf: parameter.kdf,
+            shared: shared.to_vec(),
+            public: Vec::new(),
+        }),
+    })
+}
+
+/// # Safety
 /// The pointers inside are valid for the lengths beside them.
 pub(super) unsafe fn eddsa(parameter: CK_EDDSA_PARAMS) -> Result<Parameter> {
     // SAFETY: as the caller promises.

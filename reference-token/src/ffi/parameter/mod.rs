@@ -102,6 +102,7 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),
             Form::RsaAes => rsa_aes(structure(mechanism)?),
+            Form::EcdhAes => asymmetric::ecdh_aes(structure(mechanism)?),
             Form::Key => Ok(Parameter::Key(Named::Handle(structure(mechanism)?))),
             Form::StringData => derivation::string_data(structure(mechanism)?),
             Form::BlockData(iv) => derivation::block_data(iv, mechanism),

@@ -1,4 +1,4 @@
-//! Key agreement: [PKCS11-Base 3.2] sections 6.3.17 to 6.3.21. Owns the choice of curve by key type,
+//! Key agreement: [PKCS11-Base 3.2] sections 6.3.16 to 6.3.18. Owns the choice of curve by key type,
 //! the key derivation functions and the truncation; the arithmetic belongs to the curves.
 
 use cryptoki_sys::*;
@@ -18,7 +18,7 @@ enum Layout {
     Sp800,
 }
 
-/// The key derivation functions of section 6.3.17.
+/// The key derivation functions of section 6.3.16.
 #[rustfmt::skip]
 static KDFS: [(CK_EC_KDF_TYPE, Hash, Layout); 22] = [
     (CKD_SHA1_KDF,           Hash::Sha1,        Layout::X963),
@@ -92,7 +92,7 @@ pub(in crate::mechanisms) fn derive(
         ensure(shared.is_empty(), CKR_MECHANISM_PARAM_INVALID)?;
         let length = length.unwrap_or(secret.len());
         ensure((1..=secret.len()).contains(&length), CKR_KEY_SIZE_RANGE)?;
-        // Sections 6.3.18 and 6.4.9: truncation removes bytes from the leading end.
+        // Sections 6.3.17 and 6.4.10: truncation removes bytes from the leading end.
         return Ok(secret.split_off(secret.len() - length));
     }
     let function = KDFS.iter().find(|(kind, _, _)| *kind == kdf);

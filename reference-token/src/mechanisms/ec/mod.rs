@@ -39,6 +39,8 @@ const RFC_FORM: CK_FLAGS = NAMED | CKF_EC_COMPRESS;
 const PAIRS: CK_FLAGS = CKF_GENERATE_KEY_PAIR;
 const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
 const AGREES: CK_FLAGS = CKF_DERIVE | CKF_ENCAPSULATE | CKF_DECAPSULATE;
+/// Flags that say which curves and forms of points a mechanism takes.
+pub(super) const CLAIMS: CK_FLAGS = FORMS;
 
 const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Entry {
     Entry {
@@ -66,6 +68,11 @@ const fn rfc(
     }
 }
 
+/// Agreement on short Weierstrass curves, and on Montgomery curves alone.
+pub(super) const AGREEMENT: Entry = entry(CKM_ECDH1_DERIVE, AGREES, Form::Ecdh1);
+pub(super) const RFC_AGREEMENT: Entry =
+    rfc(CKM_ECDH1_DERIVE, AGREES, Form::Ecdh1, &[CKK_EC_MONTGOMERY]);
+
 #[rustfmt::skip]
 static ENTRIES: [Entry; 17] = [
     entry(CKM_EC_KEY_PAIR_GEN,              PAIRS, Form::None),
@@ -85,7 +92,7 @@ static ENTRIES: [Entry; 17] = [
     rfc(CKM_EDDSA,                          SIGNS, Form::Eddsa, &[CKK_EC_EDWARDS]),
     Entry {
         keys: &[CKK_EC, CKK_EC_MONTGOMERY],
-        ..entry(CKM_ECDH1_DERIVE,           AGREES, Form::Ecdh1)
+        ..AGREEMENT
     },
     entry(CKM_ECDH1_COFACTOR_DERIVE,        AGREES, Form::Ecdh1),
 ];
@@ -226,7 +233,7 @@ impl Family for Ec {
         ))
     }
 
-    /// Sections 6.3.18 and 6.3.19. The curves have cofactor 1, so both mechanisms do the same.
+    /// Sections 6.3.17 and 6.3.18. The curves have cofactor 1, so both mechanisms do the same.
     fn derive(
         &self,
         mechanism: &Mechanism,
@@ -248,7 +255,7 @@ impl Family for Ec {
         }
     }
 
-    /// Section 6.3.18: the ciphertext is the public half of a key pair that lives for this call.
+    /// Section 6.3.17: the ciphertext is the public half of a key pair that lives for this call.
     fn encapsulate(
         &self,
         mechanism: &Mechanism,

@@ -1,10 +1,15 @@
-//! Wrapping: sections 5.18.3, 5.18.4, 5.18.6 and 5.18.7. Private keys as PKCS #8, keys under
-//! authenticated encryption, and what must not come in or go out.
+//! Wrapping: sections 5.18.3, 5.18.4, 5.18.6 and 5.18.7. This file has private keys as PKCS #8 and
+//! what must not come in or go out; `agreed` wrapping through a key agreement, `sealed` authenticated
+//! encryption.
 
 #![allow(unsafe_code, reason = "the token is called through its C functions")]
 
 #[macro_use]
+#[path = "../support/mod.rs"]
 mod support;
+
+mod agreed;
+mod sealed;
 
 use cryptoki_sys::*;
 use support::{Attributes, Token, aes_key, hex, plain, rsa_private, rsa_public, with};
@@ -170,7 +175,7 @@ fn an_rsa_key_wraps_secret_keys_itself_and_private_ones_with_a_key_between() {
     let mechanism = with(CKM_RSA_AES_KEY_WRAP, &mut parameter);
     let refused = wrap(&token, session, mechanism, (public, key));
     assert_eq!(refused, Err(CKR_MECHANISM_PARAM_INVALID));
-    // Section 6.1.9: without padding the key is at the end of as many bytes as the modulus has.
+    // Section 6.1.12: without padding the key is at the end of as many bytes as the modulus has.
     let value = secret(CKK_GENERIC_SECRET).bytes(CKA_VALUE, [9; 20]);
     let short = token.create(session, &value).unwrap();
     let wrapped = wrap(&token, session, plain(CKM_RSA_X_509), (public, short)).unwrap();
@@ -255,78 +260,4 @@ fn templates_of_wrapping_keys_choose_what_they_wrap_and_shape_what_they_unwrap()
     let contrary = template.bytes(CKA_LABEL, *b"in");
     let refused = unwrap(&token, session, kwp, aes, (&wrapped, &contrary));
     assert_eq!(refused, Err(CKR_TEMPLATE_INCONSISTENT));
-}
-
-#[test]
-fn authenticated_wrapping_makes_its_nonce_and_minds_tag_and_associated_data() {
-    let token = Token::fresh();
-    let session = token.user_session();
-    let aes = token
-        .generate(session, CKM_AES_KEY_GEN, &aes_key())
-        .unwrap();
-    let key = token.create(session, &ec_private()).unwrap();
-    let (mut iv, mut tag) = ([0u8; 12], [0u8; 16]);
-    let mut parameter = CK_GCM_MESSAGE_PARAMS {
-        pIv: iv.as_mut_ptr(),
-        ulIvLen: 12,
-        ulIvFixedBits: 0,
-        ivGenerator: CKG_GENERATE_RANDOM,
-        pTag: tag.as_mut_ptr(),
-        ulTagBits: 128,
-    };
-    let mut mechanism = with(CKM_AES_GCM, &mut parameter);
-    let (mut wrapped, mut length) = (vec![0u8; 4096], 0);
-    let aad = b"associated";
-    let mut run = |pointer: *mut u8, length: &mut CK_ULONG| {
-        call!(
-            token,
-            C_WrapKeyAuthenticated(
-                session,
-                &mut mechanism,
-                aes,
-                key,
-                input!(aad),
-                10,
-                pointer,
-                length
-            )
-        )
-    };
-    assert_eq!(run(std::ptr::null_mut(), &mut length), CKR_OK);
-    let needed = length;
-    length -= 1;
-    let pointer = wrapped.as_mut_ptr();
-    assert_eq!(
-        (run(pointer, &mut length), length),
-        (CKR_BUFFER_TOO_SMALL, needed)
-    );
-    assert_eq!((iv, tag), ([0; 12], [0; 16]));
-    assert_eq!((run(pointer, &mut length), length), (CKR_OK, needed));
-    assert!(iv != [0; 12] && tag != [0; 16]);
-    let template = private(CKK_EC);
-    let open = |aad: &[u8]| {
-        let (mut list, mut copy) = (template.list(), 0);
-        let (mut mechanism, count) = (mechanism, list.count());
-        let rv = call!(
-            token,
-            C_UnwrapKeyAuthenticated(
-                session,
-                &mut mechanism,
-                aes,
-                input!(wrapped),
-                needed,
-                list.pointer(),
-                count,
-                input!(aad),
-                aad.len() as CK_ULONG,
-                &mut copy
-            )
-        );
-        if rv == CKR_OK { Ok(copy) } else { Err(rv) }
-    };
-    let copy = open(aad).unwrap();
-    assert_eq!(token.attribute(session, copy, CKA_VALUE).unwrap(), [7; 32]);
-    let before = keys(&token, session, CKO_PRIVATE_KEY);
-    assert_eq!(open(b"other data"), Err(CKR_WRAPPED_KEY_INVALID));
-    assert_eq!(keys(&token, session, CKO_PRIVATE_KEY), before);
 }
