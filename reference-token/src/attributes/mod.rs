@@ -21,7 +21,7 @@ use crate::rv::Result;
 pub(crate) use change::{copied, modified};
 pub(crate) use create::{Origin, Recipe, complete};
 pub(crate) use reveal::{Reveal, reveal};
-pub(crate) use table::is_known;
+pub(crate) use table::{is_known, otp_digits};
 
 /// The value of one attribute, in the byte form in which it crosses the C boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 mod asymmetric;
 mod keys;
 mod objects;
+mod otp;
 mod secret;
 
 use std::collections::HashMap;
@@ -107,11 +108,12 @@ const fn typed(class: CK_OBJECT_CLASS, subtype: CK_ULONG, rows: &'static [Rule])
 }
 
 /// Which rows apply to which objects, besides `COMMON` and `STORAGE`.
-static SECTIONS: [&[Section]; 4] = [
+static SECTIONS: [&[Section]; 5] = [
     objects::SECTIONS,
     keys::SECTIONS,
     asymmetric::SECTIONS,
     secret::SECTIONS,
+    otp::SECTIONS,
 ];
 
 fn sections() -> impl Iterator<Item = &'static Section> {
@@ -173,9 +175,11 @@ impl Shape {
     pub(super) fn discriminator(class: CK_OBJECT_CLASS) -> Option<CK_ATTRIBUTE_TYPE> {
         match class {
             CKO_CERTIFICATE => Some(CKA_CERTIFICATE_TYPE),
-            CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_DOMAIN_PARAMETERS => {
-                Some(CKA_KEY_TYPE)
-            }
+            CKO_PUBLIC_KEY
+            | CKO_PRIVATE_KEY
+            | CKO_SECRET_KEY
+            | CKO_OTP_KEY
+            | CKO_DOMAIN_PARAMETERS => Some(CKA_KEY_TYPE),
             CKO_HW_FEATURE => Some(CKA_HW_FEATURE_TYPE),
             _ => None,
         }
@@ -208,6 +212,11 @@ impl Shape {
         let place = rules.binary_search_by_key(&attribute, |rule| rule.attribute);
         place.ok().and_then(|place| rules.get(place).copied())
     }
+}
+
+/// The lengths of one-time passwords.
+pub(crate) fn otp_digits() -> &'static [CK_ULONG] {
+    otp::DIGITS
 }
 
 /// Whether any object of this token can have the attribute.

@@ -145,6 +145,20 @@ impl<T: Copy> Buffer<T> {
 }
 
 impl Buffer<CK_BYTE> {
+    /// Output with pointers into itself, as it is to be in this buffer.
+    fn linked(&self, mut bytes: Vec<u8>, places: Vec<usize>) -> Vec<u8> {
+        let address = self.pointer.expose_provenance();
+        for place in places {
+            let word = bytes.get_mut(place..).and_then(<[u8]>::first_chunk_mut);
+            if let Some(word) = word {
+                *word = address
+                    .wrapping_add(usize::from_ne_bytes(*word))
+                    .to_ne_bytes();
+            }
+        }
+        bytes
+    }
+
     /// Gives out what an operation produced for this buffer's `room`.
     pub(super) fn deliver(&self, output: Output) -> Result<()> {
         match output {
@@ -162,6 +176,7 @@ impl Buffer<CK_BYTE> {
                 }
                 refuse(CKR_BUFFER_TOO_SMALL)
             }
+            Output::Linked(bytes, places) => self.deliver_list(&self.linked(bytes, places)),
             Output::Bytes(bytes) => {
                 self.deliver_list(&bytes)?;
                 if mutant!("one-byte-too-many") {

@@ -66,6 +66,9 @@ static SINGLE_PART: [CK_MECHANISM_TYPE; 8] = [
 /// initialised.
 static ONE_MESSAGE: [CK_MECHANISM_TYPE; 2] = [CKM_AES_GMAC, CKM_POLY1305];
 
+/// What signs nothing but itself: a one-time password has no message.
+static NO_MESSAGE: [CK_MECHANISM_TYPE; 1] = [CKM_HOTP];
+
 /// The form of a mechanism's parameter for messages, if it encrypts messages.
 pub(crate) fn message_form(mechanism: CK_MECHANISM_TYPE) -> Option<MessageForm> {
     FORMS
@@ -78,7 +81,7 @@ pub(crate) fn message_form(mechanism: CK_MECHANISM_TYPE) -> Option<MessageForm> 
 /// verifies does so message by message, and whatever has a parameter for messages encrypts so.
 pub(super) fn message_flags(entry: &Entry) -> CK_FLAGS {
     let encrypts = message_form(entry.mechanism).is_some();
-    let signs = !ONE_MESSAGE.contains(&entry.mechanism);
+    let signs = !ONE_MESSAGE.contains(&entry.mechanism) && !NO_MESSAGE.contains(&entry.mechanism);
     let one = [
         (CKF_ENCRYPT, encrypts, CKF_MESSAGE_ENCRYPT),
         (CKF_DECRYPT, encrypts, CKF_MESSAGE_DECRYPT),

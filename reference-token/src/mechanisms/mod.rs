@@ -27,6 +27,7 @@ mod ml_kem;
 mod modular;
 mod null;
 mod once;
+mod otp;
 mod parameter;
 mod password;
 mod pkcs8;
@@ -110,6 +111,18 @@ pub(crate) trait Signing: Send {
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
+    /// Whether the signature uses up something of its key.
+    fn spends(&self) -> bool {
+        false
+    }
+    /// Takes what the signature uses up from the key as it now is; what that changes in the key.
+    fn spend(&mut self, _key: &Attributes) -> Result<Template> {
+        Ok(Template::new())
+    }
+    /// Places in the output of numbers that count from its beginning and become pointers.
+    fn pointers(&self) -> Vec<usize> {
+        Vec::new()
+    }
     fn finish(self: Box<Self>) -> Result<Vec<u8>>;
 }
 
@@ -343,6 +356,7 @@ static FAMILIES: &[&dyn Family] = &[
     &tls::Tls,
     &tls::Wtls,
     &ike::Ike,
+    &otp::Otp,
     &null::Null,
 ];
 

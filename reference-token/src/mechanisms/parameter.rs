@@ -75,6 +75,8 @@ pub(crate) enum Form {
     Wtls(WtlsForm),
     /// A structure of IKE.
     Ike(IkeForm),
+    /// CK_OTP_PARAMS, or nothing.
+    Otp,
 }
 
 /// What the iteration variable of SP 800-108 is, which decides the form of the parameter.
@@ -219,6 +221,8 @@ pub(crate) enum Parameter {
     Tls(Box<TlsParameter>),
     Wtls(Box<WtlsParameter>),
     Ike(Box<IkeParameter>),
+    /// Types and values of CK_OTP_PARAM.
+    Otp(Vec<(CK_OTP_PARAM_TYPE, Vec<u8>)>),
 }
 
 /// What a key is made from a password with.

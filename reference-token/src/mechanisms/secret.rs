@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use cryptoki_sys::*;
 
-use super::{Contribution, Entry, Family, Form, Hash, Mechanism, block, mac, random};
+use super::{Contribution, Entry, Family, Form, Hash, Mechanism, block, mac, otp, random};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure, refusal};
 
@@ -63,7 +63,7 @@ const fn plain_key(key_type: CK_KEY_TYPE, lengths: Lengths) -> Type {
 
 use Lengths::{Between, OneOf, Only};
 
-static TYPES: [Type; 17] = [
+static TYPES: [Type; 18] = [
     cipher_key(CKK_AES, OneOf(&[16, 24, 32]), block::Kind::Aes),
     cipher_key(CKK_ARIA, OneOf(&[16, 24, 32]), block::Kind::Aria),
     // Any length up to 448 bits, says section 6.45.2; the cipher begins at 32.
@@ -85,6 +85,7 @@ static TYPES: [Type; 17] = [
     plain_key(CKK_SALSA20, Only(32)),
     plain_key(CKK_GENERIC_SECRET, Between(1, MOST)),
     plain_key(CKK_HKDF, Between(1, MOST)),
+    plain_key(CKK_HOTP, Between(otp::KEY_BYTES.0, otp::KEY_BYTES.1)),
     OTHER,
 ];
 
@@ -281,6 +282,13 @@ fn value(key_type: CK_KEY_TYPE, length: usize) -> Result<Vec<u8>> {
     }
 }
 
+/// The value of a new key, of the length that its template names.
+pub(super) fn generate(key_type: CK_KEY_TYPE, template: &Attributes) -> Result<Contribution> {
+    let length = wanted(key_type, template)?;
+    let value = value(key_type, length)?;
+    Ok(vec![(CKA_VALUE, Value::Bytes(value))])
+}
+
 impl Family for SecretKeys {
     fn entries(&self) -> &'static [Entry] {
         &ENTRIES
@@ -292,9 +300,7 @@ impl Family for SecretKeys {
 
     fn generate_key(&self, mechanism: &Mechanism, template: &Attributes) -> Result<Contribution> {
         let key_type = generated(mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
-        let length = wanted(key_type, template)?;
-        let value = value(key_type, length)?;
-        Ok(vec![(CKA_VALUE, Value::Bytes(value))])
+        generate(key_type, template)
     }
 }
 

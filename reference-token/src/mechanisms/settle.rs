@@ -5,7 +5,7 @@
 use cryptoki_sys::*;
 
 use super::rsa;
-use super::{Hash, dh, domain, dsa, ec, hss, ml_dsa, ml_kem, secret, slh_dsa, xmss};
+use super::{Hash, dh, domain, dsa, ec, hss, ml_dsa, ml_kem, otp, secret, slh_dsa, xmss};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure};
 
@@ -38,6 +38,10 @@ pub(crate) fn settle(object: &mut Attributes) -> Result<()> {
         (Some(CKO_PUBLIC_KEY), _, Some((_, settle, _))) => settle(object),
         (Some(CKO_PRIVATE_KEY), _, Some((_, _, settle))) => settle(object),
         (Some(CKO_SECRET_KEY), Some(key_type), _) => settle_secret(object, key_type),
+        (Some(CKO_OTP_KEY), Some(key_type), _) => {
+            settle_secret(object, key_type)?;
+            otp::settle(object)
+        }
         _ => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use super::library::with_session;
 use super::pin::Pin;
 use super::{Login, Token};
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete, copied, modified};
-use crate::mechanisms::{fill_random, settle};
+use crate::mechanisms::{Signing, fill_random, settle};
 use crate::rv::{Result, ensure, refusal};
 use crate::store::{Change, Serial};
 
@@ -162,6 +162,21 @@ impl Token {
             true => self.built_in_attributes(handle),
             false => Ok(Arc::clone(&object.attributes)),
         }
+    }
+
+    /// Takes from a key what a signature uses up, whoever may change it otherwise.
+    pub(super) fn spend(&mut self, handle: CK_OBJECT_HANDLE, work: &mut dyn Signing) -> Result<()> {
+        // The signing functions have no code for a key that has gone.
+        let object = self.visible(handle, CKR_FUNCTION_FAILED)?;
+        let mut attributes = Attributes::clone(&object.attributes);
+        for (attribute, value) in work.spend(&attributes)? {
+            attributes.set(attribute, value);
+        }
+        if object.owner.is_none() {
+            self.commit(&[self.put(object.serial, &attributes)])?;
+        }
+        self.objects.replace(handle, attributes);
+        Ok(())
     }
 
     /// C_SetAttributeValue.

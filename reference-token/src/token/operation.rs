@@ -42,6 +42,8 @@ pub(super) struct Running {
     /// Whether a multiple-part function was called: then no single-part function may follow.
     pub(super) in_parts: bool,
     pub(super) authentication: Authentication,
+    /// The key, if the operation has one and began here.
+    pub(super) key: Option<CK_OBJECT_HANDLE>,
     /// What C_GetOperationState saves.
     pub(super) transcript: Transcript,
 }
@@ -52,6 +54,7 @@ impl Running {
             work,
             in_parts: false,
             authentication: Authentication::NotNeeded,
+            key: None,
             transcript,
         }
     }

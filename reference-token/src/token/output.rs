@@ -19,6 +19,9 @@ pub(crate) enum Output {
     Length(usize),
     /// The output; CKR_OK.
     Bytes(Vec<u8>),
+    /// The output, with the places of numbers in it that count from its beginning and are to be
+    /// pointers; CKR_OK.
+    Linked(Vec<u8>, Vec<usize>),
     /// A length that suffices; CKR_BUFFER_TOO_SMALL.
     TooSmall(usize),
 }

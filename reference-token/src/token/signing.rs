@@ -51,13 +51,14 @@ pub(super) fn check_key(key: &Attributes, entry: &Entry, class: CK_OBJECT_CLASS)
     let is = key
         .ulong(CKA_CLASS)
         .ok_or(refusal(CKR_KEY_HANDLE_INVALID))?;
-    let is_key = [CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&is);
+    let secret = [CKO_SECRET_KEY, CKO_OTP_KEY].contains(&is);
+    let is_key = secret || [CKO_PUBLIC_KEY, CKO_PRIVATE_KEY].contains(&is);
     ensure(is_key, CKR_KEY_HANDLE_INVALID)?;
     // A mechanism without key types works on the values of keys, whatever they are for.
     let fits = key
         .ulong(CKA_KEY_TYPE)
         .is_some_and(|kind| entry.keys.is_empty() || entry.keys.contains(&kind))
-        && (is == class || is == CKO_SECRET_KEY);
+        && (is == class || secret);
     let fits = fits || mutant!("key-type-not-checked");
     ensure(fits, CKR_KEY_TYPE_INCONSISTENT)?;
     // Section 4.8: a key may be restricted to some mechanisms.
@@ -90,6 +91,7 @@ pub(super) fn start_keyed(
     let transcript = Transcript::of(mechanism, Some(&usable.key));
     let mut running = Running::new(begin(family, &usable.key)?, transcript);
     running.authentication = usable.authentication;
+    running.key = Some(key);
     with_session(session, |token| {
         token.session_mut(session)?.operations.start(kind, running)
     })
@@ -107,7 +109,7 @@ pub(crate) fn sign_init(
 }
 
 /// Gives the signature out if it fits; otherwise the operation goes on as it was.
-fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
+fn deliver(session: CK_SESSION_HANDLE, running: Running, data: &[u8], room: Room) -> Step<Output> {
     let length = match &running.work {
         Work::Sign(work) => work.length_after(data.len()),
         _ => return (None, refuse(CKR_GENERAL_ERROR)),
@@ -121,16 +123,31 @@ fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
             None,
             Running {
                 work: Work::Sign(work),
+                key,
                 ..
             },
-        ) => (None, finish(work, data).map(Output::Bytes)),
+        ) => (None, finish(session, key, work, data)),
         _ => (None, refuse(CKR_GENERAL_ERROR)),
     }
 }
 
-fn finish(mut work: Box<dyn Signing>, data: &[u8]) -> Result<Vec<u8>> {
+fn finish(
+    session: CK_SESSION_HANDLE,
+    key: Option<CK_OBJECT_HANDLE>,
+    mut work: Box<dyn Signing>,
+    data: &[u8],
+) -> Result<Output> {
     work.update(data)?;
-    work.finish()
+    if work.spends() {
+        let key = key.ok_or(refusal(CKR_GENERAL_ERROR))?;
+        with_session(session, |token| token.spend(key, work.as_mut()))?;
+    }
+    let pointers = work.pointers();
+    let signature = work.finish()?;
+    Ok(match pointers.is_empty() {
+        true => Output::Bytes(signature),
+        false => Output::Linked(signature, pointers),
+    })
 }
 
 /// C_SignRecoverInit.
@@ -168,7 +185,7 @@ fn sign_whole<'a>(
     with_operation(session, kind, |running| {
         match arguments().and_then(|given| running.check_whole().map(|()| given)) {
             Err(refusal) => (None, Err(refusal)),
-            Ok((data, room)) => deliver(running, data, room),
+            Ok((data, room)) => deliver(session, running, data, room),
         }
     })
 }
@@ -189,7 +206,7 @@ pub(crate) fn sign_final(
     with_operation(session, Kind::Sign, |running| {
         match arguments().and_then(|room| running.check_multipart().map(|()| room)) {
             Err(refusal) => (None, Err(refusal)),
-            Ok(room) => deliver(running, &[], room),
+            Ok(room) => deliver(session, running, &[], room),
         }
     })
 }

@@ -130,6 +130,8 @@ pub(super) struct Unwrapping {
 /// Sections 4.9 to 4.11 and 5.18.3: what keeps a key inside the token.
 fn check_wrappable(family: &dyn Family, wrapper: &Attributes, key: &Attributes) -> Result<()> {
     let class = key.ulong(CKA_CLASS);
+    // Nothing could be unwrapped into an object of this class.
+    ensure(class != Some(CKO_OTP_KEY), CKR_KEY_NOT_WRAPPABLE)?;
     let is_key = [Some(CKO_SECRET_KEY), Some(CKO_PRIVATE_KEY)].contains(&class);
     ensure(is_key, CKR_KEY_HANDLE_INVALID)?;
     let extractable = key.bool(CKA_EXTRACTABLE) || mutant!("wrap-unextractable-key");

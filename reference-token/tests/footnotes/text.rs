@@ -95,7 +95,7 @@ const DEPARTURES: &[Departure] = &[
         because: "its footnote 1 makes it mandatory, and its default without effect" },
     Departure { row: ["CKO_TRUST", "", "CKA_SERIAL_NUMBER"], instead: "bytes [1] None",
         because: "its footnote 1 makes it mandatory, and its default without effect" },
-    Departure { row: ["CKO_SECRET_KEY", "", "CKA_CHECK_VALUE"], instead: "bytes [8] None",
+    Departure { row: ["", "", "CKA_CHECK_VALUE"], instead: "bytes [8] None",
         because: "section 4.11: C_SetAttributeValue may empty it; nothing else passes" },
     Departure { row: ["", "", "CKA_PUBLIC_CRC64_VALUE"], instead: "bytes [4, 13] None",
         because: "mandatory, it would make every template of earlier versions incomplete" },
@@ -129,12 +129,15 @@ impl Departure {
 /// What the standard says of objects of one class and type: the most particular row of each
 /// attribute.
 fn rows_for(all: &[Said], class: &str, subtype: &str) -> BTreeMap<String, Said> {
-    let key = ["CKO_PUBLIC_KEY", "CKO_PRIVATE_KEY", "CKO_SECRET_KEY"].contains(&class);
+    let key = class.ends_with("_KEY");
+    // Section 6.53.5.1: keys of one-time passwords inherit what secret keys have in common.
+    let secret = |row: &Said| row.object == "CKO_SECRET_KEY" && row.subtype.is_empty();
     let stored = !["CKO_HW_FEATURE", "CKO_MECHANISM"].contains(&class);
     let applies = |row: &&Said| match row.object.as_str() {
         "any" => true,
         "storage" => stored,
         "key" => key,
+        _ if class == "CKO_OTP_KEY" && secret(row) => true,
         object => object == class && (row.subtype.is_empty() || row.subtype == subtype),
     };
     let rows = all.iter().filter(applies);
@@ -275,4 +278,16 @@ fn keys_without_a_table_are_like_generic_secrets() {
         }
     }
     assert!(seen > 10, "{seen}");
+}
+
+/// HOTP keys have what all keys of one-time passwords have. Their values are fewer: those are in the
+/// token's table.
+#[test]
+fn hotp_keys_are_as_the_table_of_their_class_says() {
+    let (all, constants) = (said(), constants());
+    let rows = rows_for(&all, "CKO_OTP_KEY", "CKK_HOTP");
+    assert!(rows.len() > 40, "{}", rows.len());
+    let shape = ["CKO_OTP_KEY", "CKK_HOTP"];
+    let wrong = differences(shape, rows, &constants, &mut BTreeSet::new());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

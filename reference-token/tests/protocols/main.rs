@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod otp;
 mod wtls;
 
 use cryptoki_sys::*;

@@ -116,6 +116,8 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Tls(form) => tls::read(form, mechanism),
             Form::Wtls(form) => wtls::read(form, mechanism),
             Form::Ike(form) => derivation::ike(form, mechanism),
+            Form::Otp if mechanism.ulParameterLen == 0 => Ok(Parameter::Otp(Vec::new())),
+            Form::Otp => otp(structure(mechanism)?),
             Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::SignContext => asymmetric::sign_context(structure(mechanism)?),
             Form::HashSignContext => asymmetric::hash_sign_context(structure(mechanism)?),
@@ -274,6 +276,22 @@ fn ctr(parameter: CK_AES_CTR_PARAMS) -> Result<Parameter> {
         bits: parameter.ulCounterBits,
         block: parameter.cb,
     })
+}
+
+/// # Safety
+/// Unless NULL, `pParams` is valid for reads of so many elements, and the pointers in them for the
+/// lengths beside them.
+unsafe fn otp(parameter: CK_OTP_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises, here and below.
+    let list = unsafe { elements(parameter.pParams.cast_const(), parameter.ulCount)? };
+    let read = |one: &CK_OTP_PARAM| {
+        // SAFETY: as above.
+        let value = unsafe { bytes(one.pValue.cast(), one.ulValueLen)? };
+        Ok((one.type_, value.to_vec()))
+    };
+    Ok(Parameter::Otp(
+        list.iter().map(read).collect::<Result<_>>()?,
+    ))
 }
 
 /// # Safety
