@@ -8,6 +8,7 @@ mod ecdsa;
 mod ed25519ctx;
 mod edwards;
 mod montgomery;
+mod nist_p256;
 mod parameters;
 
 use cryptoki_sys::*;
