@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use crypto_bigint::modular::BoxedMontyForm;
 use cryptoki_sys::*;
 use getrandom::SysRng;
 use rsa::BoxedUint;
-use rsa::hazmat::{rsa_decrypt_and_check, rsa_encrypt};
+use rsa::hazmat::{rsa_decrypt, rsa_encrypt};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
 use crate::attributes::{Attributes, Value};
@@ -17,6 +18,9 @@ use crate::rv::{Result, ensure, refusal, refuse};
 const RSA_ENCRYPTION: [u8; 11] = [
     0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
 ];
+
+/// Up to this many bits a public exponent is quicker bit by bit than by a table of powers.
+const SHORT_EXPONENT: u32 = 56;
 
 /// A public key whose numbers can be computed with.
 #[derive(Debug, Clone)]
@@ -72,8 +76,27 @@ impl PublicKey {
     /// RSAEP and RSAVP1: `message` to the public exponent; None if it is not below the modulus.
     pub(in crate::mechanisms) fn apply(&self, message: &[u8]) -> Option<Vec<u8>> {
         let message = representative(&*self.0, message)?;
-        let result = rsa_encrypt(&*self.0, &message).ok()?;
-        Some(padded(&result, self.length()))
+        Some(padded(&self.power(&message)?, self.length()))
+    }
+
+    /// A number below the modulus to the public exponent. The crate's exponentiation begins with a
+    /// table of sixteen powers, which costs as much again as a short exponent does: such a one,
+    /// being public, is worked off bit by bit.
+    fn power(&self, number: &BoxedUint) -> Option<BoxedUint> {
+        let exponent = self.0.e();
+        let bits = exponent.bit_width_vartime();
+        if bits > SHORT_EXPONENT {
+            return rsa_encrypt(&*self.0, number).ok();
+        }
+        let base = BoxedMontyForm::new(number.clone(), self.0.n_params());
+        let mut power = base.clone();
+        for bit in (0..bits.checked_sub(1)?).rev() {
+            power = power.square();
+            if exponent.bit_vartime(bit) {
+                power = power.mul(&base);
+            }
+        }
+        Some(power.retrieve())
     }
 
     /// The modulus less a number below it, at full length.
@@ -179,8 +202,10 @@ impl PrivateKey {
         let Some(message) = representative(&*self.0, message) else {
             return Ok(None);
         };
-        let result = rsa_decrypt_and_check::<SysRng>(&*self.0, None, &message)
-            .map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
+        let failed = refusal(CKR_FUNCTION_FAILED);
+        let result = rsa_decrypt::<SysRng>(None, &*self.0, &message).map_err(|_| failed)?;
+        // A fault in the halves of the Chinese remainder theorem would give the key away.
+        ensure(self.1.power(&result) == Some(message), CKR_FUNCTION_FAILED)?;
         Ok(Some(padded(&result, self.public().length())))
     }
 }
@@ -197,4 +222,27 @@ fn padded(number: &BoxedUint, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length.saturating_sub(digits.len())];
     bytes.extend_from_slice(&digits);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mechanisms::random;
+
+    #[test]
+    fn short_and_long_public_exponents_agree_with_the_crate() {
+        let modulus = PrivateKey::generate(1024, &[1, 0, 1]).unwrap();
+        let modulus = modulus.0.n().as_ref().clone();
+        let longest_short = u64::MAX >> (u64::BITS - SHORT_EXPONENT);
+        for exponent in [3, 17, 65537, 0x1_0000_0001, longest_short, u64::MAX] {
+            let key = rsa::PublicKey::new_unchecked(modulus.clone(), BoxedUint::from(exponent));
+            let key = PublicKey(Arc::new(key));
+            for message in [vec![0], vec![1], vec![2], random(127).unwrap()] {
+                let number = representative(&*key.0, &message).unwrap();
+                let expected = rsa_encrypt(&*key.0, &number).unwrap();
+                let power = key.apply(&message).unwrap();
+                assert_eq!(power, padded(&expected, key.length()), "{exponent}");
+            }
+        }
+    }
 }
