@@ -7,7 +7,7 @@
 mod support;
 
 use cryptoki_sys::*;
-use support::{Attributes, Token, plain, with};
+use support::{Attributes, Token, with};
 
 fn derive(
     token: &Token,
@@ -310,53 +310,6 @@ fn a_key_of_two_is_as_secret_as_the_more_secret_one() {
     let idle = secret(b"idle").altered(CKA_DERIVE, |value| value[0] = CK_FALSE);
     let idle = token.create(session, &idle).unwrap();
     assert_eq!(concatenate(idle, &none), Err(CKR_KEY_TYPE_INCONSISTENT));
-}
-
-#[test]
-fn a_private_key_gives_out_its_public_key() {
-    let token = Token::fresh();
-    let session = token.user_session();
-    let mut mechanism = plain(CKM_EC_KEY_PAIR_GEN);
-    let p256 = hex("06082a8648ce3d030107");
-    let public = Attributes::new().bytes(CKA_EC_PARAMS, p256);
-    let private = Attributes::new()
-        .bool(CKA_DERIVE, true)
-        .bytes(CKA_ID, *b"id");
-    let (mut publics, mut privates) = (public.list(), private.list());
-    let (mut public, mut private) = (0, 0);
-    let rv = call!(
-        token,
-        C_GenerateKeyPair(
-            session,
-            &mut mechanism,
-            publics.pointer(),
-            1,
-            privates.pointer(),
-            2,
-            &mut public,
-            &mut private
-        )
-    );
-    assert_eq!(rv, CKR_OK);
-    let mechanism = plain(CKM_PUB_KEY_FROM_PRIV_KEY);
-    let again = derive(&token, session, mechanism, private, &Attributes::new()).unwrap();
-    let same = [
-        CKA_EC_POINT,
-        CKA_EC_PARAMS,
-        CKA_PUBLIC_KEY_INFO,
-        CKA_KEY_GEN_MECHANISM,
-    ];
-    for attribute in same {
-        assert_eq!(
-            token.attribute(session, again, attribute),
-            token.attribute(session, public, attribute)
-        );
-    }
-    assert_eq!(token.attribute(session, again, CKA_ID).unwrap(), b"id");
-    assert_eq!(
-        token.attribute(session, again, CKA_VERIFY).unwrap(),
-        [CK_TRUE]
-    );
 }
 
 #[test]

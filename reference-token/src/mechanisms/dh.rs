@@ -1,11 +1,11 @@
 //! Diffie-Hellman over prime fields: [PKCS11-Base 3.2] section 6.4, of PKCS #3 and of ANSI X9.42.
-//! Owns domains, keys and agreement; the arithmetic belongs to `modular`. Left out: the mechanisms of two key pairs (hybrid and MQV).
+//! Owns domains, keys and agreement; the arithmetic belongs to `modular`. Left out: MQV.
 
 use cryptoki_sys::*;
 
 use super::modular::{self, BITS, Modulus};
 use super::settle::settle_public_info;
-use super::{Contribution, Derived, Entry, Family, Form, Hash, Mechanism, Parameter, pkcs8};
+use super::{Contribution, Derived, Entry, Family, Form, Hash, Mechanism, Parameter, der, pkcs8};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure, refusal, refuse};
 
@@ -35,11 +35,12 @@ const fn x9_42(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
     }
 }
 
-static ENTRIES: [Entry; 4] = [
+static ENTRIES: [Entry; 5] = [
     pkcs3(CKM_DH_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, Form::None),
     pkcs3(CKM_DH_PKCS_DERIVE, AGREES, Form::PublicValue),
     x9_42(CKM_X9_42_DH_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, Form::None),
     x9_42(CKM_X9_42_DH_DERIVE, AGREES, Form::X942Dh1),
+    x9_42(CKM_X9_42_DH_HYBRID_DERIVE, CKF_DERIVE, Form::X942Dh2),
 ];
 
 /// The domain of a key.
@@ -156,7 +157,26 @@ fn agreement(mechanism: &Mechanism) -> Result<(CK_EC_KDF_TYPE, &[u8], &[u8])> {
     }
 }
 
-/// The value of the new key. Sections 6.4.9 and 6.4.13: truncation removes bytes from the leading
+/// The secret that two key pairs share with two others. ANSI X9.42 dhHybrid1, NIST SP 800-56A section
+/// 6.1.2.1: that of the ephemeral pairs, then that of the static ones. The standard only says which
+/// are first and second; the second are ephemeral, as in its structure for MQV.
+fn hybrid(base: &Attributes, second: &Attributes, publics: &[Vec<u8>; 2]) -> Result<Vec<u8>> {
+    let paired = second.ulong(CKA_KEY_TYPE) == Some(CKK_X9_42_DH);
+    ensure(paired, CKR_KEY_TYPE_INCONSISTENT)?;
+    let mut shared = [CKA_PRIME, CKA_BASE, CKA_SUBPRIME].into_iter();
+    let same = shared.all(|name| der::trim(base.bytes(name)) == der::trim(second.bytes(name)));
+    ensure(same, CKR_DOMAIN_PARAMS_INVALID)?;
+    let domain = Domain::of(base)?;
+    let secret = |key: &Attributes, public| {
+        let secret = domain.agree(key.bytes(CKA_VALUE), public);
+        secret.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+    };
+    let mut secrets = secret(second, &publics[1])?;
+    secrets.extend(secret(base, &publics[0])?);
+    Ok(secrets)
+}
+
+/// The value of the new key. Sections 6.4.10, 6.4.14 and 6.4.15: truncation removes bytes from the leading
 /// end. The derivation function over ASN.1 is left out: it counts inside a structure of the
 /// application's.
 fn cut(
@@ -199,7 +219,7 @@ impl Family for Dh {
         }
     }
 
-    /// Section 6.4.7: the private key's template may fix the length of the private value.
+    /// Section 6.4.8: the private key's template may fix the length of the private value.
     fn generate_halves(
         &self,
         _: &Mechanism,
@@ -230,12 +250,23 @@ impl Family for Dh {
         base: &Attributes,
         length: Option<usize>,
     ) -> Result<Derived> {
-        let (kdf, shared, public) = agreement(mechanism)?;
-        let secret = Domain::of(base)?.agree(base.bytes(CKA_VALUE), public);
-        let secret = secret.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
+        let value = match &mechanism.parameter {
+            Parameter::X942Dh2 {
+                kdf,
+                shared,
+                publics,
+                second,
+            } => cut(*kdf, shared, hybrid(base, second.key()?, publics)?, length)?,
+            _ => {
+                let (kdf, shared, public) = agreement(mechanism)?;
+                let secret = Domain::of(base)?.agree(base.bytes(CKA_VALUE), public);
+                let secret = secret.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
+                cut(kdf, shared, secret, length)?
+            }
+        };
         Ok(Derived {
             class: CKO_SECRET_KEY,
-            value: cut(kdf, shared, secret, length)?,
+            value,
         })
     }
 
@@ -243,7 +274,7 @@ impl Family for Dh {
         Ok(Domain::of(key)?.modulus.length())
     }
 
-    /// Section 6.4.9: the ciphertext is the public value of a key pair that lives for this call.
+    /// Sections 6.4.10 and 6.4.14: the ciphertext is the public value of a key pair that lives for this call.
     fn encapsulate(
         &self,
         mechanism: &Mechanism,

@@ -45,6 +45,8 @@ pub(crate) enum Form {
     PublicValue,
     /// CK_X9_42_DH1_DERIVE_PARAMS, which is CK_ECDH1_DERIVE_PARAMS by another name.
     X942Dh1,
+    /// CK_X9_42_DH2_DERIVE_PARAMS.
+    X942Dh2,
     /// CK_EDDSA_PARAMS, or nothing.
     Eddsa,
     /// CK_SIGN_ADDITIONAL_CONTEXT, or nothing.
@@ -188,6 +190,15 @@ pub(crate) enum Parameter {
         shared: Vec<u8>,
         public: Vec<u8>,
     },
+    /// Of an agreement with two key pairs on each side.
+    X942Dh2 {
+        kdf: CK_EC_KDF_TYPE,
+        shared: Vec<u8>,
+        /// The other side's first and second public value.
+        publics: [Vec<u8>; 2],
+        /// The second private key.
+        second: Named,
+    },
     Eddsa {
         prehash: bool,
         context: Vec<u8>,
@@ -240,9 +251,18 @@ impl Parameter {
     pub(crate) fn named_keys(&mut self) -> Vec<&mut Named> {
         match self {
             Parameter::Key(key) => vec![key],
+            Parameter::X942Dh2 { second, .. } => vec![second],
             Parameter::KeyBased(parameter) => parameter.named_keys(),
             Parameter::Ike(parameter) => parameter.named_keys(),
             _ => Vec::new(),
+        }
+    }
+
+    /// The class of the keys that `named_keys` has.
+    pub(crate) fn named_class(&self) -> CK_OBJECT_CLASS {
+        match self {
+            Parameter::X942Dh2 { .. } => CKO_PRIVATE_KEY,
+            _ => CKO_SECRET_KEY,
         }
     }
 

@@ -23,6 +23,7 @@ static PAIRS: &[(CK_KEY_TYPE, Settle, Settle)] = &[
     (CKK_X9_42_DH,      dh::settle_public,            dh::settle_private),
     (CKK_HSS,           hss::settle_public,           hss::settle_private),
     (CKK_XMSS,          xmss::settle_public,          xmss::settle_private),
+    (CKK_XMSSMT,        xmss::settle_public,          xmss::settle_private),
     (CKK_ML_DSA,        ml_dsa::settle_public,        ml_dsa::settle_private),
     (CKK_SLH_DSA,       slh_dsa::settle_public,       slh_dsa::settle_private),
     (CKK_ML_KEM,        ml_kem::settle_public,        ml_kem::settle_private),

@@ -99,7 +99,7 @@ fn derive_into(
 /// What a key that a parameter names is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    Source,
+    Source(CK_OBJECT_CLASS),
     Salt,
 }
 
@@ -119,8 +119,9 @@ impl Token {
         let (family, entry) = find_for(mechanism.kind, CKF_DERIVE)?;
         let base = self.base(base, family, entry)?;
         let mut mechanism = mechanism.clone();
+        let class = mechanism.parameter.named_class();
         for named in mechanism.parameter.named_keys() {
-            self.resolve(named, Role::Source)?;
+            self.resolve(named, Role::Source(class))?;
         }
         if let Some(salt) = mechanism.parameter.salt_key() {
             self.resolve(salt, Role::Salt)?;
@@ -173,9 +174,8 @@ impl Token {
             return Ok(());
         };
         let key = &self.visible(handle, CKR_KEY_HANDLE_INVALID)?.attributes;
-        let secret = key.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY);
         let valid = match role {
-            Role::Source => secret,
+            Role::Source(class) => key.ulong(CKA_CLASS) == Some(class),
             Role::Salt => key.has(CKA_VALUE),
         };
         ensure(valid, CKR_KEY_HANDLE_INVALID)?;

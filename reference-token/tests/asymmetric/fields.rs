@@ -3,6 +3,7 @@
 use std::ptr::null_mut;
 
 use cryptoki_sys::*;
+use sha1::{Digest, Sha1};
 
 use super::kem::{decapsulate, encapsulate};
 use super::support::calls::{sign, verify};
@@ -27,14 +28,14 @@ fn half(prime: &[u8]) -> Vec<u8> {
     prime.iter().map(shift).collect()
 }
 
-fn pkcs3() -> Attributes {
+pub(super) fn pkcs3() -> Attributes {
     let prime = hex(MODP_1536);
     Attributes::new()
         .bytes(CKA_PRIME, prime)
         .bytes(CKA_BASE, [2])
 }
 
-fn x9_42() -> Attributes {
+pub(super) fn x9_42() -> Attributes {
     let subprime = half(&hex(MODP_1536));
     pkcs3().bytes(CKA_SUBPRIME, subprime)
 }
@@ -142,8 +143,80 @@ fn both_sides_of_x9_42_agree() {
     assert_eq!(info(&token, CKM_X9_42_DH_DERIVE).ulMinKeySize, 1024);
 }
 
+/// ANSI X9.42 dhHybrid1: the secret of the ephemeral pairs, then that of the static ones.
+#[test]
+fn two_pairs_on_each_side_share_what_they_share_one_by_one() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let generation = plain(CKM_X9_42_DH_KEY_PAIR_GEN);
+    let make = || pair(&token, session, generation, &x9_42(), &open_private()).unwrap();
+    let (statics, ephemerals) = ([make(), make()], [make(), make()]);
+    let read = |key, attribute| token.attribute(session, key, attribute).unwrap();
+    let single = |(public, _), (_, private)| {
+        let mut theirs = read(public, CKA_VALUE);
+        let mut parameter = CK_X9_42_DH1_DERIVE_PARAMS {
+            kdf: CKD_NULL,
+            ulOtherInfoLen: 0,
+            pOtherInfo: null_mut(),
+            ulPublicDataLen: theirs.len() as CK_ULONG,
+            pPublicData: theirs.as_mut_ptr(),
+        };
+        let mechanism = with(CKM_X9_42_DH_DERIVE, &mut parameter);
+        let key = derive(&token, session, mechanism, private, &secret(192)).unwrap();
+        read(key, CKA_VALUE)
+    };
+    let expected = [
+        single(ephemerals[0], ephemerals[1]),
+        single(statics[0], statics[1]),
+    ]
+    .concat();
+    let run = |(theirs, own): (usize, usize), second, kdf, length: CK_ULONG| {
+        let (mut first_value, mut second_value) = (
+            read(statics[theirs].0, CKA_VALUE),
+            read(ephemerals[theirs].0, CKA_VALUE),
+        );
+        let mut parameter = CK_X9_42_DH2_DERIVE_PARAMS {
+            kdf,
+            ulOtherInfoLen: 0,
+            pOtherInfo: null_mut(),
+            ulPublicDataLen: first_value.len() as CK_ULONG,
+            pPublicData: first_value.as_mut_ptr(),
+            ulPrivateDataLen: 0,
+            hPrivateData: second,
+            ulPublicDataLen2: second_value.len() as CK_ULONG,
+            pPublicData2: second_value.as_mut_ptr(),
+        };
+        let mechanism = with(CKM_X9_42_DH_HYBRID_DERIVE, &mut parameter);
+        derive(&token, session, mechanism, statics[own].1, &secret(length))
+    };
+    for (theirs, own) in [(0, 1), (1, 0)] {
+        let second = ephemerals[own].1;
+        let whole = run((theirs, own), second, CKD_NULL, 384).unwrap();
+        assert_eq!(read(whole, CKA_VALUE), expected);
+        // Truncation removes bytes from the leading end.
+        let short = run((theirs, own), second, CKD_NULL, 48).unwrap();
+        assert_eq!(read(short, CKA_VALUE), expected[336..]);
+        let hashed = run((theirs, own), second, CKD_SHA1_KDF_CONCATENATE, 20).unwrap();
+        let digest = Sha1::digest([&expected[..], &[0, 0, 0, 1]].concat());
+        assert_eq!(read(hashed, CKA_VALUE), digest[..]);
+    }
+    let refused = |second| run((0, 1), second, CKD_NULL, 48).unwrap_err();
+    assert_eq!(refused(statics[0].0), CKR_KEY_HANDLE_INVALID);
+    let idle = open_private().without(CKA_DERIVE);
+    let (_, idle) = pair(&token, session, generation, &x9_42(), &idle).unwrap();
+    assert_eq!(refused(idle), CKR_KEY_TYPE_INCONSISTENT);
+    let generation = plain(CKM_DH_PKCS_KEY_PAIR_GEN);
+    let (_, other) = pair(&token, session, generation, &pkcs3(), &open_private()).unwrap();
+    assert_eq!(refused(other), CKR_KEY_TYPE_INCONSISTENT);
+    // The square of the base generates the same group, and is another domain.
+    let domain = x9_42().altered(CKA_BASE, |base| base[0] = 4);
+    let generation = plain(CKM_X9_42_DH_KEY_PAIR_GEN);
+    let (_, other) = pair(&token, session, generation, &domain, &open_private()).unwrap();
+    assert_eq!(refused(other), CKR_DOMAIN_PARAMS_INVALID);
+}
+
 /// A domain of 1024 and 160 bits, made for this test.
-fn dsa_domain() -> Attributes {
+pub(super) fn dsa_domain() -> Attributes {
     Attributes::new()
         .bytes(
             CKA_PRIME,

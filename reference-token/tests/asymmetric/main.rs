@@ -10,6 +10,7 @@ mod curves;
 mod fields;
 mod framed;
 mod kem;
+mod public;
 mod rsa;
 mod stateful;
 mod stateful_vectors;

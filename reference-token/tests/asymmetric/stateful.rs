@@ -8,7 +8,8 @@ use lms_signature::ots::LmsOtsSha256N32W4;
 
 use super::info;
 use super::stateful_vectors::{
-    LMS_KEY, LMS_MESSAGE, LMS_SIGNATURE, XMSS_KEY, XMSS_MESSAGE, XMSS_SIGNATURE,
+    LMS_KEY, LMS_MESSAGE, LMS_SIGNATURE, XMSS_KEY, XMSS_MESSAGE, XMSS_MT_KEY, XMSS_MT_MESSAGE,
+    XMSS_MT_SIGNATURE, XMSS_SIGNATURE,
 };
 use super::support::calls::verify;
 use super::support::{Attributes, Token, hex, plain};
@@ -137,6 +138,65 @@ fn xmss_verifies_as_in_liboqs() {
     let other = token.create(session, &template(2));
     assert_eq!(other, Err(CKR_ATTRIBUTE_VALUE_INVALID));
     let unknown = template(1).altered(CKA_VALUE, |value| value[3] = 0x7f);
+    let refused = token.create(session, &unknown);
+    assert_eq!(refused, Err(CKR_PARAMETER_SET_NOT_SUPPORTED));
+}
+
+#[test]
+fn two_layers_of_xmss_verify_as_in_liboqs() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let template = |key_type, set| {
+        Attributes::new()
+            .ulong(CKA_CLASS, CKO_PUBLIC_KEY)
+            .ulong(CKA_KEY_TYPE, key_type)
+            .ulong(CKA_PARAMETER_SET, set)
+            .bytes(CKA_VALUE, hex(XMSS_MT_KEY))
+    };
+    let object = token.create(session, &template(CKK_XMSSMT, 1)).unwrap();
+    let (message, signature) = (hex(XMSS_MT_MESSAGE), hex(XMSS_MT_SIGNATURE));
+    let judge = |message: &[u8], signature: &[u8]| {
+        verify(
+            &token,
+            session,
+            plain(CKM_XMSSMT),
+            object,
+            (message, signature),
+        )
+    };
+    assert_eq!(judge(&message, &signature), CKR_OK);
+    assert_eq!(judge(b"other", &signature), CKR_SIGNATURE_INVALID);
+    assert_eq!(judge(&message, &signature[1..]), CKR_SIGNATURE_LEN_RANGE);
+    // Index, randomizer, and chains and path of both layers.
+    for place in [2, 3, 100, 2300, 3000, signature.len() - 1] {
+        let mut altered = signature.clone();
+        altered[place] ^= 1;
+        assert_eq!(judge(&message, &altered), CKR_SIGNATURE_INVALID, "{place}");
+    }
+    // The numbers of the two schemes name different things.
+    let single = token.create(session, &template(CKK_XMSS, 1)).unwrap();
+    let refused = verify(
+        &token,
+        session,
+        plain(CKM_XMSS),
+        single,
+        (&message, &signature),
+    );
+    assert_eq!(refused, CKR_SIGNATURE_LEN_RANGE);
+    let other = verify(
+        &token,
+        session,
+        plain(CKM_XMSSMT),
+        single,
+        (&message, &signature),
+    );
+    assert_eq!(other, CKR_KEY_TYPE_INCONSISTENT);
+    let largest = template(CKK_XMSSMT, 0x38).altered(CKA_VALUE, |value| {
+        value[3] = 0x38;
+        value.truncate(4 + 2 * 24);
+    });
+    assert!(token.create(session, &largest).is_ok());
+    let unknown = template(CKK_XMSSMT, 0x39).altered(CKA_VALUE, |value| value[3] = 0x39);
     let refused = token.create(session, &unknown);
     assert_eq!(refused, Err(CKR_PARAMETER_SET_NOT_SUPPORTED));
 }

@@ -32,6 +32,7 @@ const SIGNERS: &[CK_KEY_TYPE] = &[
     CKK_EC_EDWARDS,
     CKK_HSS,
     CKK_XMSS,
+    CKK_XMSSMT,
     CKK_ML_DSA,
     CKK_SLH_DSA,
 ];

@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 
 use super::super::memory::bytes;
 use super::flag;
-use crate::mechanisms::Parameter;
+use crate::mechanisms::{Named, Parameter};
 use crate::rv::Result;
 
 /// # Safety
@@ -90,5 +90,26 @@ pub(super) unsafe fn x9_42_dh1(parameter: CK_X9_42_DH1_DERIVE_PARAMS) -> Result<
         kdf: parameter.kdf,
         shared: shared.to_vec(),
         public: public.to_vec(),
+    })
+}
+
+/// The length of the second private key, which its handle tells already, is not looked at.
+///
+/// # Safety
+/// The pointers inside are valid for the lengths beside them.
+pub(super) unsafe fn x9_42_dh2(parameter: CK_X9_42_DH2_DERIVE_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises.
+    let (shared, first, second) = unsafe {
+        (
+            bytes(parameter.pOtherInfo, parameter.ulOtherInfoLen)?,
+            bytes(parameter.pPublicData, parameter.ulPublicDataLen)?,
+            bytes(parameter.pPublicData2, parameter.ulPublicDataLen2)?,
+        )
+    };
+    Ok(Parameter::X942Dh2 {
+        kdf: parameter.kdf,
+        shared: shared.to_vec(),
+        publics: [first.to_vec(), second.to_vec()],
+        second: Named::Handle(parameter.hPrivateData),
     })
 }

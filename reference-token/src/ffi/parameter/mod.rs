@@ -98,6 +98,7 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
                 let value = bytes(mechanism.pParameter.cast(), mechanism.ulParameterLen)?;
                 Ok(Parameter::Bytes(value.to_vec()))
             }
+            Form::X942Dh2 => asymmetric::x9_42_dh2(structure(mechanism)?),
             Form::X942Dh1 => asymmetric::x9_42_dh1(structure(mechanism)?),
             Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),

@@ -1,14 +1,27 @@
 //! CKM_PUB_KEY_FROM_PRIV_KEY: [PKCS11-Base 3.2] section 6.43.8. The public parts of a private key,
 //! and the attributes that its public key takes over from it.
 
+use ::der::Decode;
+use ::der::asn1::UintRef;
 use cryptoki_sys::*;
 
 use crate::attributes::{Attributes, Value};
 use crate::mechanisms::{Contribution, Inheritance, Product, Source, der};
 use crate::rv::{Result, ensure, refusal, refuse};
 
-/// Key types whose private keys have their public parts with them.
-pub(super) const KEYS: &[CK_KEY_TYPE] = &[CKK_RSA, CKK_EC];
+/// Key types of which the token has private keys.
+pub(super) const KEYS: &[CK_KEY_TYPE] = &[
+    CKK_RSA,
+    CKK_EC,
+    CKK_EC_EDWARDS,
+    CKK_EC_MONTGOMERY,
+    CKK_DSA,
+    CKK_DH,
+    CKK_X9_42_DH,
+    CKK_ML_DSA,
+    CKK_SLH_DSA,
+    CKK_ML_KEM,
+];
 
 /// Attributes that a private key has under one name and a public key under another.
 const COUNTERPARTS: [(CK_ATTRIBUTE_TYPE, CK_ATTRIBUTE_TYPE); 5] = [
@@ -67,23 +80,47 @@ pub(super) fn public_key(private: &Attributes) -> Result<Product> {
     })
 }
 
+/// The attributes that make a public key of the type: those that the private key has too, and the
+/// public value, which it has in its SubjectPublicKeyInfo alone.
 fn public_parts(private: &Attributes, key_type: CK_KEY_TYPE) -> Result<Contribution> {
-    let copy = |attribute| {
-        let value = private.get(attribute).cloned();
-        Ok((attribute, value.ok_or(refusal(CKR_FUNCTION_FAILED))?))
-    };
-    match key_type {
-        CKK_RSA => [CKA_MODULUS, CKA_PUBLIC_EXPONENT]
-            .map(copy)
-            .into_iter()
-            .collect(),
+    let (shared, value): (&[_], _) = match key_type {
+        CKK_RSA => (&[CKA_MODULUS, CKA_PUBLIC_EXPONENT], None),
         CKK_EC => {
             let point = der::octet_string(public_bits(private)?);
-            let point = (CKA_EC_POINT, Value::Bytes(point));
-            Ok(vec![copy(CKA_EC_PARAMS)?, point])
+            (&[CKA_EC_PARAMS], Some((CKA_EC_POINT, point)))
         }
-        _ => refuse(CKR_KEY_TYPE_INCONSISTENT),
-    }
+        CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => {
+            let point = public_bits(private)?.to_vec();
+            (&[CKA_EC_PARAMS], Some((CKA_EC_POINT, point)))
+        }
+        CKK_DSA | CKK_X9_42_DH => {
+            let value = public_number(private)?;
+            let domain = &[CKA_PRIME, CKA_SUBPRIME, CKA_BASE];
+            (domain, Some((CKA_VALUE, value)))
+        }
+        CKK_DH => {
+            let value = public_number(private)?;
+            (&[CKA_PRIME, CKA_BASE], Some((CKA_VALUE, value)))
+        }
+        CKK_ML_DSA | CKK_SLH_DSA | CKK_ML_KEM => {
+            let value = public_bits(private)?.to_vec();
+            (&[CKA_PARAMETER_SET], Some((CKA_VALUE, value)))
+        }
+        _ => return refuse(CKR_KEY_TYPE_INCONSISTENT),
+    };
+    let copied = shared.iter().map(|attribute| {
+        let copy = private.get(*attribute).cloned();
+        Ok((*attribute, copy.ok_or(refusal(CKR_FUNCTION_FAILED))?))
+    });
+    let value = value.map(|(attribute, value)| Ok((attribute, Value::Bytes(value))));
+    copied.chain(value).collect()
+}
+
+/// The INTEGER in subjectPublicKey of a key over a prime field.
+fn public_number(private: &Attributes) -> Result<Vec<u8>> {
+    let number = UintRef::from_der(public_bits(private)?);
+    let number = number.map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
+    Ok(number.as_bytes().to_vec())
 }
 
 /// The bits of subjectPublicKey in the SubjectPublicKeyInfo that every private key carries.
