@@ -4,6 +4,7 @@ pub mod cli;
 pub mod cryptoki;
 pub mod execute;
 pub mod fuzz;
+pub mod generate;
 pub mod memory;
 pub mod module;
 pub mod oracle;

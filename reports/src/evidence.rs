@@ -113,7 +113,7 @@ pub enum Verdict {
     Pass,
     /// The case does not apply to this target; `Case::reason` says why.
     NotApplicable,
-    /// The standard permits what the target did, yet it weakens security.
+    /// The standard permits what the target did, yet it serves the application or its security badly.
     PermittedButWeak,
     /// The host or its configuration kept the case from being judged.
     Environment,

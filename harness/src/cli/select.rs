@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Failure;
+use crate::generate;
 use crate::plan::{Filter, Plan, Suite, shipped};
 
 /// What was chosen, and the suites it was chosen from.
@@ -51,6 +52,7 @@ fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
             wanted.extend(own);
         }
         suites.extend(shipped::suites().map_err(Failure::usage)?);
+        suites.extend(generate::suites());
     }
     Ok((suites, wanted))
 }

@@ -14,7 +14,7 @@ use super::{Function, names};
 /// with a token, 5.1.4 what a callback of the application may bring about, 5.1.5 what mutex callbacks
 /// do. 5.4 has functions that a library does not support answer CKR_FUNCTION_NOT_SUPPORTED, and 5.1.6
 /// describes CKR_ARGUMENTS_BAD as the answer to any argument that is not appropriate.
-const FOR_ALL: [&str; 15] = [
+const FOR_ALL: [&str; 16] = [
     "CKR_OK",
     "CKR_GENERAL_ERROR",
     "CKR_HOST_MEMORY",
@@ -26,6 +26,7 @@ const FOR_ALL: [&str; 15] = [
     "CKR_DEVICE_MEMORY",
     "CKR_DEVICE_ERROR",
     "CKR_TOKEN_NOT_PRESENT",
+    "CKR_TOKEN_NOT_INITIALIZED",
     "CKR_CANCEL",
     "CKR_CRYPTOKI_NOT_INITIALIZED",
     "CKR_FUNCTION_NOT_SUPPORTED",
@@ -58,22 +59,29 @@ static EVERYWHERE: LazyLock<Vec<u64>> = LazyLock::new(|| {
 });
 
 /// True if the standard permits `function` to return `value` in some circumstances. Vendor-defined
-/// values are not in the standard, and C_AsyncComplete may return whatever the function it completes
-/// may.
+/// values are not in the standard.
 #[must_use]
 pub fn is_permitted(function: Function, value: u64) -> bool {
     if EVERYWHERE.contains(&value) || value & cryptoki_sys::CKR_VENDOR_DEFINED != 0 {
         return true;
     }
-    let listed = |function| {
-        LISTED
-            .get(&function)
-            .is_some_and(|values| values.contains(&value))
+    is_listed(function, value)
+}
+
+/// The return values that the description of `function` lists. That of C_AsyncComplete refers to the
+/// function that it completes: it has those of all.
+pub fn listed(function: Function) -> impl Iterator<Item = u64> {
+    let of = match function {
+        Function::C_AsyncComplete => Function::ALL,
+        _ => &Function::ALL[function as usize..=function as usize],
     };
-    match function {
-        Function::C_AsyncComplete => Function::ALL.iter().any(|function| listed(*function)),
-        _ => listed(function),
-    }
+    of.iter().filter_map(|f| LISTED.get(f)).flatten().copied()
+}
+
+/// True if the description of `function` lists `value`, as [`listed`] says.
+#[must_use]
+pub fn is_listed(function: Function, value: u64) -> bool {
+    listed(function).any(|known| known == value)
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ impl Preparer<'_> {
         if let Some(claim) = &template.claim {
             self.number(slot.prepared, claim, count);
         }
-        if template.attributes.is_empty() && template.claim.is_none() {
+        // Without attributes the pointer is NULL, whatever the claim.
+        if template.attributes.is_empty() {
             return Ok(());
         }
         let (array, values) = self.attributes(slot.prepared, &template.attributes)?;

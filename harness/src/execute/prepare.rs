@@ -112,6 +112,7 @@ impl Preparer<'_> {
         if rare.returns.is_empty() {
             rare.returns.push(cryptoki_sys::CKR_OK);
         }
+        rare.returns.extend(&call.tolerates);
         prepared.plain = rare.returns == [cryptoki_sys::CKR_OK]
             && rare.except.is_empty()
             && rare.not_applicable.is_empty();

@@ -187,6 +187,12 @@ impl Walk<'_, '_> {
         if call.is_right(rv) {
             return Ok(());
         }
+        if call.tolerates.contains(&rv) {
+            let message = format!("returned {name}, which is permitted but tells less");
+            let weak = Verdict::PermittedButWeak;
+            self.find(call, weak, "return-code", message, right(call));
+            return Ok(());
+        }
         if call.fixture {
             let reason = format!(
                 "the case could not be prepared: {} returned {name}",

@@ -11,7 +11,7 @@ mod waivers;
 
 pub use capabilities::{Capabilities, MechanismInfo};
 pub use filter::{Filter, FilterError};
-pub use needs::Needs;
+pub use needs::{MechanismNeed, Needs};
 pub use select::{Plan, PlanError, Planned};
 pub use suite::{Case, Ladder, Suite};
 pub use waivers::Waivers;

@@ -30,7 +30,10 @@ const PROVISIONING: &[(&str, &str)] = shipped![
 ];
 
 /// Waivers that shipped targets name.
-const WAIVERS: &[(&str, &str)] = shipped!["targets/waivers/softhsm2.yaml"];
+const WAIVERS: &[(&str, &str)] = shipped![
+    "targets/waivers/nss-softokn.yaml",
+    "targets/waivers/softhsm2.yaml",
+];
 
 /// Shipped waivers by their path below `suites/`.
 ///

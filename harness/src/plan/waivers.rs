@@ -20,16 +20,27 @@ pub struct Waivers {
     list: Vec<Waiver>,
 }
 
-/// One waiver as written.
+/// A waiver of one case or group.
+#[derive(Debug, Clone, PartialEq)]
+struct Waiver {
+    /// Id of a case or of a group of them, or a glob.
+    case: Spanned<String>,
+    /// What it says of it.
+    terms: Terms,
+}
+
+/// An entry of a file: one waiver, or several with the same reason.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(
     deny_unknown_fields,
     rename_all = "kebab-case",
-    expecting = "a waiver: `case`, `reason`"
+    expecting = "a waiver: `case` or `cases`, `reason`"
 )]
-struct Waiver {
-    /// Id of a case or of a group of them, or a glob.
-    case: Spanned<String>,
+struct Terms {
+    #[serde(default)]
+    case: Option<Spanned<String>>,
+    #[serde(default)]
+    cases: Vec<Spanned<String>>,
     /// Section of the clause that the case must rest on.
     #[serde(default)]
     clause: Option<String>,
@@ -68,30 +79,53 @@ impl Waivers {
     }
 
     fn from_document(document: Document) -> Result<(Self, Document), Diagnostic> {
-        let list: Vec<Waiver> = from_node(&document)?;
+        let entries: Vec<Spanned<Terms>> = from_node(&document)?;
+        let mut list = Vec::new();
+        for entry in entries {
+            let cases: Vec<_> = entry.case.iter().chain(&entry.cases).cloned().collect();
+            if cases.is_empty() {
+                let text = "a waiver needs a `case`: the id of one, of a group, or a glob";
+                return Err(at(&document, &entry, text));
+            }
+            let terms = &entry.value;
+            list.extend(cases.into_iter().map(|case| Waiver {
+                case,
+                terms: terms.clone(),
+            }));
+        }
         let mut seen = HashMap::new();
         for waiver in &list {
-            if waiver.reason.trim().is_empty() {
+            if waiver.terms.reason.trim().is_empty() {
                 return Err(at(
                     &document,
-                    &waiver.reason,
+                    &waiver.terms.reason,
                     "a waiver needs a reason: say why the \
                     deviation is accepted",
                 ));
             }
-            if let Some(expires) = waiver.expires.as_ref().filter(|text| date(text).is_none()) {
+            if let Some(expires) = waiver
+                .terms
+                .expires
+                .as_ref()
+                .filter(|text| date(text).is_none())
+            {
                 let text = format!("`{}` is no date; write it as in 2027-01-31", expires.value);
                 return Err(at(&document, expires, &text));
             }
-            if let Some(verdict) = waiver.verdict.as_ref().filter(|v| !v.value.is_finding()) {
+            if let Some(verdict) = waiver
+                .terms
+                .verdict
+                .as_ref()
+                .filter(|v| !v.value.is_finding())
+            {
                 let text = "only a finding can be waived, such as `deviation` or `crash`";
                 return Err(at(&document, verdict, text));
             }
             let key = (
                 waiver.case.as_str(),
-                &waiver.clause,
-                &waiver.module_version,
-                waiver.verdict.as_ref().map(|verdict| verdict.value),
+                &waiver.terms.clause,
+                &waiver.terms.module_version,
+                waiver.terms.verdict.as_ref().map(|verdict| verdict.value),
             );
             if let Some(first) = seen.insert(key, waiver.case.mark) {
                 let text = format!("`{}` is waived twice; join the two", waiver.case.value);
@@ -120,7 +154,7 @@ impl Waivers {
         for waiver in &self.list {
             let other = others.iter().any(|id| names(&waiver.case, id));
             if !other && !cases().any(|case| waiver.is_about(case)) {
-                let clause = waiver.clause.as_ref();
+                let clause = waiver.terms.clause.as_ref();
                 let clause =
                     clause.map_or(String::new(), |c| format!(" that rests on section {c}"));
                 let text = format!("no case matches `{}`{clause}", waiver.case.value);
@@ -172,21 +206,26 @@ impl Waiver {
 
     /// A pass is covered too: it is what a waiver does not expect.
     fn accepts(&self, verdict: Verdict) -> bool {
-        let only = self.verdict.as_ref().map(|only| only.value);
+        let only = self.terms.verdict.as_ref().map(|only| only.value);
         verdict == Verdict::Pass || only.is_none_or(|only| only == verdict)
     }
 
     fn rests_on(&self, section: &str) -> bool {
-        self.clause.as_ref().is_none_or(|clause| clause == section)
+        self.terms
+            .clause
+            .as_ref()
+            .is_none_or(|clause| clause == section)
     }
 
     /// Why it does not hold.
     fn idle(&self, today: Date, module_version: Option<&str>) -> Option<String> {
         let expires = self
+            .terms
             .expires
             .as_ref()
             .filter(|text| date(text).is_some_and(|d| d < today));
         let other = self
+            .terms
             .module_version
             .as_deref()
             .filter(|wanted| Some(*wanted) != module_version);
@@ -205,13 +244,18 @@ impl Waiver {
     }
 
     fn words(&self) -> String {
-        let owner = self.owner.as_ref().map(|owner| format!("owner: {owner}"));
+        let owner = self
+            .terms
+            .owner
+            .as_ref()
+            .map(|owner| format!("owner: {owner}"));
         let until = self
+            .terms
             .expires
             .as_ref()
             .map(|day| format!("until {}", day.value));
         let more: Vec<String> = owner.into_iter().chain(until).collect();
-        let reason = self.reason.trim();
+        let reason = self.terms.reason.trim();
         if more.is_empty() {
             reason.to_owned()
         } else {
@@ -242,6 +286,17 @@ mod tests {
         parsed
             .map(|(waivers, _)| waivers)
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_reason_may_stand_for_several_cases() {
+        let waivers = parse("- { cases: [s/one/a, s/one/b], reason: known }").expect("reads");
+        let cases: Vec<&str> = waivers.list.iter().map(|w| w.case.as_str()).collect();
+        assert_eq!(cases, ["s/one/a", "s/one/b"]);
+        let twice = parse("- { case: s/one/a, cases: [s/one/a], reason: known }").unwrap_err();
+        assert!(twice.contains("is waived twice"), "{twice}");
+        let none = parse("- { reason: known }").unwrap_err();
+        assert!(none.contains("a waiver needs a `case`"), "{none}");
     }
 
     fn suite() -> Suite {

@@ -230,6 +230,10 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
             json!({ "type": "boolean" }),
             "Whether a module that lacks the function is at fault.",
         ),
+        "tolerates" => described(
+            codes(parts),
+            "Return values that are permitted as well but say less: permitted but weak.",
+        ),
         "not-applicable-on" => described(
             codes(parts),
             "Return values that end the case as not applicable.",

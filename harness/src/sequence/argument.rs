@@ -145,7 +145,7 @@ pub enum BufferSize {
 /// A template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Template {
-    /// The attributes in order; duplicates are allowed.
+    /// The attributes in order; duplicates are allowed. Without any, the pointer is NULL.
     pub attributes: Vec<Attribute>,
     /// The count that is claimed, if it is not the true one.
     pub claim: Option<Number>,

@@ -74,6 +74,9 @@ pub struct Call {
     pub returns: Vec<u64>,
     /// Return values that are wrong, every other being right; takes the place of `returns`.
     pub except: Vec<u64>,
+    /// Return values that the standard permits as well, though one of `returns` would tell the
+    /// application more: permitted but weak.
+    pub tolerates: Vec<u64>,
     /// Return values that end the case as not applicable: the target lacks what the case needs.
     pub not_applicable: Vec<u64>,
     /// Outputs to keep: output (`session`, `template.CKA_MODULUS`) and name.
@@ -114,6 +117,7 @@ impl Call {
             arguments: vec![Argument::Default; function.parameters().len()],
             returns: Vec::new(),
             except: Vec::new(),
+            tolerates: Vec::new(),
             not_applicable: Vec::new(),
             gives: Vec::new(),
             expect: Vec::new(),

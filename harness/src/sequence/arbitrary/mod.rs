@@ -87,8 +87,8 @@ fn call() -> impl Strategy<Value = Call> {
         let gives = gives.prop_map(|(output, name)| output.map(|output| Capture { output, name }));
         let checks = [(); 3].map(|()| expectations(function));
         let rest = (option::of(text()), any::<[bool; 3]>());
-        (arguments, codes(), codes(), gives, checks, rest).prop_map(
-            move |(arguments, returns, not_applicable, gives, checks, rest)| {
+        (arguments, [codes(), codes(), codes()], gives, checks, rest).prop_map(
+            move |(arguments, [returns, tolerates, not_applicable], gives, checks, rest)| {
                 let [expect, expect_strict, requires] = checks;
                 let (otherwise, [keep_going, must_exist, all_but]) = rest;
                 // One list of return values: those that are right, or those that are not.
@@ -101,6 +101,7 @@ fn call() -> impl Strategy<Value = Call> {
                     arguments,
                     returns,
                     except,
+                    tolerates,
                     not_applicable,
                     gives: gives.into_iter().collect(),
                     expect,

@@ -20,6 +20,7 @@ pub(crate) use structure::MECHANISM_KEYS;
 /// Keys of a step beside the function's name.
 pub const STEP_KEYS: &[&str] = &[
     "returns",
+    "tolerates",
     "not-applicable-on",
     "gives",
     "expect",
@@ -126,6 +127,7 @@ fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
             }
             _ => call.returns = return_values(value)?,
         },
+        "tolerates" => call.tolerates = return_values(value)?,
         "not-applicable-on" => call.not_applicable = return_values(value)?,
         "gives" => call.gives = captures(call.function, value)?,
         "expect" => call.expect = expectation::expectations(call.function, value)?,

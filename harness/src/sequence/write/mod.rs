@@ -60,8 +60,13 @@ fn call(call: &Call) -> Json {
         let except = json!({ "except": codes(&call.except) });
         entries.insert("returns".into(), except);
     }
-    if !call.not_applicable.is_empty() {
-        entries.insert("not-applicable-on".into(), codes(&call.not_applicable));
+    for (key, list) in [
+        ("tolerates", &call.tolerates),
+        ("not-applicable-on", &call.not_applicable),
+    ] {
+        if !list.is_empty() {
+            entries.insert(key.into(), codes(list));
+        }
     }
     if !call.gives.is_empty() {
         let gives = call.gives.iter();

@@ -1,0 +1,94 @@
+//! Cases made from the tables of the standard: for every function what follows from its parameters
+//! and its place in the standard alone, without knowing a mechanism.
+//!
+//! One file a rule; each rule looks at a function and makes the cases that it has for it. The cases
+//! are ordinary ones: they are listed, filtered, run, replayed and waived as those of a suite file.
+//! Which answers are right is said in [`answer`], how an honest caller calls in [`honest`].
+
+mod answer;
+mod draft;
+mod handles;
+mod honest;
+mod initialization;
+mod operations;
+mod pointers;
+
+use crate::cryptoki::Function;
+use crate::plan::{Case, Suite};
+
+use draft::Draft;
+
+/// What evidence and messages name as the file of generated cases.
+pub const SOURCE: &str = "generated from suites/spec";
+
+/// The rules, in the order of their cases.
+const RULES: &[fn(Function) -> Vec<Draft>] = &[
+    initialization::cases,
+    handles::sessions,
+    handles::slots,
+    handles::objects,
+    operations::cases,
+    pointers::cases,
+];
+
+/// All generated cases, a suite for each function: `functions/C_Login`.
+#[must_use]
+pub fn suites() -> Vec<Suite> {
+    Function::ALL
+        .iter()
+        .map(|function| suite(*function))
+        .collect()
+}
+
+fn suite(function: Function) -> Suite {
+    let name = format!("functions/{function}");
+    let cases: Vec<Case> = RULES
+        .iter()
+        .flat_map(|rule| rule(function))
+        .map(|draft| draft.into_case(&name))
+        .collect();
+    Suite {
+        name,
+        file: SOURCE.to_owned(),
+        cases,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_every_function_has_cases() {
+        let suites = suites();
+        let ids: Vec<&str> = suites
+            .iter()
+            .flat_map(|suite| suite.cases.iter().map(|case| case.id.as_str()))
+            .collect();
+        let distinct: HashSet<&str> = ids.iter().copied().collect();
+        assert_eq!(ids.len(), distinct.len());
+        // Of the first three, whose only answer is a table, nothing follows but for NULL.
+        let bare: Vec<&str> = suites
+            .iter()
+            .filter(|suite| suite.cases.is_empty())
+            .map(|suite| suite.name.as_str())
+            .collect();
+        assert_eq!(bare, ["functions/C_Initialize"]);
+    }
+
+    /// A reproducer is a suite file, so what is generated must survive being written and read.
+    #[test]
+    fn a_generated_case_is_the_same_after_it_is_written_and_read() {
+        for suite in suites() {
+            for case in suite.cases {
+                let text = case.to_yaml().expect("has a YAML form");
+                let read = Suite::parse(Path::new("reproducer.yaml"), &text)
+                    .unwrap_or_else(|error| panic!("{}: {error}\n{text}", case.id));
+                assert_eq!(read.cases[0].sequence, case.sequence, "{}", case.id);
+            }
+        }
+    }
+}
