@@ -37,6 +37,7 @@ impl Named {
 /// What a template asks of a key to be derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wish {
+    pub(crate) class: Option<CK_OBJECT_CLASS>,
     pub(crate) key_type: Option<CK_KEY_TYPE>,
     /// CKA_VALUE_LEN.
     pub(crate) length: Option<usize>,
@@ -49,6 +50,7 @@ impl Wish {
             value.as_ulong()
         };
         Wish {
+            class: named(CKA_CLASS),
             key_type: named(CKA_KEY_TYPE),
             length: named(CKA_VALUE_LEN)
                 .map(|length| usize::try_from(length).unwrap_or(usize::MAX)),
@@ -224,7 +226,11 @@ mod tests {
 
     #[test]
     fn length_and_type_decide_together_how_much_a_key_takes() {
-        let wish = |key_type, length| Wish { key_type, length };
+        let wish = |key_type, length| Wish {
+            class: None,
+            key_type,
+            length,
+        };
         let taken = |wish: Wish| wish.take(vec![7; 20]).map(|key| key.len());
         assert_eq!(taken(wish(None, None)).unwrap(), 20);
         assert_eq!(taken(wish(None, Some(5))).unwrap(), 5);

@@ -274,6 +274,7 @@ mod tests {
             mechanism: &mechanism,
             base,
             own: Wish {
+                class: None,
                 key_type: wish.0,
                 length: wish.1,
             },

@@ -20,6 +20,7 @@ mod hss;
 mod hybrid;
 mod ike;
 mod key_based;
+mod kip;
 mod mac;
 mod messages;
 mod ml_dsa;
@@ -56,9 +57,10 @@ pub(crate) use derivation::{Back, Derivation, Inheritance, Named, Product, Sourc
 pub(crate) use hash::Hash;
 pub(crate) use ike::{IkeCall, IkeParameter};
 pub(crate) use key_based::{Integer, KeyBased, Piece};
+pub(crate) use kip::KipParameter;
 pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{
-    Form, IkeForm, Iteration, Mechanism, Parameter, Password, Salt, TlsForm, WtlsForm,
+    Form, IkeForm, Iteration, KipUse, Mechanism, Parameter, Password, Salt, TlsForm, WtlsForm,
 };
 pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use secret::{allows_length, fixed_length, has_length, set_parity};
@@ -108,6 +110,8 @@ pub(crate) trait Signing: Send {
     fn length_after(&self, _more: usize) -> usize {
         self.length()
     }
+    /// Takes the length from a buffer of so many bytes, if that is for the buffer to say.
+    fn fit(&mut self, _room: usize) {}
     /// Whether data may come in parts.
     fn is_multipart(&self) -> bool;
     fn update(&mut self, data: &[u8]) -> Result<()>;
@@ -357,6 +361,7 @@ static FAMILIES: &[&dyn Family] = &[
     &tls::Wtls,
     &ike::Ike,
     &otp::Otp,
+    &kip::Kip,
     &null::Null,
 ];
 

@@ -5,6 +5,7 @@ use cryptoki_sys::*;
 
 use super::ike::IkeParameter;
 use super::key_based::KeyBased;
+use super::kip::KipParameter;
 use super::tls::{TlsParameter, WtlsParameter};
 use super::{Hash, Named};
 use crate::attributes::Template;
@@ -79,6 +80,8 @@ pub(crate) enum Form {
     Ike(IkeForm),
     /// CK_OTP_PARAMS, or nothing.
     Otp,
+    /// CK_KIP_PARAMS.
+    Kip(KipUse),
 }
 
 /// What the iteration variable of SP 800-108 is, which decides the form of the parameter.
@@ -135,6 +138,16 @@ pub(crate) enum IkeForm {
     Prf1,
     /// CK_IKE1_EXTENDED_DERIVE_PARAMS.
     Extended1,
+}
+
+/// What CK_KIP_PARAMS is for, which decides which fields matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KipUse {
+    Derive,
+    /// Without the key.
+    Wrap,
+    /// Without the seed.
+    Mac,
 }
 
 /// A parameter that has been read.
@@ -234,6 +247,7 @@ pub(crate) enum Parameter {
     Ike(Box<IkeParameter>),
     /// Types and values of CK_OTP_PARAM.
     Otp(Vec<(CK_OTP_PARAM_TYPE, Vec<u8>)>),
+    Kip(KipParameter),
 }
 
 /// What a key is made from a password with.
@@ -254,6 +268,7 @@ impl Parameter {
             Parameter::X942Dh2 { second, .. } => vec![second],
             Parameter::KeyBased(parameter) => parameter.named_keys(),
             Parameter::Ike(parameter) => parameter.named_keys(),
+            Parameter::Kip(parameter) => parameter.key.iter_mut().collect(),
             _ => Vec::new(),
         }
     }
@@ -263,6 +278,19 @@ impl Parameter {
         match self {
             Parameter::X942Dh2 { .. } => CKO_PRIVATE_KEY,
             _ => CKO_SECRET_KEY,
+        }
+    }
+
+    /// Whether a key named here for derivation may be the public one of somebody else.
+    pub(crate) fn takes_public_key(&self) -> bool {
+        matches!(self, Parameter::Kip(_))
+    }
+
+    /// The secret key named here that a signature is made over, besides its data.
+    pub(crate) fn signed_key(&mut self) -> Option<&mut Named> {
+        match self {
+            Parameter::Kip(parameter) => parameter.key.as_mut(),
+            _ => None,
         }
     }
 

@@ -65,6 +65,7 @@ fn iterations(password: &Password) -> Result<u32> {
 /// Section 6.37.4.
 fn pbkdf2(password: &Password, template: &Attributes) -> Result<Vec<u8>> {
     let wish = Wish {
+        class: None,
         key_type: template.ulong(CKA_KEY_TYPE),
         length: template
             .ulong(CKA_VALUE_LEN)

@@ -33,12 +33,18 @@ pub(crate) fn cipher_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    start_keyed(session, mechanism, key, direction.kind(), |family, key| {
-        Ok(Work::Cipher(match direction {
-            Direction::Encrypt => family.encrypt(mechanism, key)?,
-            Direction::Decrypt => family.decrypt(mechanism, key)?,
-        }))
-    })
+    start_keyed(
+        session,
+        mechanism,
+        key,
+        direction.kind(),
+        |family, mechanism, key| {
+            Ok(Work::Cipher(match direction {
+                Direction::Encrypt => family.encrypt(mechanism, key)?,
+                Direction::Decrypt => family.decrypt(mechanism, key)?,
+            }))
+        },
+    )
 }
 
 /// All of `data` in one go.

@@ -100,6 +100,8 @@ fn derive_into(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Source(CK_OBJECT_CLASS),
+    /// A secret source, or somebody's public RSA key, which is no secret.
+    SourceOrPublic,
     Salt,
 }
 
@@ -119,9 +121,12 @@ impl Token {
         let (family, entry) = find_for(mechanism.kind, CKF_DERIVE)?;
         let base = self.base(base, family, entry)?;
         let mut mechanism = mechanism.clone();
-        let class = mechanism.parameter.named_class();
+        let role = match mechanism.parameter.takes_public_key() {
+            true => Role::SourceOrPublic,
+            false => Role::Source(mechanism.parameter.named_class()),
+        };
         for named in mechanism.parameter.named_keys() {
-            self.resolve(named, Role::Source(class))?;
+            self.resolve(named, role)?;
         }
         if let Some(salt) = mechanism.parameter.salt_key() {
             self.resolve(salt, Role::Salt)?;
@@ -174,12 +179,17 @@ impl Token {
             return Ok(());
         };
         let key = &self.visible(handle, CKR_KEY_HANDLE_INVALID)?.attributes;
+        let is = key.ulong(CKA_CLASS);
+        let public = role == Role::SourceOrPublic
+            && is == Some(CKO_PUBLIC_KEY)
+            && key.ulong(CKA_KEY_TYPE) == Some(CKK_RSA);
         let valid = match role {
-            Role::Source(class) => key.ulong(CKA_CLASS) == Some(class),
+            Role::Source(class) => is == Some(class),
+            Role::SourceOrPublic => is == Some(CKO_SECRET_KEY) || public,
             Role::Salt => key.has(CKA_VALUE),
         };
         ensure(valid, CKR_KEY_HANDLE_INVALID)?;
-        let permitted = role == Role::Salt || key.bool(CKA_DERIVE);
+        let permitted = role == Role::Salt || public || key.bool(CKA_DERIVE);
         ensure(permitted, CKR_KEY_TYPE_INCONSISTENT)?;
         *named = Named::Key(Arc::clone(key));
         Ok(())
@@ -226,7 +236,7 @@ impl Sources {
             supply(&mut template, attribute, value);
         }
         let origin = match product.class {
-            CKO_SECRET_KEY => {
+            CKO_SECRET_KEY | CKO_OTP_KEY => {
                 let keys = self.keys();
                 let keys: Vec<&Attributes> = keys.iter().map(Arc::as_ref).collect();
                 inherit(product.inheritance, &keys, &mut template)?

@@ -85,13 +85,19 @@ pub(crate) fn message_sign_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    start_keyed(session, mechanism, key, Kind::MessageSign, |family, key| {
-        let begin = |family: &'static dyn Family, mechanism: &Mechanism, key: &Attributes| {
-            family.sign(mechanism, key)
-        };
-        let process = Messages::new(family, mechanism, key, begin)?;
-        Ok(Work::SignMessages(Box::new(process)))
-    })
+    start_keyed(
+        session,
+        mechanism,
+        key,
+        Kind::MessageSign,
+        |family, mechanism, key| {
+            let begin = |family: &'static dyn Family, mechanism: &Mechanism, key: &Attributes| {
+                family.sign(mechanism, key)
+            };
+            let process = Messages::new(family, mechanism, key, begin)?;
+            Ok(Work::SignMessages(Box::new(process)))
+        },
+    )
 }
 
 /// Runs a call on the signing process, which goes on whatever becomes of the message.
@@ -120,6 +126,7 @@ pub(crate) fn sign_message<'a>(
         process.check_between()?;
         let (data, room) = arguments()?;
         let mut work = process.fresh()?;
+        room.shape(work.as_mut());
         if let Some(answer) = room.answer(work.length()) {
             process.ready = Some(work);
             return Ok(Some(answer));
@@ -152,6 +159,9 @@ pub(crate) fn sign_message_next<'a>(
     with_signer(session, |process| {
         let mut work = process.take()?;
         let (data, room) = arguments()?;
+        if let Some(room) = room {
+            room.shape(work.as_mut());
+        }
         if let Some(answer) = room.and_then(|room| room.answer(work.length())) {
             process.current = Some(work);
             return Ok(Some(answer));
@@ -178,7 +188,7 @@ pub(crate) fn message_verify_init(
         mechanism,
         key,
         Kind::MessageVerify,
-        |family, key| {
+        |family, mechanism, key| {
             let begin = |family: &'static dyn Family, mechanism: &Mechanism, key: &Attributes| {
                 family.verify(mechanism, key)
             };

@@ -3,6 +3,8 @@
 
 use cryptoki_sys::CK_OBJECT_HANDLE;
 
+use crate::mechanisms::Signing;
+
 /// What the application offers for output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
@@ -35,6 +37,13 @@ pub(crate) enum Answer {
 }
 
 impl Room {
+    /// Lets a signature take its length from the buffer, if it does.
+    pub(crate) fn shape(self, work: &mut dyn Signing) {
+        if let Room::Bytes(room) = self {
+            work.fit(room);
+        }
+    }
+
     /// The answer if `length` bytes are to come: None if they fit and should be produced.
     pub(crate) fn answer(self, length: usize) -> Option<Output> {
         match self {

@@ -184,7 +184,7 @@ pub(crate) fn sealing_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    start_keyed(session, mechanism, key, kind(direction), |_, key| {
+    start_keyed(session, mechanism, key, kind(direction), |_, _, key| {
         let mechanism = mechanism.kind;
         let message_form = message_form(mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;
         Ok(Work::Seal(Box::new(Sealing {

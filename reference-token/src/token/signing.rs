@@ -12,7 +12,7 @@ use super::operation::{Authentication, Running, Step, Work, continuing, with_ope
 use super::output::{Output, Room};
 use super::transcript::Transcript;
 use crate::attributes::Attributes;
-use crate::mechanisms::{Entry, Family, Mechanism, Signing, find_for};
+use crate::mechanisms::{Entry, Family, Mechanism, Named, Signing, find_for};
 use crate::rv::{Result, ensure, refusal, refuse};
 
 /// A key that may be used, and whether its PIN must be given first.
@@ -43,6 +43,22 @@ impl Token {
             key: Arc::clone(key),
             authentication,
         })
+    }
+}
+
+impl Token {
+    /// Puts what a parameter names besides the key of the operation in the place of its handle.
+    fn find_signed(&self, mechanism: &mut Mechanism) -> Result<()> {
+        let Some(named) = mechanism.parameter.signed_key() else {
+            return Ok(());
+        };
+        if let Named::Handle(handle) = *named {
+            let key = &self.visible(handle, CKR_KEY_HANDLE_INVALID)?.attributes;
+            let secret = key.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY);
+            ensure(secret, CKR_KEY_HANDLE_INVALID)?;
+            *named = Named::Key(Arc::clone(key));
+        }
+        Ok(())
     }
 }
 
@@ -80,16 +96,19 @@ pub(super) fn start_keyed(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
     kind: Kind,
-    begin: impl FnOnce(&'static dyn Family, &Arc<Attributes>) -> Result<Work>,
+    begin: impl FnOnce(&'static dyn Family, &Mechanism, &Arc<Attributes>) -> Result<Work>,
 ) -> Result<()> {
     let wanted = kind.wanted().ok_or(refusal(CKR_GENERAL_ERROR))?;
+    let mut complete = mechanism.clone();
     let (family, usable) = with_session(session, |token| {
         token.session(session)?.operations.check_start(kind)?;
         let (family, entry) = find_for(mechanism.kind, wanted.flag)?;
-        Ok((family, token.usable(key, entry, &wanted)?))
+        let usable = token.usable(key, entry, &wanted)?;
+        token.find_signed(&mut complete)?;
+        Ok((family, usable))
     })?;
     let transcript = Transcript::of(mechanism, Some(&usable.key));
-    let mut running = Running::new(begin(family, &usable.key)?, transcript);
+    let mut running = Running::new(begin(family, &complete, &usable.key)?, transcript);
     running.authentication = usable.authentication;
     running.key = Some(key);
     with_session(session, |token| {
@@ -103,15 +122,27 @@ pub(crate) fn sign_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    start_keyed(session, mechanism, key, Kind::Sign, |family, key| {
-        Ok(Work::Sign(family.sign(mechanism, key)?))
-    })
+    start_keyed(
+        session,
+        mechanism,
+        key,
+        Kind::Sign,
+        |family, mechanism, key| Ok(Work::Sign(family.sign(mechanism, key)?)),
+    )
 }
 
 /// Gives the signature out if it fits; otherwise the operation goes on as it was.
-fn deliver(session: CK_SESSION_HANDLE, running: Running, data: &[u8], room: Room) -> Step<Output> {
-    let length = match &running.work {
-        Work::Sign(work) => work.length_after(data.len()),
+fn deliver(
+    session: CK_SESSION_HANDLE,
+    mut running: Running,
+    data: &[u8],
+    room: Room,
+) -> Step<Output> {
+    let length = match &mut running.work {
+        Work::Sign(work) => {
+            room.shape(work.as_mut());
+            work.length_after(data.len())
+        }
         _ => return (None, refuse(CKR_GENERAL_ERROR)),
     };
     match (room.answer(length), running) {
@@ -156,9 +187,13 @@ pub(crate) fn sign_recover_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    start_keyed(session, mechanism, key, Kind::SignRecover, |family, key| {
-        Ok(Work::Sign(family.sign_recover(mechanism, key)?))
-    })
+    start_keyed(
+        session,
+        mechanism,
+        key,
+        Kind::SignRecover,
+        |family, mechanism, key| Ok(Work::Sign(family.sign_recover(mechanism, key)?)),
+    )
 }
 
 /// C_Sign. `arguments` fail with what is wrong with the pointers, which ends the operation.

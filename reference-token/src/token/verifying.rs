@@ -15,9 +15,13 @@ pub(crate) fn verify_init(
     mechanism: &Mechanism,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    start_keyed(session, mechanism, key, Kind::Verify, |family, key| {
-        Ok(Work::Verify(family.verify(mechanism, key)?))
-    })
+    start_keyed(
+        session,
+        mechanism,
+        key,
+        Kind::Verify,
+        |family, mechanism, key| Ok(Work::Verify(family.verify(mechanism, key)?)),
+    )
 }
 
 fn verifier(running: Running) -> Result<Box<dyn Verifying>> {
@@ -89,7 +93,7 @@ pub(crate) fn verify_signature_init(
         mechanism,
         key,
         Kind::VerifySignature,
-        |family, key| {
+        |family, mechanism, key| {
             Ok(Work::VerifySignature(Held {
                 work: family.verify(mechanism, key)?,
                 signature: signature.to_vec(),
@@ -157,7 +161,7 @@ pub(crate) fn verify_recover_init(
         mechanism,
         key,
         Kind::VerifyRecover,
-        |family, key| Ok(Work::VerifyRecover(family.verify_recover(mechanism, key)?)),
+        |family, mechanism, key| Ok(Work::VerifyRecover(family.verify_recover(mechanism, key)?)),
     )
 }
 

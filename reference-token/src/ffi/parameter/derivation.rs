@@ -1,5 +1,5 @@
 //! Parameters of derivation and of key generation from passwords: [PKCS11-Base 3.2] sections 6.17,
-//! 6.37, 6.42, 6.43 and 6.64.
+//! 6.37, 6.42, 6.43, 6.54 and 6.64.
 
 use std::ffi::c_void;
 use std::os::unix::fs::FileExt;
@@ -11,7 +11,8 @@ use crate::attributes::Template;
 use crate::ffi::memory::{bytes, elements};
 use crate::ffi::template;
 use crate::mechanisms::{
-    IkeCall, IkeForm, IkeParameter, Integer, Iteration, KeyBased, Named, Parameter, Password, Piece,
+    IkeCall, IkeForm, IkeParameter, Integer, Iteration, KeyBased, KipParameter, KipUse, Named,
+    Parameter, Password, Piece,
 };
 use crate::rv::{Result, ensure, refusal, refuse};
 
@@ -221,6 +222,30 @@ unsafe fn one<T: Copy>(pointer: *const c_void, length: CK_ULONG) -> Result<T> {
     one.first()
         .copied()
         .ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+}
+
+/// CK_KIP_PARAMS. The underlying mechanism is named by its number alone.
+///
+/// # Safety
+/// The pointers inside are NULL or valid, that of the seed for the length beside it, as far as the
+/// use looks at them.
+pub(super) unsafe fn kip(used: KipUse, parameter: CK_KIP_PARAMS) -> Result<Parameter> {
+    // SAFETY: as the caller promises, here and below.
+    let underlying = unsafe { elements(parameter.pMechanism.cast_const(), 1)? };
+    let underlying = underlying.first();
+    let underlying = underlying.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    ensure(underlying.ulParameterLen == 0, CKR_MECHANISM_PARAM_INVALID)?;
+    let named = used != KipUse::Wrap && parameter.hKey != CK_INVALID_HANDLE;
+    let seed = match used {
+        KipUse::Mac => Vec::new(),
+        // SAFETY: as above.
+        _ => unsafe { bytes(parameter.pSeed, parameter.ulSeedLen)? }.to_vec(),
+    };
+    Ok(Parameter::Kip(KipParameter {
+        mechanism: underlying.mechanism,
+        key: named.then_some(Named::Handle(parameter.hKey)),
+        seed,
+    }))
 }
 
 /// The structures of section 6.64.2.

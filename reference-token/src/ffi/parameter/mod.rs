@@ -119,6 +119,7 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Ike(form) => derivation::ike(form, mechanism),
             Form::Otp if mechanism.ulParameterLen == 0 => Ok(Parameter::Otp(Vec::new())),
             Form::Otp => otp(structure(mechanism)?),
+            Form::Kip(used) => derivation::kip(used, structure(mechanism)?),
             Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::SignContext => asymmetric::sign_context(structure(mechanism)?),
             Form::HashSignContext => asymmetric::hash_sign_context(structure(mechanism)?),

@@ -27,6 +27,7 @@ fn derive(
         mechanism: &Mechanism { kind, parameter },
         base,
         own: Wish {
+            class: None,
             key_type: None,
             length,
         },
