@@ -3,7 +3,8 @@
 //!
 //! Criterion measures each operation on each module by itself and keeps a history; the table printed
 //! in the end lets the modules take turns, so that what disturbs the machine disturbs all of them.
-//! Run with `cargo bench -p reference-token --bench modules`; with `-- nothing` for the table alone.
+//! Run with `cargo bench -p reference-token --bench modules`; with `-- --table` for the table alone,
+//! with `-- --table SHA-256 find` for those of its rows that have one of these words in their names.
 
 #[path = "modules/call.rs"]
 #[macro_use]
@@ -12,8 +13,12 @@ mod call;
 mod module;
 #[path = "modules/operation.rs"]
 mod operation;
+#[path = "modules/pairs.rs"]
+mod pairs;
 #[path = "modules/subject.rs"]
 mod subject;
+#[path = "modules/symmetric.rs"]
+mod symmetric;
 #[path = "modules/table.rs"]
 mod table;
 
@@ -31,6 +36,9 @@ fn main() {
         .into_iter()
         .filter_map(|module| module.map_err(|reason| eprintln!("SKIPPED: {reason}")).ok())
         .collect();
+    if let Some(words) = asked_for_table() {
+        return table::print(&modules, &words);
+    }
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(500))
@@ -41,8 +49,16 @@ fn main() {
     }
     criterion.final_summary();
     if measuring {
-        table::print(&modules);
+        table::print(&modules, &[]);
     }
+}
+
+/// The words after `--table`, if it is among the arguments. Criterion does not know it.
+fn asked_for_table() -> Option<Vec<String>> {
+    let mut arguments = std::env::args().skip(1);
+    arguments.find(|argument| argument == "--table")?;
+    let is_word = |argument: &String| !argument.starts_with("--");
+    Some(arguments.filter(is_word).collect())
 }
 
 /// The modules one after the other. What a module lacks is left out.

@@ -1,10 +1,12 @@
-//! What is measured: a table of operations. How each is made ready is in `subject`.
+//! What is measured: a table of operations. How each is made ready is in `subject`,
+//! `symmetric` and `pairs`.
 
 use cryptoki_sys::*;
 
 use super::call::Mechanism;
 use super::module::Module;
 use super::subject::{self, Act, Subjects};
+use super::{pairs, symmetric};
 
 /// Whether an operation takes much the same time each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,7 @@ const EDDSA: &[CK_MECHANISM_TYPE] = &[CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA];
 const ML_DSA: &[CK_MECHANISM_TYPE] = &[CKM_ML_DSA_KEY_PAIR_GEN, CKM_ML_DSA];
 const ML_KEM: &[CK_MECHANISM_TYPE] = &[CKM_ML_KEM_KEY_PAIR_GEN, CKM_ML_KEM];
 const SHA: &[CK_MECHANISM_TYPE] = &[CKM_SHA256];
+const HMAC: &[CK_MECHANISM_TYPE] = &[CKM_SHA256_HMAC];
 const AES_GCM: &[CK_MECHANISM_TYPE] = &[CKM_AES_KEY_GEN, CKM_AES_GCM];
 const AES_CBC: &[CK_MECHANISM_TYPE] = &[CKM_AES_KEY_GEN, CKM_AES_CBC];
 
@@ -96,41 +99,44 @@ pub(crate) const ALL: &[Operation] = &[
     one("find 1 of 10,000 objects", &[], |module| subject::find(module, 10_000)),
     one("create and destroy a session object", &[], |module| subject::create(module, false)),
     one("create and destroy a token object", &[], |module| subject::create(module, true)),
+    one("set an attribute of a session object", &[], |module| subject::set_attribute(module, false)),
+    one("set an attribute of a token object", &[], |module| subject::set_attribute(module, true)),
 
-    one("SHA-256, 16 B", SHA, |module| subject::digest(module, 16)),
-    one("SHA-256, 1 KiB", SHA, |module| subject::digest(module, KIB)),
-    one("SHA-256, 64 KiB", SHA, |module| subject::digest(module, 64 * KIB)),
-    one("AES-256-GCM encrypt, 16 B", AES_GCM, |module| subject::encrypt(module, GCM, 16)),
-    one("AES-256-GCM encrypt, 1 KiB", AES_GCM, |module| subject::encrypt(module, GCM, KIB)),
-    one("AES-256-GCM encrypt, 64 KiB", AES_GCM, |module| subject::encrypt(module, GCM, 64 * KIB)),
-    one("AES-256-GCM decrypt, 64 KiB", AES_GCM, |module| subject::decrypt(module, GCM, 64 * KIB)),
-    one("AES-256-CBC encrypt, 16 B", AES_CBC, |module| subject::encrypt(module, CBC, 16)),
-    one("AES-256-CBC encrypt, 1 KiB", AES_CBC, |module| subject::encrypt(module, CBC, KIB)),
-    one("AES-256-CBC encrypt, 64 KiB", AES_CBC, |module| subject::encrypt(module, CBC, 64 * KIB)),
-    one("AES-256-CBC decrypt, 64 KiB", AES_CBC, |module| subject::decrypt(module, CBC, 64 * KIB)),
+    one("SHA-256, 16 B", SHA, |module| symmetric::digest(module, 16)),
+    one("SHA-256, 1 KiB", SHA, |module| symmetric::digest(module, KIB)),
+    one("SHA-256, 64 KiB", SHA, |module| symmetric::digest(module, 64 * KIB)),
+    one("HMAC-SHA-256, 16 B", HMAC, |module| symmetric::mac(module, 16)),
+    one("AES-256-GCM encrypt, 16 B", AES_GCM, |module| symmetric::encrypt(module, GCM, 16)),
+    one("AES-256-GCM encrypt, 1 KiB", AES_GCM, |module| symmetric::encrypt(module, GCM, KIB)),
+    one("AES-256-GCM encrypt, 64 KiB", AES_GCM, |module| symmetric::encrypt(module, GCM, 64 * KIB)),
+    one("AES-256-GCM decrypt, 64 KiB", AES_GCM, |module| symmetric::decrypt(module, GCM, 64 * KIB)),
+    one("AES-256-CBC encrypt, 16 B", AES_CBC, |module| symmetric::encrypt(module, CBC, 16)),
+    one("AES-256-CBC encrypt, 1 KiB", AES_CBC, |module| symmetric::encrypt(module, CBC, KIB)),
+    one("AES-256-CBC encrypt, 64 KiB", AES_CBC, |module| symmetric::encrypt(module, CBC, 64 * KIB)),
+    one("AES-256-CBC decrypt, 64 KiB", AES_CBC, |module| symmetric::decrypt(module, CBC, 64 * KIB)),
 
-    one("RSA-2048 sign", RSA, |module| subject::sign(module, subject::rsa(2048))),
-    one("RSA-2048 verify", RSA, |module| subject::verify(module, subject::rsa(2048))),
-    wide(one("RSA-2048 generate", RSA, |module| subject::generate(module, subject::rsa(2048)))),
-    one("RSA-4096 sign", RSA, |module| subject::sign(module, subject::rsa(4096))),
-    one("RSA-4096 verify", RSA, |module| subject::verify(module, subject::rsa(4096))),
-    wide(one("RSA-4096 generate", RSA, |module| subject::generate(module, subject::rsa(4096)))),
-    one("ECDSA P-256 sign", ECDSA, |module| subject::sign(module, subject::p256())),
-    one("ECDSA P-256 verify", ECDSA, |module| subject::verify(module, subject::p256())),
-    one("ECDSA P-256 generate", ECDSA, |module| subject::generate(module, subject::p256())),
-    one("Ed25519 sign", EDDSA, |module| subject::sign(module, subject::ed25519())),
-    one("Ed25519 verify", EDDSA, |module| subject::verify(module, subject::ed25519())),
-    one("Ed25519 generate", EDDSA, |module| subject::generate(module, subject::ed25519())),
-    one("ML-DSA-65 sign", ML_DSA, |module| subject::sign(module, subject::ml_dsa())),
-    one("ML-DSA-65 verify", ML_DSA, |module| subject::verify(module, subject::ml_dsa())),
-    one("ML-DSA-65 generate", ML_DSA, |module| subject::generate(module, subject::ml_dsa())),
-    one("ML-KEM-768 encapsulate", ML_KEM, |module| subject::encapsulate(module, subject::ml_kem())),
-    one("ML-KEM-768 decapsulate", ML_KEM, |module| subject::decapsulate(module, subject::ml_kem())),
-    one("ML-KEM-768 generate", ML_KEM, |module| subject::generate(module, subject::ml_kem())),
+    one("RSA-2048 sign", RSA, |module| pairs::sign(module, pairs::rsa(2048))),
+    one("RSA-2048 verify", RSA, |module| pairs::verify(module, pairs::rsa(2048))),
+    wide(one("RSA-2048 generate", RSA, |module| pairs::generate(module, pairs::rsa(2048)))),
+    one("RSA-4096 sign", RSA, |module| pairs::sign(module, pairs::rsa(4096))),
+    one("RSA-4096 verify", RSA, |module| pairs::verify(module, pairs::rsa(4096))),
+    wide(one("RSA-4096 generate", RSA, |module| pairs::generate(module, pairs::rsa(4096)))),
+    one("ECDSA P-256 sign", ECDSA, |module| pairs::sign(module, pairs::p256())),
+    one("ECDSA P-256 verify", ECDSA, |module| pairs::verify(module, pairs::p256())),
+    one("ECDSA P-256 generate", ECDSA, |module| pairs::generate(module, pairs::p256())),
+    one("Ed25519 sign", EDDSA, |module| pairs::sign(module, pairs::ed25519())),
+    one("Ed25519 verify", EDDSA, |module| pairs::verify(module, pairs::ed25519())),
+    one("Ed25519 generate", EDDSA, |module| pairs::generate(module, pairs::ed25519())),
+    one("ML-DSA-65 sign", ML_DSA, |module| pairs::sign(module, pairs::ml_dsa())),
+    one("ML-DSA-65 verify", ML_DSA, |module| pairs::verify(module, pairs::ml_dsa())),
+    one("ML-DSA-65 generate", ML_DSA, |module| pairs::generate(module, pairs::ml_dsa())),
+    one("ML-KEM-768 encapsulate", ML_KEM, |module| pairs::encapsulate(module, pairs::ml_kem())),
+    one("ML-KEM-768 decapsulate", ML_KEM, |module| pairs::decapsulate(module, pairs::ml_kem())),
+    one("ML-KEM-768 generate", ML_KEM, |module| pairs::generate(module, pairs::ml_kem())),
 
     two_threads(one("2 threads: C_GetAttributeValue", &[], subject::get_attribute)),
-    two_threads(one("2 threads: SHA-256, 16 B", SHA, |module| subject::digest(module, 16))),
-    two_threads(one("2 threads: AES-256-GCM, 64 KiB", AES_GCM, |module| subject::encrypt(module, GCM, 64 * KIB))),
-    two_threads(one("2 threads: RSA-2048 sign", RSA, |module| subject::sign(module, subject::rsa(2048)))),
-    two_threads(one("2 threads: ECDSA P-256 sign", ECDSA, |module| subject::sign(module, subject::p256()))),
+    two_threads(one("2 threads: SHA-256, 16 B", SHA, |module| symmetric::digest(module, 16))),
+    two_threads(one("2 threads: AES-256-GCM, 64 KiB", AES_GCM, |module| symmetric::encrypt(module, GCM, 64 * KIB))),
+    two_threads(one("2 threads: RSA-2048 sign", RSA, |module| pairs::sign(module, pairs::rsa(2048)))),
+    two_threads(one("2 threads: ECDSA P-256 sign", ECDSA, |module| pairs::sign(module, pairs::p256()))),
 ];

@@ -11,8 +11,11 @@ const TURN: Duration = Duration::from_millis(1500);
 /// How long a slice is at least.
 const SLICE: Duration = Duration::from_millis(3);
 
-/// Measures and prints.
-pub(crate) fn print(modules: &[Module]) {
+/// Measures and prints the operations that have one of the words in their names, or all of them.
+pub(crate) fn print(modules: &[Module], words: &[String]) {
+    let wanted = |operation: &&Operation| {
+        words.is_empty() || words.iter().any(|word| operation.name.contains(word))
+    };
     println!("\ntime of an operation: median of slices, or mean (*), the modules taking turns");
     print!("{:<44}", "");
     for module in modules {
@@ -22,7 +25,7 @@ pub(crate) fn print(modules: &[Module]) {
         print!("{:>18}", format!("token/{}", module.name));
     }
     println!();
-    for operation in operation::ALL {
+    for operation in operation::ALL.iter().filter(wanted) {
         let times = times(modules, operation);
         let mark = if operation.spread == Spread::Wide {
             " *"
@@ -73,12 +76,19 @@ fn times(modules: &[Module], operation: &Operation) -> Vec<Option<f64>> {
         .collect()
 }
 
-/// Doubles until a slice is long enough: starting threads must not count.
+/// Doubles until a slice is long enough, so that starting threads does not count: three times in a
+/// row, as one may be long because the machine is busy.
 fn passes_of_a_slice(subjects: &mut Option<Subjects>) -> u64 {
     let Some(subjects) = subjects else { return 1 };
     let mut passes = 1;
-    while subjects.time(passes) < SLICE {
-        passes *= 2;
+    let mut long = 0;
+    while long < 3 {
+        let spent = subjects.time(passes);
+        match spent < SLICE {
+            true => (passes, long) = (passes * 2, 0),
+            false if spent > 100 * SLICE => break,
+            false => long += 1,
+        }
     }
     passes
 }
