@@ -2,7 +2,10 @@
 //! which says what it checks. What a script says is shown if it fails. Where a program is missing
 //! the test says so and passes, except under `CI=true`, where all must be there.
 
-use std::path::{Path, PathBuf};
+#[path = "support/module.rs"]
+mod module;
+
+use std::path::Path;
 use std::process::Command;
 
 /// What a script ends with where a program that it needs is missing.
@@ -48,7 +51,7 @@ fn run(script: &str) {
     let output = Command::new("timeout")
         .args(["--kill-after=10", LIMIT, "bash"])
         .arg(path)
-        .env("REFERENCE_TOKEN_MODULE", module())
+        .env("REFERENCE_TOKEN_MODULE", module::path())
         .output()
         .expect("timeout and bash are everywhere");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -62,21 +65,4 @@ fn run(script: &str) {
         "{script}: {}\n{said}",
         output.status
     );
-}
-
-/// The shared library that Cargo built next to this test.
-fn module() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let deps = test.parent().expect("tests are built into a directory");
-    let name = format!(
-        "{}reference_token{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    );
-    let beside = deps.join(&name);
-    if beside.exists() {
-        beside
-    } else {
-        deps.with_file_name(name)
-    }
 }
