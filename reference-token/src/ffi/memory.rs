@@ -132,9 +132,11 @@ impl<T: Copy> Buffer<T> {
         }
         match room.answer(list.len()) {
             None => {
-                for (i, element) in list.iter().enumerate() {
-                    // SAFETY: the list fits the elements that `new` was promised room for.
-                    unsafe { self.pointer.add(i).write_unaligned(*element) }
+                let (from, to) = (list.as_ptr().cast::<u8>(), self.pointer.cast::<u8>());
+                if !list.is_empty() {
+                    // SAFETY: the list fits the elements that `new` was promised room for, and is
+                    // memory of the token's own; bytes need no alignment.
+                    unsafe { to.copy_from_nonoverlapping(from, size_of_val(list)) }
                 }
                 Ok(())
             }

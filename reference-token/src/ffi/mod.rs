@@ -20,6 +20,7 @@ mod message_parameter;
 mod messages;
 mod objects;
 mod parameter;
+pub(crate) mod process;
 mod sessions;
 mod shapes;
 mod signatures;
@@ -54,8 +55,8 @@ mod tests {
     #[test]
     fn a_panic_under_the_lock_is_a_general_error_and_the_token_goes_on() {
         token::initialize(None, true).unwrap();
-        let rv = guard(|| token::with_token(|_| panic!("deliberate, to see it caught")));
-        assert_eq!(rv, CKR_GENERAL_ERROR);
+        let panic = |_: &mut token::Token| panic!("deliberate, to see it caught");
+        assert_eq!(guard(|| token::change_token(panic)), CKR_GENERAL_ERROR);
         assert_eq!(guard(|| token::with_token(|_| Ok(()))), CKR_OK);
         token::finalize().unwrap();
     }

@@ -43,7 +43,7 @@ pub(super) unsafe extern "C" fn C_DestroyObject(
     session: CK_SESSION_HANDLE,
     object: CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    guard(|| token::with_session(session, |token| token.destroy_object(session, object)))
+    guard(|| token::destroy_object(session, object))
 }
 
 pub(super) unsafe extern "C" fn C_GetObjectSize(
@@ -68,7 +68,7 @@ pub(super) unsafe extern "C" fn C_GetAttributeValue(
     count: CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        let object = token::with_session(session, |token| token.attributes(object))?;
+        let object = token::attributes(session, object)?;
         // SAFETY: section 5.7.5: a template of `count` elements, each a place as it says.
         unsafe { template::answer(attributes, count, &object) }
     })
@@ -84,9 +84,7 @@ pub(super) unsafe extern "C" fn C_SetAttributeValue(
         token::with_session(session, |_| Ok(()))?;
         // SAFETY: section 5.7.6: a template.
         let template = unsafe { template::read(attributes, count)? };
-        token::with_session(session, |token| {
-            token.set_attributes(session, object, &template)
-        })
+        token::set_attributes(session, object, &template)
     })
 }
 

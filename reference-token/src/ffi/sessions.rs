@@ -19,7 +19,7 @@ pub(super) unsafe extern "C" fn C_OpenSession(
     // With the mutant a handle is taken only some time after it was given out.
     let late = CK_SESSION_HANDLE::from(mutant!("race-on-open-session"));
     guard(|| {
-        token::with_token(|token| {
+        token::change_token(|token| {
             token::check_slot(slot)?;
             // SAFETY: section 5.6.1 makes it the place of a handle.
             let place = unsafe { Place::new(session)? };
@@ -29,7 +29,7 @@ pub(super) unsafe extern "C" fn C_OpenSession(
         })?;
         if late > 0 {
             std::thread::sleep(std::time::Duration::from_millis(1));
-            token::with_token(|token| {
+            token::change_token(|token| {
                 *token.next_session() += late;
                 Ok(())
             })?;
@@ -39,12 +39,12 @@ pub(super) unsafe extern "C" fn C_OpenSession(
 }
 
 pub(super) unsafe extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
-    guard(|| token::with_token(|token| token.close_session(session)))
+    guard(|| token::change_token(|token| token.close_session(session)))
 }
 
 pub(super) unsafe extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
     guard(|| {
-        token::with_token(|token| {
+        token::change_token(|token| {
             token::check_slot(slot)?;
             token.close_all_sessions();
             Ok(())
@@ -122,7 +122,7 @@ pub(super) unsafe extern "C" fn C_LoginUser(
 }
 
 pub(super) unsafe extern "C" fn C_Logout(session: CK_SESSION_HANDLE) -> CK_RV {
-    guard(|| token::with_session(session, |token| token.logout()))
+    guard(|| token::change_in_session(session, |token| token.logout()))
 }
 
 /// Section 5.6.11: the token is validated for nothing, so the flags are clear. The function lists

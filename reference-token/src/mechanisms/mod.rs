@@ -370,21 +370,26 @@ pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
     FAMILIES.iter().flat_map(|family| family.entries())
 }
 
+/// What is known of one mechanism.
+type Known = (CK_MECHANISM_TYPE, &'static dyn Family, &'static Entry);
+
 /// Families and entries in the order of their mechanisms, to find them without a long search.
-static INDEX: LazyLock<Vec<(&'static dyn Family, &'static Entry)>> = LazyLock::new(|| {
+static INDEX: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let entries = |family: &&'static dyn Family| {
         let family = *family;
-        family.entries().iter().map(move |entry| (family, entry))
+        let known = move |entry: &'static Entry| (entry.mechanism, family, entry);
+        family.entries().iter().map(known)
     };
     let mut index: Vec<_> = FAMILIES.iter().flat_map(entries).collect();
-    index.sort_by_key(|(_, entry)| entry.mechanism);
+    index.sort_by_key(|(mechanism, ..)| *mechanism);
     index
 });
 
 /// The entry and family of a mechanism, if the token has it.
 pub(crate) fn find(mechanism: CK_MECHANISM_TYPE) -> Option<(&'static dyn Family, &'static Entry)> {
-    let place = INDEX.binary_search_by_key(&mechanism, |(_, entry)| entry.mechanism);
-    INDEX.get(place.ok()?).copied()
+    let place = INDEX.binary_search_by_key(&mechanism, |(mechanism, ..)| *mechanism);
+    let (_, family, entry) = INDEX.get(place.ok()?)?;
+    Some((*family, entry))
 }
 
 /// The family of a mechanism that can be used with the function that `flag` stands for.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki_sys::*;
 
-use super::library::{spawn, with_session};
+use super::library::{change_in_session, spawn, with_session};
 use crate::rv::{Refusal, Result, ensure, refusal, refuse};
 
 /// Functions that can be pending, by the name that C_AsyncComplete asks for and the flag under
@@ -88,22 +88,21 @@ pub(crate) fn asynchronously(
     function: Pending,
     work: impl FnOnce() -> Result<Handles> + Send + 'static,
 ) -> Result<Handles> {
-    let shared = with_session(session, |token| {
+    if !with_session(session, |token| {
+        Ok(token.session(session)?.is_asynchronous())
+    })? {
+        return work();
+    }
+    let shared = change_in_session(session, |token| {
         let session = token.session_mut(session)?;
-        if !session.is_asynchronous() {
-            return Ok(None);
-        }
         ensure(session.job.is_none(), CKR_OPERATION_ACTIVE)?;
         let shared = Arc::new(Shared::default());
         session.job = Some(Job {
             function,
             shared: Arc::clone(&shared),
         });
-        Ok(Some(shared))
+        Ok(shared)
     })?;
-    let Some(shared) = shared else {
-        return work();
-    };
     let run = move || {
         JOB.set(Some(Arc::clone(&shared)));
         let work = std::panic::AssertUnwindSafe(work);
@@ -112,7 +111,7 @@ pub(crate) fn asynchronously(
         *shared.lock() = Some(outcome);
     };
     if let Err(refusal) = spawn(function.name(), run) {
-        with_session(session, |token| {
+        change_in_session(session, |token| {
             token.session_mut(session)?.job = None;
             Ok(())
         })?;
@@ -142,7 +141,7 @@ pub(crate) fn complete(
     function: Option<Pending>,
     ready: impl FnOnce() -> Result<()>,
 ) -> Result<Handles> {
-    with_session(session, |token| {
+    change_in_session(session, |token| {
         let session = token.session_mut(session)?;
         let job = pending(session.job.as_ref(), function)?;
         let outcome = *job.shared.lock();

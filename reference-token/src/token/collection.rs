@@ -136,10 +136,9 @@ impl Default for Objects {
 }
 
 impl Objects {
-    /// A place for a new object, after all others.
-    pub(super) fn next_serial(&mut self) -> Serial {
-        self.last_serial += 1;
-        self.last_serial
+    /// Places for new objects, after all others.
+    pub(super) fn free_serials(&self) -> impl Iterator<Item = Serial> + use<> {
+        self.last_serial + 1..BUILT_IN
     }
 
     /// Leaves the places up to `last` to objects that a store has.
@@ -162,6 +161,9 @@ impl Objects {
     ) -> CK_OBJECT_HANDLE {
         let handle = self.next_handle;
         self.next_handle += 1;
+        if serial < BUILT_IN {
+            self.leave_serials(serial);
+        }
         self.index.insert(serial, &attributes);
         self.by_handle.insert(handle, serial);
         if let Some(session) = owner {
@@ -318,7 +320,7 @@ mod tests {
     fn the_index_follows_creation_change_and_removal() {
         let mut objects = Objects::default();
         let mut add = |label: &str| {
-            let serial = objects.next_serial();
+            let serial = objects.free_serials().next().unwrap();
             objects.insert(serial, note(label), Some(1))
         };
         let (a, b, again) = (add("a"), add("b"), add("a"));
@@ -338,7 +340,7 @@ mod tests {
     fn a_search_by_index_finds_what_a_search_through_everything_finds() {
         let mut objects = Objects::default();
         for i in 0..50 {
-            let serial = objects.next_serial();
+            let serial = objects.free_serials().next().unwrap();
             let mut object = note(&format!("{}", i % 7));
             object.set_bytes(CKA_VALUE, vec![i % 3]);
             objects.insert(serial, object, None);

@@ -9,6 +9,7 @@ use super::Token;
 use super::generation::contribute;
 use super::inheritance::{impose, inherit, supply};
 use super::library::with_session;
+use super::object::add_all;
 use super::output::Answer;
 use super::signing::Wanted;
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value};
@@ -82,7 +83,7 @@ fn derive_into(
         }
         objects.push(object?);
     }
-    let handles = with_session(session, |token| token.add_all(session, objects))?;
+    let handles = add_all(session, objects)?;
     *answers = back
         .into_iter()
         .map(|back| match back {

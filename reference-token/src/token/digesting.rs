@@ -13,17 +13,12 @@ use crate::rv::{Result, ensure, refuse};
 /// C_DigestInit.
 pub(crate) fn digest_init(session: CK_SESSION_HANDLE, mechanism: &Mechanism) -> Result<()> {
     with_session(session, |token| {
-        token
-            .session(session)?
-            .operations
-            .check_start(Kind::Digest)?;
+        let mut operations = token.session(session)?.operations();
+        operations.check_start(Kind::Digest)?;
         let (family, _) = find_for(mechanism.kind, CKF_DIGEST)?;
         let work = Work::Digest(family.digest(mechanism)?);
         let transcript = Transcript::of(mechanism, None);
-        token
-            .session_mut(session)?
-            .operations
-            .start(Kind::Digest, Running::new(work, transcript))
+        operations.start(Kind::Digest, Running::new(work, transcript))
     })
 }
 

@@ -8,6 +8,7 @@ use cryptoki_sys::*;
 use super::Token;
 use super::generation::{contribute, fixed};
 use super::library::with_session;
+use super::object::add;
 use super::output::{Output, Room};
 use super::signing::{Wanted, check_key};
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value};
@@ -81,7 +82,7 @@ pub(crate) fn encapsulate(
     }
     let (ciphertext, secret) = family.encapsulate(mechanism, &key, fixed(&shared))?;
     fill(&mut shared, secret)?;
-    let handle = with_session(session, |token| token.add(session, shared))?;
+    let handle = add(session, shared)?;
     Ok((Output::Bytes(ciphertext), Some(handle)))
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn decapsulate(
         .decapsulate(mechanism, &key, ciphertext, fixed(&shared))
         .map_err(as_unwrapping)?;
     fill(&mut shared, secret)?;
-    with_session(session, |token| token.add(session, shared))
+    add(session, shared)
 }
 
 /// Gives a key its value. Both sides set the same parity bits, if the key type has some.

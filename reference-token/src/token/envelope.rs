@@ -4,7 +4,7 @@
 
 use cryptoki_sys::*;
 
-use super::library::with_session;
+use super::library::{change_in_session, with_session};
 use super::output::{Output, Room};
 use super::wrapping::{AS_UNWRAPPING, AS_WRAPPING, plaintext, translated};
 use crate::attributes::{Attributes, Template};
@@ -108,7 +108,7 @@ pub(crate) fn wrap_authenticated(
             tag: None,
         });
     }
-    let nonce = with_session(session, |token| {
+    let nonce = change_in_session(session, |token| {
         let session = token.session_mut(session)?;
         session
             .nonces(wrapping, mechanism.kind)

@@ -7,6 +7,7 @@ use super::Token;
 use super::derivation::drop_implied_length;
 use super::inheritance::supply;
 use super::library::with_session;
+use super::object::{add, add_all};
 use super::output::Answer;
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete};
 use crate::mechanisms::{Contribution, Mechanism, find_for, fixed_length, settle};
@@ -66,7 +67,7 @@ pub(crate) fn generate_key(
     })?;
     let (contribution, back) = family.generate_answering(mechanism, &attributes)?;
     contribute(&mut attributes, contribution)?;
-    let handle = with_session(session, |token| token.add(session, attributes))?;
+    let handle = add(session, attributes)?;
     Ok((handle, back.into_iter().map(Answer::Bytes).collect()))
 }
 
@@ -102,12 +103,10 @@ pub(crate) fn generate_pair(
     contribute(&mut public, to_public)?;
     let completed = contribute(&mut private, to_private);
     if completed.is_err() && mutant!("pair-leaves-public-key-behind") {
-        with_session(session, |token| token.add(session, public.clone()))?;
+        add(session, public.clone())?;
     }
     completed?;
-    let handles = with_session(session, |token| {
-        token.add_all(session, vec![public, private])
-    })?;
+    let handles = add_all(session, vec![public, private])?;
     match handles[..] {
         [public, private] => Ok((public, private)),
         _ => refuse(CKR_GENERAL_ERROR),

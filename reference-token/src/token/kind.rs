@@ -101,16 +101,16 @@ impl Kind {
     /// second search in a session and nothing else; section 5.1.6 tells of a search that prevents
     /// an encryption as an example of when CKR_OPERATION_ACTIVE may be met, not as a duty to
     /// refuse, and applications look for keys while they digest or sign.
-    pub(super) fn may_join(self, running: &[Kind], dual: bool) -> bool {
-        let partners: Vec<_> = running
-            .iter()
-            .copied()
-            .filter(|kind| *kind != Kind::Find)
-            .collect();
-        match (self, &partners[..]) {
-            (Kind::Find, _) => !running.contains(&Kind::Find),
-            (_, []) => true,
-            (_, [one]) => dual && (PAIRS.contains(&(self, *one)) || PAIRS.contains(&(*one, self))),
+    pub(super) fn may_join(self, mut running: impl Iterator<Item = Kind>, dual: bool) -> bool {
+        if self == Kind::Find {
+            return running.all(|kind| kind != Kind::Find);
+        }
+        let mut partners = running.filter(|kind| *kind != Kind::Find);
+        match (partners.next(), partners.next()) {
+            (None, _) => true,
+            (Some(one), None) => {
+                dual && (PAIRS.contains(&(self, one)) || PAIRS.contains(&(one, self)))
+            }
             _ => false,
         }
     }
@@ -120,27 +120,32 @@ impl Kind {
 mod tests {
     use super::*;
 
+    /// On a token that allows pairs.
+    fn joins(kind: Kind, running: &[Kind]) -> bool {
+        kind.may_join(running.iter().copied(), true)
+    }
+
     #[test]
     fn only_the_pairs_of_the_dual_functions_run_side_by_side() {
-        assert!(Kind::Encrypt.may_join(&[], true));
-        assert!(Kind::Encrypt.may_join(&[Kind::Digest], true));
-        assert!(Kind::Digest.may_join(&[Kind::Decrypt], true));
-        assert!(Kind::Verify.may_join(&[Kind::Decrypt], true));
-        assert!(!Kind::Verify.may_join(&[Kind::Encrypt], true));
-        assert!(!Kind::Encrypt.may_join(&[Kind::Encrypt], true));
-        assert!(!Kind::Encrypt.may_join(&[Kind::Decrypt], true));
-        assert!(!Kind::Sign.may_join(&[Kind::Digest, Kind::Encrypt], true));
-        assert!(!Kind::VerifySignature.may_join(&[Kind::Decrypt], true));
-        assert!(!Kind::Encrypt.may_join(&[Kind::Digest], false));
-        assert!(!Kind::MessageEncrypt.may_join(&[Kind::Digest], true));
+        assert!(joins(Kind::Encrypt, &[]));
+        assert!(joins(Kind::Encrypt, &[Kind::Digest]));
+        assert!(joins(Kind::Digest, &[Kind::Decrypt]));
+        assert!(joins(Kind::Verify, &[Kind::Decrypt]));
+        assert!(!joins(Kind::Verify, &[Kind::Encrypt]));
+        assert!(!joins(Kind::Encrypt, &[Kind::Encrypt]));
+        assert!(!joins(Kind::Encrypt, &[Kind::Decrypt]));
+        assert!(!joins(Kind::Sign, &[Kind::Digest, Kind::Encrypt]));
+        assert!(!joins(Kind::VerifySignature, &[Kind::Decrypt]));
+        assert!(!Kind::Encrypt.may_join([Kind::Digest].into_iter(), false));
+        assert!(!joins(Kind::MessageEncrypt, &[Kind::Digest]));
     }
 
     #[test]
     fn a_search_hinders_only_another_search() {
-        assert!(Kind::Find.may_join(&[Kind::Digest, Kind::Encrypt], true));
-        assert!(Kind::Encrypt.may_join(&[Kind::Find], true));
-        assert!(Kind::Encrypt.may_join(&[Kind::Find, Kind::Digest], true));
-        assert!(!Kind::Find.may_join(&[Kind::Sign, Kind::Find], true));
+        assert!(joins(Kind::Find, &[Kind::Digest, Kind::Encrypt]));
+        assert!(joins(Kind::Encrypt, &[Kind::Find]));
+        assert!(joins(Kind::Encrypt, &[Kind::Find, Kind::Digest]));
+        assert!(!joins(Kind::Find, &[Kind::Sign, Kind::Find]));
     }
 
     #[test]

@@ -1,20 +1,21 @@
-//! The library of the process: initialised or not, and the token behind one lock.
-//! Slow work happens outside the lock: callers clone what they need and come back.
+//! The library of the process: initialised or not, and the token behind its locks. Calls that only
+//! read run side by side, changes take turns, and slow work happens outside: callers clone what they
+//! need and come back.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 use std::thread::JoinHandle;
 
 use cryptoki_sys::*;
 
 use super::asynchronous::check_cancelled;
 use super::{Configuration, Token};
+use crate::ffi::process;
 use crate::rv::{Result, ensure, refusal};
 
 struct Library {
-    /// The process that initialised the library; 0 if none has. Written only under the lock of the
-    /// token; read alone where nothing else is needed.
-    initialized: AtomicU32,
     /// The process that used the library last.
     process: AtomicU32,
     /// Whether the application lets the library create threads.
@@ -23,22 +24,52 @@ struct Library {
     /// one place for each process of a line of parents and children, see `enter_process`.
     places: [Place; GENERATIONS],
     generation: AtomicUsize,
-    finalized: Condvar,
 }
 
 /// What a process has of its own.
 struct Place {
-    token: Mutex<Option<Token>>,
+    /// Held by whoever changes the token, from the first look at it to the last word. What is written
+    /// to the store is written before `token` is locked for the change, so that others read on.
+    turn: Mutex<()>,
+    token: RwLock<Option<Token>>,
     /// Threads that the library created.
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What C_WaitForSlotEvent waits with for the end of the library's use.
+    ending: Mutex<()>,
+    finalized: Condvar,
 }
 
 impl Place {
     const fn new() -> Place {
         Place {
-            token: Mutex::new(None),
+            turn: Mutex::new(()),
+            token: RwLock::new(None),
             threads: Mutex::new(Vec::new()),
+            ending: Mutex::new(()),
+            finalized: Condvar::new(),
         }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A panic while a lock was held has been answered with CKR_GENERAL_ERROR; the state is
+    /// changed only after everything fallible is done, so it is still good.
+    fn read(&self) -> RwLockReadGuard<'_, Option<Token>> {
+        self.token.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Token>> {
+        self.token.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ending(&self) -> MutexGuard<'_, ()> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -46,35 +77,15 @@ impl Place {
 const GENERATIONS: usize = 16;
 
 static LIBRARY: Library = Library {
-    initialized: AtomicU32::new(0),
     process: AtomicU32::new(0),
     threads: AtomicBool::new(true),
     places: [const { Place::new() }; GENERATIONS],
     generation: AtomicUsize::new(0),
-    finalized: Condvar::new(),
 };
 
 impl Library {
-    /// A panic while the lock was held has been answered with CKR_GENERAL_ERROR; the state is
-    /// changed only after everything fallible is done, so it is still good.
-    fn lock(&self) -> MutexGuard<'_, Option<Token>> {
-        let token = &self.place().token;
-        token.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn place(&self) -> &Place {
         &self.places[self.generation.load(Ordering::Acquire) % GENERATIONS]
-    }
-
-    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        let threads = &self.place().threads;
-        threads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// [PKCS11-UG], Applications and processes: the child of a process that uses the library is
-    /// another application, and must initialise it itself. Until then it is not initialised here.
-    fn is_initialized(&self) -> bool {
-        self.initialized.load(Ordering::Acquire) == std::process::id()
     }
 
     /// Leaves the token of a parent process alone, whose lock a thread that does not exist here may
@@ -91,8 +102,10 @@ impl Library {
 /// C_Initialize, with the text of `pReserved`, and whether the library may create threads.
 pub(crate) fn initialize(reserved: Option<&str>, threads: bool) -> Result<()> {
     LIBRARY.enter_process();
-    let mut token = LIBRARY.lock();
-    let first = !LIBRARY.is_initialized() || mutant!("initialize-twice");
+    let place = LIBRARY.place();
+    let _turn = place.turn();
+    let mut token = place.write();
+    let first = !process::is_marked() || mutant!("initialize-twice");
     ensure(first, CKR_CRYPTOKI_ALREADY_INITIALIZED)?;
     let configuration = Configuration::load(reserved)?;
     let reusable = token
@@ -108,30 +121,32 @@ pub(crate) fn initialize(reserved: Option<&str>, threads: bool) -> Result<()> {
         *token = Some(opened);
     }
     LIBRARY.threads.store(threads, Ordering::Release);
-    LIBRARY
-        .initialized
-        .store(std::process::id(), Ordering::Release);
+    process::mark();
     Ok(())
 }
 
 /// C_Finalize.
 pub(crate) fn finalize() -> Result<()> {
     require_initialized()?;
-    let mut token = LIBRARY.lock();
-    ensure(LIBRARY.is_initialized(), CKR_CRYPTOKI_NOT_INITIALIZED)?;
-    if let Some(token) = token.as_mut() {
-        token.close_all_sessions();
-        token.objects.renew_handles();
-        // Another process may open the file now; the next C_Initialize reads it again.
-        if token.store.take().is_some() {
-            token.objects.clear();
+    let place = LIBRARY.place();
+    {
+        let _turn = place.turn();
+        let mut token = place.write();
+        require_initialized()?;
+        if let Some(token) = token.as_mut() {
+            token.close_all_sessions();
+            token.objects.renew_handles();
+            // Another process may open the file now; the next C_Initialize reads it again.
+            if token.store.take().is_some() {
+                token.objects.clear();
+            }
         }
+        let _ending = place.ending();
+        process::unmark();
+        place.finalized.notify_all();
     }
-    LIBRARY.initialized.store(0, Ordering::Release);
-    LIBRARY.finalized.notify_all();
-    drop(token);
     // The application may unload the library now, so nothing of it may still be running.
-    for thread in std::mem::take(&mut *LIBRARY.threads()) {
+    for thread in std::mem::take(&mut *place.threads()) {
         drop(thread.join()); // its panics were caught
     }
     Ok(())
@@ -141,15 +156,17 @@ pub(crate) fn finalize() -> Result<()> {
 pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let thread = std::thread::Builder::new().name(name.to_owned());
     let thread = thread.spawn(work).map_err(|_| refusal(CKR_HOST_MEMORY))?;
-    let mut threads = LIBRARY.threads();
+    let mut threads = LIBRARY.place().threads();
     threads.retain(|thread| !thread.is_finished());
     threads.push(thread);
     Ok(())
 }
 
-/// CKR_CRYPTOKI_NOT_INITIALIZED outside of C_Initialize and C_Finalize.
+/// CKR_CRYPTOKI_NOT_INITIALIZED outside of C_Initialize and C_Finalize. [PKCS11-UG], Applications and
+/// processes: the child of a process that uses the library is another application, and must
+/// initialise it itself. Until then it is not initialised there.
 pub(crate) fn require_initialized() -> Result<()> {
-    ensure(LIBRARY.is_initialized(), CKR_CRYPTOKI_NOT_INITIALIZED)
+    ensure(process::is_marked(), CKR_CRYPTOKI_NOT_INITIALIZED)
 }
 
 /// Whether functions may run on threads of their own.
@@ -159,32 +176,70 @@ pub(super) fn may_create_threads() -> bool {
 
 /// Blocks until another thread calls C_Finalize: no slot of this library ever has an event.
 pub(crate) fn wait_for_finalize() {
-    let mut token = LIBRARY.lock();
-    while LIBRARY.is_initialized() {
-        token = LIBRARY
-            .finalized
-            .wait(token)
-            .unwrap_or_else(PoisonError::into_inner);
+    let place = LIBRARY.place();
+    let mut ending = place.ending();
+    while process::is_marked() {
+        let waited = place.finalized.wait(ending);
+        ending = waited.unwrap_or_else(PoisonError::into_inner);
     }
 }
 
-/// Runs `call` on the token.
-pub(crate) fn with_token<T>(call: impl FnOnce(&mut Token) -> Result<T>) -> Result<T> {
+/// Looks at the token, beside others who look at it.
+pub(crate) fn with_token<T>(call: impl FnOnce(&Token) -> Result<T>) -> Result<T> {
     require_initialized()?;
-    let mut token = LIBRARY.lock();
+    let token = LIBRARY.place().read();
     require_initialized()?;
     check_cancelled()?;
-    call(token.as_mut().ok_or(refusal(CKR_GENERAL_ERROR))?)
+    call(token.as_ref().ok_or(refusal(CKR_GENERAL_ERROR))?)
 }
 
-/// Runs `call` on the token if `session` is open: section 5.1.2 puts an invalid session handle
-/// before everything that could be wrong with the other arguments.
+/// Looks at the token if `session` is open: section 5.1.2 puts an invalid session handle before
+/// everything that could be wrong with the other arguments.
 pub(crate) fn with_session<T>(
     session: CK_SESSION_HANDLE,
-    call: impl FnOnce(&mut Token) -> Result<T>,
+    call: impl FnOnce(&Token) -> Result<T>,
 ) -> Result<T> {
     with_token(|token| {
         token.session(session)?;
         call(token)
     })
+}
+
+/// Changes the token, alone.
+pub(crate) fn change_token<T>(call: impl FnOnce(&mut Token) -> Result<T>) -> Result<T> {
+    require_initialized()?;
+    let place = LIBRARY.place();
+    let _turn = place.turn();
+    let mut token = place.write();
+    require_initialized()?;
+    check_cancelled()?;
+    call(token.as_mut().ok_or(refusal(CKR_GENERAL_ERROR))?)
+}
+
+/// Changes the token if `session` is open.
+pub(crate) fn change_in_session<T>(
+    session: CK_SESSION_HANDLE,
+    call: impl FnOnce(&mut Token) -> Result<T>,
+) -> Result<T> {
+    change_token(|token| {
+        token.session(session)?;
+        call(token)
+    })
+}
+
+/// Changes the token in two steps. `write` decides and writes to the store, which may wait for a
+/// disk, and others read the token meanwhile; `apply` changes what they see, and cannot fail. Nothing
+/// else changes in between.
+pub(crate) fn change_durably<W, T>(
+    session: CK_SESSION_HANDLE,
+    write: impl FnOnce(&Token) -> Result<W>,
+    apply: impl FnOnce(&mut Token, W) -> T,
+) -> Result<T> {
+    require_initialized()?;
+    let place = LIBRARY.place();
+    let _turn = place.turn();
+    let written = with_session(session, write)?;
+    let mut token = place.write();
+    let token = token.as_mut().ok_or(refusal(CKR_GENERAL_ERROR))?;
+    Ok(apply(token, written))
 }

@@ -4,7 +4,7 @@
 
 use cryptoki_sys::*;
 
-use super::library::{with_session, with_token};
+use super::library::{change_in_session, change_token, with_session, with_token};
 use super::pin::{self, Pin};
 use super::{Login, Token, padded};
 use crate::rv::{Result, ensure, refusal, refuse};
@@ -29,7 +29,7 @@ fn attempt((who, pin): Tried, attempt: &[u8]) -> Attempt {
 pub(crate) fn login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: &[u8]) -> Result<()> {
     let tried = with_session(session, |token| token.prepare_login(session, user))?;
     let attempt = attempt(tried, pin);
-    with_session(session, |token| {
+    change_in_session(session, |token| {
         token.prepare_login(session, user)?;
         match user {
             CKU_CONTEXT_SPECIFIC => token.reauthenticate(session, attempt),
@@ -44,7 +44,7 @@ pub(crate) fn initialize_token(pin: &[u8], label: [u8; 32]) -> Result<()> {
         with_token(|token| Ok((token.prepare_initialization(pin)?, token.pin_rounds())))?;
     let attempt = tried.map(|tried| attempt(tried, pin));
     let so_pin = Pin::new(pin, &MasterKey::generate()?, rounds)?;
-    with_token(|token| {
+    change_token(|token| {
         let still = token.prepare_initialization(pin)?.is_some() == attempt.is_some();
         ensure(still, CKR_FUNCTION_FAILED)?;
         if let Some(attempt) = attempt
@@ -66,7 +66,7 @@ pub(crate) fn initialize_pin(session: CK_SESSION_HANDLE, new: &[u8]) -> Result<(
         Ok((master, token.pin_rounds()))
     })?;
     let new = Pin::new(new, &master, rounds)?;
-    with_session(session, |token| {
+    change_in_session(session, |token| {
         ensure(is_so(token), CKR_USER_NOT_LOGGED_IN)?;
         let must = token.configuration.change_initial_pins;
         token.replace_pin(Login::User, new.demanding_change(must))
@@ -84,7 +84,7 @@ pub(crate) fn set_pin(session: CK_SESSION_HANDLE, old: &[u8], new: &[u8]) -> Res
         Some(master) => Some(Pin::new(new, master, rounds)?),
         None => None,
     };
-    with_session(session, |token| {
+    change_in_session(session, |token| {
         let (who, _) = token.prepare_change(session, new)?;
         ensure(who == attempt.who, CKR_FUNCTION_FAILED)?;
         token.settle_attempt(attempt)?;
@@ -93,7 +93,14 @@ pub(crate) fn set_pin(session: CK_SESSION_HANDLE, old: &[u8], new: &[u8]) -> Res
 }
 
 impl Token {
-    fn pin_of(&mut self, who: Login) -> &mut Option<Pin> {
+    fn pin_of(&self, who: Login) -> Option<&Pin> {
+        match who {
+            Login::So => self.so_pin.as_ref(),
+            Login::User | Login::Nobody => self.user_pin.as_ref(),
+        }
+    }
+
+    fn place_of_pin(&mut self, who: Login) -> &mut Option<Pin> {
         match who {
             Login::So => &mut self.so_pin,
             Login::User | Login::Nobody => &mut self.user_pin,
@@ -101,13 +108,13 @@ impl Token {
     }
 
     /// The PIN that an attempt is for. One that is locked is not worth hashing.
-    fn try_pin(&mut self, who: Login) -> Result<Tried> {
+    fn try_pin(&self, who: Login) -> Result<Tried> {
         let tries = self.configuration.pin_tries;
         let missing = match who {
             Login::So => CKR_PIN_INCORRECT,
             Login::User | Login::Nobody => CKR_USER_PIN_NOT_INITIALIZED,
         };
-        let pin = self.pin_of(who).clone().ok_or(refusal(missing))?;
+        let pin = self.pin_of(who).cloned().ok_or(refusal(missing))?;
         let code = match mutant!("locked-pin-says-incorrect") {
             true => CKR_PIN_INCORRECT,
             false => CKR_PIN_LOCKED,
@@ -124,7 +131,7 @@ impl Token {
         ensure(current.is(&attempt.pin), CKR_PIN_INCORRECT)?;
         let before = current.count(tries);
         let mut result = Ok(());
-        if let Some(pin) = self.pin_of(attempt.who) {
+        if let Some(pin) = self.place_of_pin(attempt.who) {
             result = pin.settle(attempt.opened.is_some(), tries);
         }
         if result.is_err() || before != Default::default() {
@@ -138,18 +145,18 @@ impl Token {
         if mutant!("set-pin-changes-nothing") {
             return Ok(());
         }
-        let before = self.pin_of(who).replace(new);
+        let before = self.place_of_pin(who).replace(new);
         let saved = self.save();
-        saved.inspect_err(|_| *self.pin_of(who) = before)
+        saved.inspect_err(|_| *self.place_of_pin(who) = before)
     }
 
     /// Whether a login can be, and with which PIN.
-    fn prepare_login(&mut self, session: CK_SESSION_HANDLE, user: CK_USER_TYPE) -> Result<Tried> {
+    fn prepare_login(&self, session: CK_SESSION_HANDLE, user: CK_USER_TYPE) -> Result<Tried> {
         let who = match user {
             CKU_USER => Login::User,
             CKU_SO => Login::So,
             CKU_CONTEXT_SPECIFIC => {
-                let waiting = self.session_mut(session)?.operations.asks_for_pin();
+                let waiting = self.session(session)?.operations().asks_for_pin();
                 ensure(waiting, CKR_OPERATION_NOT_INITIALIZED)?;
                 return self.try_pin(self.login);
             }
@@ -193,7 +200,7 @@ impl Token {
     fn reauthenticate(&mut self, session: CK_SESSION_HANDLE, attempt: Attempt) -> Result<()> {
         match self.settle_attempt(attempt) {
             Ok(_) => {
-                self.session_mut(session)?.operations.authenticate();
+                self.session(session)?.operations().authenticate();
                 Ok(())
             }
             Err(refusal) => {
@@ -221,7 +228,7 @@ impl Token {
             && self
                 .sessions
                 .values()
-                .any(|session| session.operations.is_any())
+                .any(|session| session.operations().is_any())
         {
             std::thread::park();
         }
@@ -231,13 +238,13 @@ impl Token {
             self.objects.part_with_private(self.store.is_some());
         }
         for session in self.sessions.values_mut() {
-            session.operations.clear();
+            session.operations().clear();
             session.job = None;
         }
     }
 
     /// Whether the token can be initialised: with the SO PIN that there is, or with a first one.
-    fn prepare_initialization(&mut self, pin: &[u8]) -> Result<Option<Tried>> {
+    fn prepare_initialization(&self, pin: &[u8]) -> Result<Option<Tried>> {
         let idle = self.sessions.is_empty() || mutant!("init-token-with-session-open");
         ensure(idle, CKR_SESSION_EXISTS)?;
         if self.initialized {
@@ -271,7 +278,7 @@ impl Token {
     }
 
     /// Whether a PIN can be changed, whose, and which one it is now.
-    fn prepare_change(&mut self, session: CK_SESSION_HANDLE, new: &[u8]) -> Result<Tried> {
+    fn prepare_change(&self, session: CK_SESSION_HANDLE, new: &[u8]) -> Result<Tried> {
         let writes = !self.is_read_only(session)? || mutant!("set-pin-in-ro-session");
         ensure(writes, CKR_SESSION_READ_ONLY)?;
         // Without a user PIN there is none to match: the function has no code of its own for it.

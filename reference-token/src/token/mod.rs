@@ -58,14 +58,15 @@ pub(crate) use generation::{generate_key, generate_pair};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use kind::Kind;
 pub(crate) use library::{
-    finalize, initialize, require_initialized, wait_for_finalize, with_session, with_token,
+    change_in_session, change_token, finalize, initialize, require_initialized, wait_for_finalize,
+    with_session, with_token,
 };
 pub(crate) use login::{initialize_pin, initialize_token, login, set_pin};
 pub(crate) use message_signing::{
     message_sign_init, message_verify_init, sign_message, sign_message_begin, sign_message_next,
     verify_message, verify_message_begin, verify_message_next,
 };
-pub(crate) use object::{copy_object, create_object};
+pub(crate) use object::{attributes, copy_object, create_object, destroy_object, set_attributes};
 pub(crate) use operation::{cancel, cancel_kind, message_final};
 pub(crate) use output::{Answer, Output, Room};
 pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_init};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 
 use super::collection::Object;
-use super::library::with_session;
+use super::library::{change_durably, change_in_session, with_session};
 use super::pin::Pin;
 use super::{Login, Token};
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value, complete, copied, modified};
@@ -59,30 +59,21 @@ impl Token {
         ensure(allowed, CKR_SESSION_READ_ONLY)
     }
 
-    /// Adds a complete object, in the session or on the token as it says itself. Its session's
-    /// rights are looked at again, as they may have changed since it was drafted.
-    pub(super) fn add(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        attributes: Attributes,
-    ) -> Result<CK_OBJECT_HANDLE> {
-        let handles = self.add_all(session, vec![attributes])?;
-        handles.first().copied().ok_or(refusal(CKR_GENERAL_ERROR))
-    }
-
-    /// Adds complete objects: all of them or, if that cannot be, none.
-    pub(super) fn add_all(
-        &mut self,
+    /// Gives complete objects their places, and writes those of the token to its store: all of them
+    /// or, if that cannot be, none. Their session's rights are looked at again, as they may have
+    /// changed since the objects were drafted.
+    fn write_objects(
+        &self,
         session: CK_SESSION_HANDLE,
         objects: Vec<Attributes>,
-    ) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        let mut placed = Vec::new();
-        for mut attributes in objects {
+    ) -> Result<Vec<(Serial, Attributes)>> {
+        let mut placed = Vec::with_capacity(objects.len());
+        for (serial, mut attributes) in self.objects.free_serials().zip(objects) {
             self.check_creation(session, &attributes)?;
             if !(mutant!("copy-keeps-unique-id") && attributes.has(CKA_UNIQUE_ID)) {
                 attributes.set_bytes(CKA_UNIQUE_ID, unique_id()?);
             }
-            placed.push((self.objects.next_serial(), attributes));
+            placed.push((serial, attributes));
         }
         let on_token = placed
             .iter()
@@ -91,15 +82,18 @@ impl Token {
             .map(|(serial, attributes)| self.put(*serial, attributes))
             .collect();
         self.commit(&changes)?;
-        Ok(placed
-            .into_iter()
-            .map(|(serial, attributes)| {
-                let of_session =
-                    !attributes.bool(CKA_TOKEN) || mutant!("token-objects-die-with-session");
-                let owner = of_session.then_some(session);
-                self.objects.insert(serial, attributes, owner)
-            })
-            .collect())
+        Ok(placed)
+    }
+
+    /// Puts an object where it belongs, in the session or on the token, as it says itself.
+    fn insert(
+        &mut self,
+        session: CK_SESSION_HANDLE,
+        (serial, attributes): (Serial, Attributes),
+    ) -> CK_OBJECT_HANDLE {
+        let of_session = !attributes.bool(CKA_TOKEN) || mutant!("token-objects-die-with-session");
+        let owner = of_session.then_some(session);
+        self.objects.insert(serial, attributes, owner)
     }
 
     fn put<'a>(&'a self, serial: Serial, attributes: &'a Attributes) -> Change<'a> {
@@ -121,9 +115,9 @@ impl Token {
         Ok(attributes)
     }
 
-    /// C_DestroyObject.
-    pub(crate) fn destroy_object(
-        &mut self,
+    /// C_DestroyObject, as far as the store goes.
+    fn write_destruction(
+        &self,
         session: CK_SESSION_HANDLE,
         handle: CK_OBJECT_HANDLE,
     ) -> Result<()> {
@@ -133,13 +127,10 @@ impl Token {
             object.attributes.bool(CKA_DESTROYABLE) || mutant!("destroy-ignores-destroyable"),
             CKR_ACTION_PROHIBITED,
         )?;
-        if object.owner.is_none() {
-            self.commit(&[Change::Delete(object.serial)])?;
+        match object.owner {
+            None => self.commit(&[Change::Delete(object.serial)]),
+            Some(_) => Ok(()),
         }
-        if !mutant!("destroyed-object-lingers") {
-            self.objects.remove(handle);
-        }
-        Ok(())
     }
 
     /// C_GetObjectSize: the bytes of all attribute values and their types.
@@ -155,17 +146,13 @@ impl Token {
         Ok(sizes.sum::<usize>() as CK_ULONG)
     }
 
-    /// What C_GetAttributeValue reads from.
-    pub(crate) fn attributes(&mut self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Attributes>> {
-        let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
-        match object.is_built_in() {
-            true => self.built_in_attributes(handle),
-            false => Ok(Arc::clone(&object.attributes)),
-        }
-    }
-
-    /// Takes from a key what a signature uses up, whoever may change it otherwise.
-    pub(super) fn spend(&mut self, handle: CK_OBJECT_HANDLE, work: &mut dyn Signing) -> Result<()> {
+    /// What a signature uses up of a key, whoever may change it otherwise, as far as the store goes: the
+    /// attributes that the key is to have.
+    fn write_spending(
+        &self,
+        handle: CK_OBJECT_HANDLE,
+        work: &mut dyn Signing,
+    ) -> Result<Attributes> {
         // The signing functions have no code for a key that has gone.
         let object = self.visible(handle, CKR_FUNCTION_FAILED)?;
         let mut attributes = Attributes::clone(&object.attributes);
@@ -175,21 +162,16 @@ impl Token {
         if object.owner.is_none() {
             self.commit(&[self.put(object.serial, &attributes)])?;
         }
-        self.objects.replace(handle, attributes);
-        Ok(())
+        Ok(attributes)
     }
 
-    /// C_SetAttributeValue.
-    pub(crate) fn set_attributes(
-        &mut self,
+    /// C_SetAttributeValue, as far as the store goes: the attributes that the object is to have.
+    fn write_attributes(
+        &self,
         session: CK_SESSION_HANDLE,
         handle: CK_OBJECT_HANDLE,
         template: &Template,
-    ) -> Result<()> {
-        if template.len() > 1 && mutant!("set-applies-part-before-failing") {
-            let one = |one: &(_, Value)| self.set_attributes(session, handle, &vec![one.clone()]);
-            return template.iter().try_for_each(one);
-        }
+    ) -> Result<Attributes> {
         let object = self.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
         self.check_writable(session, object)?;
         ensure(
@@ -206,8 +188,88 @@ impl Token {
         if object.owner.is_none() {
             self.commit(&[self.put(object.serial, &attributes)])?;
         }
-        self.objects.replace(handle, attributes);
-        Ok(())
+        Ok(attributes)
+    }
+}
+
+/// Adds complete objects: all of them or, if that cannot be, none.
+pub(super) fn add_all(
+    session: CK_SESSION_HANDLE,
+    objects: Vec<Attributes>,
+) -> Result<Vec<CK_OBJECT_HANDLE>> {
+    change_durably(
+        session,
+        |token| token.write_objects(session, objects),
+        |token, placed| {
+            let objects = placed.into_iter();
+            objects
+                .map(|object| token.insert(session, object))
+                .collect()
+        },
+    )
+}
+
+/// Adds a complete object.
+pub(super) fn add(session: CK_SESSION_HANDLE, attributes: Attributes) -> Result<CK_OBJECT_HANDLE> {
+    let handles = add_all(session, vec![attributes])?;
+    handles.first().copied().ok_or(refusal(CKR_GENERAL_ERROR))
+}
+
+/// C_DestroyObject.
+pub(crate) fn destroy_object(session: CK_SESSION_HANDLE, handle: CK_OBJECT_HANDLE) -> Result<()> {
+    change_durably(
+        session,
+        |token| token.write_destruction(session, handle),
+        |token, ()| {
+            if !mutant!("destroyed-object-lingers") {
+                token.objects.remove(handle);
+            }
+        },
+    )
+}
+
+/// C_SetAttributeValue.
+pub(crate) fn set_attributes(
+    session: CK_SESSION_HANDLE,
+    handle: CK_OBJECT_HANDLE,
+    template: &Template,
+) -> Result<()> {
+    if template.len() > 1 && mutant!("set-applies-part-before-failing") {
+        let one = |one: &(_, Value)| set_attributes(session, handle, &vec![one.clone()]);
+        return template.iter().try_for_each(one);
+    }
+    change_durably(
+        session,
+        |token| token.write_attributes(session, handle, template),
+        |token, attributes| token.objects.replace(handle, attributes),
+    )
+}
+
+/// Takes from a key what a signature uses up.
+pub(super) fn spend(
+    session: CK_SESSION_HANDLE,
+    handle: CK_OBJECT_HANDLE,
+    work: &mut dyn Signing,
+) -> Result<()> {
+    change_durably(
+        session,
+        |token| token.write_spending(handle, work),
+        |token, attributes| token.objects.replace(handle, attributes),
+    )
+}
+
+/// What C_GetAttributeValue reads from. Looking at the monotonic counter changes it.
+pub(crate) fn attributes(
+    session: CK_SESSION_HANDLE,
+    handle: CK_OBJECT_HANDLE,
+) -> Result<Arc<Attributes>> {
+    let (attributes, built_in) = with_session(session, |token| {
+        let object = token.visible(handle, CKR_OBJECT_HANDLE_INVALID)?;
+        Ok((Arc::clone(&object.attributes), object.is_built_in()))
+    })?;
+    match built_in {
+        true => change_in_session(session, |token| token.built_in_attributes(handle)),
+        false => Ok(attributes),
     }
 }
 
@@ -228,7 +290,7 @@ pub(crate) fn create_object(
         Ok(attributes)
     })?;
     settle(&mut attributes)?;
-    with_session(session, |token| token.add(session, attributes))
+    add(session, attributes)
 }
 
 /// C_CopyObject.
@@ -240,7 +302,7 @@ pub(crate) fn copy_object(
     let mut attributes =
         with_session(session, |token| token.draft_copy(session, handle, template))?;
     settle_changes(&mut attributes, template)?;
-    with_session(session, |token| token.add(session, attributes))
+    add(session, attributes)
 }
 
 /// What is computed from the value is looked at again only where the template speaks of it.

@@ -5,9 +5,10 @@
 use cryptoki_sys::*;
 
 use super::kind::Kind;
-use super::library::{with_session, with_token};
+use super::library::{change_in_session, with_session};
 use super::message_signing::Messages;
 use super::sealing::Sealing;
+use super::session::{SharedOperations, lock};
 use super::transcript::Transcript;
 use super::verifying::Held;
 use crate::mechanisms::{Ciphering, Digesting, Recovering, Signing, Verifying};
@@ -97,8 +98,8 @@ impl Operations {
 
     /// Section 5.1.6, CKR_OPERATION_ACTIVE.
     pub(super) fn check_start(&self, kind: Kind) -> Result<()> {
-        let running: Vec<_> = self.active.iter().map(|active| active.kind).collect();
-        let joins = kind.may_join(&running, self.dual) || mutant!("init-while-active");
+        let running = self.active.iter().map(|active| active.kind);
+        let joins = kind.may_join(running, self.dual) || mutant!("init-while-active");
         ensure(joins, CKR_OPERATION_ACTIVE)
     }
 
@@ -237,45 +238,42 @@ impl Operations {
     }
 }
 
-/// Puts an operation back when its call is over, or ends it when the call panicked.
+/// Puts an operation back when its call is over, or ends it when the call panicked. If the session
+/// was closed meanwhile, nobody else looks there any more.
 struct Restore {
-    session: CK_SESSION_HANDLE,
+    operations: SharedOperations,
     serial: u64,
     running: Option<Running>,
 }
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        let running = self.running.take();
-        // A session or library that was closed meanwhile has no place for it, which is fine.
-        let closed = with_token(|token| {
-            let operations = &mut token.session_mut(self.session)?.operations;
-            operations.put_back(self.serial, running);
-            Ok(())
-        });
-        if closed.is_err() && mutant!("close-under-use-crashes") {
-            std::process::abort();
-        }
+        lock(&self.operations).put_back(self.serial, self.running.take());
     }
 }
 
-/// Runs one call of an operation outside the token's lock. Another thread that asks for the same
-/// operation meanwhile gets CKR_OPERATION_ACTIVE; other sessions do not notice.
+/// Runs one call of an operation outside all locks. Another thread that asks for the same operation
+/// meanwhile gets CKR_OPERATION_ACTIVE; other sessions do not notice.
 pub(super) fn with_operation<T>(
     session: CK_SESSION_HANDLE,
     kind: Kind,
     call: impl FnOnce(Running) -> Step<T>,
 ) -> Result<T> {
-    let (serial, running) = with_session(session, |token| {
-        token.session_mut(session)?.operations.take(kind)
+    let operations = with_session(session, |token| {
+        Ok(token.session(session)?.share_operations())
     })?;
+    let (serial, running) = lock(&operations).take(kind)?;
     let mut restore = Restore {
-        session,
+        operations,
         serial,
         running: None,
     };
     let (running, result) = call(running);
     restore.running = running;
+    drop(restore);
+    if mutant!("close-under-use-crashes") && with_session(session, |_| Ok(())).is_err() {
+        std::process::abort();
+    }
     result
 }
 
@@ -296,7 +294,7 @@ pub(super) fn continuing<T>(
 /// of a message that is not finished; it is refused with CKR_OPERATION_ACTIVE and goes on.
 pub(crate) fn message_final(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> {
     with_session(session, |token| {
-        let operations = &mut token.session_mut(session)?.operations;
+        let mut operations = token.session(session)?.operations();
         operations.finish(kind, |running| match &running.work {
             Work::Seal(process) => process.check_between(),
             Work::SignMessages(process) => process.check_between(),
@@ -310,7 +308,7 @@ pub(crate) fn message_final(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()
 pub(crate) fn cancel_kind(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> {
     ensure(!mutant!("null-mechanism-refused"), CKR_ARGUMENTS_BAD)?;
     with_session(session, |token| {
-        token.session_mut(session)?.operations.end(kind);
+        token.session(session)?.operations().end(kind);
         Ok(())
     })
 }
@@ -318,12 +316,12 @@ pub(crate) fn cancel_kind(session: CK_SESSION_HANDLE, kind: Kind) -> Result<()> 
 /// C_SessionCancel: flags of operations that are not running are ignored. Half of a pair can be
 /// cancelled, and the other half goes on.
 pub(crate) fn cancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> Result<()> {
-    with_session(session, |token| {
+    change_in_session(session, |token| {
         let session = token.session_mut(session)?;
         let cancels = !mutant!("session-cancel-does-nothing");
         let flags = if cancels { flags } else { 0 };
         for kind in Kind::flagged(flags) {
-            session.operations.end(kind);
+            session.operations().end(kind);
         }
         session.job.take_if(|job| job.is_flagged(flags));
         Ok(())

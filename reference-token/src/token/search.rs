@@ -12,12 +12,9 @@ use crate::rv::{Result, ensure};
 
 impl Token {
     /// C_FindObjectsInit. An attribute type that no object has matches nothing.
-    pub(crate) fn find_init(
-        &mut self,
-        session: CK_SESSION_HANDLE,
-        template: &Template,
-    ) -> Result<()> {
-        self.session(session)?.operations.check_start(Kind::Find)?;
+    pub(crate) fn find_init(&self, session: CK_SESSION_HANDLE, template: &Template) -> Result<()> {
+        let mut operations = self.session(session)?.operations();
+        operations.check_start(Kind::Find)?;
         let possible = template.iter().all(|(attribute, _)| is_known(*attribute));
         // Until version 3.0 section 4.3.2 kept hardware features from searches that do not ask for
         // them, for the sake of applications that do not know them. We keep that, and treat
@@ -37,14 +34,12 @@ impl Token {
         }
         found.reverse();
         let search = Running::new(Work::Find(found), Transcript::none());
-        self.session_mut(session)?
-            .operations
-            .start(Kind::Find, search)
+        operations.start(Kind::Find, search)
     }
 
     /// C_FindObjects: at most `most` further handles, and none only if there are no more.
     pub(crate) fn find_next(
-        &mut self,
+        &self,
         session: CK_SESSION_HANDLE,
         most: usize,
     ) -> Result<Vec<CK_OBJECT_HANDLE>> {
@@ -52,7 +47,8 @@ impl Token {
             if most == 0 && mutant!("find-of-nothing-hangs") {
                 continue;
             }
-            let remaining = self.session_mut(session)?.operations.search()?;
+            let mut operations = self.session(session)?.operations();
+            let remaining = operations.search()?;
             let batch = remaining.split_off(remaining.len().saturating_sub(most));
             let last = batch.is_empty();
             if mutant!("find-forgets-the-rest") {
@@ -68,8 +64,8 @@ impl Token {
     }
 
     /// C_FindObjectsFinal.
-    pub(crate) fn find_final(&mut self, session: CK_SESSION_HANDLE) -> Result<()> {
-        let operations = &mut self.session_mut(session)?.operations;
+    pub(crate) fn find_final(&self, session: CK_SESSION_HANDLE) -> Result<()> {
+        let mut operations = self.session(session)?.operations();
         if mutant!("find-final-keeps-search") {
             return operations.search().map(|_| ());
         }

@@ -2,6 +2,7 @@
 //! token's login, the operations running in it, and the session objects it created.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryptoki_sys::*;
 
@@ -15,14 +16,32 @@ use crate::rv::{Result, ensure};
 /// An open session.
 pub(super) struct Session {
     flags: CK_FLAGS,
-    pub(super) operations: Operations,
+    /// Locked by itself: operations run while others read or change the token. Whoever holds this
+    /// lock takes no other.
+    operations: SharedOperations,
     /// A function that runs on a thread of its own.
     pub(super) job: Option<Job>,
     /// The nonces that keys were wrapped with, by wrapping key and mechanism.
     nonces: HashMap<(CK_OBJECT_HANDLE, CK_MECHANISM_TYPE), Nonces>,
 }
 
+/// The operations of a session, which calls hold on to while they work outside the token's lock.
+pub(super) type SharedOperations = Arc<Mutex<Operations>>;
+
+/// As with the token, a panic was answered already and left a good state behind.
+pub(super) fn lock(operations: &SharedOperations) -> MutexGuard<'_, Operations> {
+    operations.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Session {
+    pub(super) fn operations(&self) -> MutexGuard<'_, Operations> {
+        lock(&self.operations)
+    }
+
+    pub(super) fn share_operations(&self) -> SharedOperations {
+        Arc::clone(&self.operations)
+    }
+
     pub(super) fn is_rw(&self) -> bool {
         self.flags & CKF_RW_SESSION != 0
     }
@@ -65,13 +84,14 @@ impl Token {
         if mutant!("leak-per-session") {
             Vec::leak(vec![1u8; 1 << 20]);
         }
+        let operations = Operations::new(self.configuration.dual_operations);
         let handle = self.next_session;
         self.next_session += 1;
         self.sessions.insert(
             handle,
             Session {
                 flags,
-                operations: Operations::new(self.configuration.dual_operations),
+                operations: Arc::new(Mutex::new(operations)),
                 job: None,
                 nonces: HashMap::new(),
             },

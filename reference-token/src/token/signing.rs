@@ -8,6 +8,7 @@ use super::Token;
 use super::kind::Kind;
 pub(super) use super::kind::Wanted;
 use super::library::with_session;
+use super::object::spend;
 use super::operation::{Authentication, Running, Step, Work, continuing, with_operation};
 use super::output::{Output, Room};
 use super::transcript::Transcript;
@@ -101,7 +102,7 @@ pub(super) fn start_keyed(
     let wanted = kind.wanted().ok_or(refusal(CKR_GENERAL_ERROR))?;
     let mut complete = mechanism.clone();
     let (family, usable) = with_session(session, |token| {
-        token.session(session)?.operations.check_start(kind)?;
+        token.session(session)?.operations().check_start(kind)?;
         let (family, entry) = find_for(mechanism.kind, wanted.flag)?;
         let usable = token.usable(key, entry, &wanted)?;
         token.find_signed(&mut complete)?;
@@ -112,7 +113,8 @@ pub(super) fn start_keyed(
     running.authentication = usable.authentication;
     running.key = Some(key);
     with_session(session, |token| {
-        token.session_mut(session)?.operations.start(kind, running)
+        let mut operations = token.session(session)?.operations();
+        operations.start(kind, running)
     })
 }
 
@@ -171,7 +173,7 @@ fn finish(
     work.update(data)?;
     if work.spends() {
         let key = key.ok_or(refusal(CKR_GENERAL_ERROR))?;
-        with_session(session, |token| token.spend(key, work.as_mut()))?;
+        spend(session, key, work.as_mut())?;
     }
     let pointers = work.pointers();
     let signature = work.finish()?;

@@ -85,10 +85,11 @@ pub(crate) fn get_state(
     arguments: impl FnOnce() -> Result<Room>,
 ) -> Result<Output> {
     let (key, plain) = with_session(session, |token| {
-        let operations = token.session(session)?.operations.cryptographic()?;
-        let savable = operations.iter().any(|(kind, _)| is_savable(*kind));
+        let operations = token.session(session)?.operations();
+        let running = operations.cryptographic()?;
+        let savable = running.iter().any(|(kind, _)| is_savable(*kind));
         ensure(savable, CKR_OPERATION_NOT_INITIALIZED)?;
-        let saved: Vec<_> = operations.into_iter().map(save).collect::<Result<_>>()?;
+        let saved: Vec<_> = running.into_iter().map(save).collect::<Result<_>>()?;
         let state = token.session_info(session)?.state;
         Ok((token.state_key.clone(), saved::encode(state, &saved)?))
     })?;
@@ -206,7 +207,8 @@ pub(crate) fn set_state(
     let running: Result<Vec<_>> = restorations.into_iter().map(Restoration::run).collect();
     let running = running.map_err(|_| invalid)?;
     with_session(session, |token| {
-        token.session_mut(session)?.operations.replace(running)
+        let mut operations = token.session(session)?.operations();
+        operations.replace(running)
     })
 }
 

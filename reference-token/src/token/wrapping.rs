@@ -12,6 +12,7 @@ use super::derivation::drop_implied_length;
 use super::generation::contribute;
 use super::inheritance::{impose, supply};
 use super::library::with_session;
+use super::object::add;
 use super::output::{Output, Room};
 use super::signing::check_key;
 use crate::attributes::{Attributes, Origin, Recipe, Template, Value};
@@ -212,7 +213,7 @@ impl Unwrapping {
                 CKR_WRAPPED_KEY_INVALID,
             )
         })?;
-        with_session(session, |token| token.add(session, self.draft))
+        add(session, self.draft)
     }
 
     /// Section 5.18.4: the value of a secret key, of the length that its type, the mechanism and
