@@ -4,6 +4,7 @@
 use cryptoki_sys::*;
 
 use super::modular::{self, BITS, Modulus};
+use super::parameter::TwoPairs;
 use super::settle::settle_public_info;
 use super::{Contribution, Derived, Entry, Family, Form, Hash, Mechanism, Parameter, der, pkcs8};
 use crate::attributes::{Attributes, Value};
@@ -160,7 +161,8 @@ fn agreement(mechanism: &Mechanism) -> Result<(CK_EC_KDF_TYPE, &[u8], &[u8])> {
 /// The secret that two key pairs share with two others. ANSI X9.42 dhHybrid1, NIST SP 800-56A section
 /// 6.1.2.1: that of the ephemeral pairs, then that of the static ones. The standard only says which
 /// are first and second; the second are ephemeral, as in its structure for MQV.
-fn hybrid(base: &Attributes, second: &Attributes, publics: &[Vec<u8>; 2]) -> Result<Vec<u8>> {
+fn hybrid(base: &Attributes, pairs: &TwoPairs) -> Result<Vec<u8>> {
+    let (second, publics) = (pairs.second.key()?, &pairs.publics);
     let paired = second.ulong(CKA_KEY_TYPE) == Some(CKK_X9_42_DH);
     ensure(paired, CKR_KEY_TYPE_INCONSISTENT)?;
     let mut shared = [CKA_PRIME, CKA_BASE, CKA_SUBPRIME].into_iter();
@@ -251,12 +253,9 @@ impl Family for Dh {
         length: Option<usize>,
     ) -> Result<Derived> {
         let value = match &mechanism.parameter {
-            Parameter::X942Dh2 {
-                kdf,
-                shared,
-                publics,
-                second,
-            } => cut(*kdf, shared, hybrid(base, second.key()?, publics)?, length)?,
+            Parameter::X942Dh2(pairs) => {
+                cut(pairs.kdf, &pairs.shared, hybrid(base, pairs)?, length)?
+            }
             _ => {
                 let (kdf, shared, public) = agreement(mechanism)?;
                 let secret = Domain::of(base)?.agree(base.bytes(CKA_VALUE), public);

@@ -60,7 +60,8 @@ pub(crate) use key_based::{Integer, KeyBased, Piece};
 pub(crate) use kip::KipParameter;
 pub(crate) use messages::{MessageForm, MessageParameter, Nonces, message_form};
 pub(crate) use parameter::{
-    Form, IkeForm, Iteration, KipUse, Mechanism, Parameter, Password, Salt, TlsForm, WtlsForm,
+    Form, IkeForm, Iteration, KipUse, Mechanism, Parameter, Password, Salt, TlsForm, TwoPairs,
+    WtlsForm,
 };
 pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
 pub(crate) use secret::{allows_length, fixed_length, has_length, set_parity};

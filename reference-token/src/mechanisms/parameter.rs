@@ -203,15 +203,7 @@ pub(crate) enum Parameter {
         shared: Vec<u8>,
         public: Vec<u8>,
     },
-    /// Of an agreement with two key pairs on each side.
-    X942Dh2 {
-        kdf: CK_EC_KDF_TYPE,
-        shared: Vec<u8>,
-        /// The other side's first and second public value.
-        publics: [Vec<u8>; 2],
-        /// The second private key.
-        second: Named,
-    },
+    X942Dh2(Box<TwoPairs>),
     Eddsa {
         prehash: bool,
         context: Vec<u8>,
@@ -250,6 +242,17 @@ pub(crate) enum Parameter {
     Kip(KipParameter),
 }
 
+/// An agreement with two key pairs on each side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TwoPairs {
+    pub(crate) kdf: CK_EC_KDF_TYPE,
+    pub(crate) shared: Vec<u8>,
+    /// The other side's first and second public value.
+    pub(crate) publics: [Vec<u8>; 2],
+    /// The second private key.
+    pub(crate) second: Named,
+}
+
 /// What a key is made from a password with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Password {
@@ -265,7 +268,7 @@ impl Parameter {
     pub(crate) fn named_keys(&mut self) -> Vec<&mut Named> {
         match self {
             Parameter::Key(key) => vec![key],
-            Parameter::X942Dh2 { second, .. } => vec![second],
+            Parameter::X942Dh2(pairs) => vec![&mut pairs.second],
             Parameter::KeyBased(parameter) => parameter.named_keys(),
             Parameter::Ike(parameter) => parameter.named_keys(),
             Parameter::Kip(parameter) => parameter.key.iter_mut().collect(),
@@ -276,7 +279,7 @@ impl Parameter {
     /// The class of the keys that `named_keys` has.
     pub(crate) fn named_class(&self) -> CK_OBJECT_CLASS {
         match self {
-            Parameter::X942Dh2 { .. } => CKO_PRIVATE_KEY,
+            Parameter::X942Dh2(_) => CKO_PRIVATE_KEY,
             _ => CKO_SECRET_KEY,
         }
     }

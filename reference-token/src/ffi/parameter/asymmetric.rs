@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 
 use super::super::memory::bytes;
 use super::flag;
-use crate::mechanisms::{Named, Parameter};
+use crate::mechanisms::{Named, Parameter, TwoPairs};
 use crate::rv::Result;
 
 /// # Safety
@@ -106,10 +106,10 @@ pub(super) unsafe fn x9_42_dh2(parameter: CK_X9_42_DH2_DERIVE_PARAMS) -> Result<
             bytes(parameter.pPublicData2, parameter.ulPublicDataLen2)?,
         )
     };
-    Ok(Parameter::X942Dh2 {
+    Ok(Parameter::X942Dh2(Box::new(TwoPairs {
         kdf: parameter.kdf,
         shared: shared.to_vec(),
         publics: [first.to_vec(), second.to_vec()],
         second: Named::Handle(parameter.hPrivateData),
-    })
+    })))
 }
