@@ -99,3 +99,23 @@ fn a_pin_that_its_owner_did_not_choose_opens_nothing_but_its_change() {
     assert_eq!(set(SO_PIN, b"so's own"), CKR_OK);
     assert_eq!(info(&token).flags & both, CKF_USER_PIN_TO_BE_CHANGED);
 }
+
+/// Section 5.1.3: in factory state C_InitToken comes first, and this code before those of C_Login.
+#[test]
+fn nobody_logs_in_before_the_token_is_initialised() {
+    let token = configured("factory", "initialized = false\n");
+    assert_eq!(info(&token).flags & CKF_TOKEN_INITIALIZED, 0);
+    let session = token.open(support::RW);
+    for (user, pin) in [(CKU_SO, SO_PIN), (CKU_USER, USER_PIN)] {
+        let rv = token.login(session, user, pin);
+        assert_eq!(rv, CKR_TOKEN_NOT_INITIALIZED);
+    }
+    assert_eq!(call!(token, C_CloseSession(session)), CKR_OK);
+    let (pin, mut label) = (SO_PIN.as_ptr().cast_mut(), [b' '; 32]);
+    let rv = call!(token, C_InitToken(SLOT, pin, 8, label.as_mut_ptr()));
+    assert_eq!(rv, CKR_OK);
+    let session = token.open(support::RW);
+    let rv = token.login(session, CKU_USER, USER_PIN);
+    assert_eq!(rv, CKR_USER_PIN_NOT_INITIALIZED);
+    assert_eq!(token.login(session, CKU_SO, SO_PIN), CKR_OK);
+}

@@ -199,6 +199,36 @@ fn aes_wraps_keys_padded_with_zeros_and_the_length_takes_them_off() {
     assert_eq!(value(copy), value(key));
 }
 
+/// Section 6.1.4: CKR_TEMPLATE_INCONSISTENT for a public exponent that cannot be used.
+#[test]
+fn an_exponent_that_cannot_be_used_is_inconsistent() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let mut mechanism = plain(CKM_RSA_PKCS_KEY_PAIR_GEN);
+    for exponent in [vec![0], vec![1], vec![1, 0, 0], vec![0xff; 9]] {
+        let public = Attributes::new()
+            .ulong(CKA_MODULUS_BITS, 1024)
+            .bytes(CKA_PUBLIC_EXPONENT, exponent);
+        let empty = Attributes::new();
+        let (mut public, mut private) = (public.list(), empty.list());
+        let (counts, mut keys) = ((public.count(), private.count()), (0, 0));
+        let rv = call!(
+            token,
+            C_GenerateKeyPair(
+                session,
+                &mut mechanism,
+                public.pointer(),
+                counts.0,
+                private.pointer(),
+                counts.1,
+                &mut keys.0,
+                &mut keys.1,
+            )
+        );
+        assert_eq!(rv, CKR_TEMPLATE_INCONSISTENT);
+    }
+}
+
 #[test]
 fn generated_pairs_work_together() {
     let token = Token::fresh();

@@ -479,6 +479,19 @@ fn each_message_of_a_key_that_always_authenticates_waits_for_the_pin() {
         assert_eq!(token.login(s, CKU_CONTEXT_SPECIFIC, USER_PIN), CKR_OK);
         assert_eq!(go(), CKR_OK);
     }
+    // Section 4.10: the PIN lasts until the signature has come to be, or has failed.
+    assert_eq!(token.login(s, CKU_CONTEXT_SPECIFIC, USER_PIN), CKR_OK);
+    let fails = || {
+        let data = [0u8; 246];
+        let data = input!(data);
+        let mut length = 256;
+        call!(
+            token,
+            C_SignMessage(s, null_mut(), 0, data, 246, p, &mut length)
+        )
+    };
+    assert_eq!(fails(), CKR_DATA_LEN_RANGE);
+    assert_eq!(fails(), CKR_USER_NOT_LOGGED_IN);
     // The mechanism takes no message in parts.
     assert_eq!(token.login(s, CKU_CONTEXT_SPECIFIC, USER_PIN), CKR_OK);
     let rv = call!(token, C_SignMessageBegin(s, null_mut(), 0));

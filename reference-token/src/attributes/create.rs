@@ -347,6 +347,12 @@ mod tests {
             create(foreign).unwrap_err().code(),
             CKR_TEMPLATE_INCONSISTENT
         );
+        // Section 4.1.1: described by the standard, if for objects that are not here.
+        let elsewhere = vec![class(CKO_DATA), text(CKA_X2RATCHET_RK, "a")];
+        assert_eq!(
+            create(elsewhere).unwrap_err().code(),
+            CKR_TEMPLATE_INCONSISTENT
+        );
         let unknown = vec![class(CKO_DATA), text(CKA_VENDOR_DEFINED | 7, "a")];
         assert_eq!(
             create(unknown).unwrap_err().code(),

@@ -4,6 +4,7 @@
 //! type is a new array there and a line in that file's `SECTIONS`.
 
 mod asymmetric;
+mod elsewhere;
 mod keys;
 mod objects;
 mod otp;
@@ -14,6 +15,7 @@ use std::sync::LazyLock;
 
 use cryptoki_sys::*;
 
+use elsewhere::ELSEWHERE;
 use objects::{COMMON, STORAGE};
 
 /// The data type of an attribute, which decides what bytes are a valid value.
@@ -219,9 +221,9 @@ pub(crate) fn otp_digits() -> &'static [CK_ULONG] {
     otp::DIGITS
 }
 
-/// Whether any object of this token can have the attribute.
+/// Whether the standard describes the attribute: section 4.1.1 calls it valid then.
 pub(crate) fn is_known(attribute: CK_ATTRIBUTE_TYPE) -> bool {
-    INDEX.kinds.contains_key(&attribute)
+    INDEX.kinds.contains_key(&attribute) || ELSEWHERE.contains(&attribute)
 }
 
 /// The data types that an attribute has in one object or another; none if it is not known.

@@ -107,7 +107,8 @@ impl Domain<'_> {
             })
     }
 
-    /// The shared secret, at the length of the prime; None for a value that is not of the domain.
+    /// The shared secret, at the length of the prime; None for a value that is not of the domain,
+    /// which section 5.1.6 calls CKR_PUBLIC_KEY_INVALID before it does CKR_MECHANISM_PARAM_INVALID.
     fn agree(&self, value: &[u8], public: &[u8]) -> Option<Vec<u8>> {
         self.takes(public).then_some(())?;
         let secret = self.modulus.power(public, value)?;
@@ -171,7 +172,7 @@ fn hybrid(base: &Attributes, pairs: &TwoPairs) -> Result<Vec<u8>> {
     let domain = Domain::of(base)?;
     let secret = |key: &Attributes, public| {
         let secret = domain.agree(key.bytes(CKA_VALUE), public);
-        secret.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))
+        secret.ok_or(refusal(CKR_PUBLIC_KEY_INVALID))
     };
     let mut secrets = secret(second, &publics[1])?;
     secrets.extend(secret(base, &publics[0])?);
@@ -259,7 +260,7 @@ impl Family for Dh {
             _ => {
                 let (kdf, shared, public) = agreement(mechanism)?;
                 let secret = Domain::of(base)?.agree(base.bytes(CKA_VALUE), public);
-                let secret = secret.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
+                let secret = secret.ok_or(refusal(CKR_PUBLIC_KEY_INVALID))?;
                 cut(kdf, shared, secret, length)?
             }
         };

@@ -1,4 +1,4 @@
-//! Domain parameters over prime fields: [PKCS11-Base 3.2] sections 6.2.5, 6.4.6 and 6.4.7. Owns
+//! Domain parameters over prime fields: [PKCS11-Base 3.2] sections 6.2.7, 6.4.9 and 6.4.13. Owns
 //! their generation; what a sound domain is, belongs to `dsa` and `dh`.
 
 use crypto_bigint::BoxedUint;

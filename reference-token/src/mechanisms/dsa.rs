@@ -59,7 +59,7 @@ static HASHING: [(CK_MECHANISM_TYPE, Hash); 9] = [
     (CKM_DSA_SHA3_512, Hash::Sha3Bits512),
 ];
 
-/// Section 6.2.5: lengths of data that the mechanism without hashing takes.
+/// Section 6.2.11: lengths of data that the mechanism without hashing takes.
 const DIGESTS: [usize; 5] = [20, 28, 32, 48, 64];
 
 /// The domain of a key.

@@ -166,7 +166,7 @@ pub(crate) fn has_length(key_type: CK_KEY_TYPE) -> bool {
     find(key_type).has_length
 }
 
-/// Sections 4.11 and 6.8.3: the first three bytes of zeros encrypted under the key, or of the
+/// Sections 4.11 and 6.8.2: the first three bytes of zeros encrypted under the key, or of the
 /// SHA-1 of a value that is not a cipher's.
 pub(super) fn check_value(key_type: CK_KEY_TYPE, value: &[u8]) -> Result<Vec<u8>> {
     let mut check = match find(key_type).cipher {
@@ -180,13 +180,13 @@ pub(super) fn check_value(key_type: CK_KEY_TYPE, value: &[u8]) -> Result<Vec<u8>
 /// A key generation mechanism, the type of its keys, and the sizes to publish.
 struct Generator(CK_MECHANISM_TYPE, CK_KEY_TYPE, (CK_ULONG, CK_ULONG));
 
-/// Sections 6.18.5 and 6.18.6 say nothing of sizes, the historical section 2.2.9 that they are
+/// Section 6.18.4 says nothing of sizes, the historical section 2.2.9 that they are
 /// not used.
 const UNUSED: (CK_ULONG, CK_ULONG) = (0, 0);
 
 #[rustfmt::skip]
 static GENERATORS: [Generator; 31] = [
-    // Section 6.8.4: the one mechanism that counts in bits.
+    // Section 6.8.3: the one mechanism that counts in bits.
     Generator(CKM_GENERIC_SECRET_KEY_GEN, CKK_GENERIC_SECRET, (8, 8 * MOST as CK_ULONG)),
     Generator(CKM_AES_KEY_GEN,         CKK_AES,              (16, 32)),
     Generator(CKM_AES_XTS_KEY_GEN,     CKK_AES_XTS,          (32, 64)),
@@ -266,7 +266,7 @@ fn wanted(key_type: CK_KEY_TYPE, template: &Attributes) -> Result<usize> {
     Ok(length)
 }
 
-/// A random value. Whether weak DES keys come up is left to the token (section 6.18.5): they do
+/// A random value. Whether weak DES keys come up is left to the token (section 6.18.4): they do
 /// not.
 fn value(key_type: CK_KEY_TYPE, length: usize) -> Result<Vec<u8>> {
     loop {

@@ -110,7 +110,10 @@ impl Token {
     /// The PIN that an attempt is for. One that is locked is not worth hashing.
     fn try_pin(&self, who: Login) -> Result<Tried> {
         let tries = self.configuration.pin_tries;
+        // Section 5.1.3, which comes before the codes of functions: nobody has a PIN before
+        // C_InitToken.
         let missing = match who {
+            _ if !self.initialized => CKR_TOKEN_NOT_INITIALIZED,
             Login::So => CKR_PIN_INCORRECT,
             Login::User | Login::Nobody => CKR_USER_PIN_NOT_INITIALIZED,
         };
@@ -282,7 +285,7 @@ impl Token {
         let writes = !self.is_read_only(session)? || mutant!("set-pin-in-ro-session");
         ensure(writes, CKR_SESSION_READ_ONLY)?;
         // Without a user PIN there is none to match: the function has no code of its own for it.
-        let exists = self.is_so() || self.user_pin.is_some();
+        let exists = self.is_so() || self.user_pin.is_some() || !self.initialized;
         ensure(exists, CKR_PIN_INCORRECT)?;
         pin::check_new(new)?;
         self.try_pin(self.login)

@@ -72,8 +72,18 @@ impl<W> Messages<W> {
     }
 }
 
-/// Section 4.10: a key with CKA_ALWAYS_AUTHENTICATE asks for the PIN for each signature.
-fn use_up(running: &mut Running) {
+/// Section 4.10: a key with CKA_ALWAYS_AUTHENTICATE asks for the PIN for each signature, that has
+/// come to be or has failed. A call that came in the middle of another message began none.
+fn use_up(running: &mut Running, result: &Result<Option<Output>>) {
+    let over = match result {
+        Ok(output) => matches!(output, Some(Output::Bytes(_))),
+        Err(refused) => {
+            ![CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED].contains(&refused.code())
+        }
+    };
+    if !over {
+        return;
+    }
     if running.authentication == Authentication::Given {
         running.authentication = Authentication::Awaited;
     }
@@ -110,9 +120,7 @@ fn with_signer(
             Work::SignMessages(process) => call(process),
             _ => refuse(CKR_GENERAL_ERROR),
         };
-        if let Ok(Some(Output::Bytes(_))) = result {
-            use_up(&mut running);
-        }
+        use_up(&mut running, &result);
         (Some(running), result)
     })
 }

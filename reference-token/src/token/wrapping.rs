@@ -205,6 +205,12 @@ impl Unwrapping {
             Some(CKO_PRIVATE_KEY) => decode_pkcs8(&bytes)?,
             _ => self.secret(mechanism, bytes)?,
         };
+        // Section 5.1.6, CKR_WRAPPED_KEY_INVALID: a key of another type than the template names.
+        let named = self.draft.get(CKA_KEY_TYPE);
+        let another = contribution
+            .iter()
+            .any(|(attribute, value)| *attribute == CKA_KEY_TYPE && Some(value) != named);
+        ensure(!another, CKR_WRAPPED_KEY_INVALID)?;
         // A value that the key type does not have cannot be one that was wrapped.
         contribute(&mut self.draft, contribution).map_err(|refused| {
             translate(

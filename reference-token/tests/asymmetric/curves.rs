@@ -136,7 +136,8 @@ fn montgomery_curves_agree_and_edwards_curves_sign() {
             other.1,
             &secret(16),
         );
-        assert_eq!(refused, Err(CKR_MECHANISM_PARAM_INVALID));
+        // Section 5.1.6: in preference to CKR_MECHANISM_PARAM_INVALID.
+        assert_eq!(refused, Err(CKR_PUBLIC_KEY_INVALID));
     }
     let mut context = *b"context";
     for (name, takes_none, takes_context) in [

@@ -99,7 +99,8 @@ fn both_sides_of_pkcs_3_agree() {
     ] {
         let mechanism = pointed(CKM_DH_PKCS_DERIVE, &mut bad);
         let refused = derive(&token, session, mechanism, one.1, &secret(16));
-        assert_eq!(refused, Err(CKR_MECHANISM_PARAM_INVALID));
+        // Section 5.1.6: in preference to CKR_MECHANISM_PARAM_INVALID.
+        assert_eq!(refused, Err(CKR_PUBLIC_KEY_INVALID));
     }
     let kem = plain(CKM_DH_PKCS_DERIVE);
     let (ciphertext, key) = encapsulate(&token, session, kem, one.0, &secret(32)).unwrap();

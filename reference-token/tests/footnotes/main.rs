@@ -70,6 +70,10 @@ mod attributes {
         Shape { class, subtype }.rules().iter().map(row).collect()
     }
 
+    pub(crate) fn is_known(attribute: CK_ATTRIBUTE_TYPE) -> bool {
+        table::is_known(attribute)
+    }
+
     pub(crate) fn is_supported(class: CK_OBJECT_CLASS, subtype: Option<CK_ULONG>) -> bool {
         Shape { class, subtype }.is_supported()
     }

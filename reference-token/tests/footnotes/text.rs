@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cryptoki_sys::*;
 
-use crate::attributes::{COPY, TOKEN, Told, is_supported, told};
+use crate::attributes::{COPY, TOKEN, Told, is_known, is_supported, told};
 
 /// A row of the standard's tables.
 #[derive(Clone, Debug, Default)]
@@ -290,4 +290,15 @@ fn hotp_keys_are_as_the_table_of_their_class_says() {
     let shape = ["CKO_OTP_KEY", "CKK_HOTP"];
     let wrong = differences(shape, rows, &constants, &mut BTreeSet::new());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Section 4.1.1: an attribute that the standard describes is valid, whatever objects there are.
+#[test]
+fn every_attribute_of_the_standard_is_known() {
+    let constants = constants();
+    let unknown: Vec<_> = said()
+        .into_iter()
+        .filter(|row| !is_known(*constants.get(&row.attribute).expect(&row.attribute)))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }

@@ -223,6 +223,13 @@ fn lengths_that_contradict_each_other_are_not_cut_to_fit() {
     let unnamed = secret(CKK_GENERIC_SECRET);
     let refused = unwrap(&token, session, ecb, aes, (&wrapped, &unnamed));
     assert_eq!(refused, Err(CKR_TEMPLATE_INCOMPLETE));
+    // Section 5.1.6: a wrapped key that is recognizably of another type than the template's.
+    let elliptic = token.create(session, &ec_private()).unwrap();
+    let another = wrap(&token, session, kwp, (aes, elliptic)).unwrap();
+    for key_type in [CKK_RSA, CKK_EC_EDWARDS, CKK_DSA] {
+        let refused = unwrap(&token, session, kwp, aes, (&another, &private(key_type)));
+        assert_eq!(refused, Err(CKR_WRAPPED_KEY_INVALID));
+    }
     // A PrivateKeyInfo is not what 20 bytes of nines are.
     let refused = unwrap(&token, session, ecb, aes, (&wrapped, &private(CKK_EC)));
     assert_eq!(refused, Err(CKR_WRAPPED_KEY_INVALID));

@@ -127,7 +127,7 @@ pub(super) fn with<J: Job>(kind: Kind, key: &[u8], job: J) -> Result<J::Output> 
         (Kind::Camellia, 32) => job.run(schedule::<Camellia256>(key)?),
         (Kind::Cast128, _) => job.run(schedule::<Cast5>(key)?),
         (Kind::Des, 8) => job.run(schedule::<Des>(key)?),
-        // Section 6.18.6: a double-length key is a triple-length one whose third part is its first.
+        // Section 6.18.5: a double-length key is a triple-length one whose third part is its first.
         (Kind::Des, 16) => job.run(schedule::<TdesEde2>(key)?),
         (Kind::Des, 24) => job.run(schedule::<TdesEde3>(key)?),
         (Kind::Idea, _) => job.run(schedule::<Idea>(key)?),

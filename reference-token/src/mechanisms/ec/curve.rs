@@ -181,11 +181,11 @@ impl Curve {
         })
     }
 
-    /// The shared secret of ECDH; CKR_MECHANISM_PARAM_INVALID for a point not on the curve.
+    /// The shared secret of ECDH; CKR_PUBLIC_KEY_INVALID for a point not on the curve (section 5.1.6).
     pub(super) fn agree(self, value: &[u8], point: &[u8]) -> Result<Vec<u8>> {
-        ensure(is_known_form(point), CKR_MECHANISM_PARAM_INVALID)?;
+        ensure(is_known_form(point), CKR_PUBLIC_KEY_INVALID)?;
         let scalar = self.scalar(value)?;
-        let invalid = refusal(CKR_MECHANISM_PARAM_INVALID);
+        let invalid = refusal(CKR_PUBLIC_KEY_INVALID);
         if self == Curve::P256 {
             return nist_p256::agree(&scalar, point).ok_or(invalid);
         }

@@ -281,7 +281,7 @@ impl Family for Ec {
         // A point that is none of the curve is here the ciphertext's fault, not the parameter's.
         let secret = ecdh::secret(key, ciphertext);
         let secret = secret.map_err(|refused| match refused.code() {
-            CKR_MECHANISM_PARAM_INVALID => refusal(CKR_WRAPPED_KEY_INVALID),
+            CKR_PUBLIC_KEY_INVALID => refusal(CKR_WRAPPED_KEY_INVALID),
             _ => refused,
         })?;
         ecdh::derive(kdf, shared, secret, length)

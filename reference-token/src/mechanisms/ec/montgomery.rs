@@ -77,10 +77,10 @@ impl Montgomery {
     }
 
     /// The shared secret. RFC 7748 section 6 lets an implementation refuse one that is all zero,
-    /// which the other party has forced: here it is CKR_MECHANISM_PARAM_INVALID.
+    /// which the other party has forced: here it is CKR_PUBLIC_KEY_INVALID (section 5.1.6).
     pub(super) fn agree(self, value: &[u8], public: &[u8]) -> Result<Vec<u8>> {
         let failed = || refusal(CKR_FUNCTION_FAILED);
-        let invalid = || refusal(CKR_MECHANISM_PARAM_INVALID);
+        let invalid = || refusal(CKR_PUBLIC_KEY_INVALID);
         let secret = match self {
             Montgomery::Curve25519 => {
                 let public = public.try_into().map_err(|_| invalid())?;
@@ -92,10 +92,7 @@ impl Montgomery {
                 secret.ok_or_else(invalid)?.to_vec()
             }
         };
-        ensure(
-            secret.iter().any(|byte| *byte != 0),
-            CKR_MECHANISM_PARAM_INVALID,
-        )?;
+        ensure(secret.iter().any(|byte| *byte != 0), CKR_PUBLIC_KEY_INVALID)?;
         Ok(secret)
     }
 }

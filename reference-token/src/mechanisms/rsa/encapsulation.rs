@@ -1,4 +1,4 @@
-//! Encapsulation with RSA: [PKCS11-Base 3.2] sections 6.1.6 to 6.1.8. A secret of the template's
+//! Encapsulation with RSA: [PKCS11-Base 3.2] sections 6.1.6, 6.1.8 and 6.1.12. A secret of the template's
 //! length under a padding, or without one RSASVE of NIST SP 800-56B section 7.2.1.
 
 use cryptoki_sys::*;
@@ -70,7 +70,7 @@ fn raw(key: &PublicKey) -> Result<(Vec<u8>, Vec<u8>)> {
     }
 }
 
-/// Section 6.1.8: as many bytes as are wanted, from the end.
+/// Section 6.1.12: as many bytes as are wanted, from the end.
 fn ending(mut secret: Vec<u8>, length: Option<usize>, code: CK_RV) -> Result<Vec<u8>> {
     let length = length.unwrap_or(secret.len());
     ensure((1..=secret.len()).contains(&length), code)?;

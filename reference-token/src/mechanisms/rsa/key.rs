@@ -141,14 +141,14 @@ impl PrivateKey {
             .map_err(|_| refusal(CKR_ATTRIBUTE_VALUE_INVALID))
     }
 
-    /// A new key pair.
+    /// A new key pair. Section 6.1.4 names the code for an exponent that cannot be used.
     pub(super) fn generate(bits: usize, exponent: &[u8]) -> Result<PrivateKey> {
         let exponent = der::trim(exponent);
         let odd = exponent.last().is_some_and(|last| last & 1 == 1);
-        ensure(odd && exponent != [1], CKR_ATTRIBUTE_VALUE_INVALID)?;
+        ensure(odd && exponent != [1], CKR_TEMPLATE_INCONSISTENT)?;
         // The generator takes exponents up to 2^33 - 1.
         let sized = exponent.len() < 5 || (exponent.len() == 5 && exponent[0] <= 1);
-        ensure(sized, CKR_ATTRIBUTE_VALUE_INVALID)?;
+        ensure(sized, CKR_TEMPLATE_INCONSISTENT)?;
         let exponent = exponent
             .iter()
             .fold(0, |value, digit| value << 8 | u64::from(*digit));

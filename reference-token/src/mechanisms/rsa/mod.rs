@@ -41,7 +41,7 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
     }
 }
 
-/// Section 6.1.9: ANSI X9.31 begins at 1024 bits.
+/// Section 6.1.13: ANSI X9.31 begins at 1024 bits.
 const fn x9_31(mechanism: CK_MECHANISM_TYPE) -> Entry {
     Entry {
         sizes: (1024, BITS.1),
@@ -148,7 +148,7 @@ fn scheme(mechanism: &Mechanism) -> Result<Scheme> {
     }
 }
 
-/// Section 6.1.10: the hash of the parameter must be that of the mechanism, if it has one.
+/// Sections 6.1.9 and 6.1.15: the hash of the parameter must be that of the mechanism, if it has one.
 fn pss(mechanism: &Mechanism, hash: Option<Hash>) -> Result<Encoding> {
     let Parameter::Pss {
         hash: named,
@@ -231,7 +231,7 @@ impl Family for Rsa {
         Ok(PublicKey::from_attributes(key)?.length())
     }
 
-    /// Sections 6.1.6 to 6.1.8: a secret is chosen and then encrypted.
+    /// Sections 6.1.6, 6.1.8 and 6.1.12: a secret is chosen and then encrypted.
     fn encapsulate(
         &self,
         mechanism: &Mechanism,
@@ -255,7 +255,7 @@ impl Family for Rsa {
         encapsulation::decapsulate(encryption, &private, ciphertext, length)
     }
 
-    /// Section 6.1.9: without padding there are zeros before the key.
+    /// Section 6.1.12: without padding there are zeros before the key.
     fn filled(&self, mechanism: &Mechanism) -> Filled {
         match mechanism.kind {
             CKM_RSA_X_509 => Filled::BeforeAll,

@@ -45,7 +45,7 @@ impl Encoding {
         let length = bits.div_ceil(8);
         match *self {
             Encoding::None => {
-                // Section 6.1.8: shorter data is padded with leading zero bytes.
+                // Section 6.1.12: shorter data is padded with leading zero bytes.
                 ensure(input.len() <= length, CKR_DATA_LEN_RANGE)?;
                 Ok([vec![0; length - input.len()], input.to_vec()].concat())
             }

@@ -1,4 +1,4 @@
-//! Verification with recovery of the data: [PKCS11-Base 3.2] sections 6.1.6 and 6.1.8. The data is
+//! Verification with recovery of the data: [PKCS11-Base 3.2] sections 6.1.6 and 6.1.12. The data is
 //! what the padding leaves of the signature's representative.
 
 use cryptoki_sys::*;

@@ -70,7 +70,7 @@ fn check_size(scheme: &Scheme, bits: usize) -> Result<()> {
     let needed = match scheme.encoding {
         Encoding::None | Encoding::Pkcs1(None) => 0,
         Encoding::X931(_) => {
-            // Section 6.1.9: k is at least 128 and a multiple of 32.
+            // Section 6.1.13: k is at least 128 and a multiple of 32.
             ensure(bits.is_multiple_of(256), CKR_KEY_SIZE_RANGE)?;
             1024
         }

@@ -128,7 +128,7 @@ fn ciphertext_makes_a_key() {
     assert_eq!(cbc.unwrap(), hex("7649abac8119b246"));
 }
 
-/// Section 6.17.4 has a code for too little data; data of broken blocks is a broken parameter.
+/// Section 6.17.3 has a code for too little data; data of broken blocks is a broken parameter.
 #[test]
 fn too_little_data_and_broken_blocks_have_their_own_codes() {
     let base = key(&[7; 16], CKK_AES);

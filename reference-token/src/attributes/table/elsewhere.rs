@@ -1,0 +1,22 @@
+//! Attributes that [PKCS11-Base 3.2] describes for objects which this token does not have. Section
+//! 4.1.1 calls them valid all the same: a template with one is inconsistent, and not of an invalid
+//! type.
+
+use cryptoki_sys::*;
+
+#[rustfmt::skip]
+pub(super) static ELSEWHERE: [CK_ATTRIBUTE_TYPE; 27] = [
+    // Section 6.6.2.
+    CKA_X2RATCHET_RK, CKA_X2RATCHET_HKS, CKA_X2RATCHET_HKR, CKA_X2RATCHET_NHKS,
+    CKA_X2RATCHET_NHKR, CKA_X2RATCHET_CKS, CKA_X2RATCHET_CKR, CKA_X2RATCHET_DHS,
+    CKA_X2RATCHET_DHP, CKA_X2RATCHET_DHR, CKA_X2RATCHET_NS, CKA_X2RATCHET_NR, CKA_X2RATCHET_PNS,
+    CKA_X2RATCHET_BOBS1STMSG, CKA_X2RATCHET_ISALICE, CKA_X2RATCHET_BAGSIZE, CKA_X2RATCHET_BAG,
+    // Section 6.44.2.
+    CKA_REQUIRED_CMS_ATTRIBUTES, CKA_DEFAULT_CMS_ATTRIBUTES, CKA_SUPPORTED_CMS_ATTRIBUTES,
+    // Section 6.53.8.
+    CKA_OTP_TIME_INTERVAL,
+    // Sections 6.55.2 and 6.57.2.
+    CKA_GOST28147_PARAMS, CKA_GOSTR3410_PARAMS, CKA_GOSTR3411_PARAMS,
+    // Section 6.65.3.
+    CKA_HSS_LMS_TYPES, CKA_HSS_LMOTS_TYPES, CKA_HSS_KEYS_REMAINING,
+];
