@@ -179,9 +179,21 @@ fn keys_of_triple_des_have_odd_parity_and_no_length() {
     assert_eq!(even, Err(CKR_ATTRIBUTE_VALUE_INVALID));
     let short = token.create(session, &secret(CKK_DES3, &[1; 16]));
     assert_eq!(short, Err(CKR_ATTRIBUTE_VALUE_INVALID));
-    let named = Attributes::new().ulong(CKA_VALUE_LEN, 24);
-    let named = token.generate(session, CKM_DES3_KEY_GEN, &named);
-    assert_eq!(named, Err(CKR_TEMPLATE_INCONSISTENT));
+    // A template may name the one length there is, which makes no attribute of it.
+    for (mechanism, length) in [
+        (CKM_DES_KEY_GEN, 8),
+        (CKM_DES2_KEY_GEN, 16),
+        (CKM_DES3_KEY_GEN, 24),
+    ] {
+        let named = |length| Attributes::new().ulong(CKA_VALUE_LEN, length);
+        let key = token.generate(session, mechanism, &named(length)).unwrap();
+        assert_eq!(
+            token.attribute(session, key, CKA_VALUE_LEN),
+            Err(CKR_ATTRIBUTE_TYPE_INVALID)
+        );
+        let other = token.generate(session, mechanism, &named(12));
+        assert_eq!(other, Err(CKR_TEMPLATE_INCONSISTENT));
+    }
     let key = token
         .generate(session, CKM_DES3_KEY_GEN, &Attributes::new())
         .unwrap();

@@ -51,6 +51,11 @@ pub(crate) fn generate_key(
             }
             // Section 6.37.4: a length may be named even where the type has but one.
             (None, None) => drop_implied_length(CKO_SECRET_KEY, None, &mut template)?,
+            // Section 4.1.1 leaves to a token which templates it can satisfy, and pkcs11-tool names
+            // the one length of a DES key, which has no such attribute.
+            (None, Some(key_type)) if fixed_length(key_type).is_some() => {
+                drop_implied_length(CKO_SECRET_KEY, Some(key_type), &mut template)?;
+            }
             (None, Some(_)) => {}
         }
         let draft = token.draft(

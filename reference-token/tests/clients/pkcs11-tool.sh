@@ -135,6 +135,9 @@ for type in AES:16 AES:24 AES:32 GENERIC:64; do
     run "a key of $type" \
         user --keygen --key-type "$type" --id "02${type#*:}" --label "$type" --extractable
 done
+for type in DES:8 DES3:24; do
+    run "a key of $type" user --keygen --key-type "$type" --id "03${type#*:}" --label "$type"
+done
 value() { user --read-object --type secrkey --id "$1" 2>/dev/null | hex; }
 key=$(value 0232)
 check 'its value has 32 bytes' 64 "${#key}"
