@@ -242,8 +242,9 @@ impl Family for Dh {
         let mut to_private: Contribution = shared
             .filter_map(|name| Some((name, public.get(name)?.clone())))
             .collect();
-        let to_public = vec![(CKA_VALUE, Value::Bytes(domain.public(&value)?))];
-        to_private.push((CKA_VALUE, Value::Bytes(value)));
+        let public = domain.public(&value)?;
+        let to_public = vec![(CKA_VALUE, modular::big_integer(&public))];
+        to_private.push((CKA_VALUE, modular::big_integer(&value)));
         Ok((to_public, to_private))
     }
 

@@ -247,12 +247,12 @@ impl Family for Dsa {
     ) -> Result<(Contribution, Contribution)> {
         let domain = Domain::of(public)?;
         let value = modular::below(domain.subprime)?;
-        let to_public = vec![(CKA_VALUE, Value::Bytes(domain.public(&value)?))];
+        let to_public = vec![(CKA_VALUE, modular::big_integer(&domain.public(&value)?))];
         let shared = [CKA_PRIME, CKA_SUBPRIME, CKA_BASE].into_iter();
         let mut to_private: Contribution = shared
             .filter_map(|name| Some((name, public.get(name)?.clone())))
             .collect();
-        to_private.push((CKA_VALUE, Value::Bytes(value)));
+        to_private.push((CKA_VALUE, modular::big_integer(&value)));
         Ok((to_public, to_private))
     }
 

@@ -6,6 +6,7 @@ use crypto_bigint::{BoxedUint, Odd};
 use cryptoki_sys::*;
 
 use super::{der, fill_random, random};
+use crate::attributes::Value;
 use crate::rv::{Result, ensure, refusal};
 
 /// Lengths of primes in bits. Beyond them the arithmetic takes minutes.
@@ -78,6 +79,12 @@ impl Modulus {
         let power = BoxedMontyForm::new(base, &self.params).pow(&exponent);
         padded(&power.retrieve().to_be_bytes(), self.length())
     }
+}
+
+/// The big integer of an attribute: a number's digits, without zeros before them, as section 4 shows
+/// them. So a key has the same bytes wherever it comes from.
+pub(super) fn big_integer(number: &[u8]) -> Value {
+    Value::Bytes(der::trim(number).to_vec())
 }
 
 /// A number from 1 up to, and without, `limit`.

@@ -74,6 +74,11 @@ fn both_sides_of_pkcs_3_agree() {
     let read = |key, attribute| token.attribute(session, key, attribute).unwrap();
     assert_eq!(read(one.1, CKA_VALUE_BITS), 300u64.to_ne_bytes());
     assert_eq!(read(one.1, CKA_VALUE).len(), 38);
+    // A private value of two bits makes a public one of four or eight: big integers have no zeros
+    // before their digits.
+    let small = make(&open_private().ulong(CKA_VALUE_BITS, 2)).unwrap();
+    let (public, value) = (read(small.0, CKA_VALUE), read(small.1, CKA_VALUE));
+    assert_eq!((public, value.len()), (vec![1 << value[0]], 1));
     assert_eq!(
         read(one.0, CKA_PUBLIC_KEY_INFO),
         read(one.1, CKA_PUBLIC_KEY_INFO)
