@@ -64,19 +64,13 @@ impl Running {
 /// What a call makes of an operation: the operation if it goes on, and the call's result.
 pub(super) type Step<T> = (Option<Running>, Result<T>);
 
-/// An operation's place in its session.
-enum Slot {
-    Idle(Running),
-    /// A call works on it outside the lock.
-    Busy,
-}
-
 /// An operation and its place.
 struct Active {
     kind: Kind,
     /// Tells it from another of its kind that may take its place.
     serial: u64,
-    slot: Slot,
+    /// None while a call works on it outside the lock.
+    idle: Option<Running>,
 }
 
 /// The operations of one session.
@@ -109,7 +103,7 @@ impl Operations {
         self.active.push(Active {
             kind,
             serial: self.last_serial,
-            slot: Slot::Idle(running),
+            idle: Some(running),
         });
         Ok(())
     }
@@ -121,15 +115,13 @@ impl Operations {
             .iter_mut()
             .find(|active| active.kind == kind)
             .ok_or(refusal(CKR_OPERATION_NOT_INITIALIZED))?;
-        if let Slot::Idle(running) = &active.slot {
+        if let Some(running) = &active.idle {
             // Section 4.10: without the PIN the key is not used, and the operation waits on.
             let blocked = running.authentication == Authentication::Awaited;
             ensure(!blocked, CKR_USER_NOT_LOGGED_IN)?;
         }
-        match std::mem::replace(&mut active.slot, Slot::Busy) {
-            Slot::Idle(running) => Ok((active.serial, running)),
-            Slot::Busy => Err(refusal(CKR_OPERATION_ACTIVE)),
-        }
+        let running = active.idle.take();
+        Ok((active.serial, running.ok_or(refusal(CKR_OPERATION_ACTIVE))?))
     }
 
     /// Puts an operation back after a call. One that was cancelled during the call stays so.
@@ -141,7 +133,7 @@ impl Operations {
                     .iter_mut()
                     .find(|active| active.serial == serial);
                 if let Some(active) = place {
-                    active.slot = Slot::Idle(running);
+                    active.idle = Some(running);
                 }
             }
             None => self.active.retain(|active| active.serial != serial),
@@ -168,11 +160,8 @@ impl Operations {
     /// A running operation that no call works on.
     fn peek(&self, kind: Kind) -> Result<&Running> {
         let active = self.active.iter().find(|active| active.kind == kind);
-        match active.map(|active| &active.slot) {
-            Some(Slot::Idle(running)) => Ok(running),
-            Some(Slot::Busy) => Err(refusal(CKR_OPERATION_ACTIVE)),
-            None => Err(refusal(CKR_OPERATION_NOT_INITIALIZED)),
-        }
+        let active = active.ok_or(refusal(CKR_OPERATION_NOT_INITIALIZED))?;
+        active.idle.as_ref().ok_or(refusal(CKR_OPERATION_ACTIVE))
     }
 
     /// The running operations but for the search; CKR_OPERATION_ACTIVE if a call works on one.
@@ -206,10 +195,7 @@ impl Operations {
     fn idle(&mut self) -> impl Iterator<Item = &mut Running> {
         self.active
             .iter_mut()
-            .filter_map(|active| match &mut active.slot {
-                Slot::Idle(running) => Some(running),
-                Slot::Busy => None,
-            })
+            .filter_map(|active| active.idle.as_mut())
     }
 
     /// The handles that the running search has still to find, last first.
