@@ -213,3 +213,51 @@ fn sessions_do_not_wait_for_each_others_cryptography() {
     // A busy machine may let a thread wait longer than the generation takes, but not every time.
     assert!((0..8).any(|_| digests_meanwhile(&token, slow, quick)));
 }
+
+#[test]
+fn threads_that_read_and_change_the_token_see_it_whole() {
+    const ROUNDS: u8 = 200;
+    let token = Token::fresh();
+    let session = token.user_session();
+    let labelled = |label: &[u8]| {
+        let template = Attributes::new().ulong(CKA_CLASS, CKO_DATA);
+        template.bytes(CKA_LABEL, label)
+    };
+    let object = token.create(session, &labelled(&[b'0'; 8])).unwrap();
+    let relabel = || {
+        let session = token.open(RW);
+        for round in 0..ROUNDS {
+            let label = Attributes::new().bytes(CKA_LABEL, [b'0' + round % 10; 8]);
+            assert_eq!(token.set(session, object, &label), CKR_OK);
+        }
+    };
+    let come_and_go = || {
+        for _ in 0..ROUNDS {
+            let session = token.open(RW);
+            token.create(session, &labelled(b"passing")).unwrap();
+            assert_eq!(call!(token, C_CloseSession(session)), CKR_OK);
+        }
+    };
+    let look = || {
+        let session = token.open(RW);
+        for _ in 0..ROUNDS {
+            let label = token.attribute(session, object, CKA_LABEL).unwrap();
+            assert_eq!(label, [label[0]; 8]);
+            assert!(token.find(session, &labelled(b"passing")).len() <= 1);
+            assert_eq!(token.state(session), CKS_RW_USER_FUNCTIONS);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(relabel);
+        scope.spawn(come_and_go);
+        scope.spawn(look);
+        scope.spawn(look);
+    });
+    let mut info = CK_TOKEN_INFO::default();
+    assert_eq!(call!(token, C_GetTokenInfo(SLOT, &mut info)), CKR_OK);
+    assert_eq!(
+        info.ulSessionCount, 4,
+        "those of this test that are not closed"
+    );
+    assert!(token.find(session, &labelled(b"passing")).is_empty());
+}
