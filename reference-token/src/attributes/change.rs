@@ -4,7 +4,7 @@
 
 use cryptoki_sys::*;
 
-use super::create::{check_consistency, check_value, rule_for};
+use super::check::{check_consistency, check_value, rule_for};
 use super::table::{COPY, Rule, Shape};
 use super::{Attributes, Template, Value};
 use crate::rv::{Result, ensure, refuse};

@@ -1,8 +1,9 @@
 //! Attribute values and the rules about them.
-//! `table` holds the facts of chapters 4 and 6 as data; `create` and `change` apply them to
+//! `table` holds the facts of chapters 4 and 6 as data; `create`, `change` and `check` apply them to
 //! templates, `reveal` to questions; this file owns the value types. Objects and sessions belong to `token`.
 
 mod change;
+mod check;
 mod create;
 mod memo;
 mod reveal;
