@@ -10,7 +10,7 @@ use super::hash::Running;
 use super::modular::{self, Modulus};
 use super::settle::settle_public_info;
 use super::{Contribution, Entry, Family, Form, Hash, Mechanism, Signing, Verifying, pkcs8};
-use crate::attributes::{Attributes, Value};
+use crate::attributes::Attributes;
 use crate::rv::{Result, ensure, refusal};
 
 /// The DSA mechanisms.
