@@ -1,6 +1,6 @@
-//! Edwards25519 and Edwards448: [PKCS11-Base 3.2] sections 6.3.5, 6.3.6, 6.3.10 and 6.3.14, with
-//! the schemes of RFC 8032. Owns which scheme curve and parameter choose; the arithmetic belongs to
-//! the crates, except for Ed25519ctx, which none has and `ed25519ctx` composes.
+//! Edwards25519 and Edwards448: [PKCS11-Base 3.2] sections 6.3.5, 6.3.6 and 6.3.10, with the schemes
+//! of RFC 8032. Bytes in and out; the arithmetic belongs to the crates, except for Ed25519ctx, which
+//! none has and `ed25519ctx` composes. Which scheme is meant belongs to `eddsa`.
 
 use cryptoki_sys::*;
 use ed448_goldilocks::PreHash;
@@ -11,8 +11,8 @@ use ed25519_dalek::{Sha512, Signer, Verifier};
 use super::ed25519ctx;
 use super::parameters::{Choice, Names, named};
 use crate::attributes::Attributes;
-use crate::mechanisms::{Parameter, Signing, Verifying, der, random};
-use crate::rv::{Result, ensure, refusal, refuse};
+use crate::mechanisms::{der, random};
+use crate::rv::{Result, ensure, refusal};
 
 /// A curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) fn rfc8410_info(oid: &[u8], public: &[u8]) -> Vec<u8> {
 
 /// A scheme of RFC 8032.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Scheme {
+pub(super) enum Scheme {
     Pure,
     Context(Vec<u8>),
     Prehashed(Vec<u8>),
@@ -43,7 +43,7 @@ enum Scheme {
 
 impl Edwards {
     /// The curve of a key, and how the key names it.
-    fn named(key: &Attributes) -> Result<(Edwards, Choice)> {
+    pub(super) fn named(key: &Attributes) -> Result<(Edwards, Choice)> {
         named(&NAMES, key.bytes(CKA_EC_PARAMS))
     }
 
@@ -100,7 +100,8 @@ impl Edwards {
         })
     }
 
-    fn sign(self, value: &[u8], scheme: &Scheme, data: &[u8]) -> Result<Vec<u8>> {
+    /// The signature; CKR_FUNCTION_FAILED if the private value is none.
+    pub(super) fn sign(self, value: &[u8], scheme: &Scheme, data: &[u8]) -> Result<Vec<u8>> {
         let failed = || refusal(CKR_FUNCTION_FAILED);
         match self {
             Edwards::Edwards25519 => {
@@ -130,7 +131,14 @@ impl Edwards {
         }
     }
 
-    fn verify(self, public: &[u8], scheme: &Scheme, data: &[u8], signature: &[u8]) -> bool {
+    /// Whether a signature is one of the data; of another length it is not.
+    pub(super) fn verify(
+        self,
+        public: &[u8],
+        scheme: &Scheme,
+        data: &[u8],
+        signature: &[u8],
+    ) -> bool {
         let verified = match self {
             Edwards::Edwards25519 => verify_25519(public, scheme, data, signature),
             Edwards::Edwards448 => verify_448(public, scheme, data, signature),
@@ -216,89 +224,6 @@ impl Prehash {
 impl PreHash for Prehash {
     fn fill_bytes(&mut self, out: &mut [u8]) {
         out.copy_from_slice(&self.0);
-    }
-}
-
-/// Section 6.3.14: on a curve named as in RFC 8410 the scheme is the pure one and there is no
-/// parameter; on one named as in RFC 8032 the parameter chooses, and Ed448 needs one.
-fn scheme(curve: Edwards, choice: Choice, parameter: &Parameter) -> Result<Scheme> {
-    match (choice, curve, parameter) {
-        (Choice::Oid, _, Parameter::None) => Ok(Scheme::Pure),
-        (Choice::CurveName, Edwards::Edwards25519, Parameter::None) => Ok(Scheme::Pure),
-        (Choice::CurveName, _, Parameter::Eddsa { prehash, context }) => {
-            ensure(context.len() <= 255, CKR_MECHANISM_PARAM_INVALID)?;
-            let context = context.clone();
-            Ok(match prehash {
-                true => Scheme::Prehashed(context),
-                false => Scheme::Context(context),
-            })
-        }
-        _ => refuse(CKR_MECHANISM_PARAM_INVALID),
-    }
-}
-
-/// A running operation. Pure EdDSA reads its data twice, so they are all kept.
-pub(super) struct Eddsa {
-    curve: Edwards,
-    scheme: Scheme,
-    key: Vec<u8>,
-    data: Vec<u8>,
-}
-
-impl Eddsa {
-    /// An operation with the private or public value `attribute` of a key.
-    pub(super) fn new(
-        parameter: &Parameter,
-        key: &Attributes,
-        attribute: CK_ATTRIBUTE_TYPE,
-    ) -> Result<Box<Eddsa>> {
-        let (curve, choice) = Edwards::named(key)?;
-        Ok(Box::new(Eddsa {
-            curve,
-            scheme: scheme(curve, choice, parameter)?,
-            key: key.bytes(attribute).to_vec(),
-            data: Vec::new(),
-        }))
-    }
-}
-
-impl Signing for Eddsa {
-    fn length(&self) -> usize {
-        2 * self.curve.length()
-    }
-    fn is_multipart(&self) -> bool {
-        true
-    }
-    fn update(&mut self, data: &[u8]) -> Result<()> {
-        self.data.extend_from_slice(data);
-        Ok(())
-    }
-    fn finish(self: Box<Self>) -> Result<Vec<u8>> {
-        self.curve.sign(&self.key, &self.scheme, &self.data)
-    }
-}
-
-impl Verifying for Eddsa {
-    fn is_multipart(&self) -> bool {
-        true
-    }
-    fn update(&mut self, data: &[u8]) -> Result<()> {
-        self.data.extend_from_slice(data);
-        Ok(())
-    }
-    fn finish(self: Box<Self>, signature: &[u8]) -> Result<()> {
-        let sized = signature.len() == 2 * self.curve.length();
-        ensure(sized, CKR_SIGNATURE_LEN_RANGE)?;
-        let Eddsa {
-            curve,
-            scheme,
-            key,
-            data,
-        } = *self;
-        ensure(
-            curve.verify(&key, &scheme, &data, signature),
-            CKR_SIGNATURE_INVALID,
-        )
     }
 }
 
@@ -397,34 +322,5 @@ mod tests {
             assert!(!curve.verify(&public, &other, &message, &signature));
             assert!(!curve.verify(&public, &Scheme::Pure, &message, &signature));
         }
-    }
-
-    #[test]
-    fn curve_name_and_parameter_choose_the_scheme() {
-        use Choice::{CurveName, Oid};
-        use Edwards::{Edwards448, Edwards25519};
-        let with = |prehash| Parameter::Eddsa {
-            prehash,
-            context: vec![1],
-        };
-        let code =
-            |curve, choice, parameter| scheme(curve, choice, &parameter).map_err(|r| r.code());
-        let invalid = Err(CKR_MECHANISM_PARAM_INVALID);
-        assert_eq!(
-            code(Edwards25519, CurveName, Parameter::None),
-            Ok(Scheme::Pure)
-        );
-        assert_eq!(code(Edwards448, CurveName, Parameter::None), invalid);
-        assert_eq!(code(Edwards448, Oid, Parameter::None), Ok(Scheme::Pure));
-        assert_eq!(code(Edwards25519, Oid, with(false)), invalid);
-        assert_eq!(
-            code(Edwards448, CurveName, with(true)),
-            Ok(Scheme::Prehashed(vec![1]))
-        );
-        let long = Parameter::Eddsa {
-            prehash: false,
-            context: vec![0; 256],
-        };
-        assert_eq!(code(Edwards25519, CurveName, long), invalid);
     }
 }

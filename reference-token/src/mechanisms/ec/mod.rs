@@ -1,11 +1,12 @@
 //! Elliptic curves: [PKCS11-Base 3.2] section 6.3. This file owns the table, key pairs, and what
 //! follows from key material. `parameters` reads names of curves; `curve`, `edwards` and
-//! `montgomery` are the three forms; `ecdsa` and `ecdh` the mechanisms over them.
+//! `montgomery` are the three forms; `ecdsa`, `eddsa` and `ecdh` the mechanisms over them.
 
 mod curve;
 mod ecdh;
 mod ecdsa;
 mod ed25519ctx;
+mod eddsa;
 mod edwards;
 mod montgomery;
 mod nist_p256;
@@ -15,7 +16,8 @@ use cryptoki_sys::*;
 
 use curve::Curve;
 use ecdsa::Ecdsa;
-use edwards::{Eddsa, Edwards};
+use eddsa::Eddsa;
+use edwards::Edwards;
 use montgomery::Montgomery;
 
 use super::settle::settle_public_info;
