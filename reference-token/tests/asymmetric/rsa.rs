@@ -3,6 +3,7 @@
 use cryptoki_sys::*;
 
 use super::kem::{decapsulate, encapsulate};
+use super::pair;
 use super::support::calls::{sign, verify};
 use super::support::{Attributes, Token, plain, rsa_private, rsa_public, with};
 
@@ -36,6 +37,32 @@ fn x9_31_signs_with_the_trailer_of_token_or_application() {
     assert_eq!(judge(b"abd"), CKR_SIGNATURE_INVALID);
     let long = sign(&token, session, plain(CKM_RSA_X9_31), private, &[1; 255]);
     assert_eq!(long, Err(CKR_DATA_LEN_RANGE));
+}
+
+#[test]
+fn x9_31_key_pairs_sign_and_have_the_lengths_of_the_signatures() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let generate = |bits| {
+        let template = Attributes::new().ulong(CKA_MODULUS_BITS, bits);
+        let template = template.bytes(CKA_PUBLIC_EXPONENT, [3]);
+        let mechanism = plain(CKM_RSA_X9_31_KEY_PAIR_GEN);
+        pair(&token, session, mechanism, &template, &Attributes::new())
+    };
+    for bits in [1024, 1280] {
+        let (public, private) = generate(bits).unwrap();
+        let modulus = token.attribute(session, public, CKA_MODULUS).unwrap();
+        assert_eq!(8 * modulus.len() as u64, bits);
+        assert!(modulus[0] >= 0x80);
+        let mechanism = plain(CKM_SHA1_RSA_X9_31);
+        let signature = sign(&token, session, mechanism, private, b"abc").unwrap();
+        let mechanism = plain(CKM_SHA1_RSA_X9_31);
+        let judged = verify(&token, session, mechanism, public, (b"abc", &signature));
+        assert_eq!(judged, CKR_OK);
+    }
+    for bits in [512, 1023, 1152, 16640] {
+        assert_eq!(generate(bits), Err(CKR_ATTRIBUTE_VALUE_INVALID), "{bits}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use rsa::BoxedUint;
 use rsa::hazmat::{rsa_decrypt, rsa_encrypt};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
+use super::strong;
 use crate::attributes::{Attributes, Value};
 use crate::mechanisms::{Contribution, der};
 use crate::rv::{Result, ensure, refusal, refuse};
@@ -53,6 +54,20 @@ fn public_parts(key: &Attributes) -> Result<(BoxedUint, BoxedUint)> {
     let (modulus, exponent) = (number(modulus), number(exponent));
     ensure(exponent < modulus, CKR_ATTRIBUTE_VALUE_INVALID)?;
     Ok((modulus, exponent))
+}
+
+/// The public exponent of a key pair to be generated: odd, above 1, and up to 2^33 - 1, which is as
+/// far as the generator goes. Section 6.1.4 names the code for one that cannot be used.
+fn short_exponent(exponent: &[u8]) -> Result<BoxedUint> {
+    let exponent = der::trim(exponent);
+    let odd = exponent.last().is_some_and(|last| last & 1 == 1);
+    ensure(odd && exponent != [1], CKR_TEMPLATE_INCONSISTENT)?;
+    let sized = exponent.len() < 5 || (exponent.len() == 5 && exponent[0] <= 1);
+    ensure(sized, CKR_TEMPLATE_INCONSISTENT)?;
+    let value = exponent
+        .iter()
+        .fold(0, |value, digit| value << 8 | u64::from(*digit));
+    Ok(value.into())
 }
 
 impl PublicKey {
@@ -141,20 +156,26 @@ impl PrivateKey {
             .map_err(|_| refusal(CKR_ATTRIBUTE_VALUE_INVALID))
     }
 
-    /// A new key pair. Section 6.1.4 names the code for an exponent that cannot be used.
+    /// A new key pair.
     pub(super) fn generate(bits: usize, exponent: &[u8]) -> Result<PrivateKey> {
-        let exponent = der::trim(exponent);
-        let odd = exponent.last().is_some_and(|last| last & 1 == 1);
-        ensure(odd && exponent != [1], CKR_TEMPLATE_INCONSISTENT)?;
-        // The generator takes exponents up to 2^33 - 1.
-        let sized = exponent.len() < 5 || (exponent.len() == 5 && exponent[0] <= 1);
-        ensure(sized, CKR_TEMPLATE_INCONSISTENT)?;
-        let exponent = exponent
-            .iter()
-            .fold(0, |value, digit| value << 8 | u64::from(*digit));
-        rsa::PrivateKey::new_with_exp_unchecked(&mut SysRng, bits, exponent.into())
+        let exponent = short_exponent(exponent)?;
+        rsa::PrivateKey::new_with_exp_unchecked(&mut SysRng, bits, exponent)
             .map(PrivateKey::new)
             .map_err(|_| refusal(CKR_FUNCTION_FAILED))
+    }
+
+    /// A new key pair with strong primes.
+    pub(super) fn generate_strong(bits: usize, exponent: &[u8]) -> Result<PrivateKey> {
+        let exponent = short_exponent(exponent)?;
+        loop {
+            let [p, q] = strong::primes(bits as u32, &exponent)?;
+            let key = rsa::PrivateKey::from_p_q(p, q, exponent.clone())
+                .map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
+            // FIPS 186-4 B.3.1, condition 3.
+            if key.d().bit_width_vartime() as usize > bits / 2 {
+                return Ok(PrivateKey::new(key));
+            }
+        }
     }
 
     /// All attributes of section 6.1.3, for a private key object.

@@ -1,12 +1,13 @@
 //! RSA: [PKCS11-Base 3.2] section 6.1. This file owns the family's table, key pair generation and
 //! the mapping of mechanisms to schemes; `key` the arithmetic, `padding` the encodings of RFC
-//! 8017, `schemes` the running operations.
+//! 8017, `schemes` the running operations, `strong` the primes of ANSI X9.31.
 
 mod encapsulation;
 mod key;
 mod padding;
 mod recover;
 mod schemes;
+mod strong;
 
 use cryptoki_sys::*;
 
@@ -42,22 +43,23 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, form: Form) -> Ent
 }
 
 /// Section 6.1.13: ANSI X9.31 begins at 1024 bits.
-const fn x9_31(mechanism: CK_MECHANISM_TYPE) -> Entry {
+const fn x9_31(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS) -> Entry {
     Entry {
         sizes: (1024, BITS.1),
-        ..entry(mechanism, SIGNS, Form::None)
+        ..entry(mechanism, flags, Form::None)
     }
 }
 
 #[rustfmt::skip]
-static ENTRIES: [Entry; 29] = [
+static ENTRIES: [Entry; 30] = [
     entry(CKM_RSA_PKCS_KEY_PAIR_GEN,    CKF_GENERATE_KEY_PAIR, Form::None),
     entry(CKM_RSA_PKCS,                 RECOVERS | CIPHERS,       Form::None),
     entry(CKM_RSA_X_509,                RECOVERS | CIPHERS,       Form::None),
     entry(CKM_RSA_PKCS_OAEP,            CIPHERS,               Form::Oaep),
     entry(CKM_RSA_PKCS_PSS,             SIGNS,                 Form::Pss),
-    x9_31(CKM_RSA_X9_31),
-    x9_31(CKM_SHA1_RSA_X9_31),
+    x9_31(CKM_RSA_X9_31_KEY_PAIR_GEN,   CKF_GENERATE_KEY_PAIR),
+    x9_31(CKM_RSA_X9_31,                SIGNS),
+    x9_31(CKM_SHA1_RSA_X9_31,           SIGNS),
     entry(CKM_MD2_RSA_PKCS,             SIGNS,                 Form::None),
     entry(CKM_MD5_RSA_PKCS,             SIGNS,                 Form::None),
     entry(CKM_RIPEMD128_RSA_PKCS,       SIGNS,                 Form::None),
@@ -267,10 +269,10 @@ impl Family for Rsa {
         Some(CKK_RSA)
     }
 
-    /// Section 6.1.4: the template names the length and may name the public exponent.
+    /// Sections 6.1.4 and 6.1.5: the template names the length and may name the public exponent.
     fn generate_pair(
         &self,
-        _: &Mechanism,
+        mechanism: &Mechanism,
         public: &Attributes,
     ) -> Result<(Contribution, Contribution)> {
         let bits = public
@@ -284,7 +286,16 @@ impl Family for Rsa {
             Some(value) => value.bytes().to_vec(),
             None => vec![1, 0, 1],
         };
-        let private = PrivateKey::generate(bits as usize, &exponent)?.to_attributes();
+        let private = match mechanism.kind {
+            CKM_RSA_X9_31_KEY_PAIR_GEN => {
+                // The lengths that the signatures of ANSI X9.31 are for: section 6.1.13.
+                let fits = bits >= 1024 && bits.is_multiple_of(256);
+                ensure(fits, CKR_ATTRIBUTE_VALUE_INVALID)?;
+                PrivateKey::generate_strong(bits as usize, &exponent)?
+            }
+            _ => PrivateKey::generate(bits as usize, &exponent)?,
+        };
+        let private = private.to_attributes();
         // An exponent that the template has stays as it was written, leading zeros and all.
         let contributed = private.iter().filter(|(attribute, _)| {
             *attribute == CKA_MODULUS
