@@ -135,9 +135,8 @@ for type in AES:16 AES:24 AES:32 GENERIC:64; do
     run "a key of $type" \
         user --keygen --key-type "$type" --id "02${type#*:}" --label "$type" --extractable
 done
-for type in DES:8 DES3:24; do
-    run "a key of $type" user --keygen --key-type "$type" --id "03${type#*:}" --label "$type"
-done
+run 'a key of DES:8' user --keygen --key-type DES:8 --id 0308 --label DES:8
+run 'a key of DES3:24' user --keygen --key-type DES3:24 --id 0324 --label DES3:24
 value() { user --read-object --type secrkey --id "$1" 2>/dev/null | hex; }
 key=$(value 0232)
 check 'its value has 32 bytes' 64 "${#key}"
