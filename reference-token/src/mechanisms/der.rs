@@ -12,10 +12,29 @@ const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+/// Class and form of context-specific tags.
+const CONTEXT: u8 = 0x80;
+const CONSTRUCTED: u8 = 0x20;
 
 /// A SEQUENCE of encoded elements.
 pub(super) fn sequence(elements: &[&[u8]]) -> Vec<u8> {
     element(SEQUENCE, &elements.concat())
+}
+
+/// A SET OF elements that are encoded one after the other, in their order.
+pub(super) fn set(elements: &[u8]) -> Vec<u8> {
+    element(SET, elements)
+}
+
+/// `[number]` around elements: EXPLICIT, or IMPLICIT in the place of a SET or SEQUENCE.
+pub(super) fn tagged(number: u8, elements: &[u8]) -> Vec<u8> {
+    element(CONTEXT | CONSTRUCTED | number, elements)
+}
+
+/// `[number] IMPLICIT` in the place of a string.
+pub(super) fn implicit(number: u8, content: &[u8]) -> Vec<u8> {
+    element(CONTEXT | number, content)
 }
 
 /// An OCTET STRING.

@@ -5,6 +5,7 @@
 mod aead;
 mod block;
 mod chacha;
+mod cms;
 mod der;
 mod derivation;
 mod dh;
@@ -53,6 +54,7 @@ use cryptoki_sys::*;
 use crate::rv::{Result, refusal};
 
 pub(crate) use aead::{Aead, Message, Start, aead};
+pub(crate) use cms::{CmsParameter, offered as offered_cms_attributes, signs_cms};
 pub(crate) use derivation::{Back, Derivation, Inheritance, Named, Product, Source, Wish, Yield};
 pub(crate) use family::{
     Ciphering, Contribution, Derived, Digesting, Family, Filled, Recovering, Signing, Verifying,
@@ -120,6 +122,7 @@ static FAMILIES: &[&dyn Family] = &[
     &ike::Ike,
     &otp::Otp,
     &kip::Kip,
+    &cms::Cms,
     &null::Null,
 ];
 

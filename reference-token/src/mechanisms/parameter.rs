@@ -3,6 +3,7 @@
 
 use cryptoki_sys::*;
 
+use super::cms::CmsParameter;
 use super::ike::IkeParameter;
 use super::key_based::KeyBased;
 use super::kip::KipParameter;
@@ -82,6 +83,8 @@ pub(crate) enum Form {
     Otp,
     /// CK_KIP_PARAMS.
     Kip(KipUse),
+    /// CK_CMS_SIG_PARAMS.
+    Cms,
 }
 
 /// What the iteration variable of SP 800-108 is, which decides the form of the parameter.
@@ -240,6 +243,7 @@ pub(crate) enum Parameter {
     /// Types and values of CK_OTP_PARAM.
     Otp(Vec<(CK_OTP_PARAM_TYPE, Vec<u8>)>),
     Kip(KipParameter),
+    Cms(Box<CmsParameter>),
 }
 
 /// An agreement with two key pairs on each side.
@@ -289,10 +293,18 @@ impl Parameter {
         matches!(self, Parameter::Kip(_))
     }
 
-    /// The secret key named here that a signature is made over, besides its data.
-    pub(crate) fn signed_key(&mut self) -> Option<&mut Named> {
+    /// The object named here that a signature needs besides its key, its class, and what it is
+    /// called if there is none such.
+    pub(crate) fn signing_object(&mut self) -> Option<(&mut Named, CK_OBJECT_CLASS, CK_RV)> {
         match self {
-            Parameter::Kip(parameter) => parameter.key.as_mut(),
+            Parameter::Kip(parameter) => {
+                let key = parameter.key.as_mut()?;
+                Some((key, CKO_SECRET_KEY, CKR_KEY_HANDLE_INVALID))
+            }
+            Parameter::Cms(parameter) => {
+                let certificate = parameter.certificate.as_mut()?;
+                Some((certificate, CKO_CERTIFICATE, CKR_MECHANISM_PARAM_INVALID))
+            }
             _ => None,
         }
     }

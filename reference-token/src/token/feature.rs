@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::Token;
 use super::collection::Objects;
 use crate::attributes::{Attributes, Value};
-use crate::mechanisms::entries;
+use crate::mechanisms::{entries, offered_cms_attributes};
 use crate::rv::{Result, refusal};
 
 /// How many numbers of the counter are given out between two writes to the store.
@@ -30,7 +30,14 @@ pub(super) fn install(objects: &mut Objects, with_clock: bool) {
             (CKA_CLASS, Value::ulong(CKO_MECHANISM)),
             (CKA_MECHANISM_TYPE, Value::ulong(entry.mechanism)),
         ];
-        objects.insert_built_in(attributes.into_iter().collect());
+        let own = match entry.mechanism {
+            CKM_CMS_SIG => offered_cms_attributes().to_vec(),
+            _ => Vec::new(),
+        };
+        let own = own
+            .into_iter()
+            .map(|(attribute, value)| (attribute, Value::Bytes(value)));
+        objects.insert_built_in(attributes.into_iter().chain(own).collect());
     }
     if with_clock {
         objects.insert_built_in(feature(CKH_CLOCK, &[(CKA_VALUE, Value::Bytes(Vec::new()))]));

@@ -50,14 +50,13 @@ impl Token {
 impl Token {
     /// Puts what a parameter names besides the key of the operation in the place of its handle.
     fn find_signed(&self, mechanism: &mut Mechanism) -> Result<()> {
-        let Some(named) = mechanism.parameter.signed_key() else {
+        let Some((named, class, code)) = mechanism.parameter.signing_object() else {
             return Ok(());
         };
         if let Named::Handle(handle) = *named {
-            let key = &self.visible(handle, CKR_KEY_HANDLE_INVALID)?.attributes;
-            let secret = key.ulong(CKA_CLASS) == Some(CKO_SECRET_KEY);
-            ensure(secret, CKR_KEY_HANDLE_INVALID)?;
-            *named = Named::Key(Arc::clone(key));
+            let object = &self.visible(handle, code)?.attributes;
+            ensure(object.ulong(CKA_CLASS) == Some(class), code)?;
+            *named = Named::Key(Arc::clone(object));
         }
         Ok(())
     }

@@ -19,16 +19,16 @@ pub(super) struct Record {
 }
 
 /// A record, as long as it is complete.
-pub(super) struct Transcript(Option<Record>);
+pub(super) struct Transcript(Option<Box<Record>>);
 
 impl Transcript {
     /// Of an operation that begins.
     pub(super) fn of(mechanism: &Mechanism, key: Option<&Attributes>) -> Transcript {
-        Transcript(Some(Record {
+        Transcript(Some(Box::new(Record {
             mechanism: mechanism.clone(),
             key: key.map(|key| key.bytes(CKA_UNIQUE_ID).to_vec()),
             data: Vec::new(),
-        }))
+        })))
     }
 
     /// Of an operation that cannot be saved.
@@ -51,7 +51,7 @@ impl Transcript {
     }
 
     pub(super) fn record(&self) -> Option<&Record> {
-        self.0.as_ref()
+        self.0.as_deref()
     }
 }
 

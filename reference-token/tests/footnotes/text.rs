@@ -138,7 +138,11 @@ fn rows_for(all: &[Said], class: &str, subtype: &str) -> BTreeMap<String, Said> 
         "storage" => stored,
         "key" => key,
         _ if class == "CKO_OTP_KEY" && secret(row) => true,
-        object => object == class && (row.subtype.is_empty() || row.subtype == subtype),
+        object => {
+            // Section 6.44.2: one mechanism says more than the others.
+            let any = ["", "CKM_CMS_SIG"].contains(&row.subtype.as_str());
+            object == class && (any || row.subtype == subtype)
+        }
     };
     let rows = all.iter().filter(applies);
     rows.map(|row| (row.attribute.clone(), row.clone()))

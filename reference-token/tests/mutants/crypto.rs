@@ -5,6 +5,7 @@ use std::ptr::null_mut;
 
 use cryptoki_sys::*;
 
+use crate::protocols;
 use crate::stage::{Stage, aes, secret};
 use crate::support::{Attributes, RW, hex, plain, rsa_private, rsa_public, with};
 
@@ -49,9 +50,9 @@ macro_rules! query {
     }};
 }
 
-struct Scene {
-    stage: Stage,
-    session: CK_SESSION_HANDLE,
+pub(super) struct Scene {
+    pub(super) stage: Stage,
+    pub(super) session: CK_SESSION_HANDLE,
 }
 
 impl Scene {
@@ -61,11 +62,11 @@ impl Scene {
         Scene { stage, session }
     }
 
-    fn create(&self, template: &Attributes) -> CK_OBJECT_HANDLE {
+    pub(super) fn create(&self, template: &Attributes) -> CK_OBJECT_HANDLE {
         self.stage.create(self.session, template)
     }
 
-    fn say(&self, bytes: &[u8]) {
+    pub(super) fn say(&self, bytes: &[u8]) {
         self.stage.say(format_args!("{bytes:02x?}"));
     }
 
@@ -336,48 +337,11 @@ fn ecdsa(scene: &Scene) {
     }
 }
 
-/// Two one-time passwords, and the first of them when the second is due. Of the structures only what
-/// follows them is said: they hold addresses.
-fn passwords(scene: &Scene) {
-    let Scene { stage, session } = scene;
-    let key = secret(CKK_HOTP, &[7; 20]).without(CKA_CLASS);
-    let key = scene.create(&key.ulong(CKA_CLASS, CKO_OTP_KEY));
-    let mut first = Vec::new();
-    for _ in 0..2 {
-        let mut mechanism = plain(CKM_HOTP);
-        play!(stage, C_SignInit(*session, &mut mechanism, key));
-        let made = transform!(stage, C_Sign, *session, b"", 600);
-        let told = made
-            .get(made.len().saturating_sub(14)..)
-            .unwrap_or_default();
-        scene.say(told);
-        if first.is_empty() {
-            first = told.get(..6).unwrap_or_default().to_vec();
-        }
-    }
-    let mut due = 1u64.to_be_bytes();
-    let mut list = [CK_OTP_PARAM {
-        type_: CK_OTP_COUNTER,
-        pValue: due.as_mut_ptr().cast(),
-        ulValueLen: 8,
-    }];
-    let mut parameter = CK_OTP_PARAMS {
-        pParams: list.as_mut_ptr(),
-        ulCount: 1,
-    };
-    let mut mechanism = with(CKM_HOTP, &mut parameter);
-    play!(stage, C_VerifyInit(*session, &mut mechanism, key));
-    let length = first.len() as CK_ULONG;
-    play!(
-        stage,
-        C_Verify(*session, null_mut(), 0, input!(first), length)
-    );
-}
-
 pub(super) fn signatures() {
     let scene = Scene::new();
     mac(&scene);
     asymmetric(&scene);
     ecdsa(&scene);
-    passwords(&scene);
+    protocols::passwords(&scene);
+    protocols::cms(&scene);
 }

@@ -29,6 +29,8 @@ mod objects;
 #[cfg(feature = "mutants")]
 mod observed;
 #[cfg(feature = "mutants")]
+mod protocols;
+#[cfg(feature = "mutants")]
 mod sessions;
 #[cfg(feature = "mutants")]
 mod threads;

@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cms;
 mod kip;
 mod otp;
 mod wtls;

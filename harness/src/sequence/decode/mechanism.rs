@@ -147,6 +147,10 @@ fn literal(bytes: Vec<u8>) -> FieldValue {
 }
 
 fn pointer(tape: &mut Tape<'_>, layout: &Layout, field: &Field) -> FieldValue {
+    if field.name == "pContentType" {
+        // Text has no length beside it: it ends with a NUL.
+        return literal(b"text/plain\0".to_vec());
+    }
     if layout.length_of(field.name).is_none() {
         return literal(vec![tape.byte(); ROOM]);
     }

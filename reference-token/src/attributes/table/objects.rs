@@ -157,9 +157,14 @@ static INTERFACE: [Rule; 10] = [
     row(CKA_MIME_TYPES,       Text,  &[TOKEN], Absent),
 ];
 
-/// Section 4.13.
+/// Section 4.13, and section 6.44.2 for the one mechanism that has more to say.
 #[rustfmt::skip]
-static MECHANISM: [Rule; 1] = [row(CKA_MECHANISM_TYPE, Ulong, &[TOKEN], Absent)];
+static MECHANISM: [Rule; 4] = [
+    row(CKA_MECHANISM_TYPE,           Ulong, &[TOKEN], Absent),
+    row(CKA_REQUIRED_CMS_ATTRIBUTES,  Bytes, &[TOKEN], Absent),
+    row(CKA_DEFAULT_CMS_ATTRIBUTES,   Bytes, &[TOKEN], Absent),
+    row(CKA_SUPPORTED_CMS_ATTRIBUTES, Bytes, &[TOKEN], Absent),
+];
 
 /// Section 4.14.
 #[rustfmt::skip]

@@ -3,6 +3,7 @@
 //! gives out what goes back through a parameter.
 
 mod asymmetric;
+mod cms;
 mod derivation;
 mod places;
 mod tls;
@@ -120,6 +121,7 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Otp if mechanism.ulParameterLen == 0 => Ok(Parameter::Otp(Vec::new())),
             Form::Otp => otp(structure(mechanism)?),
             Form::Kip(used) => derivation::kip(used, structure(mechanism)?),
+            Form::Cms => cms::read(structure(mechanism)?),
             Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::SignContext => asymmetric::sign_context(structure(mechanism)?),
             Form::HashSignContext => asymmetric::hash_sign_context(structure(mechanism)?),
