@@ -46,7 +46,7 @@ impl Material {
 }
 
 /// NIST CAVP, TLS 1.2 with SHA-256: the master key and the key block that is made of it.
-const MASTER: &str = "202c88c00f84a17a20027079604787461176455539e705be730890602c289a50
+pub(super) const MASTER: &str = "202c88c00f84a17a20027079604787461176455539e705be730890602c289a50
                       01e34eeb3a043e5d52a65e66125188bf";
 const BLOCK: &str = "d06139889fffac1e3a71865f504aa5d0d2a2e89506c6f2279b670c3e1b74f531
                      016a2530c51a3a0f7e1d6590d0f0566b2f387f8d11fd4f731cdd572d2eae927f

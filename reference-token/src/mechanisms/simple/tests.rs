@@ -128,6 +128,67 @@ fn ciphertext_makes_a_key() {
     assert_eq!(cbc.unwrap(), hex("7649abac8119b246"));
 }
 
+/// Without published answers: computed with OpenSSL 3.0, `openssl enc -CIPHER -nopad`.
+#[test]
+fn ciphertexts_of_other_ciphers_are_those_of_openssl() {
+    let des = key(
+        &hex("0123456789abcdef23456789abcdef01456789abcdef0123"),
+        CKK_DES3,
+    );
+    let value = hex("000102030405060708090a0b0c0d0e0f");
+    let (camellia, aria) = (key(&value, CKK_CAMELLIA), key(&value, CKK_ARIA));
+    let data = hex("00112233445566778899aabbccddeeff0123456789abcdef0011223344556677");
+    let ecb = || Parameter::StringData(data.clone());
+    let cbc = |iv: &str| Parameter::BlockData {
+        iv: hex(iv),
+        data: data.clone(),
+    };
+    let short = "0102030405060708";
+    let long = "0f0e0d0c0b0a09080706050403020100";
+    let rows = [
+        (
+            CKM_DES3_ECB_ENCRYPT_DATA,
+            ecb(),
+            &des,
+            "109aeac4d79bfaddf9ad78eda08644d5f2afd84ee809e2b5109aeac4d79bfadd",
+        ),
+        (
+            CKM_DES3_CBC_ENCRYPT_DATA,
+            cbc(short),
+            &des,
+            "913c7375d8a660372d930bb47dc461506ea526167da0d2fb6469ec19b44d0edc",
+        ),
+        (
+            CKM_CAMELLIA_ECB_ENCRYPT_DATA,
+            ecb(),
+            &camellia,
+            "77cf412067af8270613529149919546fbc8a385bdfc110ae7ba9c8ba4c7edb87",
+        ),
+        (
+            CKM_CAMELLIA_CBC_ENCRYPT_DATA,
+            cbc(long),
+            &camellia,
+            "0403a0529f62ecfeb4b0c1d62aea306965597eb0c3bfb94deded9f12412555ad",
+        ),
+        (
+            CKM_ARIA_ECB_ENCRYPT_DATA,
+            ecb(),
+            &aria,
+            "d718fbd6ab644c739da95f3be6451778b475524bde33fb692d0e58c12e5a4abb",
+        ),
+        (
+            CKM_ARIA_CBC_ENCRYPT_DATA,
+            cbc(long),
+            &aria,
+            "37c7a1f5259e100637798850fdc1fc48912009da5d364fcdcabcc8c92efd7bf5",
+        ),
+    ];
+    for (kind, parameter, base, expected) in rows {
+        let value = derive(kind, parameter, base, None).unwrap();
+        assert_eq!(value, hex(expected), "{kind:#x}");
+    }
+}
+
 /// Section 6.17.3 has a code for too little data; data of broken blocks is a broken parameter.
 #[test]
 fn too_little_data_and_broken_blocks_have_their_own_codes() {
