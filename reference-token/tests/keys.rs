@@ -199,6 +199,29 @@ fn aes_wraps_keys_padded_with_zeros_and_the_length_takes_them_off() {
     assert_eq!(value(copy), value(key));
 }
 
+/// Section 6.1.3: attributes that are too few for the token make a template incomplete.
+#[test]
+fn a_short_exponent_without_primes_is_incomplete() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let parts = [
+        CKA_PRIME_1,
+        CKA_PRIME_2,
+        CKA_EXPONENT_1,
+        CKA_EXPONENT_2,
+        CKA_COEFFICIENT,
+        CKA_PUBLIC_EXPONENT,
+    ];
+    let bare = parts
+        .into_iter()
+        .fold(rsa_private(), |template, part| template.without(part));
+    let short = bare.clone().bytes(CKA_PUBLIC_EXPONENT, [3]);
+    let refused = token.create(session, &short);
+    assert_eq!(refused, Err(CKR_TEMPLATE_INCOMPLETE));
+    let long = bare.bytes(CKA_PUBLIC_EXPONENT, [1, 0, 1]);
+    assert!(token.create(session, &long).is_ok());
+}
+
 /// Section 6.1.4: CKR_TEMPLATE_INCONSISTENT for a public exponent that cannot be used.
 #[test]
 fn an_exponent_that_cannot_be_used_is_inconsistent() {

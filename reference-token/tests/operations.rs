@@ -210,10 +210,8 @@ fn a_key_that_always_authenticates_waits_for_the_pin_at_each_use() {
     let template = rsa_private().bool(CKA_ALWAYS_AUTHENTICATE, true);
     let key = token.create(session, &template).unwrap();
     let mut mechanism = plain(CKM_SHA256_RSA_PKCS);
-    assert_eq!(
-        call!(token, C_SignInit(session, &mut mechanism, key)),
-        CKR_OK
-    );
+    let mut init = || call!(token, C_SignInit(session, &mut mechanism, key));
+    assert_eq!(init(), CKR_OK);
     let (mut signature, mut length) = ([0u8; 256], 256);
     let output = signature.as_mut_ptr();
     let mut go = || {
@@ -222,13 +220,18 @@ fn a_key_that_always_authenticates_waits_for_the_pin_at_each_use() {
             C_Sign(session, input!(MESSAGE), 19, output, &mut length)
         )
     };
+    // Section 5.13.2: C_Sign always terminates the operation, but for questions of the length.
     assert_eq!(go(), CKR_USER_NOT_LOGGED_IN);
-    assert_eq!(
-        token.login(session, CKU_CONTEXT_SPECIFIC, b"wrong"),
-        CKR_PIN_INCORRECT
-    );
+    assert_eq!(go(), CKR_OPERATION_NOT_INITIALIZED);
+    let login = |pin| token.login(session, CKU_CONTEXT_SPECIFIC, pin);
+    assert_eq!(login(USER_PIN), CKR_OPERATION_NOT_INITIALIZED);
+    // Section 4.10: a wrong PIN is as none, and the right one may still come.
+    assert_eq!(init(), CKR_OK);
+    assert_eq!(login(b"wrong"), CKR_PIN_INCORRECT);
     assert_eq!(go(), CKR_USER_NOT_LOGGED_IN);
-    assert_eq!(token.login(session, CKU_CONTEXT_SPECIFIC, USER_PIN), CKR_OK);
+    assert_eq!(init(), CKR_OK);
+    assert_eq!(login(b"wrong"), CKR_PIN_INCORRECT);
+    assert_eq!(login(USER_PIN), CKR_OK);
     assert_eq!(go(), CKR_OK);
     assert_eq!(go(), CKR_OPERATION_NOT_INITIALIZED);
     assert_eq!(signature[..], hex(rsa_2048::PKCS1_SIGNATURE));

@@ -86,6 +86,12 @@ impl Kind {
         })
     }
 
+    /// Whether operations of this kind are processes, in which each message is an operation.
+    pub(super) fn is_process(self) -> bool {
+        use Kind::{MessageDecrypt, MessageEncrypt, MessageSign, MessageVerify};
+        [MessageEncrypt, MessageDecrypt, MessageSign, MessageVerify].contains(&self)
+    }
+
     /// The kinds that some of `flags` stand for.
     pub(super) fn flagged(flags: CK_FLAGS) -> impl Iterator<Item = Kind> {
         KINDS

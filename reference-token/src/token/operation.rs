@@ -12,7 +12,7 @@ use super::session::{SharedOperations, lock};
 use super::transcript::Transcript;
 use super::verifying::Held;
 use crate::mechanisms::{Ciphering, Digesting, Recovering, Signing, Verifying};
-use crate::rv::{Result, ensure, refusal};
+use crate::rv::{Result, ensure, refusal, refuse};
 
 /// What a running operation works with.
 pub(super) enum Work {
@@ -115,10 +115,15 @@ impl Operations {
             .iter_mut()
             .find(|active| active.kind == kind)
             .ok_or(refusal(CKR_OPERATION_NOT_INITIALIZED))?;
-        if let Some(running) = &active.idle {
-            // Section 4.10: without the PIN the key is not used, and the operation waits on.
-            let blocked = running.authentication == Authentication::Awaited;
-            ensure(!blocked, CKR_USER_NOT_LOGGED_IN)?;
+        let awaited = |running: &Running| running.authentication == Authentication::Awaited;
+        if active.idle.as_ref().is_some_and(awaited) {
+            // Section 4.10 has the code for a key used without its PIN; sections 5.10 and 5.13 have
+            // it end the operation, as every error does but CKR_BUFFER_TOO_SMALL. A message is an
+            // operation by itself: its process goes on.
+            if !kind.is_process() {
+                self.end(kind);
+            }
+            return refuse(CKR_USER_NOT_LOGGED_IN);
         }
         let running = active.idle.take();
         Ok((active.serial, running.ok_or(refusal(CKR_OPERATION_ACTIVE))?))
@@ -359,18 +364,38 @@ mod tests {
         assert!(!second.in_parts);
     }
 
-    #[test]
-    fn an_operation_waits_for_its_pin_and_is_not_ended_by_asking_too_early() {
+    fn waiting(kind: Kind) -> Operations {
         let mut operations = Operations::new(true);
         let mut waiting = find();
         waiting.authentication = Authentication::Awaited;
-        operations.start(Kind::Sign, waiting).unwrap();
-        assert_eq!(
-            operations.take(Kind::Sign).err().unwrap().code(),
-            CKR_USER_NOT_LOGGED_IN
-        );
+        operations.start(kind, waiting).unwrap();
+        operations
+    }
+
+    fn code(operations: &mut Operations, kind: Kind) -> CK_RV {
+        operations.take(kind).err().unwrap().code()
+    }
+
+    #[test]
+    fn an_operation_waits_for_its_pin() {
+        let mut operations = waiting(Kind::Sign);
         assert!(operations.asks_for_pin());
         operations.authenticate();
         assert!(operations.take(Kind::Sign).is_ok());
+    }
+
+    /// Section 5.13.2: nothing but CKR_BUFFER_TOO_SMALL and a question for the length lets C_Sign's
+    /// operation go on.
+    #[test]
+    fn a_call_before_the_pin_ends_an_operation_and_no_process() {
+        let mut operations = waiting(Kind::Sign);
+        assert_eq!(code(&mut operations, Kind::Sign), CKR_USER_NOT_LOGGED_IN);
+        let gone = code(&mut operations, Kind::Sign);
+        assert_eq!(gone, CKR_OPERATION_NOT_INITIALIZED);
+        let mut process = waiting(Kind::MessageSign);
+        for _ in 0..2 {
+            let refused = code(&mut process, Kind::MessageSign);
+            assert_eq!(refused, CKR_USER_NOT_LOGGED_IN);
+        }
     }
 }

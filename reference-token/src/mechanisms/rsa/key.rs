@@ -148,6 +148,10 @@ impl PrivateKey {
                 number(key.bytes(CKA_PRIME_1)),
                 number(key.bytes(CKA_PRIME_2)),
             ],
+            // Section 6.1.3: too few attributes for this token.
+            (false, false) if der::trim(key.bytes(CKA_PUBLIC_EXPONENT)).len() < 3 => {
+                return refuse(CKR_TEMPLATE_INCOMPLETE);
+            }
             (false, false) => Vec::new(),
             _ => return refuse(CKR_TEMPLATE_INCOMPLETE),
         };
