@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "makes raw calls of a module")]
 
 use std::ptr::null_mut;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use cryptoki_sys::*;
@@ -22,20 +23,37 @@ impl Subjects {
         Self(acts)
     }
 
-    /// Repeats, and gives the time that so many repetitions took, whoever made them.
+    /// Repeats, and gives the time that so many repetitions took, whoever made them. Threads begin
+    /// together and look at the clock themselves, so that what it takes to start them does not count.
     pub(crate) fn time(&mut self, passes: u64) -> Duration {
         let each = passes.div_ceil(self.0.len() as u64);
         let made = each * self.0.len() as u64;
-        let begun = Instant::now();
-        match &mut self.0[..] {
-            [act] => (0..each).for_each(|_| act()),
-            acts => std::thread::scope(|scope| {
-                for act in acts {
-                    scope.spawn(move || (0..each).for_each(|_| act()));
-                }
-            }),
-        }
-        begun.elapsed().mul_f64(passes as f64 / made as f64)
+        let repeat = |act: &mut Act| {
+            let begun = Instant::now();
+            (0..each).for_each(|_| act());
+            begun.elapsed()
+        };
+        let spent = match &mut self.0[..] {
+            [act] => repeat(act),
+            acts => {
+                let start = Barrier::new(acts.len());
+                let run = |act| {
+                    start.wait();
+                    repeat(act)
+                };
+                std::thread::scope(|scope| {
+                    let threads: Vec<_> = acts
+                        .iter_mut()
+                        .map(|act| scope.spawn(|| run(act)))
+                        .collect();
+                    let times = threads
+                        .into_iter()
+                        .map(|thread| thread.join().expect("no panic"));
+                    times.max().unwrap_or_default()
+                })
+            }
+        };
+        spent.mul_f64(passes as f64 / made as f64)
     }
 }
 

@@ -76,8 +76,8 @@ fn times(modules: &[Module], operation: &Operation) -> Vec<Option<f64>> {
         .collect()
 }
 
-/// Doubles until a slice is long enough, so that starting threads does not count: three times in a
-/// row, as one may be long because the machine is busy.
+/// Doubles until a slice is long enough for the clock, and for threads to run side by side: three
+/// times in a row, as one may be long because the machine is busy.
 fn passes_of_a_slice(subjects: &mut Option<Subjects>) -> u64 {
     let Some(subjects) = subjects else { return 1 };
     let mut passes = 1;
