@@ -69,6 +69,17 @@ impl Draft {
         self
     }
 
+    /// Calls that prepare.
+    pub(super) fn fixtures(self, calls: Vec<Call>) -> Draft {
+        calls.into_iter().fold(self, Draft::fixture)
+    }
+
+    /// A call that must succeed, or whatever else it says itself.
+    pub(super) fn call(mut self, call: Call) -> Draft {
+        self.calls.push(call);
+        self
+    }
+
     /// The call that is judged. A library need not support a function: 5.1.6 has it say so.
     pub(super) fn judged(mut self, call: Call, answer: Answer) -> Draft {
         self.calls.push(Call {

@@ -1,8 +1,8 @@
 //! Cases made from the tables of the standard: for every function what follows from its parameters
-//! and its place in the standard alone, without knowing a mechanism.
+//! and its place in the standard alone, and for mechanisms what follows from their uses.
 //!
-//! One file a rule; each rule looks at a function and makes the cases that it has for it. The cases
-//! are ordinary ones: they are listed, filtered, run, replayed and waived as those of a suite file.
+//! One file a rule; each rule looks at a function or at a mechanism and makes the cases that it has
+//! for it. The cases are ordinary ones: they are listed, filtered, run, replayed and waived as those of a suite file.
 //! Which answers are right is said in [`answer`], how an honest caller calls in [`honest`].
 
 mod answer;
@@ -10,6 +10,7 @@ mod draft;
 mod handles;
 mod honest;
 mod initialization;
+mod mechanism;
 mod operations;
 mod pointers;
 
@@ -31,13 +32,12 @@ const RULES: &[fn(Function) -> Vec<Draft>] = &[
     pointers::cases,
 ];
 
-/// All generated cases, a suite for each function: `functions/C_Login`.
+/// All generated cases: a suite for each function, `functions/C_Login`, then one for each mechanism
+/// that a rule has something to say of, `mechanisms/CKM_SHA256`.
 #[must_use]
 pub fn suites() -> Vec<Suite> {
-    Function::ALL
-        .iter()
-        .map(|function| suite(*function))
-        .collect()
+    let functions = Function::ALL.iter().map(|function| suite(*function));
+    functions.chain(mechanism::suites()).collect()
 }
 
 fn suite(function: Function) -> Suite {

@@ -11,9 +11,11 @@ pub mod content;
 pub mod decode;
 pub mod expectation;
 mod lexicon;
+mod numbers;
 #[cfg(test)]
 mod properties;
 pub mod read;
+pub(crate) mod recipe;
 pub mod reference;
 pub mod value;
 pub mod write;

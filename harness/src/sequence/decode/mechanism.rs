@@ -41,7 +41,9 @@ pub(super) fn with_parameter(
     row: &Mechanism,
 ) -> MechanismArgument {
     if tape.once_in(WRONG) {
-        let count = usize::from(tape.byte() % 64);
+        // Every structure with pointers has an even size: bytes of an odd one are never taken for
+        // pointers that lie, which is class C.
+        let count = usize::from(tape.byte() % 64) | 1;
         return argument(row.value, bytes(tape, count));
     }
     let left_out = row.optional_parameter && tape.below(2) == 0;

@@ -7,7 +7,6 @@
 
 mod argument;
 mod mechanism;
-mod numbers;
 mod phrase;
 mod recipe;
 mod tape;

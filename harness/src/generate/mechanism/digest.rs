@@ -1,0 +1,43 @@
+//! Mechanisms that digest: [PKCS11-Base 3.2] 5.12.
+
+use cryptoki_sys::CKF_DIGEST;
+
+use super::super::draft::Draft;
+use super::{asking, begin, draft, equals, feed, keep, kept, message, parameter, short};
+use crate::cryptoki::Function::{C_Digest, C_DigestFinal, C_DigestInit, C_DigestUpdate};
+use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::sequence::Content;
+
+pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
+    let Some(parameter) = parameter::valid(row).filter(|_| row.uses.contains(&Use::Digest)) else {
+        return Vec::new();
+    };
+    let begin = || begin(C_DigestInit, row, parameter.clone(), None);
+    let whole = || feed(C_Digest, &[message()]);
+    let half = Content::Repeat {
+        byte: 0x5a,
+        count: 16,
+    };
+    vec![
+        draft(row, CKF_DIGEST, "digest-parts", "5.12.3")
+            .title(format!(
+                "{} digests parts as it digests the whole",
+                row.name
+            ))
+            .call(begin())
+            .call(keep(whole(), "whole"))
+            .call(begin())
+            .call(feed(C_DigestUpdate, std::slice::from_ref(&half)))
+            .call(feed(C_DigestUpdate, std::slice::from_ref(&half)))
+            .call(equals(feed(C_DigestFinal, &[]), kept("whole"))),
+        draft(row, CKF_DIGEST, "digest-length", "5.12.2")
+            .title(format!(
+                "{}: C_Digest tells the length and lets a caller with a short buffer try again",
+                row.name
+            ))
+            .call(begin())
+            .call(asking(whole()))
+            .call(short(whole()))
+            .call(whole()),
+    ]
+}

@@ -1,0 +1,202 @@
+//! Cases for every mechanism that digests, encrypts or signs, in each of these uses: that it does what
+//! it is for, in one part and in several; that outputs keep the contract of [PKCS11-Base 3.2] 5.2; and
+//! that what does not fit, a key, a parameter, a function, is refused.
+//!
+//! Keys are imported from the recipes of `sequence`; a token that takes none of a type is told that
+//! the cases do not apply to it.
+
+mod cipher;
+mod digest;
+mod key;
+mod misfit;
+mod parameter;
+mod signature;
+
+use cryptoki_sys::*;
+use p11assay_reports::evidence::Class;
+
+use super::draft::{Draft, session};
+use crate::cryptoki::mechanism::{self, Mechanism};
+use crate::cryptoki::{Function, Version, names};
+use crate::plan::{Ladder, MechanismNeed, Needs, Suite};
+use crate::sequence::expectation::{Expected, Relation};
+use crate::sequence::{
+    Argument, Buffer, BufferSize, Bytes, Call, Capture, Content, Expectation, MechanismArgument,
+    Number, ParameterValue, Reference,
+};
+
+/// The suites, one for each mechanism that has cases: `mechanisms/CKM_AES_CBC`.
+pub(super) fn suites() -> impl Iterator<Item = Suite> {
+    let rules: [fn(&Mechanism) -> Vec<Draft>; 4] = [
+        digest::cases,
+        cipher::cases,
+        signature::cases,
+        misfit::cases,
+    ];
+    mechanism::all().iter().filter_map(move |row| {
+        let name = format!("mechanisms/{}", row.name);
+        let drafts = rules.iter().flat_map(|rule| rule(row));
+        let cases: Vec<_> = drafts.map(|draft| draft.into_case(&name)).collect();
+        (!cases.is_empty()).then(|| Suite {
+            name,
+            file: super::SOURCE.to_owned(),
+            cases,
+        })
+    })
+}
+
+/// What tokens may say to a key, a size or a parameter that they do not work with. Which they do is
+/// left to them ([PKCS11-Base 3.2] 5.1.6, CKR_MECHANISM_PARAM_INVALID and CKR_KEY_SIZE_RANGE).
+const LIMITS: [CK_RV; 6] = [
+    CKR_KEY_SIZE_RANGE,
+    CKR_MECHANISM_PARAM_INVALID,
+    CKR_OPERATION_NOT_VALIDATED,
+    CKR_CURVE_NOT_SUPPORTED,
+    CKR_PARAMETER_SET_NOT_SUPPORTED,
+    CKR_FUNCTION_NOT_SUPPORTED,
+];
+
+/// The message of all cases: whole blocks of every cipher, and as long as the digests that the keys
+/// and parameters of the cases ask for.
+fn message() -> Content {
+    Content::Repeat {
+        byte: 0x5a,
+        count: 32,
+    }
+}
+
+/// A case of a mechanism with the flags that its use asks of the token. The section is that of the
+/// rule, in chapter 5, or of the mechanism, in chapter 6.
+fn draft(row: &Mechanism, flags: CK_FLAGS, id: &str, section: &'static str) -> Draft {
+    // A module may have had the mechanism before the standard, and in its own way.
+    let since = names::constant(row.name).map(|constant| constant.since);
+    let needs = Needs {
+        at_least: since.filter(|since| *since > Version::V2_40),
+        mechanisms: vec![MechanismNeed {
+            mechanism: row.value,
+            flags,
+            key_size: None,
+        }],
+        pin: true,
+        ..Needs::default()
+    };
+    Draft::new(id, section, Ladder::User)
+        .class(Class::A)
+        .needs(&needs)
+}
+
+/// A call of `function` in the session of the case.
+fn call(function: Function) -> Call {
+    let mut call = Call::new(0, function);
+    call.arguments[0] = session();
+    call
+}
+
+/// An initialising call.
+fn init(function: Function, row: &Mechanism, parameter: ParameterValue, key: Option<&str>) -> Call {
+    let mut call = call(function);
+    call.arguments[1] = Argument::Mechanism(Box::new(MechanismArgument {
+        mechanism: Number::Literal(row.value),
+        parameter,
+        claim: None,
+    }));
+    if let Some(key) = key {
+        call.arguments[2] = Argument::Number(Number::Reference(Reference::to(key)));
+    }
+    call
+}
+
+/// An initialising call that must succeed, unless the token has limits here.
+fn begin(
+    function: Function,
+    row: &Mechanism,
+    parameter: ParameterValue,
+    key: Option<&str>,
+) -> Call {
+    Call {
+        not_applicable: LIMITS.to_vec(),
+        ..init(function, row, parameter, key)
+    }
+}
+
+/// A call whose success another case asks for: without it there is nothing to judge here.
+fn presumed(call: Call) -> Call {
+    let all = names::of_kind(names::Kind::RETURN).iter();
+    let failures = all.map(|c| c.value).filter(|value| *value != CKR_OK);
+    Call {
+        not_applicable: failures.collect(),
+        ..call
+    }
+}
+
+/// The bytes kept as `name`.
+fn kept(name: &str) -> Content {
+    Content::Reference(Reference::to(name))
+}
+
+/// A call with bytes as its arguments, after the session.
+fn feed(function: Function, inputs: &[Content]) -> Call {
+    let mut call = call(function);
+    for (argument, input) in call.arguments[1..].iter_mut().zip(inputs) {
+        *argument = Argument::Bytes(Bytes::of(input.clone()));
+    }
+    call
+}
+
+/// The same call, its last output kept.
+fn keep(mut call: Call, name: &str) -> Call {
+    let parameter = call.function.parameters().last();
+    call.gives.extend(parameter.map(|parameter| Capture {
+        output: Reference::to(parameter.name),
+        name: name.to_owned(),
+    }));
+    call
+}
+
+/// The same call, its last output having to equal something.
+fn equals(mut call: Call, content: Content) -> Call {
+    let parameter = call.function.parameters().last();
+    call.expect.extend(parameter.map(|parameter| Expectation {
+        subject: Reference::to(parameter.name),
+        captured: false,
+        relation: Relation::Equals(Expected::Bytes(content)),
+    }));
+    call
+}
+
+/// The same call, what was kept having to equal something.
+fn was(mut call: Call, name: &str, content: Content) -> Call {
+    call.expect.push(Expectation {
+        subject: Reference::to(name),
+        captured: true,
+        relation: Relation::Equals(Expected::Bytes(content)),
+    });
+    call
+}
+
+/// The call with a buffer of one byte: CKR_BUFFER_TOO_SMALL (5.2), after which the operation goes on
+/// (5.8.2 and its like). One less than the length told could do, since that may somewhat exceed what
+/// is needed.
+fn short(mut call: Call) -> Call {
+    if let Some(last) = call.arguments.last_mut() {
+        *last = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(1))));
+    }
+    call.returns = vec![CKR_BUFFER_TOO_SMALL];
+    call
+}
+
+/// The call with ample room for its last output, instead of asking for the length first.
+fn ample(mut call: Call) -> Call {
+    if let Some(last) = call.arguments.last_mut() {
+        *last = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(256))));
+    }
+    call
+}
+
+/// The call asking for the length of its last output.
+fn asking(mut call: Call) -> Call {
+    if let Some(last) = call.arguments.last_mut() {
+        *last = Argument::Buffer(Buffer::of(BufferSize::Null));
+    }
+    call
+}

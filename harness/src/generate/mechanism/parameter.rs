@@ -1,0 +1,92 @@
+//! A parameter that a mechanism works with, and one that it cannot.
+
+use cryptoki_sys::*;
+
+use crate::cryptoki::mechanism::{Mechanism, ParameterShape};
+use crate::sequence::{Bytes, Content, FieldValue, Number, ParameterValue, Structure};
+
+/// A parameter that goes with the message of the cases; None for shapes that nothing is known of here.
+pub(super) fn valid(row: &Mechanism) -> Option<ParameterValue> {
+    if row.optional_parameter {
+        return Some(ParameterValue::None);
+    }
+    match row.parameter {
+        ParameterShape::None => Some(ParameterValue::None),
+        ParameterShape::Bytes(count) => Some(bytes(count)),
+        // 6.27: the bits of the hash.
+        ParameterShape::Ulong if row.name.starts_with("CKM_SHA512_T") => {
+            Some(ParameterValue::Ulong(Number::Literal(256)))
+        }
+        // CK_MAC_GENERAL_PARAMS: bytes of the MAC; CK_RC2_PARAMS: effective bits.
+        ParameterShape::Ulong => Some(ParameterValue::Ulong(Number::Literal(8))),
+        ParameterShape::Object => None,
+        ParameterShape::Structure(name) => structure(row, name),
+    }
+}
+
+fn bytes(count: usize) -> ParameterValue {
+    ParameterValue::Bytes(Bytes::of(Content::Repeat { byte: 0x24, count }))
+}
+
+/// The hash that a mechanism combines with PSS, and its mask generation; SHA-256 where it hashes
+/// nothing itself.
+const HASHES: [(&str, CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE); 9] = [
+    ("CKM_SHA1_", CKM_SHA_1, CKG_MGF1_SHA1),
+    ("CKM_SHA224_", CKM_SHA224, CKG_MGF1_SHA224),
+    ("CKM_SHA384_", CKM_SHA384, CKG_MGF1_SHA384),
+    ("CKM_SHA512_", CKM_SHA512, CKG_MGF1_SHA512),
+    ("CKM_SHA3_224_", CKM_SHA3_224, CKG_MGF1_SHA3_224),
+    ("CKM_SHA3_256_", CKM_SHA3_256, CKG_MGF1_SHA3_256),
+    ("CKM_SHA3_384_", CKM_SHA3_384, CKG_MGF1_SHA3_384),
+    ("CKM_SHA3_512_", CKM_SHA3_512, CKG_MGF1_SHA3_512),
+    ("", CKM_SHA256, CKG_MGF1_SHA256),
+];
+
+fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
+    let number =
+        |field: &str, value| (field.to_owned(), FieldValue::Number(Number::Literal(value)));
+    let filled = |field: &str, count| {
+        let content = Content::Repeat { byte: 0x24, count };
+        (field.to_owned(), FieldValue::Bytes(Bytes::of(content)))
+    };
+    let (_, hash, mgf) = HASHES
+        .iter()
+        .find(|(front, ..)| row.name.starts_with(front))?;
+    let fields = match name {
+        "CK_RSA_PKCS_PSS_PARAMS" => vec![
+            number("hashAlg", *hash),
+            number("mgf", *mgf),
+            number("sLen", 16),
+        ],
+        "CK_RSA_PKCS_OAEP_PARAMS" => vec![
+            number("hashAlg", CKM_SHA_1),
+            number("mgf", CKG_MGF1_SHA1),
+            number("source", CKZ_DATA_SPECIFIED),
+        ],
+        "CK_GCM_PARAMS" => vec![
+            filled("pIv", 12),
+            number("ulIvBits", 96),
+            filled("pAAD", 20),
+            number("ulTagBits", 128),
+        ],
+        "CK_CCM_PARAMS" => vec![
+            number("ulDataLen", 32),
+            filled("pNonce", 12),
+            filled("pAAD", 20),
+            number("ulMACLen", 16),
+        ],
+        "CK_AES_CTR_PARAMS" | "CK_CAMELLIA_CTR_PARAMS" => {
+            vec![number("ulCounterBits", 32), filled("cb", 16)]
+        }
+        _ => return None,
+    };
+    Some(ParameterValue::Structure(Structure {
+        name: name.to_owned(),
+        fields,
+    }))
+}
+
+/// True if the mechanism must have a parameter.
+pub(super) fn is_needed(row: &Mechanism) -> bool {
+    !row.optional_parameter && row.parameter != ParameterShape::None
+}
