@@ -108,6 +108,7 @@ static FAMILIES: &[&dyn Family] = &[
     &hss::Hss,
     &xmss::Xmss,
     &block::BlockCiphers,
+    &block::Rc2s,
     &chacha::ChaChas,
     &mac::Macs,
     &gost::Gost,

@@ -85,6 +85,10 @@ pub(crate) enum Form {
     Kip(KipUse),
     /// CK_CMS_SIG_PARAMS.
     Cms,
+    /// CK_RC2_CBC_PARAMS.
+    Rc2Cbc,
+    /// CK_RC2_MAC_GENERAL_PARAMS.
+    Rc2Mac,
 }
 
 /// What the iteration variable of SP 800-108 is, which decides the form of the parameter.
@@ -244,6 +248,14 @@ pub(crate) enum Parameter {
     Otp(Vec<(CK_OTP_PARAM_TYPE, Vec<u8>)>),
     Kip(KipParameter),
     Cms(Box<CmsParameter>),
+    Rc2Cbc {
+        bits: CK_ULONG,
+        iv: Vec<u8>,
+    },
+    Rc2Mac {
+        bits: CK_ULONG,
+        length: CK_ULONG,
+    },
 }
 
 /// An agreement with two key pairs on each side.

@@ -27,10 +27,12 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, sizes: (CK_ULONG, CK_ULONG), form: 
     }
 }
 
-static ENTRIES: [Entry; 6] = [
+static ENTRIES: [Entry; 8] = [
     entry(CKM_PKCS5_PBKD2, (1, 4096), Form::Pbkdf2),
     entry(CKM_PBE_SHA1_DES3_EDE_CBC, (24, 24), Form::Pbe { iv: true }),
     entry(CKM_PBE_SHA1_DES2_EDE_CBC, (16, 16), Form::Pbe { iv: true }),
+    entry(CKM_PBE_SHA1_RC2_128_CBC, (16, 16), Form::Pbe { iv: true }),
+    entry(CKM_PBE_SHA1_RC2_40_CBC, (5, 5), Form::Pbe { iv: true }),
     entry(CKM_PBE_MD5_DES_CBC, (8, 8), Form::Pbe { iv: true }),
     entry(CKM_PBE_MD2_DES_CBC, (8, 8), Form::Pbe { iv: true }),
     entry(
@@ -147,6 +149,7 @@ fn key_type(mechanism: CK_MECHANISM_TYPE) -> Option<CK_KEY_TYPE> {
     match mechanism {
         CKM_PBE_SHA1_DES3_EDE_CBC => Some(CKK_DES3),
         CKM_PBE_SHA1_DES2_EDE_CBC => Some(CKK_DES2),
+        CKM_PBE_SHA1_RC2_128_CBC | CKM_PBE_SHA1_RC2_40_CBC => Some(CKK_RC2),
         CKM_PBE_MD5_DES_CBC | CKM_PBE_MD2_DES_CBC => Some(CKK_DES),
         CKM_PBA_SHA1_WITH_SHA1_HMAC => Some(CKK_GENERIC_SECRET),
         _ => None,
@@ -163,7 +166,12 @@ impl Family for Passwords {
     }
 
     fn implied_length(&self, mechanism: &Mechanism) -> Option<usize> {
-        (mechanism.kind == CKM_PBA_SHA1_WITH_SHA1_HMAC).then_some(20)
+        match mechanism.kind {
+            CKM_PBA_SHA1_WITH_SHA1_HMAC => Some(20),
+            CKM_PBE_SHA1_RC2_128_CBC => Some(16),
+            CKM_PBE_SHA1_RC2_40_CBC => Some(5),
+            _ => None,
+        }
     }
 
     fn generate_answering(
@@ -177,7 +185,10 @@ impl Family for Passwords {
         let (mut value, iv) = match mechanism.kind {
             CKM_PKCS5_PBKD2 => (pbkdf2(password, template)?, None),
             CKM_PBA_SHA1_WITH_SHA1_HMAC => (pkcs12(password, Purpose::Mac, 20)?, None),
-            CKM_PBE_SHA1_DES3_EDE_CBC | CKM_PBE_SHA1_DES2_EDE_CBC => {
+            CKM_PBE_SHA1_DES3_EDE_CBC
+            | CKM_PBE_SHA1_DES2_EDE_CBC
+            | CKM_PBE_SHA1_RC2_128_CBC
+            | CKM_PBE_SHA1_RC2_40_CBC => {
                 let length = ENTRIES
                     .iter()
                     .find(|entry| entry.mechanism == mechanism.kind)
@@ -272,6 +283,25 @@ mod tests {
                 pkcs12(&password, purpose, expected.len()).unwrap(),
                 expected
             );
+        }
+    }
+
+    /// The same vectors: a shorter key is the beginning of a longer one.
+    #[test]
+    fn keys_of_rc2_and_their_vectors_come_of_the_same_bits() {
+        let queeg = b"\0q\0u\0e\0e\0g\0\0";
+        let (key, iv) = ("483DD6E919D7DE2E8E648BA8F862F3FB", "9D461D1B00355C50");
+        for (kind, length) in [(CKM_PBE_SHA1_RC2_128_CBC, 16), (CKM_PBE_SHA1_RC2_40_CBC, 5)] {
+            let password = password(queeg, &hex("1682C0FC5B3F7EC5"), 1000, 0);
+            let mechanism = Mechanism {
+                kind,
+                parameter: Parameter::Password(Box::new(password)),
+            };
+            assert_eq!(Passwords.implied_length(&mechanism), Some(length));
+            let made = Passwords.generate_answering(&mechanism, &Attributes::default());
+            let (contribution, back) = made.unwrap();
+            assert_eq!(contribution[0].1.bytes(), &hex(key)[..length]);
+            assert_eq!(back, [hex(iv)]);
         }
     }
 

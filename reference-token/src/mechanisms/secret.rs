@@ -63,7 +63,7 @@ const fn plain_key(key_type: CK_KEY_TYPE, lengths: Lengths) -> Type {
 
 use Lengths::{Between, OneOf, Only};
 
-static TYPES: [Type; 18] = [
+static TYPES: [Type; 19] = [
     cipher_key(CKK_AES, OneOf(&[16, 24, 32]), block::Kind::Aes),
     cipher_key(CKK_ARIA, OneOf(&[16, 24, 32]), block::Kind::Aria),
     // Any length up to 448 bits, says section 6.45.2; the cipher begins at 32.
@@ -80,6 +80,8 @@ static TYPES: [Type; 18] = [
     des_key(CKK_DES3, 24),
     // There is no single cipher that an XTS key is the key of, so its check value is a hash.
     plain_key(CKK_AES_XTS, OneOf(&[32, 64])),
+    // Nor of an RC2 key, of which mechanisms use as many bits as they are told.
+    plain_key(CKK_RC2, Between(1, 128)),
     plain_key(CKK_CHACHA20, Only(32)),
     plain_key(CKK_POLY1305, Only(32)),
     plain_key(CKK_SALSA20, Only(32)),
@@ -118,7 +120,7 @@ impl Lengths {
 #[rustfmt::skip]
 pub(super) const AND_COMMON_PAIRS: &[CK_KEY_TYPE] = &[
     CKK_RSA, CKK_EC,
-    CKK_AES, CKK_AES_XTS, CKK_ARIA, CKK_BLOWFISH, CKK_CAMELLIA, CKK_CAST128, CKK_IDEA, CKK_TWOFISH, CKK_DES, CKK_DES2,
+    CKK_AES, CKK_AES_XTS, CKK_ARIA, CKK_BLOWFISH, CKK_CAMELLIA, CKK_CAST128, CKK_IDEA, CKK_RC2, CKK_TWOFISH, CKK_DES, CKK_DES2,
     CKK_DES3, CKK_CHACHA20, CKK_POLY1305, CKK_SALSA20, CKK_GENERIC_SECRET, CKK_HKDF,
     CKK_MD5_HMAC, CKK_RIPEMD128_HMAC, CKK_RIPEMD160_HMAC, CKK_SHA_1_HMAC,
     CKK_SHA224_HMAC, CKK_SHA256_HMAC, CKK_SHA384_HMAC, CKK_SHA512_HMAC,
@@ -185,7 +187,7 @@ struct Generator(CK_MECHANISM_TYPE, CK_KEY_TYPE, (CK_ULONG, CK_ULONG));
 const UNUSED: (CK_ULONG, CK_ULONG) = (0, 0);
 
 #[rustfmt::skip]
-static GENERATORS: [Generator; 31] = [
+static GENERATORS: [Generator; 32] = [
     // Section 6.8.3: the one mechanism that counts in bits.
     Generator(CKM_GENERIC_SECRET_KEY_GEN, CKK_GENERIC_SECRET, (8, 8 * MOST as CK_ULONG)),
     Generator(CKM_AES_KEY_GEN,         CKK_AES,              (16, 32)),
@@ -195,6 +197,8 @@ static GENERATORS: [Generator; 31] = [
     Generator(CKM_CAMELLIA_KEY_GEN,    CKK_CAMELLIA,         (16, 32)),
     Generator(CKM_TWOFISH_KEY_GEN,     CKK_TWOFISH,          (16, 32)),
     Generator(CKM_CAST128_KEY_GEN,     CKK_CAST128,          (5, 16)),
+    // The historical section counts in bits, too.
+    Generator(CKM_RC2_KEY_GEN,         CKK_RC2,              (8, 1024)),
     Generator(CKM_IDEA_KEY_GEN,        CKK_IDEA,             UNUSED),
     Generator(CKM_DES_KEY_GEN,         CKK_DES,              UNUSED),
     Generator(CKM_DES2_KEY_GEN,        CKK_DES2,             UNUSED),
@@ -336,7 +340,7 @@ mod tests {
         for Generator(mechanism, key_type, sizes) in &GENERATORS {
             let (_, entry) = find(*mechanism).unwrap();
             assert_eq!(entry.sizes, *sizes);
-            let bits = if *key_type == CKK_GENERIC_SECRET {
+            let bits = if [CKK_GENERIC_SECRET, CKK_RC2].contains(key_type) {
                 8
             } else {
                 1

@@ -22,6 +22,7 @@ const CIPHERS: &[CK_KEY_TYPE] = &[
     CKK_DES2,
     CKK_DES3,
     CKK_IDEA,
+    CKK_RC2,
     CKK_SALSA20,
     CKK_TWOFISH,
 ];
@@ -54,6 +55,7 @@ const MACS: &[CK_KEY_TYPE] = &[
     CKK_DES2,
     CKK_DES3,
     CKK_IDEA,
+    CKK_RC2,
     CKK_POLY1305,
     CKK_GENERIC_SECRET,
     CKK_HOTP,

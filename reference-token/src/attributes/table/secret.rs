@@ -34,6 +34,7 @@ pub(super) static SECTIONS: &[Section] = &[
     typed(CKO_SECRET_KEY,  CKK_CAMELLIA,       &SECRET_VALUE),
     typed(CKO_SECRET_KEY,  CKK_TWOFISH,        &SECRET_VALUE),
     typed(CKO_SECRET_KEY,  CKK_CAST128,        &SECRET_VALUE),
+    typed(CKO_SECRET_KEY,  CKK_RC2,            &SECRET_VALUE),
     typed(CKO_SECRET_KEY,  CKK_IDEA,           &VALUE_ONLY),
     typed(CKO_SECRET_KEY,  CKK_DES,            &VALUE_ONLY),
     typed(CKO_SECRET_KEY,  CKK_DES2,           &VALUE_ONLY),

@@ -122,6 +122,20 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
             Form::Otp => otp(structure(mechanism)?),
             Form::Kip(used) => derivation::kip(used, structure(mechanism)?),
             Form::Cms => cms::read(structure(mechanism)?),
+            Form::Rc2Cbc => {
+                let parameter: CK_RC2_CBC_PARAMS = structure(mechanism)?;
+                Ok(Parameter::Rc2Cbc {
+                    bits: parameter.ulEffectiveBits,
+                    iv: parameter.iv.to_vec(),
+                })
+            }
+            Form::Rc2Mac => {
+                let parameter: CK_RC2_MAC_GENERAL_PARAMS = structure(mechanism)?;
+                Ok(Parameter::Rc2Mac {
+                    bits: parameter.ulEffectiveBits,
+                    length: parameter.ulMacLength,
+                })
+            }
             Form::SignContext if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::SignContext => asymmetric::sign_context(structure(mechanism)?),
             Form::HashSignContext => asymmetric::hash_sign_context(structure(mechanism)?),

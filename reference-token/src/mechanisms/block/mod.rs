@@ -11,6 +11,7 @@ mod feedback;
 mod gcm;
 mod keywrap;
 mod mac;
+mod rc2;
 mod stealing;
 mod table;
 
@@ -33,6 +34,7 @@ use crate::rv::{Result, refusal, refuse};
 
 pub(super) use family::BlockCiphers;
 pub(super) use feedback::{Stream, Streaming};
+pub(super) use rc2::Rc2s;
 
 /// A block cipher with its key schedule: what modes are generic over. The crates of the modes work
 /// on references to one, so that a state is the cipher and a few plain values and can be copied.
