@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn two_primes_are_far_apart() {
         let number = random(512, 2).unwrap();
-        let at = |bit| number.wrapping_sub(&BoxedUint::one_with_precision(512).shl(bit));
+        let at = |bit| number.wrapping_sub(BoxedUint::one_with_precision(512).shl(bit));
         assert!(are_distant(&number, &at(500)) && are_distant(&at(500), &number));
         assert!(!are_distant(&number, &number) && !are_distant(&number, &at(412)));
         assert!(are_distant(&number, &at(413)));
