@@ -1,14 +1,22 @@
-//! The one place where a module's functions are called: a function number, ten words, a return
-//! value.
+//! The one place where a module's functions are called: a function of a few instructions for each of
+//! them, chosen when a call is laid out.
 #![allow(unsafe_code, reason = "calls C functions of a module")]
 
-use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CK_NOTIFY, CK_RV};
+use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CK_NOTIFY, CK_RV, CKR_FUNCTION_NOT_SUPPORTED};
 
 use crate::cryptoki::Function;
 use crate::cryptoki::function::{MAX_WORDS, cryptoki_functions};
 
 /// The arguments of a call as machine words: numbers, or addresses.
 pub type Words = [usize; MAX_WORDS];
+
+/// Calls one function of a module's list with these words; where the list lacks it, nothing is called
+/// and the answer is `CKR_FUNCTION_NOT_SUPPORTED`.
+///
+/// # Safety
+/// The words must be what the function's parameters ask for. A sequence may be wrong on purpose: then
+/// this must run in a worker, where the harm ends.
+pub(super) type Caller = unsafe fn(&CK_FUNCTION_LIST_3_2, &Words) -> CK_RV;
 
 /// A C argument made from a word.
 trait FromWord {
@@ -43,23 +51,14 @@ impl FromWord for CK_NOTIFY {
 
 macro_rules! define_dispatch {
     ($($name:ident, $section:literal, $since:ident, ($($word:tt),*), [$($parameter:ident: $kind:expr),*];)*) => {
-        /// Calls a function; `None` if the module's list lacks it, in which case nothing was called.
-        ///
-        /// # Safety
-        /// The words must be what the function's parameters ask for. A sequence may be wrong on
-        /// purpose: then this must run in a worker, where the harm ends.
-        #[inline]
-        pub unsafe fn call(
-            table: &CK_FUNCTION_LIST_3_2,
-            function: Function,
-            words: &Words,
-        ) -> Option<CK_RV> {
+        /// What calls a function.
+        pub(super) fn caller(function: Function) -> Caller {
             match function {
-                $(Function::$name => {
-                    let entry = table.$name?;
-                    // SAFETY: by this function's own contract.
-                    Some(unsafe { entry($(FromWord::from_word(words[$word])),*) })
-                })*
+                $(Function::$name => |table, words| match table.$name {
+                    // SAFETY: by the contract of `Caller`.
+                    Some(entry) => unsafe { entry($(FromWord::from_word(words[$word])),*) },
+                    None => CKR_FUNCTION_NOT_SUPPORTED,
+                },)*
             }
         }
 

@@ -13,7 +13,7 @@ mod prepare;
 mod run;
 mod shelf;
 
-pub use call::{Words, call, is_present};
+pub use call::is_present;
 pub use callbacks::notifications;
 pub use prepare::Defaults;
 pub use run::{Options, Prepared, Stop, note};

@@ -1,10 +1,12 @@
 //! Outputs: offering memory for them before a call, and reading what the module left there.
 
+use cryptoki_sys::CKR_OK;
+
 use crate::memory::{Arena, GuardViolation, GuardedBuffer, OutOfMemory};
 use crate::module::memory;
 use crate::sequence::value::{DATA, QUERY};
 use crate::sequence::{BufferSize, Number};
-use crate::worker::JournalWriter;
+use crate::worker::{JournalWriter, Payload};
 
 use super::aggregate::{VALUE, VALUE_LEN};
 use super::plan::{Array, Data, OutValue, Output, OutputShape, Place, PreparedCall, is_asked};
@@ -12,9 +14,6 @@ use super::shelf::Shelf;
 
 /// Largest buffer that a module can make the executor offer by naming a size, bytes.
 pub(super) const MAX_ASKED: u64 = 64 << 20;
-
-/// Bytes of a value's record before its data: type, marker, length told, length of what is here.
-const VALUE_HEAD: usize = 32;
 
 /// Numbers of a call that only earlier calls gave.
 pub(super) type Resolve<'r> = dyn Fn(&Number) -> Option<u64> + 'r;
@@ -52,6 +51,14 @@ impl Output {
             OutputShape::Template { values, .. } => values.iter().any(|v| is_open(&v.data)),
             _ => false,
         }
+    }
+}
+
+impl Array {
+    /// True if its elements are journaled as they are in memory.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.element != size_of::<cryptoki_sys::CK_INTERFACE>()
     }
 }
 
@@ -189,7 +196,7 @@ impl PreparedCall {
         match shape {
             OutputShape::Array(array) if too_small => {
                 scratch.clear();
-                words(scratch, &[QUERY, self.get(shelf, array.length?, 0)]);
+                scratch.numbers([QUERY, self.get(shelf, array.length?, 0)]);
                 Some(scratch.as_slice())
             }
             OutputShape::Template { .. } => self
@@ -205,7 +212,8 @@ impl PreparedCall {
         }
     }
 
-    /// Journals one output, in the encoding of [`encoded`](Self::encoded).
+    /// Journals one output, in the encoding of [`encoded`](Self::encoded): the usual ones are put
+    /// together in the journal.
     #[inline]
     pub(super) fn record(
         &self,
@@ -217,28 +225,32 @@ impl PreparedCall {
     ) {
         let tag = output.parameter as u16;
         match &output.shape {
-            // Of the usual ones, a template is the one that would be put together in pieces.
-            OutputShape::Template { array, values } => {
-                let lengths = values.iter().map(|value| {
-                    let (_, _, given) = self.answer(shelf, *array, value);
-                    VALUE_HEAD + given.len().next_multiple_of(8)
-                });
-                journal.output_of(tag, lengths.sum(), |payload| {
-                    for value in values {
-                        let (marker, length, given) = self.answer(shelf, *array, value);
-                        payload.number(value.attribute);
-                        payload.number(marker);
-                        payload.number(length);
-                        payload.number(given.len() as u64);
-                        payload.bytes(given);
-                    }
-                });
+            OutputShape::Ulong { buffer } | OutputShape::Record { buffer } if rv == CKR_OK => {
+                journal.output(tag, self.memory(shelf, *buffer));
             }
-            shape => {
-                if let Some(bytes) = self.encoded(shelf, shape, rv, scratch) {
-                    journal.output(tag, bytes);
+            OutputShape::Array(array) if rv == CKR_OK && array.is_plain() => {
+                if let Some(answer) = self.answer_of_array(shelf, array) {
+                    journal.output_of(tag, |payload| answer.write(payload));
                 }
             }
+            OutputShape::Template { array, values } => {
+                journal.output_of(tag, |payload| self.template(shelf, *array, values, payload));
+            }
+            shape => self.record_unusual(shelf, (tag, shape), rv, scratch, journal),
+        }
+    }
+
+    #[cold]
+    fn record_unusual(
+        &self,
+        shelf: &Shelf,
+        (tag, shape): (u16, &OutputShape),
+        rv: u64,
+        scratch: &mut Vec<u8>,
+        journal: &mut JournalWriter,
+    ) {
+        if let Some(bytes) = self.encoded(shelf, shape, rv, scratch) {
+            journal.output(tag, bytes);
         }
     }
 
@@ -248,9 +260,7 @@ impl PreparedCall {
             OutputShape::Ulong { .. } | OutputShape::Record { .. } => {}
             OutputShape::Array(array) => return self.encode_array(shelf, array, bytes),
             OutputShape::Template { array, values } => {
-                for value in values {
-                    self.encode_value(shelf, *array, value, bytes);
-                }
+                self.template(shelf, *array, values, bytes);
             }
             OutputShape::Table { buffer, interface } => {
                 return encode_table(self.get(shelf, *buffer, 0), *interface, bytes);
@@ -266,50 +276,45 @@ impl PreparedCall {
     }
 
     fn encode_array(&self, shelf: &Shelf, array: &Array, bytes: &mut Vec<u8>) -> bool {
-        let data = self.offered(shelf, &array.data);
-        let count = match (array.length, data) {
-            (Some(length), _) => self.get(shelf, length, 0),
-            (None, Some(data)) => (data.len() / array.element) as u64,
-            (None, None) => return false,
+        let Some(answer) = self.answer_of_array(shelf, array) else {
+            return false;
         };
-        words(bytes, &[if data.is_some() { DATA } else { QUERY }, count]);
-        let wanted = usize::try_from(count)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(array.element);
-        let given = data.map_or(&[][..], |data| &data[..data.len().min(wanted)]);
-        if array.element == size_of::<cryptoki_sys::CK_INTERFACE>() {
-            given
-                .chunks_exact(array.element)
-                .for_each(|entry| encode_interface(entry, bytes));
+        if array.is_plain() {
+            answer.write(bytes);
         } else {
-            bytes.extend_from_slice(given);
+            bytes.numbers([answer.marker, answer.told]);
+            let entries = answer.given.chunks_exact(array.element);
+            entries.for_each(|entry| encode_interface(entry, bytes));
         }
         true
     }
 
-    fn encode_value(&self, shelf: &Shelf, array: usize, value: &OutValue, bytes: &mut Vec<u8>) {
-        let (marker, length, given) = self.answer(shelf, array, value);
-        let head = [value.attribute, marker, length, given.len() as u64];
-        words(bytes, &head);
-        bytes.extend_from_slice(given);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
+    /// What a module answered for an array; `None` if it has neither memory nor length.
+    #[inline]
+    fn answer_of_array<'v>(&self, shelf: &'v Shelf, array: &'v Array) -> Option<Answer<'v>> {
+        let data = self.offered(shelf, &array.data);
+        let count = match (array.length, data) {
+            (Some(length), _) => self.get(shelf, length, 0),
+            (None, Some(data)) => (data.len() / array.element) as u64,
+            (None, None) => return None,
+        };
+        Some(Answer::new(data, count, array.element))
     }
 
-    /// What a module answered for a value: if there was memory for it, the length told, and the
-    /// bytes of it that there are.
+    /// Writes what a module answered for the values of a template.
     #[inline]
-    fn answer<'v>(
-        &self,
-        shelf: &'v Shelf,
-        array: usize,
-        value: &'v OutValue,
-    ) -> (u64, u64, &'v [u8]) {
-        let length = self.get(shelf, array, value.offset + VALUE_LEN);
-        let data = self.offered(shelf, &value.data);
-        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        let given = data.map_or(&[][..], |data| &data[..data.len().min(wanted)]);
-        let marker = if data.is_some() { DATA } else { QUERY };
-        (marker, length, given)
+    fn template(&self, shelf: &Shelf, array: usize, values: &[OutValue], sink: &mut impl Sink) {
+        for value in values {
+            let length = self.get(shelf, array, value.offset + VALUE_LEN);
+            let Answer {
+                marker,
+                told,
+                given,
+            } = Answer::new(self.offered(shelf, &value.data), length, 1);
+            sink.numbers([value.attribute, marker, told, given.len() as u64]);
+            sink.bytes(given);
+            sink.pad();
+        }
     }
 
     /// The memory that was offered for an output, as the module left it.
@@ -329,12 +334,20 @@ impl PreparedCall {
             .parts
             .iter()
             .map(|part| shelf.get(part.buffer as usize));
-        let mut fixed = parts.into_iter().find_map(broken);
-        if fixed.is_none() && self.blobs {
-            fixed = self.rare.dynamic.iter().find_map(broken);
-        }
-        if fixed.is_some() || !self.offers {
+        let fixed = parts.into_iter().find_map(broken);
+        if fixed.is_some() || !self.involved {
             return fixed;
+        }
+        self.involved_violation()
+    }
+
+    /// The first violation around the buffers that are not parts.
+    #[cold]
+    fn involved_violation(&self) -> Option<GuardViolation> {
+        let broken = |buffer: &GuardedBuffer| buffer.check().err();
+        let blobs = self.rare.dynamic.iter().find_map(broken);
+        if blobs.is_some() || !self.offers {
+            return blobs;
         }
         self.outputs.iter().find_map(|output| match &output.shape {
             OutputShape::Array(array) => array.data.own().and_then(broken),
@@ -343,6 +356,77 @@ impl PreparedCall {
                 .find_map(|value| value.data.own().and_then(broken)),
             _ => None,
         })
+    }
+}
+
+/// What a module answered where it was offered memory.
+struct Answer<'v> {
+    /// Whether there was memory.
+    marker: u64,
+    /// The number of elements told.
+    told: u64,
+    /// The bytes of them that there are.
+    given: &'v [u8],
+}
+
+impl<'v> Answer<'v> {
+    #[inline]
+    fn new(data: Option<&'v [u8]>, told: u64, element: usize) -> Self {
+        let wanted = usize::try_from(told)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(element);
+        Self {
+            marker: if data.is_some() { DATA } else { QUERY },
+            told,
+            given: data.map_or(&[], |data| &data[..data.len().min(wanted)]),
+        }
+    }
+
+    #[inline]
+    fn write(&self, sink: &mut impl Sink) {
+        sink.numbers([self.marker, self.told]);
+        sink.bytes(self.given);
+    }
+}
+
+/// Where an output is put together: the journal, or memory.
+trait Sink {
+    fn numbers<const N: usize>(&mut self, numbers: [u64; N]);
+    fn bytes(&mut self, bytes: &[u8]);
+    /// Appends zeros up to a multiple of eight.
+    fn pad(&mut self);
+}
+
+impl Sink for Payload<'_> {
+    #[inline]
+    fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        self.numbers(numbers);
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.bytes(bytes);
+    }
+
+    #[inline]
+    fn pad(&mut self) {
+        self.pad();
+    }
+}
+
+impl Sink for Vec<u8> {
+    fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        numbers
+            .iter()
+            .for_each(|number| self.extend_from_slice(&number.to_ne_bytes()));
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn pad(&mut self) {
+        self.resize(self.len().next_multiple_of(8), 0);
     }
 }
 
@@ -393,16 +477,6 @@ fn renew(
         }
     }
     Ok(())
-}
-
-/// Appends numbers, each by a store of its own: the journal reads word by word what is encoded, and
-/// a word that other stores made waits for them.
-#[inline]
-fn words(out: &mut Vec<u8>, numbers: &[u64]) {
-    out.reserve(8 * numbers.len());
-    for number in numbers {
-        out.extend_from_slice(&number.to_ne_bytes());
-    }
 }
 
 fn sized(out: &mut Vec<u8>, bytes: &[u8]) {

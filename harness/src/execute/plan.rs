@@ -8,7 +8,7 @@ use crate::memory::{Arena, GuardedBuffer, OutOfMemory, UNTOUCHED};
 use crate::sequence::reference::Selector;
 use crate::sequence::{Buffer, BufferSize, Content, Number};
 
-use super::call::Words;
+use super::call::{Caller, Words};
 use super::shelf::Shelf;
 
 /// A step ready to run.
@@ -23,35 +23,39 @@ pub(super) enum PreparedStep {
 
 /// A call ready to be made.
 ///
-/// A module's call leaves little of the nearest cache: what every call needs is kept close together,
-/// and what few need is kept away.
+/// A module's call leaves little of the nearest caches, of data and of instructions: what every call
+/// needs is kept close together, and what few need is kept away.
 pub(super) struct PreparedCall {
     pub(super) function: Function,
+    pub(super) caller: Caller,
     pub(super) number: u32,
-    /// False if the module's function list lacks it.
-    pub(super) present: bool,
+    /// False if nothing but [`patches`](Self::patches) is to be done before the call is made.
+    pub(super) involved: bool,
     pub(super) words: Words,
     /// Memory whose size is known when the sequence is laid out.
     pub(super) parts: Vec<Part>,
     /// What shared parts hold when the call begins, one after the other.
     pub(super) image: Vec<u8>,
+    /// Arguments that earlier calls gave.
     pub(super) patches: Vec<Patch>,
     pub(super) outputs: Vec<Output>,
     /// False if memory for all outputs is offered by laying out the call.
     pub(super) offers: bool,
-    /// True if some output's size must be asked of the module first.
-    pub(super) asks: bool,
     pub(super) gives: Vec<Give>,
     /// True if `CKR_OK` and nothing else is right.
     pub(super) plain: bool,
-    /// True if there are blobs.
-    pub(super) blobs: bool,
-    pub(super) keep_going: bool,
     pub(super) rare: Box<Rare>,
 }
 
 /// What few calls need.
 pub(super) struct Rare {
+    /// False if the module's function list lacks the function.
+    pub(super) present: bool,
+    /// True if some output's size must be asked of the module first.
+    pub(super) asks: bool,
+    pub(super) keep_going: bool,
+    /// Other numbers that earlier calls gave.
+    pub(super) patches: Vec<(Place, Source)>,
     /// Memory whose size only an earlier call told; renewed each time.
     pub(super) dynamic: Vec<GuardedBuffer>,
     pub(super) blobs: Vec<Blob>,
@@ -110,11 +114,10 @@ impl PreparedCall {
     /// Puts what shared parts are to hold in place.
     #[inline]
     pub(super) fn load(&self, shelf: &mut Shelf) {
-        for part in &self.parts {
-            if let Some(image) = part.image {
-                let content = &self.image[image as usize..][..part.length];
-                shelf.get_mut(part.buffer as usize).load(content);
-            }
+        let mut image = self.image.as_slice();
+        for part in self.parts.iter().filter(|part| part.image.is_some()) {
+            let buffer = shelf.get_mut(part.buffer as usize);
+            image = buffer.load(image);
         }
     }
 
@@ -129,6 +132,7 @@ impl PreparedCall {
         fetch(self.parts.as_ptr());
         fetch(self.image.as_ptr());
         fetch(self.patches.as_ptr());
+        fetch(self.outputs.as_ptr());
     }
 
     /// A part's memory as the module left it.
@@ -231,10 +235,10 @@ pub(super) struct Source {
     pub(super) path: Vec<Selector>,
 }
 
-/// A number to put in place before the call.
+/// An argument to set before the call to the whole of what an earlier call gave.
 pub(super) struct Patch {
-    pub(super) place: Place,
-    pub(super) source: Source,
+    pub(super) word: u32,
+    pub(super) register: u32,
 }
 
 /// Bytes to put in place before the call.
@@ -258,10 +262,20 @@ pub(super) enum BlobPlace {
 
 /// An output to keep.
 pub(super) struct Give {
-    pub(super) path: Vec<Selector>,
     pub(super) register: usize,
-    /// What the output is, and its place among the call's outputs; absent if it has no such.
-    pub(super) source: Option<(ParameterKind, usize)>,
+    pub(super) from: From,
+}
+
+/// What is kept of an output.
+pub(super) enum From {
+    /// The number that a part holds.
+    Number { part: usize },
+    /// What a path selects of the output of this kind and place among the call's outputs.
+    Output {
+        kind: ParameterKind,
+        output: usize,
+        path: Vec<Selector>,
+    },
 }
 
 /// Where an output appears.

@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use cryptoki_sys::CK_FUNCTION_LIST_3_2;
 
 use super::plan::{
-    Array, Blob, BlobPlace, Data, Give, Offer, Output, OutputShape, Patch, Place, PreparedCall,
-    PreparedStep, Rare, Source,
+    Array, Blob, BlobPlace, Data, From, Give, Offer, Output, OutputShape, Patch, Place,
+    PreparedCall, PreparedStep, Rare, Source,
 };
 use super::shelf::{SHARED, Shelf};
-use super::{callbacks, is_present};
+use super::{call, callbacks, is_present};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::structure;
 use crate::memory::{Arena, OutOfMemory};
@@ -87,20 +87,22 @@ impl Preparer<'_> {
     fn call(&mut self, call: &Call) -> Result<PreparedCall, OutOfMemory> {
         let mut prepared = PreparedCall {
             function: call.function,
+            caller: call::caller(call.function),
             number: call.number,
-            present: is_present(self.table, call.function),
+            involved: false,
             words: [0; _],
             parts: Vec::new(),
             image: Vec::new(),
             patches: Vec::new(),
             outputs: Vec::new(),
             offers: false,
-            asks: false,
             gives: Vec::new(),
             plain: false,
-            blobs: false,
-            keep_going: call.keep_going,
             rare: Box::new(Rare {
+                present: is_present(self.table, call.function),
+                asks: false,
+                keep_going: call.keep_going,
+                patches: Vec::new(),
                 dynamic: Vec::new(),
                 blobs: Vec::new(),
                 returns: call.returns.clone(),
@@ -127,21 +129,35 @@ impl Preparer<'_> {
             self.argument(&mut slot, parameter, given)?;
             word += parameter.kind.words();
         }
-        prepared.blobs = !prepared.rare.blobs.is_empty();
         prepared.offers = prepared.outputs.iter().any(Output::is_offered);
-        prepared.asks = prepared.outputs.iter().any(Output::asks);
+        prepared.rare.asks = prepared.outputs.iter().any(Output::asks);
+        let rare = &prepared.rare;
+        prepared.involved = !rare.present
+            || !rare.patches.is_empty()
+            || !rare.blobs.is_empty()
+            || rare.asks
+            || prepared.offers;
         for capture in &call.gives {
+            let register = self.registers.of(&capture.name);
             let named = |p: &Parameter| p.name == capture.output.name;
-            let source = parameters.iter().position(named).and_then(|index| {
-                let is_it = |output: &Output| output.parameter == index;
-                let output = prepared.outputs.iter().position(is_it)?;
-                Some((parameters[index].kind, output))
-            });
-            prepared.gives.push(Give {
-                path: capture.output.path.clone(),
-                register: self.registers.of(&capture.name),
-                source,
-            });
+            let index = parameters.iter().position(named);
+            let is_it = |output: &Output| Some(output.parameter) == index;
+            let output = prepared.outputs.iter().position(is_it);
+            let (Some(index), Some(output)) = (index, output) else {
+                continue;
+            };
+            let path = &capture.output.path;
+            let from = match (&prepared.outputs[output].shape, parameters[index].kind) {
+                (OutputShape::Ulong { buffer }, _) if path.is_empty() => {
+                    From::Number { part: *buffer }
+                }
+                (_, kind) => From::Output {
+                    kind,
+                    output,
+                    path: path.clone(),
+                },
+            };
+            prepared.gives.push(Give { register, from });
         }
         Ok(prepared)
     }
@@ -339,7 +355,13 @@ impl Preparer<'_> {
             Number::Dangling => call.set(self.shelf, place, DANGLING),
             Number::Reference(reference) => {
                 let source = self.registers.source(reference);
-                call.patches.push(Patch { place, source });
+                match place {
+                    Place::Word(word) if source.path.is_empty() => call.patches.push(Patch {
+                        word: word.into(),
+                        register: source.register as u32,
+                    }),
+                    _ => call.rare.patches.push((place, source)),
+                }
             }
         }
     }

@@ -1,15 +1,14 @@
 //! Running a prepared sequence: patch, journal, call, journal, keep.
 #![allow(unsafe_code, reason = "hands prepared words to the module's functions")]
 
-use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_OK};
+use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_BUFFER_TOO_SMALL, CKR_OK};
 
-use super::call::call;
 use super::output::OfferError;
-use super::plan::{BlobPlace, Place, PreparedCall, PreparedStep, Source};
+use super::plan::{BlobPlace, From, Give, Place, PreparedCall, PreparedStep, Source};
 use super::prepare::{Defaults, Preparer, Registers};
 use super::shelf::Shelf;
 use crate::cryptoki::Function;
-use crate::memory::{Arena, OutOfMemory};
+use crate::memory::{Arena, GuardViolation, OutOfMemory};
 use crate::sequence::content;
 use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Value, value};
 use crate::worker::JournalWriter;
@@ -198,20 +197,46 @@ impl<'t> Prepared<'t> {
         None
     }
 
-    /// Makes one call, with the question before it if sizes must be asked for.
+    /// Makes one call.
+    #[inline]
     unsafe fn call(
         &mut self,
         prepared: &mut PreparedCall,
         next: Option<&PreparedStep>,
         journal: &mut JournalWriter,
     ) -> Option<Stop> {
-        if !prepared.present {
+        for patch in &prepared.patches {
+            let value = self.values[patch.register as usize].as_ref();
+            let Some(number) = value.and_then(Value::as_number) else {
+                return unresolved(journal, prepared);
+            };
+            prepared.words[patch.word as usize] = number as usize;
+        }
+        if prepared.involved {
+            // SAFETY: passed on to the caller.
+            return unsafe { self.involved(prepared, next, journal) };
+        }
+        // SAFETY: passed on to the caller.
+        let rv = unsafe { self.make(prepared, next, journal) };
+        self.conclude(prepared, rv, journal)
+    }
+
+    /// Makes a call for which more than arguments is put in place, with the question before it if sizes
+    /// must be asked for.
+    #[inline(never)]
+    unsafe fn involved(
+        &mut self,
+        prepared: &mut PreparedCall,
+        next: Option<&PreparedStep>,
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
+        if !prepared.rare.present {
             return leave(journal, Stop::MissingFunction, prepared.function.name());
         }
         if let Err(reason) = self.fill(prepared) {
             return leave(journal, Stop::Unresolved, &reason);
         }
-        let asks = prepared.asks;
+        let asks = prepared.rare.asks;
         if prepared.offers
             && let Some(stop) = self.offer(prepared, journal, asks)
         {
@@ -221,16 +246,28 @@ impl<'t> Prepared<'t> {
             journal.note(note::QUESTION, &[]);
         }
         // SAFETY: passed on to the caller.
-        let mut rv = unsafe { self.make(prepared, next, journal) };
+        let mut rv = unsafe { self.make_involved(prepared, next, journal) };
         // A template is asked for with parts missing, too: those codes still tell sizes.
         if asks && (rv == CKR_OK || is_partial(rv)) {
             if let Some(stop) = self.offer(prepared, journal, false) {
                 return Some(stop);
             }
             // SAFETY: passed on to the caller.
-            rv = unsafe { self.make(prepared, next, journal) };
+            rv = unsafe { self.make_involved(prepared, next, journal) };
         }
         self.conclude(prepared, rv, journal)
+    }
+
+    /// [`make`](Self::make) away from the usual calls.
+    #[inline(never)]
+    unsafe fn make_involved(
+        &mut self,
+        prepared: &PreparedCall,
+        next: Option<&PreparedStep>,
+        journal: &mut JournalWriter,
+    ) -> u64 {
+        // SAFETY: passed on to the caller.
+        unsafe { self.make(prepared, next, journal) }
     }
 
     fn offer(
@@ -258,7 +295,8 @@ impl<'t> Prepared<'t> {
         }
     }
 
-    #[inline]
+    /// The call itself, and what is to be done around every call.
+    #[inline(always)]
     unsafe fn make(
         &mut self,
         prepared: &PreparedCall,
@@ -268,8 +306,7 @@ impl<'t> Prepared<'t> {
         prepared.load(&mut self.shelf);
         journal.call_begin(prepared.number, prepared.function as u16);
         // SAFETY: passed on to the caller of `run`.
-        let rv = unsafe { call(self.table, prepared.function, &prepared.words) };
-        let rv = rv.unwrap_or(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED);
+        let rv = unsafe { (prepared.caller)(self.table, &prepared.words) };
         journal.call_end(rv);
         if let Some(PreparedStep::Call(next)) = next {
             next.fetch();
@@ -282,7 +319,7 @@ impl<'t> Prepared<'t> {
         if !self.options.unguarded
             && let Some(violation) = prepared.guard_violation(&self.shelf)
         {
-            journal.note(note::GUARD, violation.to_string().as_bytes());
+            tell(journal, violation);
         }
         if rv == CKR_OK || is_partial(rv) {
             for output in &prepared.outputs {
@@ -292,6 +329,7 @@ impl<'t> Prepared<'t> {
         rv
     }
 
+    #[inline(always)]
     fn conclude(
         &mut self,
         prepared: &PreparedCall,
@@ -302,54 +340,73 @@ impl<'t> Prepared<'t> {
             self.keep(prepared, rv);
             return None;
         }
+        self.judge(prepared, rv, journal)
+    }
+
+    #[cold]
+    fn judge(
+        &mut self,
+        prepared: &PreparedCall,
+        rv: u64,
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
         if prepared.rare.not_applicable.contains(&rv) {
             return leave(journal, Stop::NotApplicable, "");
         }
         if rv == CKR_OK || is_partial(rv) {
             self.keep(prepared, rv);
         }
-        if prepared.is_right(rv) || prepared.keep_going {
+        if prepared.is_right(rv) || prepared.rare.keep_going {
             return None;
         }
         leave(journal, Stop::WrongReturn, "")
     }
 
     /// Keeps the outputs that the step gives names to.
+    #[inline(always)]
     fn keep(&mut self, prepared: &PreparedCall, rv: u64) {
         for give in &prepared.gives {
-            let Some((kind, output)) = give.source else {
-                continue;
-            };
-            let shape = &prepared.outputs[output].shape;
-            let found = prepared.encoded(&self.shelf, shape, rv, &mut self.scratch);
-            if let Some(bytes) = found {
-                let decoded = value::decode(kind, bytes).ok();
-                self.values[give.register] = match decoded {
-                    whole if give.path.is_empty() => whole,
-                    whole => whole.and_then(|value| value.select(&give.path)),
-                };
+            match (&give.from, &mut self.values[give.register]) {
+                (From::Number { part }, Some(Value::Number(number))) if rv == CKR_OK => {
+                    *number = prepared.get(&self.shelf, *part, 0);
+                }
+                _ => self.keep_output(prepared, give, rv),
             }
         }
     }
 
-    /// Fills in what earlier calls gave.
-    fn fill(&mut self, prepared: &mut PreparedCall) -> Result<(), String> {
-        for index in 0..prepared.patches.len() {
-            let patch = &prepared.patches[index];
-            let number = match (
-                patch.source.path.is_empty(),
-                &self.values[patch.source.register],
-            ) {
-                (true, Some(Value::Number(number))) => *number,
-                (_, value) => value
-                    .as_ref()
-                    .and_then(|value| value.number_at(&patch.source.path))
-                    .ok_or("an argument refers to what no call gave")?,
+    #[cold]
+    fn keep_output(&mut self, prepared: &PreparedCall, give: &Give, rv: u64) {
+        let (kind, output, path) = match &give.from {
+            From::Number { .. } if rv == CKR_BUFFER_TOO_SMALL => return,
+            From::Number { part } => {
+                let number = prepared.get(&self.shelf, *part, 0);
+                self.values[give.register] = Some(Value::Number(number));
+                return;
+            }
+            From::Output { kind, output, path } => (*kind, *output, path),
+        };
+        let shape = &prepared.outputs[output].shape;
+        let found = prepared.encoded(&self.shelf, shape, rv, &mut self.scratch);
+        if let Some(bytes) = found {
+            let whole = value::decode(kind, bytes).ok();
+            self.values[give.register] = match path.as_slice() {
+                [] => whole,
+                path => whole.and_then(|value| value.select(path)),
             };
-            let place = patch.place;
+        }
+    }
+
+    /// Fills in what earlier calls gave, but for whole arguments.
+    fn fill(&mut self, prepared: &mut PreparedCall) -> Result<(), String> {
+        for index in 0..prepared.rare.patches.len() {
+            let (place, source) = &prepared.rare.patches[index];
+            let value = self.values[source.register].as_ref();
+            let number = value.and_then(|value| value.number_at(&source.path));
+            let (place, number) = (*place, number.ok_or(UNRESOLVED)?);
             prepared.set(&mut self.shelf, place, number);
         }
-        if prepared.blobs {
+        if !prepared.rare.blobs.is_empty() {
             self.fill_blobs(prepared)?;
         }
         Ok(())
@@ -416,6 +473,24 @@ fn find((values, registers): (&[Option<Value>], &Registers), name: &str) -> Opti
     values.get(registers.get(name)?)?.clone()
 }
 
+/// What a reference without a value is journaled as.
+const UNRESOLVED: &str = "an argument refers to what no call gave";
+
+#[cold]
+fn unresolved(journal: &mut JournalWriter, prepared: &PreparedCall) -> Option<Stop> {
+    if prepared.rare.present {
+        leave(journal, Stop::Unresolved, UNRESOLVED)
+    } else {
+        leave(journal, Stop::MissingFunction, prepared.function.name())
+    }
+}
+
+#[cold]
+fn tell(journal: &mut JournalWriter, violation: GuardViolation) {
+    journal.note(note::GUARD, violation.to_string().as_bytes());
+}
+
+#[cold]
 fn leave(journal: &mut JournalWriter, stop: Stop, text: &str) -> Option<Stop> {
     let mut bytes = vec![stop as u8];
     bytes.extend_from_slice(text.as_bytes());

@@ -314,28 +314,24 @@ impl GuardedBuffer {
         self.as_mut_slice().fill(pattern);
     }
 
-    /// Sets the content, which must be as long as the buffer.
+    /// Sets the content to as many bytes of `content` as it has, and gives the others.
+    ///
+    /// Word by word: contents are a few words, and this is done for every buffer of every call.
     #[inline]
-    pub fn load(&mut self, content: &[u8]) {
-        /// Of a size known here, it is a few moves and no call.
-        fn exactly<const N: usize>(memory: &mut [u8], content: &[u8]) -> bool {
-            match (memory.first_chunk_mut::<N>(), content.first_chunk::<N>()) {
-                (Some(memory), Some(content)) => *memory = *content,
-                _ => return false,
-            }
-            true
+    pub fn load<'c>(&mut self, content: &'c [u8]) -> &'c [u8] {
+        let (content, others) = content.split_at(self.length);
+        let (words, last) = content.as_chunks::<8>();
+        let mut place = self.start;
+        for word in words {
+            // SAFETY: there are as many bytes as `content` has. Volatile keeps it from becoming a call.
+            unsafe { place.cast::<[u8; 8]>().write_volatile(*word) };
+            place = place.wrapping_add(8);
         }
-        let memory = self.as_mut_slice();
-        let loaded = match memory.len() {
-            8 => exactly::<8>(memory, content),
-            16 => exactly::<16>(memory, content),
-            24 => exactly::<24>(memory, content),
-            32 => exactly::<32>(memory, content),
-            _ => false,
-        };
-        if !loaded {
-            memory.copy_from_slice(content);
+        if !last.is_empty() {
+            // SAFETY: as above; `content` is not of this buffer, which is borrowed exclusively.
+            unsafe { place.copy_from_nonoverlapping(last.as_ptr(), last.len()) };
         }
+        others
     }
 
     /// Gives the buffer a name that a [`GuardHit`] will carry: the executor's own numbering.

@@ -60,8 +60,8 @@ pub use audit::{Disposition, ProcessState, StateChange, VariableChange};
 pub use cancel::Canceller;
 pub use child::{Handler, serve};
 pub use journal::{
-    CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LOAD, Record, Returned,
-    Timing,
+    CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LOAD, Payload, Record,
+    Returned, Timing,
 };
 pub use options::{SpawnError, WorkerOptions};
 pub use parent::{Outcome, Reply, Worker};

@@ -25,31 +25,55 @@ impl Moment {
     }
 }
 
+/// What a clock is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Counter,
+    System,
+    Nothing,
+}
+
 /// A clock that learns the counter's rate as it goes: until [`align`](Self::align) has been called
 /// late enough to tell it, the system's clock is read.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// A moment to count from; `None` if the counter is not to be used.
-    origin: Option<Moment>,
     /// Nanoseconds a tick, in 2^-32; 0 until it is known.
     rate: u64,
+    /// The moment to count from.
+    origin: Moment,
+    source: Source,
 }
 
 impl Clock {
     /// A clock that reads the system's until its first alignment.
     pub(super) fn new() -> Self {
+        let source = if is_reliable() {
+            Source::Counter
+        } else {
+            Source::System
+        };
         Self {
-            origin: is_reliable().then(Moment::now),
             rate: 0,
+            origin: Moment::now(),
+            source,
+        }
+    }
+
+    /// A clock that always tells 0.
+    pub(super) fn stopped() -> Self {
+        Self {
+            source: Source::Nothing,
+            ..Self::new()
         }
     }
 
     /// Compares counter and clock again. To be called between requests, so that the counter does
     /// not stray while the clock is being corrected.
     pub(super) fn align(&mut self) {
-        let Some(origin) = &mut self.origin else {
+        if self.source != Source::Counter {
             return;
-        };
+        }
+        let origin = &mut self.origin;
         let now = Moment::now();
         let (ns, ticks) = (
             now.ns.saturating_sub(origin.ns),
@@ -66,13 +90,19 @@ impl Clock {
     /// Nanoseconds of the monotonic clock.
     #[inline]
     pub(super) fn now(&self) -> u64 {
-        match self.origin {
-            Some(origin) if self.rate != 0 => {
-                // Another core's counter may be a little behind.
-                let ticks = ticks().saturating_sub(origin.ticks);
-                origin.ns + ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64
-            }
-            _ => monotonic_ns(),
+        if self.rate == 0 {
+            return self.without_counter();
+        }
+        // Another core's counter may be a little behind.
+        let ticks = ticks().saturating_sub(self.origin.ticks);
+        self.origin.ns + ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64
+    }
+
+    #[cold]
+    fn without_counter(&self) -> u64 {
+        match self.source {
+            Source::Nothing => 0,
+            Source::Counter | Source::System => monotonic_ns(),
         }
     }
 }
@@ -148,10 +178,10 @@ mod tests {
     #[test]
     fn a_counter_that_is_behind_gives_the_origin() {
         let mut clock = aligned();
-        clock.origin = Some(Moment {
+        clock.origin = Moment {
             ns: 1_000,
             ticks: u64::MAX,
-        });
+        };
         clock.rate = 1 << 32;
         assert_eq!(clock.now(), 1_000);
     }
@@ -161,10 +191,10 @@ mod tests {
         let mut clock = Clock::new();
         // Half a nanosecond a tick, one second ago by the counter.
         clock.rate = 1 << 31;
-        clock.origin = Some(Moment {
+        clock.origin = Moment {
             ns: 5,
             ticks: ticks().saturating_sub(2_000_000_000),
-        });
+        };
         if cfg!(target_arch = "x86_64") {
             assert!(clock.now() >= 1_000_000_005);
         }

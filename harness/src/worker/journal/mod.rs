@@ -9,7 +9,7 @@ mod clock;
 mod writer;
 
 pub(super) use writer::Progress;
-pub use writer::{JournalWriter, Timing};
+pub use writer::{JournalWriter, Payload, Timing};
 
 use std::ops::Range;
 
@@ -64,6 +64,7 @@ struct Head {
 }
 
 impl Head {
+    #[inline]
     fn new(kind: Kind, tag: u16, auxiliary: u32) -> Self {
         let length = HEAD + kind.payload(auxiliary);
         Self {
@@ -80,6 +81,7 @@ impl Head {
 
     /// Binds a head to its content, its place and its request: neither a stray write nor a
     /// record left over from an earlier request passes.
+    #[inline]
     fn check(self, offset: usize, salt: u64) -> u32 {
         const ONE: u64 = 0x9e37_79b9_7f4a_7c15;
         const TWO: u64 = 0xd6e8_feb8_6659_fd93;
@@ -88,6 +90,7 @@ impl Head {
         (mixed.rotate_left(31).wrapping_mul(TWO) >> 32) as u32
     }
 
+    #[inline]
     fn words(self, offset: usize, salt: u64) -> [u64; 2] {
         let check = u64::from(self.check(offset, salt));
         [self.first_word(), u64::from(self.auxiliary) | check << 32]

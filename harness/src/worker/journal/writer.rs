@@ -10,6 +10,7 @@
 
 use super::clock::Clock;
 use super::{CALL_BYTES, CASE_BYTES, HEAD, Head, Journal, Kind, RETURNED, extent, salt};
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the parent watches while a request is worked on.
@@ -36,8 +37,8 @@ pub enum Timing {
 const NONE: usize = usize::MAX;
 /// Room always kept for the record that says the journal is full.
 const RESERVE: usize = HEAD;
-/// How far ahead of its end the journal's memory is fetched, bytes: some records.
-const AHEAD: usize = 256;
+/// How far ahead of a call's record the journal's memory is fetched, bytes: some records.
+const AHEAD: usize = 384;
 
 /// The child's end of a journal.
 ///
@@ -45,17 +46,17 @@ const AHEAD: usize = 256;
 /// [`remaining`](Self::remaining) before each case and end the batch early instead.
 #[derive(Debug)]
 pub struct JournalWriter {
-    base: *mut u64,
+    base: *mut u8,
     capacity: usize,
+    /// Where records must end; 0 if the journal is full.
+    limit: usize,
     progress: *const Progress,
     salt: u64,
     offset: usize,
     call: usize,
     sequence: u64,
     started: u64,
-    timing: Timing,
     clock: Clock,
-    full: bool,
     positions: fn() -> [u64; 2],
     owned: Option<(Box<[u64]>, Box<Progress>)>,
 }
@@ -73,17 +74,19 @@ impl JournalWriter {
         timing: Timing,
     ) -> Self {
         Self {
-            base: base.cast(),
+            base,
             capacity,
+            limit: capacity.saturating_sub(RESERVE),
             progress,
             salt: 0,
             offset: 0,
             call: NONE,
             sequence: 0,
             started: 0,
-            timing,
-            clock: Clock::new(),
-            full: false,
+            clock: match timing {
+                Timing::On => Clock::new(),
+                Timing::Off => Clock::stopped(),
+            },
             positions: output_positions,
             owned: None,
         }
@@ -134,7 +137,7 @@ impl JournalWriter {
         self.salt = salt(request);
         self.offset = 0;
         self.call = NONE;
-        self.full = false;
+        self.limit = self.capacity.saturating_sub(RESERVE);
         self.sequence = self.sequence.next_multiple_of(2);
         self.clock.align();
         self.publish();
@@ -146,7 +149,7 @@ impl JournalWriter {
     /// Bytes left for records. A call takes 48, an output 16 and its bytes.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.capacity.saturating_sub(self.offset + RESERVE)
+        self.limit.saturating_sub(self.offset)
     }
 
     /// Records that case number `case` of the batch begins, and how much output there is so far.
@@ -165,24 +168,26 @@ impl JournalWriter {
     }
 
     pub(super) fn place_mark(&mut self, kind: Kind, case: u32, [stdout, stderr]: [u64; 2]) {
-        self.append(kind, 0, case, CASE_BYTES, |writer, payload| {
-            writer.put(payload, stdout);
-            writer.put(payload + 8, stderr);
-        });
+        if self.has_room(CASE_BYTES) {
+            self.put(self.offset + HEAD, stdout);
+            self.put(self.offset + HEAD + 8, stderr);
+            self.seal(Head::new(kind, 0, case));
+        }
     }
 
     /// Records that a call is about to be made. To be followed by the call and
     /// [`call_end`](Self::call_end), with nothing that may fail in between.
     #[inline]
     pub fn call_begin(&mut self, step: u32, function: u16) {
-        self.started = self.now();
-        let offset = self.offset;
-        let started = self.started;
-        let written = self.append(Kind::Call, function, step, CALL_BYTES, |writer, payload| {
-            writer.put(payload, started);
-            writer.put(payload + 24, 0);
-        });
-        self.call = if written { offset } else { NONE };
+        self.started = self.clock.now();
+        self.call = NONE;
+        if self.has_room(CALL_BYTES) {
+            self.call = self.offset;
+            self.put(self.offset + HEAD, self.started);
+            self.put(self.offset + HEAD + 24, 0);
+            self.seal(Head::new(Kind::Call, function, step));
+            self.fetch_ahead();
+        }
         self.sequence |= 1;
         self.progress()
             .sequence
@@ -193,7 +198,7 @@ impl JournalWriter {
     /// in nanoseconds (0 without timing).
     #[inline]
     pub fn call_end(&mut self, rv: u64) -> u64 {
-        let duration = self.now().saturating_sub(self.started);
+        let duration = self.clock.now().saturating_sub(self.started);
         self.sequence += 1;
         self.progress()
             .sequence
@@ -209,90 +214,71 @@ impl JournalWriter {
     }
 
     /// Records an output of the call just made; gives false if there is no room.
+    #[inline]
     pub fn output(&mut self, tag: u16, bytes: &[u8]) -> bool {
-        self.append_bytes(Kind::Output, tag, bytes)
+        self.output_of(tag, |payload| payload.bytes(bytes))
     }
 
     /// Records a remark for the parent; gives false if there is no room.
     pub fn note(&mut self, tag: u16, bytes: &[u8]) -> bool {
-        self.append_bytes(Kind::Note, tag, bytes)
+        self.append(Kind::Note, tag, |payload| payload.bytes(bytes))
     }
 
-    /// Records an output of `length` bytes, put together where it is recorded; gives false if there
-    /// is no room.
+    /// Records an output that is put together where it is recorded; gives false if there is no room.
     #[inline]
-    pub fn output_of(
-        &mut self,
-        tag: u16,
-        length: usize,
-        fill: impl FnOnce(&mut Payload<'_>),
-    ) -> bool {
-        let Ok(auxiliary) = u32::try_from(length) else {
-            return false;
-        };
-        let total = HEAD + length.next_multiple_of(8);
-        self.append(Kind::Output, tag, auxiliary, total, |writer, place| {
-            let mut payload = Payload {
-                end: place + total - HEAD,
-                writer,
-                place,
-            };
-            fill(&mut payload);
-        })
+    pub fn output_of(&mut self, tag: u16, fill: impl FnOnce(&mut Payload<'_>)) -> bool {
+        self.append(Kind::Output, tag, fill)
     }
 
-    fn append_bytes(&mut self, kind: Kind, tag: u16, bytes: &[u8]) -> bool {
-        let Ok(length) = u32::try_from(bytes.len()) else {
-            return false;
-        };
-        let total = HEAD + bytes.len().next_multiple_of(8);
-        self.append(kind, tag, length, total, |writer, place| {
-            let mut payload = Payload {
-                end: place + total - HEAD,
-                writer,
-                place,
-            };
-            payload.bytes(bytes);
-        })
-    }
-
-    /// Appends a record of `total` bytes: first its payload, then its head, then the length of
-    /// the journal, so that a kill at any point leaves a sound chain.
     #[inline]
-    fn append(
-        &mut self,
-        kind: Kind,
-        tag: u16,
-        auxiliary: u32,
-        total: usize,
-        fill: impl FnOnce(&mut Self, usize),
-    ) -> bool {
-        if total > self.remaining() || self.full {
-            self.mark_full();
+    fn append(&mut self, kind: Kind, tag: u16, fill: impl FnOnce(&mut Payload<'_>)) -> bool {
+        if !self.has_room(HEAD) {
             return false;
         }
-        let offset = self.offset;
-        fill(self, offset + HEAD);
-        let words = Head::new(kind, tag, auxiliary).words(offset, self.salt);
-        self.put(offset + 8, words[1]);
-        self.put(offset, words[0]);
-        self.offset = offset + total;
-        self.fetch_ahead();
+        let room = self.limit - self.offset - HEAD;
+        let mut payload = Payload {
+            place: self.base.wrapping_add(self.offset + HEAD).cast(),
+            room,
+            padding: 0,
+            fits: true,
+            _writer: PhantomData,
+        };
+        fill(&mut payload);
+        let (length, fits) = (room - payload.room - payload.padding, payload.fits);
+        match u32::try_from(length) {
+            Ok(length) if fits => self.seal(Head::new(kind, tag, length)),
+            _ => self.mark_full(),
+        }
+        fits
+    }
+
+    /// True if a record of `total` bytes fits; if not, the journal is marked as truncated.
+    #[inline]
+    fn has_room(&mut self, total: usize) -> bool {
+        let fits = self.offset + total <= self.limit;
+        if !fits {
+            self.mark_full();
+        }
+        fits
+    }
+
+    /// Completes a record whose payload is written: its head comes next, then the length of the
+    /// journal, so that a kill at any point leaves a sound chain.
+    #[inline]
+    fn seal(&mut self, head: Head) {
+        let words = head.words(self.offset, self.salt);
+        self.put(self.offset + 8, words[1]);
+        self.put(self.offset, words[0]);
+        self.offset += head.length;
         self.publish();
-        true
     }
 
     #[cold]
     fn mark_full(&mut self) {
-        if self.full || self.offset + HEAD > self.capacity {
-            return;
+        if self.limit != 0 {
+            self.seal(Head::new(Kind::Full, 0, 0));
+            self.limit = 0;
         }
-        let words = Head::new(Kind::Full, 0, 0).words(self.offset, self.salt);
-        self.put(self.offset + 8, words[1]);
-        self.put(self.offset, words[0]);
-        self.offset += HEAD;
-        self.full = true;
-        self.publish();
     }
 
     #[inline]
@@ -310,9 +296,14 @@ impl JournalWriter {
     #[inline]
     fn put(&mut self, offset: usize, word: u64) {
         debug_assert!(offset + 8 <= self.capacity && offset.is_multiple_of(8));
-        // SAFETY: every caller stays within a record for which `append` found room; the memory is
-        // ours by the constructors' contract. Volatile: the reader is another process.
-        unsafe { self.base.add(offset / 8).write_volatile(word.to_le()) }
+        // SAFETY: every caller stays within a record for which there is room; the memory is ours and
+        // aligned by the constructors' contract. Volatile: the reader is another process.
+        unsafe {
+            self.base
+                .add(offset)
+                .cast::<u64>()
+                .write_volatile(word.to_le())
+        }
     }
 
     /// Asks for the lines that the next records will be written to. A module that takes a lock waits
@@ -322,7 +313,7 @@ impl JournalWriter {
         #[cfg(target_arch = "x86_64")]
         for ahead in [AHEAD, AHEAD + 64] {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let place = self.base.wrapping_byte_add(self.offset + ahead);
+            let place = self.base.wrapping_add(self.offset + ahead);
             // SAFETY: a hint, which does nothing at an address without memory.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast_const().cast()) };
         }
@@ -331,47 +322,70 @@ impl JournalWriter {
     fn get(&self, offset: usize) -> u64 {
         assert!(offset + 8 <= self.capacity, "offset outside the journal");
         // SAFETY: just checked to lie inside the journal, whose memory is initialised.
-        u64::from_le(unsafe { self.base.add(offset / 8).read_volatile() })
-    }
-
-    #[inline]
-    fn now(&self) -> u64 {
-        match self.timing {
-            Timing::On => self.clock.now(),
-            Timing::Off => 0,
-        }
+        u64::from_le(unsafe { self.base.add(offset).cast::<u64>().read_volatile() })
     }
 }
 
-/// The content of a record while it is written. What does not fit the length that was told is left
-/// out.
+/// The content of a record while it is written.
 pub struct Payload<'w> {
-    writer: &'w mut JournalWriter,
-    place: usize,
-    end: usize,
+    place: *mut u64,
+    /// Bytes that there is room for from `place` on.
+    room: usize,
+    /// Zeros after the last bytes, which are content only if something follows.
+    padding: usize,
+    fits: bool,
+    _writer: PhantomData<&'w mut JournalWriter>,
 }
 
 impl Payload<'_> {
-    /// Appends a number.
+    /// Appends numbers, at a multiple of eight.
     #[inline]
-    pub fn number(&mut self, number: u64) {
-        if self.place < self.end {
-            self.writer.put(self.place, number);
-            self.place += 8;
+    pub fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        self.padding = 0;
+        if self.takes(8 * N) {
+            numbers.into_iter().for_each(|number| self.word(number));
         }
     }
 
-    /// Appends bytes, and zeros up to a multiple of eight.
+    /// Appends bytes, at a multiple of eight.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
+        self.padding = bytes.len().wrapping_neg() % 8;
+        if !self.takes(bytes.len() + self.padding) {
+            return;
+        }
         for word in words {
-            self.number(u64::from_le_bytes(*word));
+            self.word(u64::from_le_bytes(*word));
         }
         if !rest.is_empty() {
             let mut word = [0; 8];
             word[..rest.len()].copy_from_slice(rest);
-            self.number(u64::from_le_bytes(word));
+            self.word(u64::from_le_bytes(word));
+        }
+    }
+
+    /// Makes zeros up to a multiple of eight content.
+    #[inline]
+    pub fn pad(&mut self) {
+        self.padding = 0;
+    }
+
+    /// Uses room for `count` bytes, a multiple of eight, if there is.
+    #[inline]
+    fn takes(&mut self, count: usize) -> bool {
+        let room = self.room.checked_sub(count);
+        self.room = room.unwrap_or(self.room);
+        self.fits &= room.is_some();
+        room.is_some()
+    }
+
+    #[inline]
+    fn word(&mut self, word: u64) {
+        // SAFETY: every caller found room for it, in the memory of the writer, which is borrowed.
+        unsafe {
+            self.place.write_volatile(word.to_le());
+            self.place = self.place.add(1);
         }
     }
 }
