@@ -8,7 +8,7 @@ use crate::cryptoki::Function;
 use crate::cryptoki::function::{MAX_WORDS, cryptoki_functions};
 
 /// The arguments of a call as machine words: numbers, or addresses.
-pub type Words = [usize; MAX_WORDS];
+pub(super) type Words = [usize; MAX_WORDS];
 
 /// Calls one function of a module's list with these words; where the list lacks it, nothing is called
 /// and the answer is `CKR_FUNCTION_NOT_SUPPORTED`.

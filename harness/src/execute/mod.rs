@@ -7,13 +7,17 @@
 mod aggregate;
 mod call;
 mod callbacks;
+mod content;
+mod offer;
 mod output;
 mod plan;
 mod prepare;
 mod run;
 mod shelf;
+mod stop;
 
 pub use call::is_present;
 pub use callbacks::notifications;
 pub use prepare::Defaults;
-pub use run::{Options, Prepared, Stop, note};
+pub use run::{Options, Prepared};
+pub use stop::{Stop, note};

@@ -1,75 +1,28 @@
 //! Running a prepared sequence: patch, journal, call, journal, keep.
 #![allow(unsafe_code, reason = "hands prepared words to the module's functions")]
 
+mod fill;
+
 use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_BUFFER_TOO_SMALL, CKR_OK};
 
-use super::output::OfferError;
-use super::plan::{BlobPlace, From, Give, Place, PreparedCall, PreparedStep, Source};
+use super::offer::OfferError;
+use super::plan::{From, Give, PreparedCall, PreparedStep, Source};
 use super::prepare::{Defaults, Preparer, Registers};
 use super::shelf::Shelf;
+use super::stop::{Stop, leave, note};
 use crate::cryptoki::Function;
 use crate::memory::{Arena, GuardViolation, OutOfMemory};
 use crate::sequence::content;
 use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Value, value};
 use crate::worker::JournalWriter;
 
-/// Tags of the notes that the executor leaves in the journal.
-pub mod note {
-    /// Something was written next to a buffer; the text says where.
-    pub const GUARD: u16 = 1;
-    /// The sequence was left early, with one of the reasons of [`super::Stop`] as first byte.
-    pub const STOP: u16 = 2;
-    /// A module named a size that no output has; the text says which.
-    pub const ABSURD: u16 = 3;
-    /// A loop was cut off.
-    pub const CUT: u16 = 4;
-    /// The step's call asks for sizes; the call that counts follows.
-    pub const QUESTION: u16 = 5;
-    /// Process state that changed, one change a note.
-    pub const STATE: u16 = 6;
-}
+use fill::{UNRESOLVED, find};
 
 /// How sequences are run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Leaves out the check of the memory next to buffers (for measuring).
     pub unguarded: bool,
-}
-
-/// Why a sequence was left before its last step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Stop {
-    /// A return value that the step does not ask for.
-    WrongReturn = 1,
-    /// A return value by which the target says that it lacks what the case needs.
-    NotApplicable = 2,
-    /// The module's function list lacks the function.
-    MissingFunction = 3,
-    /// A reference to what no call gave.
-    Unresolved = 4,
-    /// No memory for a buffer.
-    OutOfMemory = 5,
-    /// The module named an absurd size.
-    Absurd = 6,
-}
-
-impl Stop {
-    /// The reason that a note's first byte stands for.
-    #[must_use]
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        use Stop::{Absurd, MissingFunction, NotApplicable, OutOfMemory, Unresolved, WrongReturn};
-        [
-            WrongReturn,
-            NotApplicable,
-            MissingFunction,
-            Unresolved,
-            OutOfMemory,
-            Absurd,
-        ]
-        .into_iter()
-        .find(|stop| *stop as u8 == byte)
-    }
 }
 
 /// A sequence laid out for one module's function list.
@@ -397,84 +350,10 @@ impl<'t> Prepared<'t> {
         }
     }
 
-    /// Fills in what earlier calls gave, but for whole arguments.
-    fn fill(&mut self, prepared: &mut PreparedCall) -> Result<(), String> {
-        for index in 0..prepared.rare.patches.len() {
-            let (place, source) = &prepared.rare.patches[index];
-            let value = self.values[source.register].as_ref();
-            let number = value.and_then(|value| value.number_at(&source.path));
-            let (place, number) = (*place, number.ok_or(UNRESOLVED)?);
-            prepared.set(&mut self.shelf, place, number);
-        }
-        if !prepared.rare.blobs.is_empty() {
-            self.fill_blobs(prepared)?;
-        }
-        Ok(())
-    }
-
-    fn fill_blobs(&mut self, prepared: &mut PreparedCall) -> Result<(), String> {
-        prepared.rare.dynamic.clear();
-        let blobs = std::mem::take(&mut prepared.rare.blobs);
-        let result = blobs.iter().try_for_each(|blob| {
-            let bytes = content::bytes(&blob.content, &|name| {
-                find((&self.values, &self.registers), name)
-            })
-            .map_err(|error| error.to_string())?;
-            match blob.pointer {
-                BlobPlace::Pointer(place) => {
-                    let buffer = self
-                        .arena
-                        .take(bytes.len())
-                        .map_err(|error| error.to_string())?;
-                    self.own(prepared, buffer, &bytes, place);
-                }
-                BlobPlace::Inline {
-                    buffer,
-                    offset,
-                    room,
-                } => {
-                    let count = bytes.len().min(room);
-                    let memory = prepared.content(&mut self.shelf, buffer);
-                    memory[offset..offset + count].copy_from_slice(&bytes[..count]);
-                }
-            }
-            if let Some(length) = blob.length {
-                prepared.set(&mut self.shelf, length, bytes.len() as u64);
-            }
-            Ok(())
-        });
-        prepared.rare.blobs = blobs;
-        result
-    }
-
-    fn own(
-        &mut self,
-        prepared: &mut PreparedCall,
-        mut buffer: crate::memory::GuardedBuffer,
-        bytes: &[u8],
-        place: Place,
-    ) {
-        buffer.as_mut_slice().copy_from_slice(bytes);
-        buffer.set_label(u64::from(prepared.number));
-        prepared.set(
-            &mut self.shelf,
-            place,
-            buffer.ptr().expose_provenance() as u64,
-        );
-        prepared.rare.dynamic.push(buffer);
-    }
-
     fn value(&self, source: &Source) -> Option<Value> {
         self.values[source.register].as_ref()?.select(&source.path)
     }
 }
-
-fn find((values, registers): (&[Option<Value>], &Registers), name: &str) -> Option<Value> {
-    values.get(registers.get(name)?)?.clone()
-}
-
-/// What a reference without a value is journaled as.
-const UNRESOLVED: &str = "an argument refers to what no call gave";
 
 #[cold]
 fn unresolved(journal: &mut JournalWriter, prepared: &PreparedCall) -> Option<Stop> {
@@ -488,14 +367,6 @@ fn unresolved(journal: &mut JournalWriter, prepared: &PreparedCall) -> Option<St
 #[cold]
 fn tell(journal: &mut JournalWriter, violation: GuardViolation) {
     journal.note(note::GUARD, violation.to_string().as_bytes());
-}
-
-#[cold]
-fn leave(journal: &mut JournalWriter, stop: Stop, text: &str) -> Option<Stop> {
-    let mut bytes = vec![stop as u8];
-    bytes.extend_from_slice(text.as_bytes());
-    journal.note(note::STOP, &bytes);
-    Some(stop)
 }
 
 /// Codes that come with outputs although they are not `CKR_OK` ([PKCS11-Base 3.2] 5.2, 5.7.5).

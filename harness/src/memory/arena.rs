@@ -2,9 +2,11 @@
 //!
 //! A slot is mapped once; taking a buffer from it costs a fill of the buffer and of the canaries
 //! next to it, no system call.
-#![allow(unsafe_code, reason = "maps memory and hands it to modules by pointer")]
+#![allow(unsafe_code, reason = "hands memory to modules by pointer")]
 
-use super::table::{GuardHit, Place, locate};
+use super::canary::{GuardViolation, Side, WINDOW, canary, is_canary, put};
+use super::slot::Slot;
+use super::table::{GuardHit, locate};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
@@ -13,37 +15,6 @@ use std::slice;
 
 /// What a fresh buffer is filled with, so that its content never depends on earlier calls.
 pub const UNTOUCHED: u8 = 0xa5;
-
-/// Bytes before a buffer that are watched for stray writes.
-const WINDOW: usize = 256;
-
-/// Bytes after which canaries repeat: one line of the cache, so that looking at them takes few.
-const PERIOD: usize = 64;
-
-/// What canaries hold: bytes without a short period, so that no repeated write equals them.
-static CANARY: Canary = Canary({
-    let mut bytes = [0; PERIOD];
-    let mut state: u32 = 0x9e37_79b9;
-    let mut index = 0;
-    while index < PERIOD {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        bytes[index] = (state >> 24) as u8;
-        index += 1;
-    }
-    bytes
-});
-
-#[repr(align(64))]
-struct Canary([u8; PERIOD]);
-
-/// The canary bytes of `count` watched bytes before a buffer, or between it and the page.
-fn canary(count: usize, side: Side) -> impl DoubleEndedIterator<Item = u8> + ExactSizeIterator {
-    let from = match side {
-        Side::Before => WINDOW - count,
-        Side::After => 0,
-    };
-    (from..from + count).map(|index| CANARY.0[index % PERIOD])
-}
 
 /// Largest buffer of each class of slots, in pages; anything larger gets a slot of its own.
 const CLASSES: [usize; 4] = [1, 4, 16, 256];
@@ -56,109 +27,6 @@ pub struct OutOfMemory {
     pub length: usize,
     /// What the system said.
     pub source: io::Error,
-}
-
-/// Which side of a buffer was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Before its first byte.
-    Before,
-    /// Behind its last byte, in the slack that alignment leaves.
-    After,
-}
-
-/// Something wrote outside a buffer without faulting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.place())]
-pub struct GuardViolation {
-    /// On which side.
-    pub side: Side,
-    /// Place of the written byte nearest to the buffer, counted from the buffer's first byte.
-    pub offset: isize,
-    /// Length of the buffer, bytes.
-    pub length: usize,
-}
-
-impl GuardViolation {
-    fn place(&self) -> String {
-        let (count, side) = match self.side {
-            Side::Before => (self.offset.unsigned_abs(), "before"),
-            Side::After => (
-                self.offset.unsigned_abs() - self.length + 1,
-                "past the end of",
-            ),
-        };
-        let plural = if count == 1 { "" } else { "s" };
-        format!(
-            "wrote {count} byte{plural} {side} a buffer of {} bytes",
-            self.length
-        )
-    }
-}
-
-/// A mapping of one buffer's space: guard page, data pages, guard page.
-#[derive(Debug)]
-struct Slot {
-    base: *mut u8,
-    data: usize,
-    page: usize,
-    place: Place,
-}
-
-impl Slot {
-    fn new(data: usize, page: usize) -> io::Result<Self> {
-        let total = data + 2 * page;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: fresh addresses; nothing existing is touched.
-        let base =
-            unsafe { libc::mmap(std::ptr::null_mut(), total, libc::PROT_NONE, flags, -1, 0) };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let full = || io::Error::other("too many guarded buffers");
-        let place = Place::new(base as u64, (base as usize + total) as u64).ok_or_else(full);
-        let base = base.cast::<u8>();
-        // SAFETY: makes the middle of our own mapping accessible.
-        let opened = unsafe {
-            libc::mprotect(
-                base.add(page).cast(),
-                data,
-                libc::PROT_READ | libc::PROT_WRITE,
-            )
-        };
-        let opened = if opened < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            place
-        };
-        match opened {
-            Ok(place) => Ok(Self {
-                base,
-                data,
-                page,
-                place,
-            }),
-            Err(error) => {
-                // SAFETY: gives back the mapping, which nobody knows yet.
-                unsafe { libc::munmap(base.cast(), total) };
-                Err(error)
-            }
-        }
-    }
-
-    /// The byte `back` bytes before the end of the data, which must not be more than there are.
-    fn before_end(&self, back: usize) -> *mut u8 {
-        assert!(back <= self.data, "outside the slot");
-        // SAFETY: between the begin and the end of the data pages.
-        unsafe { self.base.add(self.page + self.data - back) }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        // SAFETY: exactly the mapping made in `new`; buffers own their slot, so none is left.
-        unsafe { libc::munmap(self.base.cast(), self.data + 2 * self.page) };
-    }
 }
 
 #[derive(Debug)]
@@ -418,43 +286,6 @@ impl GuardedBuffer {
             slot.place.occupy(self.start as u64, self.length as u64);
         }
     }
-}
-
-fn put(place: &mut [u8], bytes: impl Iterator<Item = u8>) {
-    place
-        .iter_mut()
-        .zip(bytes)
-        .for_each(|(place, byte)| *place = byte);
-}
-
-/// Compares a whole window without a branch until the end: one is compared for every buffer of
-/// every call, and a comparison of slices takes several times as long.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn is_canary(window: &[u8; WINDOW]) -> bool {
-    use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128,
-        _mm_setzero_si128, _mm_xor_si128,
-    };
-    let (periods, _) = window.as_chunks::<PERIOD>();
-    // SAFETY: every x86-64 processor has SSE2, and each load is of 16 bytes of an array.
-    unsafe {
-        let load = |bytes: &[u8; 16]| _mm_loadu_si128(bytes.as_ptr().cast::<__m128i>());
-        let mut difference = _mm_setzero_si128();
-        for period in periods {
-            for (found, canary) in period.as_chunks().0.iter().zip(CANARY.0.as_chunks().0) {
-                difference = _mm_or_si128(difference, _mm_xor_si128(load(found), load(canary)));
-            }
-        }
-        _mm_movemask_epi8(_mm_cmpeq_epi8(difference, _mm_setzero_si128())) == 0xffff
-    }
-}
-
-/// Compares a whole window.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn is_canary(window: &[u8; WINDOW]) -> bool {
-    canary(WINDOW, Side::Before).eq(window.iter().copied())
 }
 
 impl Drop for GuardedBuffer {

@@ -5,7 +5,10 @@
 //! Which buffers a call gets, and what a violation means, is left to the executor and the oracles.
 
 mod arena;
+mod canary;
+mod slot;
 mod table;
 
-pub use arena::{Arena, GuardViolation, GuardedBuffer, OutOfMemory, Side, UNTOUCHED};
+pub use arena::{Arena, GuardedBuffer, OutOfMemory, UNTOUCHED};
+pub use canary::{GuardViolation, Side};
 pub use table::{GuardHit, locate};

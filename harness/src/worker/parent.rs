@@ -3,9 +3,12 @@
 //!
 //! Starting and reaping is left to `process`, naming an end to `end`.
 
+mod reply;
+
+pub use reply::{Outcome, Reply};
+
 use super::end;
-use super::journal::{InFlight, Journal, extent, salt};
-use super::layout::{Layout, MAGIC, VERSION, checksum, order, stage, state};
+use super::layout::{Layout, MAGIC, VERSION, order, stage, state};
 use super::mapping::{Mapping, memfd, ring, wait};
 use super::options::{SpawnError, WorkerOptions};
 use super::output::Output;
@@ -23,40 +26,6 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(20);
 /// How long a killed process may take to die before it is left to the watcher.
 const DEATH: Duration = Duration::from_secs(5);
-
-/// What became of a request.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// The handler's response.
-    Response(Vec<u8>),
-    /// The worker ended; it answers no further requests.
-    Ended(End),
-    /// [`Canceller::cancel`](super::Canceller::cancel) was called; the worker was killed.
-    Cancelled,
-    /// The harness itself failed: the handler panicked, or a message is too large for its area.
-    /// The text says which. The worker is still good for another request.
-    Fault(String),
-    /// The response does not verify: something in the worker wrote over the shared memory. The
-    /// worker was killed.
-    Garbled,
-}
-
-/// Everything a request left behind.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The calls that were made.
-    pub journal: Journal,
-    /// What was written to standard output. [`Journal::output_of`] says which case wrote what.
-    pub stdout: Vec<u8>,
-    /// What was written to standard error.
-    pub stderr: Vec<u8>,
-    /// The call that did not return, if the worker ended in one.
-    pub in_flight: Option<InFlight>,
-    /// The guarded buffer next to the faulting address, if the worker crashed at one.
-    pub guard: Option<GuardHit>,
-}
 
 /// A child process that executes requests. Killed and reaped when dropped.
 #[derive(Debug)]
@@ -302,57 +271,6 @@ impl Worker {
         let crash = complete.then(|| end::Crash::read(&self.process.mapping))?;
         // A record of no signal there is was written over.
         (1..=64).contains(&crash.signal).then_some(crash)
-    }
-
-    fn answer(&mut self) -> Outcome {
-        let mapping = &self.process.mapping;
-        let control = mapping.control();
-        let length = usize::try_from(control.response_length.load(Relaxed)).unwrap_or(usize::MAX);
-        let layout = mapping.layout();
-        if length <= layout.response {
-            let bytes = mapping.copy_out(layout.response_offset(), length);
-            if checksum(&bytes) == control.response_check.load(Relaxed) {
-                return match control.state.load(Relaxed) {
-                    state::FAULT => Outcome::Fault(String::from_utf8_lossy(&bytes).into_owned()),
-                    _ => Outcome::Response(bytes),
-                };
-            }
-        }
-        self.spoiled()
-    }
-
-    fn spoiled(&mut self) -> Outcome {
-        self.kill();
-        self.ended = Some(end::killed());
-        Outcome::Garbled
-    }
-
-    fn reply(&self, outcome: Outcome, sent: bool) -> Reply {
-        let journal = if sent {
-            self.journal()
-        } else {
-            Journal::default()
-        };
-        let ended = matches!(outcome, Outcome::Ended(_) | Outcome::Cancelled);
-        Reply {
-            in_flight: journal.in_flight().filter(|_| ended),
-            guard: self.crash().filter(|_| ended).and_then(|crash| crash.guard),
-            outcome,
-            journal,
-            stdout: self.stdout.take(),
-            stderr: self.stderr.take(),
-        }
-    }
-
-    fn journal(&self) -> Journal {
-        let mapping = &self.process.mapping;
-        let (layout, salt) = (mapping.layout(), salt(self.request));
-        let begin = layout.journal_offset();
-        let read = |at| mapping.words(begin + at);
-        let chain = extent(layout.journal, salt, read);
-        let bytes = mapping.copy_out(begin, chain.end);
-        let written = mapping.control().progress.written.load(Relaxed);
-        Journal::new(bytes, salt, chain.start, written)
     }
 
     fn wait_for_death(&self, limit: Duration) {

@@ -7,6 +7,7 @@
 
 mod argument;
 mod mechanism;
+mod operation;
 mod phrase;
 mod recipe;
 mod tape;
