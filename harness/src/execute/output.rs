@@ -53,7 +53,7 @@ impl PreparedCall {
 
     /// Journals one output, in the encoding of [`encoded`](Self::encoded): the usual ones are put
     /// together in the journal.
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(
         &self,
         shelf: &Shelf,

@@ -230,7 +230,7 @@ impl JournalWriter {
         self.append(Kind::Output, tag, fill)
     }
 
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, kind: Kind, tag: u16, fill: impl FnOnce(&mut Payload<'_>)) -> bool {
         if !self.has_room(HEAD) {
             return false;
