@@ -122,7 +122,7 @@ fn named(
 fn check_right(recipe: &Recipe, rule: &Rule, value: &Value) -> Result<()> {
     let forbidden = match recipe.origin {
         Origin::Created => rule.note(2),
-        Origin::Generated(_) => rule.note(4),
+        Origin::Generated(mechanism) => rule.note(4) && !brings(mechanism, rule.attribute),
         Origin::Unwrapped => rule.note(6),
         // Derivation has no footnote of its own; what is contributed elsewhere is here too.
         Origin::Derived { .. } => rule.note(4) && rule.note(6),
@@ -135,10 +135,16 @@ fn check_right(recipe: &Recipe, rule: &Rule, value: &Value) -> Result<()> {
     ensure(!trusts || may_trust, CKR_ATTRIBUTE_READ_ONLY)
 }
 
+/// Section 6.2.10, against footnote 4: the template brings the primes that a base is made for.
+fn brings(mechanism: CK_MECHANISM_TYPE, attribute: CK_ATTRIBUTE_TYPE) -> bool {
+    mechanism == CKM_DSA_FIPS_G_GEN && [CKA_PRIME, CKA_SUBPRIME].contains(&attribute)
+}
+
 /// Section 4.2, footnotes 1, 3 and 5.
 fn is_required(origin: Origin, rule: &Rule) -> bool {
     match origin {
         Origin::Created => rule.note(1),
+        Origin::Generated(CKM_DSA_FIPS_G_GEN) => false,
         Origin::Generated(_) => rule.note(3),
         Origin::Unwrapped => rule.note(5),
         Origin::Derived { .. } => false,

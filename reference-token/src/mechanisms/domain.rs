@@ -1,5 +1,6 @@
-//! Domain parameters over prime fields: [PKCS11-Base 3.2] sections 6.2.7, 6.4.9 and 6.4.13. Owns
-//! their generation; what a sound domain is, belongs to `dsa` and `dh`.
+//! Domain parameters over prime fields: [PKCS11-Base 3.2] sections 6.2.7, 6.2.8, 6.2.10, 6.4.9 and
+//! 6.4.13. Owns their generation; what a sound domain is, belongs to `dsa` and `dh`, and how one comes
+//! from a seed, to `pqg`.
 
 use crypto_bigint::BoxedUint;
 use crypto_primes::{Flavor, random_prime};
@@ -8,7 +9,10 @@ use dsa::{Components, KeySize};
 use ed448_goldilocks::rand_core::UnwrapErr;
 use getrandom::SysRng;
 
-use super::{Contribution, Entry, Family, Form, Mechanism, der, dh, dsa as dsa_keys, modular};
+use super::pqg::{self, Primes, SeedParameter};
+use super::{
+    Contribution, Entry, Family, Form, Mechanism, Parameter, der, dh, dsa as dsa_keys, modular,
+};
 use crate::attributes::{Attributes, Value};
 use crate::rv::{Result, ensure, refusal, refuse};
 
@@ -32,8 +36,18 @@ const fn entry(
 /// Safe primes above 2048 bits take minutes to find.
 const SAFE: (CK_ULONG, CK_ULONG) = (512, 2048);
 
-static ENTRIES: [Entry; 3] = [
+/// A mechanism with a seed in its parameter.
+const fn seeded(mechanism: CK_MECHANISM_TYPE, returned: bool) -> Entry {
+    Entry {
+        form: Form::DsaSeed { returned },
+        ..entry(mechanism, (1024, 3072), &[CKK_DSA])
+    }
+}
+
+static ENTRIES: [Entry; 5] = [
     entry(CKM_DSA_PARAMETER_GEN, (1024, 3072), &[CKK_DSA]),
+    seeded(CKM_DSA_PROBABILISTIC_PARAMETER_GEN, true),
+    seeded(CKM_DSA_FIPS_G_GEN, false),
     entry(CKM_DH_PKCS_PARAMETER_GEN, SAFE, &[CKK_DH]),
     entry(CKM_X9_42_DH_PARAMETER_GEN, (1024, 3072), &[CKK_X9_42_DH]),
 ];
@@ -72,6 +86,44 @@ fn with_subprime(template: &Attributes, prime: CK_ULONG) -> Result<Contribution>
     ])
 }
 
+/// Section 6.2.8: a prime and a subprime, and their seed; no base.
+fn of_new_seed(
+    parameter: &SeedParameter,
+    template: &Attributes,
+) -> Result<(Contribution, Vec<Vec<u8>>)> {
+    let prime = template.ulong(CKA_PRIME_BITS);
+    let prime = prime.ok_or(refusal(CKR_TEMPLATE_INCOMPLETE))?;
+    let named = template.ulong(CKA_SUBPRIME_BITS);
+    let subprime = named.unwrap_or(usual_subprime(prime));
+    key_size(prime, subprime)?;
+    let fits = parameter.room >= subprime / 8;
+    ensure(fits, CKR_MECHANISM_PARAM_INVALID)?;
+    let hash = pqg::hash(parameter)?;
+    let made = pqg::generate(hash, (prime as usize, subprime as usize))?;
+    let length = made.seed.len() as CK_ULONG;
+    let contribution = vec![
+        (CKA_PRIME, Value::Bytes(made.prime)),
+        (CKA_SUBPRIME, Value::Bytes(made.subprime)),
+    ];
+    Ok((contribution, vec![made.seed, length.to_ne_bytes().to_vec()]))
+}
+
+/// Section 6.2.10: the base of a prime and a subprime that the template brings.
+fn base(parameter: &SeedParameter, template: &Attributes) -> Result<Contribution> {
+    let brought = template.has(CKA_PRIME) && template.has(CKA_SUBPRIME);
+    ensure(brought, CKR_TEMPLATE_INCOMPLETE)?;
+    let index = u8::try_from(parameter.index);
+    let index = index.map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    ensure(!parameter.seed.is_empty(), CKR_MECHANISM_PARAM_INVALID)?;
+    let primes = Primes {
+        prime: template.bytes(CKA_PRIME).to_vec(),
+        subprime: template.bytes(CKA_SUBPRIME).to_vec(),
+        seed: parameter.seed.clone(),
+    };
+    let base = pqg::generator(pqg::hash(parameter)?, &primes, index)?;
+    Ok(vec![(CKA_BASE, modular::big_integer(&base))])
+}
+
 /// A prime of which half is prime too, and 2, which generates at least that half.
 fn safe(prime: CK_ULONG) -> Result<Contribution> {
     ensure(
@@ -94,7 +146,9 @@ fn number(attribute: CK_ATTRIBUTE_TYPE, number: &BoxedUint) -> (CK_ATTRIBUTE_TYP
 /// Checks a domain parameters object and adds the lengths of its numbers.
 pub(super) fn settle(object: &mut Attributes) -> Result<()> {
     match object.ulong(CKA_KEY_TYPE) {
-        Some(CKK_DSA) => dsa_keys::check_domain(object)?,
+        // A domain that comes of a seed has no base at first.
+        Some(CKK_DSA) if object.has(CKA_BASE) => dsa_keys::check_domain(object)?,
+        Some(CKK_DSA) => {}
         Some(CKK_DH | CKK_X9_42_DH) => dh::check_domain(object)?,
         _ => return Ok(()),
     }
@@ -127,6 +181,20 @@ impl Family for Domains {
 
     fn generated_class(&self) -> CK_OBJECT_CLASS {
         CKO_DOMAIN_PARAMETERS
+    }
+
+    fn generate_answering(
+        &self,
+        mechanism: &Mechanism,
+        template: &Attributes,
+    ) -> Result<(Contribution, Vec<Vec<u8>>)> {
+        match (&mechanism.parameter, mechanism.kind) {
+            (Parameter::DsaSeed(parameter), CKM_DSA_PROBABILISTIC_PARAMETER_GEN) => {
+                of_new_seed(parameter, template)
+            }
+            (Parameter::DsaSeed(parameter), _) => Ok((base(parameter, template)?, Vec::new())),
+            _ => Ok((self.generate_key(mechanism, template)?, Vec::new())),
+        }
     }
 
     fn generate_key(&self, mechanism: &Mechanism, template: &Attributes) -> Result<Contribution> {

@@ -34,6 +34,7 @@ mod otp;
 mod parameter;
 mod password;
 mod pkcs8;
+mod pqg;
 mod prf;
 mod rsa;
 mod secret;
@@ -69,6 +70,7 @@ pub(crate) use parameter::{
     WtlsForm,
 };
 pub(crate) use pkcs8::{decode as decode_pkcs8, encode as encode_pkcs8};
+pub(crate) use pqg::SeedParameter;
 pub(crate) use secret::{allows_length, fixed_length, has_length, set_parity};
 pub(crate) use settle::settle;
 pub(crate) use tls::{Randoms, TlsParameter, WtlsParameter};

@@ -7,6 +7,7 @@ use super::cms::CmsParameter;
 use super::ike::IkeParameter;
 use super::key_based::KeyBased;
 use super::kip::KipParameter;
+use super::pqg::SeedParameter;
 use super::tls::{TlsParameter, WtlsParameter};
 use super::{Hash, Named};
 use crate::attributes::Template;
@@ -49,6 +50,8 @@ pub(crate) enum Form {
     X942Dh1,
     /// CK_X9_42_DH2_DERIVE_PARAMS.
     X942Dh2,
+    /// CK_DSA_PARAMETER_GEN_PARAM, with a place for a seed or with a seed.
+    DsaSeed { returned: bool },
     /// CK_EDDSA_PARAMS, or nothing.
     Eddsa,
     /// CK_SIGN_ADDITIONAL_CONTEXT, or nothing.
@@ -211,6 +214,7 @@ pub(crate) enum Parameter {
         public: Vec<u8>,
     },
     X942Dh2(Box<TwoPairs>),
+    DsaSeed(SeedParameter),
     Eddsa {
         prehash: bool,
         context: Vec<u8>,

@@ -7,6 +7,7 @@
 mod support;
 
 mod curves;
+mod domains;
 mod fields;
 mod framed;
 mod kem;

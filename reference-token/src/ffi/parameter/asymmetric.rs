@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 
 use super::super::memory::bytes;
 use super::flag;
-use crate::mechanisms::{Named, Parameter, TwoPairs};
+use crate::mechanisms::{Named, Parameter, SeedParameter, TwoPairs};
 use crate::rv::Result;
 
 /// # Safety
@@ -37,6 +37,25 @@ pub(super) unsafe fn ecdh_aes(parameter: CK_ECDH_AES_KEY_WRAP_PARAMS) -> Result<
             public: Vec::new(),
         }),
     })
+}
+
+/// # Safety
+/// The pointer inside is valid for the length beside it; for writes if the seed is returned.
+pub(super) unsafe fn dsa_seed(
+    returned: bool,
+    parameter: CK_DSA_PARAMETER_GEN_PARAM,
+) -> Result<Parameter> {
+    let seed = match returned {
+        true => Vec::new(),
+        // SAFETY: as the caller promises.
+        false => unsafe { bytes(parameter.pSeed, parameter.ulSeedLen)? }.to_vec(),
+    };
+    Ok(Parameter::DsaSeed(SeedParameter {
+        hash: parameter.hash,
+        seed,
+        room: parameter.ulSeedLen,
+        index: parameter.ulIndex,
+    }))
 }
 
 /// # Safety

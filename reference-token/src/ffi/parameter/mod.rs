@@ -100,6 +100,7 @@ unsafe fn parameter(form: Form, mechanism: &CK_MECHANISM) -> Result<Parameter> {
                 Ok(Parameter::Bytes(value.to_vec()))
             }
             Form::X942Dh2 => asymmetric::x9_42_dh2(structure(mechanism)?),
+            Form::DsaSeed { returned } => asymmetric::dsa_seed(returned, structure(mechanism)?),
             Form::X942Dh1 => asymmetric::x9_42_dh1(structure(mechanism)?),
             Form::Eddsa if mechanism.ulParameterLen == 0 => Ok(Parameter::None),
             Form::Eddsa => asymmetric::eddsa(structure(mechanism)?),

@@ -49,6 +49,7 @@ impl Places {
                     let parameter: CK_PBE_PARAMS = structure(mechanism)?;
                     vec![Place::bytes(parameter.pInitVector, 8)?]
                 }
+                Form::DsaSeed { returned: true } => seed(mechanism)?,
                 Form::Tls(form) => tls(form, mechanism)?,
                 Form::Wtls(form) => wtls::places(form, mechanism)?,
                 _ => Vec::new(),
@@ -147,6 +148,24 @@ unsafe fn tls(form: TlsForm, mechanism: &CK_MECHANISM) -> Result<Vec<Place>> {
             TlsForm::Kdf | TlsForm::Mac => Ok(Vec::new()),
         }
     }
+}
+
+/// The places of a seed and of its length, which is that of its room before.
+///
+/// # Safety
+/// As for `Places::of`.
+unsafe fn seed(mechanism: &CK_MECHANISM) -> Result<Vec<Place>> {
+    // SAFETY: as the caller promises.
+    let parameter: CK_DSA_PARAMETER_GEN_PARAM = unsafe { structure(mechanism)? };
+    let room = usize::try_from(parameter.ulSeedLen);
+    let room = room.map_err(|_| refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    let whole = mechanism.pParameter.cast::<CK_DSA_PARAMETER_GEN_PARAM>();
+    // SAFETY: not NULL, or `structure` had refused it; the field is not read.
+    let length = unsafe { &raw mut (*whole).ulSeedLen };
+    Ok(vec![
+        Place::bytes(parameter.pSeed, room)?,
+        Place::Bytes(length.cast(), size_of::<CK_ULONG>()),
+    ])
 }
 
 /// A CK_VERSION; its absence is for the mechanism to judge.
