@@ -5,7 +5,7 @@ use cryptoki_sys::{CKA_DECRYPT, CKA_ENCRYPT, CKF_DECRYPT, CKF_ENCRYPT, CKM_RSA_X
 use super::super::draft::Draft;
 use super::key::{BACK, FORTH, Keys};
 use super::{
-    ample, asking, begin, draft, equals, feed, keep, kept, message, parameter, short, was,
+    ample, begin, draft, equals, feed, keep, kept, length_contract, message, parameter, was,
 };
 use crate::cryptoki::Function::{self, *};
 use crate::cryptoki::mechanism::{Mechanism, Use};
@@ -63,16 +63,9 @@ impl Subject<'_> {
     }
 
     fn length(&self) -> Draft {
-        let whole = || feed(C_Encrypt, &[message()]);
-        self.draft("encrypt-length", "5.8.2")
-            .title(format!(
-                "{}: C_Encrypt tells the length and lets a caller with a short buffer try again",
-                self.row.name
-            ))
-            .call(self.begin(C_EncryptInit, FORTH))
-            .call(asking(whole()))
-            .call(short(whole()))
-            .call(whole())
+        let draft = self.draft("encrypt-length", "5.8.2");
+        let begin = self.begin(C_EncryptInit, FORTH);
+        length_contract(draft, self.row, begin, &feed(C_Encrypt, &[message()]))
     }
 
     fn parts(&self) -> Draft {

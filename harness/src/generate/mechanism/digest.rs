@@ -3,7 +3,7 @@
 use cryptoki_sys::CKF_DIGEST;
 
 use super::super::draft::Draft;
-use super::{asking, begin, draft, equals, feed, keep, kept, message, parameter, short};
+use super::{begin, draft, equals, feed, keep, kept, length_contract, message, parameter};
 use crate::cryptoki::Function::{C_Digest, C_DigestFinal, C_DigestInit, C_DigestUpdate};
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::Content;
@@ -30,14 +30,11 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
             .call(feed(C_DigestUpdate, std::slice::from_ref(&half)))
             .call(feed(C_DigestUpdate, std::slice::from_ref(&half)))
             .call(equals(feed(C_DigestFinal, &[]), kept("whole"))),
-        draft(row, CKF_DIGEST, "digest-length", "5.12.2")
-            .title(format!(
-                "{}: C_Digest tells the length and lets a caller with a short buffer try again",
-                row.name
-            ))
-            .call(begin())
-            .call(asking(whole()))
-            .call(short(whole()))
-            .call(whole()),
+        length_contract(
+            draft(row, CKF_DIGEST, "digest-length", "5.12.2"),
+            row,
+            begin(),
+            &whole(),
+        ),
     ]
 }

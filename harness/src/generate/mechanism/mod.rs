@@ -193,6 +193,21 @@ fn ample(mut call: Call) -> Call {
     call
 }
 
+/// The end of every case on output buffers: the length is told, a buffer that is too small is refused,
+/// and the operation goes on until the output fits.
+fn length_contract(draft: Draft, row: &Mechanism, begin: Call, whole: &Call) -> Draft {
+    let function = whole.function;
+    draft
+        .title(format!(
+            "{}: {function} tells the length and lets a caller with a short buffer try again",
+            row.name
+        ))
+        .call(begin)
+        .call(asking(whole.clone()))
+        .call(short(whole.clone()))
+        .call(whole.clone())
+}
+
 /// The call asking for the length of its last output.
 fn asking(mut call: Call) -> Call {
     if let Some(last) = call.arguments.last_mut() {

@@ -5,7 +5,7 @@ use p11assay_reports::evidence::Level;
 
 use super::super::draft::Draft;
 use super::key::{BACK, FORTH, Keys};
-use super::{asking, begin, draft, feed, keep, kept, message, parameter, presumed, short};
+use super::{begin, draft, feed, keep, kept, length_contract, message, parameter, presumed};
 use crate::cryptoki::Function::{self, *};
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::{Call, Content, ParameterValue};
@@ -84,16 +84,9 @@ impl Subject<'_> {
     }
 
     fn length(&self) -> Draft {
-        let whole = || feed(C_Sign, &[message()]);
-        self.draft("sign-length", "5.13.2")
-            .title(format!(
-                "{}: C_Sign tells the length and lets a caller with a short buffer try again",
-                self.row.name
-            ))
-            .call(self.begin(C_SignInit, FORTH))
-            .call(asking(whole()))
-            .call(short(whole()))
-            .call(whole())
+        let draft = self.draft("sign-length", "5.13.2");
+        let begin = self.begin(C_SignInit, FORTH);
+        length_contract(draft, self.row, begin, &feed(C_Sign, &[message()]))
     }
 
     /// Signatures need not be the same twice, so one made of parts is verified whole.
