@@ -37,6 +37,13 @@ pub(super) fn call(
             } else {
                 argument(writer, tape, parameter)
             };
+            let argument = match argument {
+                Argument::Mechanism(given) => {
+                    let suited = mechanism::suited(writer, tape, function, *given);
+                    Argument::Mechanism(Box::new(suited))
+                }
+                other => other,
+            };
             (parameter.name, argument)
         })
         .collect();

@@ -3,6 +3,7 @@
 
 use super::tape::Tape;
 use super::{Writer, constant, recipe, template};
+use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::{self, Mechanism, ParameterShape, Use};
 use crate::cryptoki::structure::{self, Field, FieldType, Layout};
 use crate::sequence::{
@@ -62,6 +63,52 @@ pub(super) fn with_parameter(
         }),
     };
     argument(row.value, parameter)
+}
+
+/// Structures of a mechanism in place of the usual one, by the functions that take them: those of
+/// messages where keys are wrapped with authentication ([PKCS11-Base 3.2] 5.18.6 and 5.18.7), those
+/// of wrapping where they are wrapped otherwise (6.13.3 and 6.13.5).
+const IN_PLACE: [(&str, &[Function], &str); 5] = [
+    ("CK_GCM_PARAMS", AUTHENTICATED, "CK_GCM_MESSAGE_PARAMS"),
+    ("CK_CCM_PARAMS", AUTHENTICATED, "CK_CCM_MESSAGE_PARAMS"),
+    (
+        "CK_SALSA20_CHACHA20_POLY1305_PARAMS",
+        AUTHENTICATED,
+        "CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS",
+    ),
+    ("CK_GCM_PARAMS", WRAPPING, "CK_GCM_WRAP_PARAMS"),
+    ("CK_CCM_PARAMS", WRAPPING, "CK_CCM_WRAP_PARAMS"),
+];
+const AUTHENTICATED: &[Function] = &[
+    Function::C_WrapKeyAuthenticated,
+    Function::C_UnwrapKeyAuthenticated,
+];
+const WRAPPING: &[Function] = &[Function::C_WrapKey, Function::C_UnwrapKey];
+
+/// The mechanism with the structure that the function takes. The usual one may have the same size,
+/// and its numbers would be taken for pointers: class C.
+pub(super) fn suited(
+    writer: &Writer<'_>,
+    tape: &mut Tape<'_>,
+    function: Function,
+    mut given: MechanismArgument,
+) -> MechanismArgument {
+    let ParameterValue::Structure(usual) = &given.parameter else {
+        return given;
+    };
+    let suits = |(name, functions, _): &&(&str, &[Function], &str)| {
+        *name == usual.name && functions.contains(&function)
+    };
+    if let Some((_, functions, name)) = IN_PLACE.iter().find(suits)
+        // The usual structure will do for wrapping, too.
+        && (*functions == AUTHENTICATED || tape.below(2) == 0)
+    {
+        given.parameter = ParameterValue::Structure(Structure {
+            name: (*name).to_owned(),
+            fields: fields(writer, tape, name, DEPTH),
+        });
+    }
+    given
 }
 
 fn argument(mechanism: u64, parameter: ParameterValue) -> MechanismArgument {

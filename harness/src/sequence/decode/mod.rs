@@ -211,6 +211,7 @@ fn constant(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sequence::ParameterValue;
     use proptest::prelude::*;
 
     const PINS: Pins<'static> = Pins {
@@ -240,6 +241,33 @@ mod tests {
             }
             prop_assert_eq!(&again, &decoded.sequence, "{}", written);
         }
+    }
+
+    /// A structure of the right size with numbers where the function looks for pointers is a lie.
+    #[test]
+    fn parameters_of_random_bytes_and_of_wrapping_are_never_taken_for_pointers() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let strategy = proptest::collection::vec(any::<u8>(), 200);
+        let mut seen = 0;
+        for _ in 0..2000 {
+            let tree = strategy.new_tree(&mut runner).expect("bytes");
+            let bytes = proptest::strategy::ValueTree::current(&tree);
+            let decoded = decode(&bytes, PINS);
+            for call in decoded.sequence.calls() {
+                let authenticated = call.function.name().ends_with("KeyAuthenticated");
+                for argument in &call.arguments {
+                    let Argument::Mechanism(given) = argument else {
+                        continue;
+                    };
+                    if let ParameterValue::Structure(structure) = &given.parameter {
+                        seen += usize::from(authenticated);
+                        let usual = ["CK_GCM_PARAMS", "CK_CCM_PARAMS"];
+                        assert!(!authenticated || !usual.contains(&structure.name.as_str()));
+                    }
+                }
+            }
+        }
+        assert!(seen > 0);
     }
 
     #[test]
