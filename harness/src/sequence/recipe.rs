@@ -48,7 +48,7 @@ impl Recipe {
                 .iter()
                 .map(|(name, value)| attribute(*name, *value)),
         );
-        if [CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&self.class) {
+        if [CKO_PRIVATE_KEY, CKO_SECRET_KEY, CKO_OTP_KEY].contains(&self.class) {
             all.extend(OPEN.map(|(name, value)| attribute(name, value)));
         }
         all
@@ -111,7 +111,7 @@ static OBJECTS: &[Recipe] = &[
     secret(CKK_CHACHA20, &[(CKA_VALUE, Fill(0x16, 32))]),
     secret(CKK_SALSA20, &[(CKA_VALUE, Fill(0x17, 32))]),
     secret(CKK_POLY1305, &[(CKA_VALUE, Fill(0x18, 32))]),
-    secret(CKK_HOTP, &[(CKA_VALUE, Text("12345678901234567890"))]),
+    recipe(CKO_OTP_KEY, CKK_HOTP, &[(CKA_VALUE, Text("12345678901234567890"))]),
     recipe(CKO_PUBLIC_KEY, CKK_RSA, &[(CKA_MODULUS, Hex(n::MODULUS)), (CKA_PUBLIC_EXPONENT, Hex("010001"))]),
     recipe(CKO_PRIVATE_KEY, CKK_RSA, &[
         (CKA_MODULUS, Hex(n::MODULUS)), (CKA_PUBLIC_EXPONENT, Hex("010001")), (CKA_PRIVATE_EXPONENT, Hex(n::PRIVATE_EXPONENT)),

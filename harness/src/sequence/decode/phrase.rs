@@ -82,7 +82,8 @@ pub(super) fn key(
         return reference(&object.name);
     }
     let made = recipe::key(tape, class, &row.key_types)
-        .or_else(|| recipe::key(tape, CKO_SECRET_KEY, &row.key_types));
+        .or_else(|| recipe::key(tape, CKO_SECRET_KEY, &row.key_types))
+        .or_else(|| recipe::key(tape, CKO_OTP_KEY, &row.key_types));
     match made {
         Some(recipe) => {
             create_from(writer, tape, recipe.attributes());

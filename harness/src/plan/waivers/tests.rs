@@ -1,0 +1,162 @@
+//! What files of waivers may say, and whom they cover.
+
+use super::*;
+use p11assay_reports::evidence::{Class, Clause, Level};
+
+fn parse(text: &str) -> Result<Waivers, String> {
+    let parsed = Waivers::parse(Path::new("w.yaml"), text);
+    parsed
+        .map(|(waivers, _)| waivers)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn one_reason_may_stand_for_several_cases() {
+    let waivers = parse("- { cases: [s/one/a, s/one/b], reason: known }").expect("reads");
+    let cases: Vec<&str> = waivers.list.iter().map(|w| w.case.as_str()).collect();
+    assert_eq!(cases, ["s/one/a", "s/one/b"]);
+    let twice = parse("- { case: s/one/a, cases: [s/one/a], reason: known }").unwrap_err();
+    assert!(twice.contains("is waived twice"), "{twice}");
+    let none = parse("- { reason: known }").unwrap_err();
+    assert!(none.contains("a waiver needs a `case`"), "{none}");
+}
+
+fn suite() -> Suite {
+    let text = r#"
+suite: s/one
+cites: { document: PKCS11-Base, version: "3.2" }
+cases:
+  - { id: a, title: A, clause: "5.4.3", steps: [ { C_GetInfo: {} } ] }
+"#;
+    Suite::parse(Path::new("s.yaml"), text).expect("a suite")
+}
+
+fn day(text: &str) -> Date {
+    date(text).expect("a date")
+}
+
+fn record(verdict: Verdict) -> evidence::Case {
+    let clause = Clause {
+        document: "PKCS11-Base".to_owned(),
+        version: "3.2".to_owned(),
+        section: "5.4.3".to_owned(),
+    };
+    let case = &suite().cases[0];
+    assert_eq!(
+        (&case.clause, case.level, case.class),
+        (&clause, Level::Must, Class::A)
+    );
+    crate::run::record::bare(case, verdict, None)
+}
+
+fn marked(text: &str, verdict: Verdict) -> (Option<String>, bool) {
+    let (waivers, _) = parse(text)
+        .expect("waivers")
+        .in_force(day("2026-06-01"), Some("1.0"));
+    let mut record = record(verdict);
+    waivers.mark(&mut record);
+    (record.waived, record.unexpected_pass)
+}
+
+#[test]
+fn what_makes_no_honest_waiver_is_refused() {
+    for (text, message) in [
+        ("- { case: s/one/a }", "reason"),
+        (
+            "- { case: s/one/a, reason: ' ' }",
+            "a waiver needs a reason",
+        ),
+        ("- { case: a, reason: r, reasons: s }", "reasons"),
+        (
+            "- { case: a, reason: r, expires: soon }",
+            "`soon` is no date",
+        ),
+        (
+            "- { case: a, reason: r, expires: '2026-02-30' }",
+            "is no date",
+        ),
+        (
+            "- { case: a, reason: r }\n- { case: a, reason: s }",
+            "waived twice",
+        ),
+        (
+            "- { case: a, reason: r, verdict: pass }",
+            "only a finding can be waived",
+        ),
+        ("- { case: a, reason: r, verdict: wrong }", "wrong"),
+        ("case: a", "list"),
+    ] {
+        let error = parse(text).expect_err(text);
+        assert!(error.contains(message), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_waiver_of_nothing_is_refused() {
+    for (text, found) in [
+        ("- { case: s/one/a, reason: r }", true),
+        ("- { case: s, reason: r }", true),
+        ("- { case: 's/*', clause: 5.4.3, reason: r }", true),
+        ("- { case: 's/*', clause: 5.4.4, reason: r }", false),
+        ("- { case: s/two, reason: r }", false),
+        ("- { case: worker/idle, reason: r }", true),
+    ] {
+        let (waivers, document) = Waivers::parse(Path::new("w.yaml"), text).expect(text);
+        let checked = waivers.check(&document, &[suite()], &["worker/idle"]);
+        assert_eq!(checked.is_ok(), found, "{text}");
+    }
+}
+
+#[test]
+fn findings_are_accepted_and_passes_unexpected() {
+    let text = "- { case: s/one, reason: known, owner: me, expires: 2026-06-01 }";
+    let words = Some("known (owner: me, until 2026-06-01)".to_owned());
+    assert_eq!(marked(text, Verdict::Deviation), (words.clone(), false));
+    assert_eq!(marked(text, Verdict::Pass), (words, true));
+    for unjudged in [
+        Verdict::NotApplicable,
+        Verdict::Environment,
+        Verdict::HarnessFault,
+    ] {
+        assert_eq!(marked(text, unjudged), (None, false));
+    }
+}
+
+#[test]
+fn a_waiver_of_one_verdict_accepts_no_other() {
+    let text = "- { case: s/one, reason: known, verdict: deviation }";
+    let known = Some("known".to_owned());
+    assert_eq!(marked(text, Verdict::Deviation), (known.clone(), false));
+    assert_eq!(marked(text, Verdict::Pass), (known, true));
+    for graver in [Verdict::SecurityViolation, Verdict::Hang, Verdict::Crash] {
+        assert_eq!(marked(text, graver), (None, false));
+    }
+    let both = "- { case: s/one, reason: a, verdict: deviation }\n\
+                    - { case: s/one, reason: b, verdict: crash }";
+    assert_eq!(marked(both, Verdict::Crash).0.as_deref(), Some("b"));
+}
+
+#[test]
+fn what_expired_or_is_about_another_version_does_not_hold() {
+    for (more, remark) in [
+        (
+            "expires: 2026-05-31",
+            "the waiver of `s` expired on 2026-05-31",
+        ),
+        (
+            "module-version: '2.0'",
+            "is for version 2.0 of the module; this is 1.0",
+        ),
+    ] {
+        let text = format!("- {{ case: s, reason: known, {more} }}");
+        assert_eq!(marked(&text, Verdict::Deviation), (None, false));
+        let waivers = parse(&text).expect("waivers");
+        let (_, remarks) = waivers.in_force(day("2026-06-01"), Some("1.0"));
+        assert!(remarks[0].contains(remark), "{remarks:?}");
+    }
+    let text = "- { case: s, reason: known, module-version: '1.0' }";
+    assert_eq!(
+        marked(text, Verdict::Crash),
+        (Some("known".to_owned()), false)
+    );
+}
