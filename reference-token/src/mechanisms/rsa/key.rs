@@ -10,6 +10,7 @@ use rsa::BoxedUint;
 use rsa::hazmat::{rsa_decrypt, rsa_encrypt};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
+use super::exponent::Halves;
 use super::strong;
 use crate::attributes::{Attributes, Value};
 use crate::mechanisms::{Contribution, der};
@@ -29,7 +30,11 @@ pub(in crate::mechanisms) struct PublicKey(Arc<rsa::PublicKey>);
 
 /// A private key whose parts agree with each other.
 #[derive(Debug, Clone)]
-pub(in crate::mechanisms) struct PrivateKey(Arc<rsa::PrivateKey>, PublicKey);
+pub(in crate::mechanisms) struct PrivateKey {
+    key: Arc<rsa::PrivateKey>,
+    public: PublicKey,
+    halves: Option<Arc<Halves>>,
+}
 
 /// A number as wide as its own digits ask for.
 fn number(bytes: &[u8]) -> BoxedUint {
@@ -134,7 +139,13 @@ impl PublicKey {
 impl PrivateKey {
     fn new(key: rsa::PrivateKey) -> PrivateKey {
         let public = PublicKey(Arc::new(key.to_public_key()));
-        PrivateKey(Arc::new(key), public)
+        let halves = Halves::new(&key).map(Arc::new);
+        let key = Arc::new(key);
+        PrivateKey {
+            key,
+            public,
+            halves,
+        }
     }
 
     /// The private key in the attributes of an object; CKR_ATTRIBUTE_VALUE_INVALID if its parts
@@ -184,7 +195,7 @@ impl PrivateKey {
 
     /// All attributes of section 6.1.3, for a private key object.
     pub(super) fn to_attributes(&self) -> Contribution {
-        let key = &self.0;
+        let key = &self.key;
         let [p, q, ..] = key.primes() else {
             return Vec::new();
         };
@@ -217,21 +228,25 @@ impl PrivateKey {
     }
 
     pub(in crate::mechanisms) fn public(&self) -> PublicKey {
-        self.1.clone()
+        self.public.clone()
     }
 
     /// RSADP and RSASP1, checked; None if `message` is not below the modulus. Not blinded, which
     /// would take as long again: exponentiation does not depend on the exponent in time, and the
     /// token does not claim to keep secrets from who watches it closer.
     pub(super) fn apply(&self, message: &[u8]) -> Result<Option<Vec<u8>>> {
-        let Some(message) = representative(&*self.0, message) else {
+        let Some(message) = representative(&*self.key, message) else {
             return Ok(None);
         };
-        let failed = refusal(CKR_FUNCTION_FAILED);
-        let result = rsa_decrypt::<SysRng>(None, &*self.0, &message).map_err(|_| failed)?;
+        let result = match &self.halves {
+            Some(halves) => halves.apply(&message),
+            None => rsa_decrypt::<SysRng>(None, &*self.key, &message).ok(),
+        };
+        let result = result.ok_or(refusal(CKR_FUNCTION_FAILED))?;
         // A fault in the halves of the Chinese remainder theorem would give the key away.
-        ensure(self.1.power(&result) == Some(message), CKR_FUNCTION_FAILED)?;
-        Ok(Some(padded(&result, self.public().length())))
+        let sound = self.public.power(&result) == Some(message);
+        ensure(sound, CKR_FUNCTION_FAILED)?;
+        Ok(Some(padded(&result, self.public.length())))
     }
 }
 
@@ -257,7 +272,7 @@ mod tests {
     #[test]
     fn short_and_long_public_exponents_agree_with_the_crate() {
         let modulus = PrivateKey::generate(1024, &[1, 0, 1]).unwrap();
-        let modulus = modulus.0.n().as_ref().clone();
+        let modulus = modulus.key.n().as_ref().clone();
         let longest_short = u64::MAX >> (u64::BITS - SHORT_EXPONENT);
         for exponent in [3, 17, 65537, 0x1_0000_0001, longest_short, u64::MAX] {
             let key = rsa::PublicKey::new_unchecked(modulus.clone(), BoxedUint::from(exponent));

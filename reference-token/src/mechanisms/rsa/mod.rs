@@ -1,8 +1,10 @@
 //! RSA: [PKCS11-Base 3.2] section 6.1. This file owns the family's table, key pair generation and
-//! the mapping of mechanisms to schemes; `key` the arithmetic, `padding` the encodings of RFC
-//! 8017, `schemes` the running operations, `strong` the primes of ANSI X9.31.
+//! the mapping of mechanisms to schemes; `key` the arithmetic, `exponent` that of the usual private
+//! key, `padding` the encodings of RFC 8017, `schemes` the running operations, `strong` the primes of
+//! ANSI X9.31.
 
 mod encapsulation;
+mod exponent;
 mod key;
 mod padding;
 mod recover;
