@@ -1,7 +1,7 @@
 //! Phrases: groups of calls that belong together. Each is begun with what it needs (a key that fits
 //! the mechanism), and any call of it may be left out, done twice, or cut off by another.
 
-use cryptoki_sys::{CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
+use cryptoki_sys::{CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 
 use super::argument::{call, output, session};
 use super::tape::Tape;
