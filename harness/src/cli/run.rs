@@ -12,7 +12,7 @@ use p11assay_reports::terminal::{Style, Verbosity, summary};
 use super::Failure;
 use super::args::{OutputArgs, ReadingArg, Replay, Run};
 use super::progress::color;
-use super::select::{Selection, select};
+use super::select::{self, Selection, select};
 use super::session::{EVIDENCE, Session};
 use super::target::{arguments, resolve};
 use crate::oracle::Reading;
@@ -114,9 +114,8 @@ fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers, Failure> 
     };
     let (waivers, document) = read.map_err(Failure::usage)?;
     let known: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
-    let shipped = shipped::suites().map_err(Failure::usage)?;
     suites.extend(
-        shipped
+        select::all()?
             .into_iter()
             .filter(|suite| !known.contains(&suite.name)),
     );

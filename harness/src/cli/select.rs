@@ -28,6 +28,13 @@ pub(super) fn select(
     Ok(Selection { suites, plan })
 }
 
+/// Every suite that comes with the program, written or generated.
+pub(super) fn all() -> Result<Vec<Suite>, Failure> {
+    let mut suites = shipped::suites().map_err(Failure::usage)?;
+    suites.extend(generate::suites());
+    Ok(suites)
+}
+
 /// Reads suites: files as they are, anything else as patterns over the shipped cases.
 fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
     let is_file = |name: &&String| {
@@ -51,8 +58,7 @@ fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
         if !wanted.is_empty() {
             wanted.extend(own);
         }
-        suites.extend(shipped::suites().map_err(Failure::usage)?);
-        suites.extend(generate::suites());
+        suites.extend(all()?);
     }
     Ok((suites, wanted))
 }

@@ -19,6 +19,9 @@ const SUITES: &[(&str, &str)] = shipped![
     "profiles/public-certificates-token.yaml",
     "profiles/hkdf-tls-token.yaml",
     "profiles/complete-provider.yaml",
+    "life/sessions.yaml",
+    "life/login.yaml",
+    "life/objects.yaml",
 ];
 
 /// Suites that provision tokens; run when a target asks for them.

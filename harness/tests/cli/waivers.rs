@@ -46,6 +46,15 @@ fn a_waived_finding_is_accepted_and_a_waived_pass_unexpected() {
 }
 
 #[test]
+fn waivers_may_be_for_cases_that_are_not_run() {
+    let folder = Folder::with_suite(&[FINE]);
+    let waivers = "- { cases: [functions/C_GetInfo/null-info, profiles], reason: known }\n";
+    let target = target(&folder, waivers);
+    let output = folder.run(&["run", "suite.yaml", "--target", &target, "--run-dir", "run"]);
+    output.says(0, &["1 passed"]);
+}
+
+#[test]
 fn a_waiver_of_another_verdict_accepts_nothing() {
     let folder = Folder::with_suite(&[WRONG]);
     let target = target(&folder, "- { case: s, reason: r, verdict: crash }\n");
