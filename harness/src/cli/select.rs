@@ -30,9 +30,14 @@ pub(super) fn select(
 
 /// Every suite that comes with the program, written or generated.
 pub(super) fn all() -> Result<Vec<Suite>, Failure> {
-    let mut suites = shipped::suites().map_err(Failure::usage)?;
-    suites.extend(generate::suites());
-    Ok(suites)
+    // As with reading: what a short run waits for is done side by side.
+    std::thread::scope(|scope| {
+        let generated = scope.spawn(generate::suites);
+        let mut suites = shipped::suites().map_err(Failure::usage)?;
+        let generated = generated.join();
+        suites.extend(generated.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        Ok(suites)
+    })
 }
 
 /// Reads suites: files as they are, anything else as patterns over the shipped cases.

@@ -49,7 +49,7 @@ impl Subject<'_> {
 
     fn there_and_back(&self) -> Draft {
         let decrypted = feed(C_Decrypt, &[kept("ciphertext")]);
-        // 6.1.8: without padding what comes back has zeros in front.
+        // 6.1.12: without padding what comes back has zeros in front.
         let decrypted = match self.row.value {
             CKM_RSA_X_509 => decrypted,
             _ => equals(decrypted, message()),
