@@ -42,7 +42,7 @@ fn parts(criterion: &mut Criterion) {
         bencher.iter_with_large_drop(|| Worker::spawn(&options).expect("a worker"));
     });
     criterion.bench_function("shipped suites read", |bencher| {
-        bencher.iter(|| black_box(shipped::suites().expect("well formed")));
+        bencher.iter(|| black_box(shipped::suites(|_| true).expect("well formed")));
     });
     let before = ProcessState::capture();
     criterion.bench_function("process state audited", |bencher| {

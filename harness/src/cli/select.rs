@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Failure;
 use crate::generate;
-use crate::plan::{Filter, Plan, Suite, shipped};
+use crate::plan::{Filter, Plan, Suite, may_name, shipped};
 
 /// What was chosen, and the suites it was chosen from.
 pub(super) struct Selection {
@@ -22,26 +22,32 @@ pub(super) fn select(
         .map(Filter::parse)
         .transpose()
         .map_err(Failure::usage)?;
-    let (suites, mut wanted) = suites(named)?;
-    wanted.extend(profile.map(|name| format!("profiles/{name}")));
+    let profile = profile.map(|name| format!("profiles/{name}"));
+    let (suites, wanted) = suites(named, profile)?;
     let plan = Plan::select(&suites, &wanted, filter.as_ref()).map_err(Failure::usage)?;
     Ok(Selection { suites, plan })
 }
 
 /// Every suite that comes with the program, written or generated.
 pub(super) fn all() -> Result<Vec<Suite>, Failure> {
+    own(|_| true)
+}
+
+/// The suites of wanted names that come with the program.
+fn own(wanted: impl Fn(&str) -> bool + Sync) -> Result<Vec<Suite>, Failure> {
     // As with reading: what a short run waits for is done side by side.
     std::thread::scope(|scope| {
-        let generated = scope.spawn(generate::suites);
-        let mut suites = shipped::suites().map_err(Failure::usage)?;
+        let generated = scope.spawn(|| generate::suites(&wanted));
+        let mut suites = shipped::suites(&wanted).map_err(Failure::usage)?;
         let generated = generated.join();
         suites.extend(generated.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         Ok(suites)
     })
 }
 
-/// Reads suites: files as they are, anything else as patterns over the shipped cases.
-fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
+/// Reads suites: files as they are, anything else as patterns over the cases that come with the
+/// program. Answers with the suites and the patterns that choose from them; none choose all.
+fn suites(named: &[String], profile: Option<String>) -> Result<(Vec<Suite>, Vec<String>), Failure> {
     let is_file = |name: &&String| {
         let path = Path::new(name.as_str());
         path.extension()
@@ -52,18 +58,16 @@ fn suites(named: &[String]) -> Result<(Vec<Suite>, Vec<String>), Failure> {
     for file in named.iter().filter(is_file) {
         suites.push(Suite::read(Path::new(file)).map_err(Failure::usage)?);
     }
-    let mut wanted: Vec<String> = named
-        .iter()
-        .filter(|name| !is_file(name))
-        .cloned()
-        .collect();
-    if suites.is_empty() || !wanted.is_empty() {
-        // A file's cases are all wanted, beside those that patterns choose from the shipped ones.
-        let own: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
-        if !wanted.is_empty() {
-            wanted.extend(own);
-        }
-        suites.extend(all()?);
+    let patterns = named.iter().filter(|name| !is_file(name)).cloned();
+    let mut wanted: Vec<String> = patterns.chain(profile).collect();
+    if wanted.is_empty() && suites.is_empty() {
+        return Ok((all()?, wanted));
+    }
+    if !wanted.is_empty() {
+        let files: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
+        suites.extend(own(|name| wanted.iter().any(|glob| may_name(glob, name)))?);
+        // A file's cases are all wanted, beside those that patterns choose from the others.
+        wanted.extend(files);
     }
     Ok((suites, wanted))
 }

@@ -10,7 +10,7 @@ pub mod suite;
 mod waivers;
 
 pub use capabilities::{Capabilities, MechanismInfo};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, may_name};
 pub use needs::{MechanismNeed, Needs};
 pub use select::{Plan, PlanError, Planned};
 pub use suite::{Case, Ladder, Suite};

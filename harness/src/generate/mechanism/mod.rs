@@ -25,16 +25,19 @@ use crate::sequence::{
     Number, ParameterValue, Reference,
 };
 
-/// The suites, one for each mechanism that has cases: `mechanisms/CKM_AES_CBC`.
-pub(super) fn suites() -> impl Iterator<Item = Suite> {
+/// The wanted suites, one for each mechanism that has cases: `mechanisms/CKM_AES_CBC`.
+pub(super) fn suites(wanted: &impl Fn(&str) -> bool) -> impl Iterator<Item = Suite> {
     let rules: [fn(&Mechanism) -> Vec<Draft>; 4] = [
         digest::cases,
         cipher::cases,
         signature::cases,
         misfit::cases,
     ];
-    mechanism::all().iter().filter_map(move |row| {
-        let name = format!("mechanisms/{}", row.name);
+    let named = mechanism::all()
+        .iter()
+        .map(|row| (format!("mechanisms/{}", row.name), row))
+        .filter(|(name, _)| wanted(name));
+    named.filter_map(move |(name, row)| {
         let drafts = rules.iter().flat_map(|rule| rule(row));
         let cases: Vec<_> = drafts.map(|draft| draft.into_case(&name)).collect();
         (!cases.is_empty()).then(|| Suite {
