@@ -88,7 +88,7 @@ fn profiles(criterion: &mut Criterion) {
 
 fn run(folder: &Path) {
     let status = Command::new(env!("CARGO_BIN_EXE_p11assay"))
-        .arg("run")
+        .args(["run", "profiles/*"])
         .arg("--junit")
         .arg(folder.with_extension("xml"))
         .arg("--run-dir")
