@@ -54,10 +54,9 @@ mod tests {
 
     #[test]
     fn a_panic_under_the_lock_is_a_general_error_and_the_token_goes_on() {
-        token::initialize(None, true).unwrap();
+        let _library = token::Alone::begin();
         let panic = |_: &mut token::Token| panic!("deliberate, to see it caught");
         assert_eq!(guard(|| token::change_token(panic)), CKR_GENERAL_ERROR);
         assert_eq!(guard(|| token::with_token(|_| Ok(()))), CKR_OK);
-        token::finalize().unwrap();
     }
 }

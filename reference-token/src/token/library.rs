@@ -243,3 +243,26 @@ pub(crate) fn change_durably<W, T>(
     let token = token.as_mut().ok_or(refusal(CKR_GENERAL_ERROR))?;
     Ok(apply(token, written))
 }
+
+/// The library of this process for one unit test at a time, initialised.
+#[cfg(test)]
+pub(crate) struct Alone {
+    _turn: MutexGuard<'static, ()>,
+}
+
+#[cfg(test)]
+impl Alone {
+    pub(crate) fn begin() -> Alone {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        initialize(None, true).unwrap();
+        Alone { _turn: turn }
+    }
+}
+
+#[cfg(test)]
+impl Drop for Alone {
+    fn drop(&mut self) {
+        finalize().unwrap();
+    }
+}

@@ -15,6 +15,8 @@ mod feature;
 mod generation;
 mod information;
 mod inheritance;
+#[cfg(test)]
+mod interleaved;
 mod kind;
 mod library;
 mod login;
@@ -57,6 +59,8 @@ pub(crate) use envelope::{Envelope, TagPlace, unwrap_authenticated, wrap_authent
 pub(crate) use generation::{generate_key, generate_pair};
 pub(crate) use information::{library_info, slot_info, slots};
 pub(crate) use kind::Kind;
+#[cfg(test)]
+pub(crate) use library::Alone;
 pub(crate) use library::{
     change_in_session, change_token, finalize, initialize, require_initialized, wait_for_finalize,
     with_session, with_token,

@@ -89,8 +89,40 @@ pub(super) fn check_key(key: &Attributes, entry: &Entry, class: CK_OBJECT_CLASS)
     ensure(allowed, CKR_MECHANISM_INVALID)
 }
 
+/// What an operation with a key begins with.
+struct Prepared {
+    family: &'static dyn Family,
+    /// With the objects that its parameter names.
+    mechanism: Mechanism,
+    usable: Usable,
+}
+
+impl Token {
+    /// Whether an operation may start here and now, with this key.
+    fn prepare_keyed(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        key: CK_OBJECT_HANDLE,
+        kind: Kind,
+    ) -> Result<Prepared> {
+        let wanted = kind.wanted().ok_or(refusal(CKR_GENERAL_ERROR))?;
+        self.session(session)?.operations().check_start(kind)?;
+        let (family, entry) = find_for(mechanism.kind, wanted.flag)?;
+        let usable = self.usable(key, entry, &wanted)?;
+        let mut mechanism = mechanism.clone();
+        self.find_signed(&mut mechanism)?;
+        Ok(Prepared {
+            family,
+            mechanism,
+            usable,
+        })
+    }
+}
+
 /// Starts an operation of `kind` with what `begin` makes of mechanism and key. Parsing a key can
-/// take long, so it happens outside the lock; whether the operation may start is asked twice.
+/// take long, so it happens outside the lock; whether the operation may start is asked twice. What
+/// C_Logout, C_CloseSession or C_DestroyObject took from the application meanwhile starts nothing.
 pub(super) fn start_keyed(
     session: CK_SESSION_HANDLE,
     mechanism: &Mechanism,
@@ -98,20 +130,15 @@ pub(super) fn start_keyed(
     kind: Kind,
     begin: impl FnOnce(&'static dyn Family, &Mechanism, &Arc<Attributes>) -> Result<Work>,
 ) -> Result<()> {
-    let wanted = kind.wanted().ok_or(refusal(CKR_GENERAL_ERROR))?;
-    let mut complete = mechanism.clone();
-    let (family, usable) = with_session(session, |token| {
-        token.session(session)?.operations().check_start(kind)?;
-        let (family, entry) = find_for(mechanism.kind, wanted.flag)?;
-        let usable = token.usable(key, entry, &wanted)?;
-        token.find_signed(&mut complete)?;
-        Ok((family, usable))
-    })?;
-    let transcript = Transcript::of(mechanism, Some(&usable.key));
-    let mut running = Running::new(begin(family, &complete, &usable.key)?, transcript);
-    running.authentication = usable.authentication;
+    let prepare = |token: &Token| token.prepare_keyed(session, mechanism, key, kind);
+    let prepared = with_session(session, prepare)?;
+    let transcript = Transcript::of(mechanism, Some(&prepared.usable.key));
+    let work = begin(prepared.family, &prepared.mechanism, &prepared.usable.key)?;
+    let mut running = Running::new(work, transcript);
+    running.authentication = prepared.usable.authentication;
     running.key = Some(key);
     with_session(session, |token| {
+        prepare(token)?;
         let mut operations = token.session(session)?.operations();
         operations.start(kind, running)
     })

@@ -100,15 +100,15 @@ pub(crate) fn get_state(
 }
 
 /// An operation to be restored: what it was, and what it is made from.
-struct Restoration {
+pub(super) struct Restoration {
     saved: Saved,
     family: &'static dyn Family,
-    key: Option<Arc<Attributes>>,
+    key: Option<(CK_OBJECT_HANDLE, Arc<Attributes>)>,
 }
 
 impl Restoration {
     /// Makes the operation again and gives it the same data.
-    fn run(self) -> Result<(Kind, Running)> {
+    pub(super) fn run(self) -> Result<(Kind, Running)> {
         let Saved {
             kind,
             mechanism,
@@ -117,7 +117,7 @@ impl Restoration {
             ..
         } = self.saved;
         let nothing = Attributes::default();
-        let key = self.key.as_deref();
+        let key = self.key.as_ref().map(|(_, key)| &**key);
         let with = key.unwrap_or(&nothing);
         let work = match kind {
             Kind::Digest => Work::Digest(self.family.digest(&mechanism)?),
@@ -139,9 +139,30 @@ impl Restoration {
 }
 
 impl Token {
+    /// A state goes back only into a session that is in the same one as the session it is from.
+    fn check_state(&self, session: CK_SESSION_HANDLE, state: CK_STATE) -> Result<()> {
+        let same = self.session_info(session)?.state == state;
+        ensure(same, CKR_SAVED_STATE_INVALID)
+    }
+
+    fn restoration(
+        &self,
+        saved: Saved,
+        given: impl Fn(Kind) -> CK_OBJECT_HANDLE,
+    ) -> Result<Restoration> {
+        let key = self.key_of(&saved, given(saved.kind))?;
+        let (family, _) = find_for(saved.mechanism.kind, saved.kind.flag())
+            .map_err(|_| refusal(CKR_SAVED_STATE_INVALID))?;
+        Ok(Restoration { saved, family, key })
+    }
+
     /// The key of a saved operation: CKR_KEY_CHANGED if `given` is another one or may not be used,
     /// CKR_KEY_NEEDED if none is given and the token has it no more.
-    fn key_of(&self, saved: &Saved, given: CK_OBJECT_HANDLE) -> Result<Option<Arc<Attributes>>> {
+    fn key_of(
+        &self,
+        saved: &Saved,
+        given: CK_OBJECT_HANDLE,
+    ) -> Result<Option<(CK_OBJECT_HANDLE, Arc<Attributes>)>> {
         let Some(id) = &saved.key else {
             return Ok(None);
         };
@@ -164,7 +185,8 @@ impl Token {
         let (_, entry) = find_for(saved.mechanism.kind, wanted.flag)
             .map_err(|_| refusal(CKR_SAVED_STATE_INVALID))?;
         let usable = self.usable(key.handle, entry, &wanted);
-        Ok(Some(usable.map_err(|_| refusal(CKR_KEY_CHANGED))?.key))
+        let usable = usable.map_err(|_| refusal(CKR_KEY_CHANGED))?;
+        Ok(Some((key.handle, usable.key)))
     }
 }
 
@@ -176,9 +198,20 @@ pub(crate) fn set_state(
     encryption_key: CK_OBJECT_HANDLE,
     authentication_key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    let invalid = refusal(CKR_SAVED_STATE_INVALID);
+    let keys = (encryption_key, authentication_key);
+    let (state, restorations) = open_state(session, sealed, keys)?;
+    restore(session, state, restorations, Restoration::run)
+}
+
+/// What a sealed state holds: the state of its session, and the operations with their keys.
+pub(super) fn open_state(
+    session: CK_SESSION_HANDLE,
+    sealed: &[u8],
+    (encryption_key, authentication_key): (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE),
+) -> Result<(CK_STATE, Vec<Restoration>)> {
     let state_key = with_session(session, |token| Ok(token.state_key.clone()))?;
-    let (state, operations) = saved::decode(&open(&state_key, sealed)?).ok_or(invalid)?;
+    let decoded = saved::decode(&open(&state_key, sealed)?);
+    let (state, operations) = decoded.ok_or(refusal(CKR_SAVED_STATE_INVALID))?;
     let ciphers = |kind| matches!(kind, Kind::Encrypt | Kind::Decrypt);
     let signs = |kind| matches!(kind, Kind::Sign | Kind::Verify);
     for (key, belongs) in [
@@ -188,25 +221,35 @@ pub(crate) fn set_state(
         let needed = operations.iter().any(|saved| belongs(saved.kind));
         ensure(key == CK_INVALID_HANDLE || needed, CKR_KEY_NOT_NEEDED)?;
     }
-    let restorations: Vec<_> = with_session(session, |token| {
-        let same = token.session_info(session)?.state == state;
-        ensure(same, CKR_SAVED_STATE_INVALID)?;
-        let restoration = |saved: Saved| {
-            let given = match ciphers(saved.kind) {
-                true => encryption_key,
-                false => authentication_key,
-            };
-            let key = token.key_of(&saved, given)?;
-            let (family, _) = find_for(saved.mechanism.kind, saved.kind.flag())
-                .map_err(|_| refusal(CKR_SAVED_STATE_INVALID))?;
-            Ok(Restoration { saved, family, key })
-        };
+    let given = |kind| match ciphers(kind) {
+        true => encryption_key,
+        false => authentication_key,
+    };
+    let restorations: Result<_> = with_session(session, |token| {
+        token.check_state(session, state)?;
+        let restoration = |saved: Saved| token.restoration(saved, given);
         operations.into_iter().map(restoration).collect()
-    })?;
-    // Hashing may take long, so it is done outside the lock.
-    let running: Result<Vec<_>> = restorations.into_iter().map(Restoration::run).collect();
-    let running = running.map_err(|_| invalid)?;
+    });
+    Ok((state, restorations?))
+}
+
+/// Puts restored operations into a session. Hashing may take long, so it is done outside the lock;
+/// the session's state and the keys must still be there afterwards.
+pub(super) fn restore(
+    session: CK_SESSION_HANDLE,
+    state: CK_STATE,
+    restorations: Vec<Restoration>,
+    run: impl FnMut(Restoration) -> Result<(Kind, Running)>,
+) -> Result<()> {
+    let keys = restorations.iter().filter_map(|each| each.key.as_ref());
+    let keys: Vec<_> = keys.map(|(handle, _)| *handle).collect();
+    let running: Result<Vec<_>> = restorations.into_iter().map(run).collect();
+    let running = running.map_err(|_| refusal(CKR_SAVED_STATE_INVALID))?;
     with_session(session, |token| {
+        token.check_state(session, state)?;
+        for key in keys {
+            token.visible(key, CKR_KEY_CHANGED)?;
+        }
         let mut operations = token.session(session)?.operations();
         operations.replace(running)
     })
