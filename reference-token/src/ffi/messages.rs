@@ -8,7 +8,7 @@ use cryptoki_sys::*;
 
 use super::memory::{Buffer, bytes, present};
 use super::message_parameter::{Placed, Tag, read, sealing_mechanism};
-use super::shapes::inits;
+use super::shapes::begins;
 use super::{guard, parameter};
 use crate::rv::{Refusal, Result, ensure, refusal};
 use crate::token::{self, Delivery, Direction, Kind, Room};
@@ -173,9 +173,11 @@ sealing!(
     C_MessageDecryptFinal
 );
 
-inits! {
-    C_MessageSignInit: Kind::MessageSign => token::message_sign_init;
-    C_MessageVerifyInit: Kind::MessageVerify => token::message_verify_init;
+// Sections 5.14.1 and 5.16.1, unlike 5.9.1, let no NULL end a process, and list CKR_ARGUMENTS_BAD but
+// no code for a process that cannot be ended.
+begins! {
+    C_MessageSignInit => token::message_sign_init;
+    C_MessageVerifyInit => token::message_verify_init;
 }
 
 /// No mechanism of chapter 6 has a parameter for a message to sign.

@@ -23,6 +23,24 @@ macro_rules! inits {
     )*};
 }
 
+/// (session, mechanism, key): starts an operation, and cancels none.
+macro_rules! begins {
+    ($($name:ident => $start:expr;)*) => {$(
+        pub(super) unsafe extern "C" fn $name(
+            session: CK_SESSION_HANDLE,
+            mechanism: *mut CK_MECHANISM,
+            key: CK_OBJECT_HANDLE,
+        ) -> CK_RV {
+            guard(|| {
+                token::with_session(session, |_| Ok(()))?;
+                // SAFETY: the function takes a mechanism, and it is looked at for NULL.
+                let mechanism = unsafe { parameter::required(mechanism)? };
+                $start(session, &mechanism, key)
+            })
+        }
+    )*};
+}
+
 /// (session, input, its length, output, its length): section 5.2 for the output.
 macro_rules! transformations {
     ($($name:ident => $call:expr;)*) => {$(
@@ -78,4 +96,4 @@ macro_rules! inputs {
     )*};
 }
 
-pub(super) use {inits, inputs, outputs, transformations};
+pub(super) use {begins, inits, inputs, outputs, transformations};

@@ -1,7 +1,7 @@
 //! CT-KIP: [PKCS11-Base 3.2] section 6.54. The section names the protocol and leaves the formulas
-//! to it: RFC 4758 has the token's key come from its pseudo-random function over a label, the key
-//! that the client's nonce was encrypted with and the server's nonce; MACs and the encryption
-//! under a shared secret are the same function over other labels.
+//! to it. RFC 4758 section 3.5 has the token's key come from its pseudo-random function over a label,
+//! the key that the client's nonce was encrypted with and the server's nonce; section 3.8.6 has the MAC
+//! be the same function over another label and a nonce, and appendix D.2.2 puts the counter first.
 
 use cryptoki_sys::*;
 
@@ -38,9 +38,8 @@ const fn entry(mechanism: CK_MECHANISM_TYPE, flags: CK_FLAGS, used: KipUse) -> E
     }
 }
 
-static ENTRIES: [Entry; 3] = [
+static ENTRIES: [Entry; 2] = [
     entry(CKM_KIP_DERIVE, CKF_DERIVE, KipUse::Derive),
-    entry(CKM_KIP_WRAP, CKF_WRAP | CKF_UNWRAP, KipUse::Wrap),
     entry(CKM_KIP_MAC, CKF_SIGN | CKF_VERIFY, KipUse::Mac),
 ];
 
@@ -99,15 +98,6 @@ fn named(parameter: &KipParameter) -> Result<&[u8]> {
         Some(named) => Ok(octets(named.key()?)),
         None => Ok(&[]),
     }
-}
-
-/// RFC 4758: a nonce is encrypted under a shared secret by adding the function's output to it.
-fn masked(mechanism: &Mechanism, key: &Attributes, data: &[u8]) -> Result<Vec<u8>> {
-    let parameter = parameter(mechanism)?;
-    let function = function(parameter)?;
-    let input = [b"Encryption", &parameter.seed[..]];
-    let mask = expand(&function, key.bytes(CKA_VALUE), &input, data.len())?;
-    Ok(data.iter().zip(mask).map(|(a, b)| a ^ b).collect())
 }
 
 /// The length that a MAC has if no buffer says one, and the ends of what a buffer may say. The
@@ -207,19 +197,6 @@ impl Family for Kip {
         };
         let product = Product { class, ..product };
         Ok(Yield::one(product.generic_by_default()))
-    }
-
-    fn wrap(&self, mechanism: &Mechanism, wrapper: &Attributes, key: Vec<u8>) -> Result<Vec<u8>> {
-        masked(mechanism, wrapper, &key)
-    }
-
-    fn unwrap(
-        &self,
-        mechanism: &Mechanism,
-        unwrapper: &Attributes,
-        wrapped: &[u8],
-    ) -> Result<Vec<u8>> {
-        masked(mechanism, unwrapper, wrapped)
     }
 
     fn sign(&self, mechanism: &Mechanism, key: &Attributes) -> Result<Box<dyn Signing>> {

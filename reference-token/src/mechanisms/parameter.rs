@@ -154,8 +154,6 @@ pub(crate) enum IkeForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KipUse {
     Derive,
-    /// Without the key.
-    Wrap,
     /// Without the seed.
     Mac,
 }

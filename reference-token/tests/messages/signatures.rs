@@ -9,6 +9,28 @@ use super::support::{Token, USER_PIN, hex, plain, rsa_2048, rsa_private, rsa_pub
 
 const MESSAGE: &[u8] = rsa_2048::MESSAGE;
 
+/// Sections 5.14.1 and 5.16.1 give a call without a mechanism no meaning: the process goes on.
+#[test]
+fn a_call_without_a_mechanism_is_a_bad_one_and_ends_nothing() {
+    let token = Token::fresh();
+    let s = token.user_session();
+    let private = token.create(s, &rsa_private()).unwrap();
+    let public = token.create(s, &rsa_public()).unwrap();
+    let mut mechanism = plain(CKM_SHA256_RSA_PKCS);
+    let rv = call!(token, C_MessageSignInit(s, null_mut(), private));
+    assert_eq!(rv, CKR_ARGUMENTS_BAD);
+    let rv = call!(token, C_MessageSignInit(s, &mut mechanism, private));
+    assert_eq!(rv, CKR_OK);
+    let rv = call!(token, C_MessageSignInit(s, null_mut(), 0));
+    assert_eq!(rv, CKR_ARGUMENTS_BAD);
+    assert_eq!(call!(token, C_MessageSignFinal(s)), CKR_OK);
+    let rv = call!(token, C_MessageVerifyInit(s, &mut mechanism, public));
+    assert_eq!(rv, CKR_OK);
+    let rv = call!(token, C_MessageVerifyInit(s, null_mut(), 0));
+    assert_eq!(rv, CKR_ARGUMENTS_BAD);
+    assert_eq!(call!(token, C_MessageVerifyFinal(s)), CKR_OK);
+}
+
 #[test]
 fn messages_are_signed_and_verified_whole_and_in_parts() {
     let token = Token::fresh();

@@ -235,11 +235,11 @@ pub(super) unsafe fn kip(used: KipUse, parameter: CK_KIP_PARAMS) -> Result<Param
     let underlying = underlying.first();
     let underlying = underlying.ok_or(refusal(CKR_MECHANISM_PARAM_INVALID))?;
     ensure(underlying.ulParameterLen == 0, CKR_MECHANISM_PARAM_INVALID)?;
-    let named = used != KipUse::Wrap && parameter.hKey != CK_INVALID_HANDLE;
+    let named = parameter.hKey != CK_INVALID_HANDLE;
     let seed = match used {
         KipUse::Mac => Vec::new(),
         // SAFETY: as above.
-        _ => unsafe { bytes(parameter.pSeed, parameter.ulSeedLen)? }.to_vec(),
+        KipUse::Derive => unsafe { bytes(parameter.pSeed, parameter.ulSeedLen)? }.to_vec(),
     };
     Ok(Parameter::Kip(KipParameter {
         mechanism: underlying.mechanism,
