@@ -142,6 +142,11 @@ pub(crate) trait Family: Sync {
             block => Filled::BehindTo(block),
         }
     }
+    /// Whether what is wrong with the bytes that were unwrapped must look like wrong padding, which
+    /// could be asked for otherwise until the key is known.
+    fn is_padding_secret(&self, _: &Mechanism) -> bool {
+        false
+    }
     /// Whether keys are wrapped with a secret key that the mechanism makes on the way.
     fn wraps_with_secret(&self) -> bool {
         false

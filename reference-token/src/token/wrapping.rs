@@ -201,6 +201,16 @@ impl Unwrapping {
         mechanism: &Mechanism,
         bytes: Vec<u8>,
     ) -> Result<CK_OBJECT_HANDLE> {
+        let filled = self.fill(mechanism, bytes);
+        filled.map_err(|refused| match self.family.is_padding_secret(mechanism) {
+            true => refusal(CKR_WRAPPED_KEY_INVALID),
+            false => refused,
+        })?;
+        add(session, self.draft)
+    }
+
+    /// Completes the draft with what was unwrapped.
+    fn fill(&mut self, mechanism: &Mechanism, bytes: Vec<u8>) -> Result<()> {
         let contribution = match self.draft.ulong(CKA_CLASS) {
             Some(CKO_PRIVATE_KEY) => decode_pkcs8(&bytes)?,
             _ => self.secret(mechanism, bytes)?,
@@ -218,8 +228,7 @@ impl Unwrapping {
                 CKR_ATTRIBUTE_VALUE_INVALID,
                 CKR_WRAPPED_KEY_INVALID,
             )
-        })?;
-        add(session, self.draft)
+        })
     }
 
     /// Section 5.18.4: the value of a secret key, of the length that its type, the mechanism and

@@ -195,6 +195,41 @@ fn an_rsa_key_wraps_secret_keys_itself_and_private_ones_with_a_key_between() {
     assert_eq!(refused, Err(CKR_TEMPLATE_INCOMPLETE));
 }
 
+/// Section 5.1.6 has CKR_WRAPPED_KEY_LEN_RANGE for the length of the wrapped key alone: what PKCS #1
+/// padding holds is not told from a padding that is wrong.
+#[test]
+fn contents_that_do_not_fit_look_like_wrong_padding() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let public = rsa_public().bool(CKA_WRAP, true);
+    let public = token.create(session, &public).unwrap();
+    let unwrapping = rsa_private().bool(CKA_UNWRAP, true);
+    let unwrapping = token.create(session, &unwrapping).unwrap();
+    let value = secret(CKK_GENERIC_SECRET).bytes(CKA_VALUE, [9; 20]);
+    let key = token.create(session, &value).unwrap();
+    let mechanism = plain(CKM_RSA_PKCS);
+    let wrapped = wrap(&token, session, mechanism, (public, key)).unwrap();
+    let run = |wrapped: &[u8], template: &Attributes| {
+        unwrap(&token, session, mechanism, unwrapping, (wrapped, template))
+    };
+    let sized = |length| secret(CKK_GENERIC_SECRET).ulong(CKA_VALUE_LEN, length);
+    assert!(run(&wrapped, &sized(20)).is_ok());
+    let mut broken = wrapped.clone();
+    broken[100] ^= 1;
+    for (wrapped, template) in [
+        (&broken, sized(20)),
+        (&wrapped, sized(19)),
+        (&wrapped, secret(CKK_AES)),
+        (&wrapped, secret(CKK_DES3)),
+        (&wrapped, private(CKK_RSA)),
+        (&wrapped, sized(20).bytes(CKA_CHECK_VALUE, [0; 3])),
+    ] {
+        assert_eq!(run(wrapped, &template), Err(CKR_WRAPPED_KEY_INVALID));
+    }
+    let short = run(&wrapped[1..], &sized(20));
+    assert_eq!(short, Err(CKR_WRAPPED_KEY_LEN_RANGE));
+}
+
 #[test]
 fn lengths_that_contradict_each_other_are_not_cut_to_fit() {
     let token = Token::fresh();

@@ -267,6 +267,11 @@ impl Family for Rsa {
         }
     }
 
+    /// The attack of Bleichenbacher on PKCS #1 v1.5.
+    fn is_padding_secret(&self, mechanism: &Mechanism) -> bool {
+        mechanism.kind == CKM_RSA_PKCS
+    }
+
     fn key_type(&self, _: &Mechanism) -> Option<CK_KEY_TYPE> {
         Some(CKK_RSA)
     }

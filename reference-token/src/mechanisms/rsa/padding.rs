@@ -2,6 +2,7 @@
 //! lets the caller combine any hash with any mask generation function and salt length at run time,
 //! and asks for an error where the padding of a ciphertext is wrong.
 
+use crypto_bigint::{Choice, CtAssign, CtEq, CtGt};
 use cryptoki_sys::*;
 
 use crate::mechanisms::{Hash, fill_random, random};
@@ -189,21 +190,32 @@ impl Encryption {
     pub(super) fn decode(&self, representative: &[u8]) -> Result<Vec<u8>> {
         match self {
             Encryption::None => Ok(representative.to_vec()),
-            Encryption::Pkcs1 => {
-                let [0, 2, rest @ ..] = representative else {
-                    return refuse(CKR_ENCRYPTED_DATA_INVALID);
-                };
-                match rest.iter().position(|byte| *byte == 0) {
-                    Some(end) if end >= 8 => Ok(rest[end + 1..].to_vec()),
-                    _ if mutant!("rsa-padding-oracle") => refuse(CKR_ENCRYPTED_DATA_LEN_RANGE),
-                    _ => refuse(CKR_ENCRYPTED_DATA_INVALID),
-                }
-            }
+            Encryption::Pkcs1 if mutant!("rsa-padding-oracle") => match representative {
+                [0, 2, ..] => pkcs1_decode(representative, CKR_ENCRYPTED_DATA_LEN_RANGE),
+                _ => refuse(CKR_ENCRYPTED_DATA_INVALID),
+            },
+            Encryption::Pkcs1 => pkcs1_decode(representative, CKR_ENCRYPTED_DATA_INVALID),
             Encryption::Oaep { hash, mgf, label } => {
                 oaep_decode(representative, *hash, *mgf, label)
             }
         }
     }
+}
+
+/// RFC 8017 section 7.2.2, step 3; `code` whatever is wrong. All bytes are looked at, without a branch
+/// on any of them, before it is told whether there is a message and how long it is.
+fn pkcs1_decode(representative: &[u8], code: CK_RV) -> Result<Vec<u8>> {
+    ensure(representative.len() >= 11, code)?;
+    let (mut ended, mut end) = (Choice::FALSE, 0u32);
+    for (index, byte) in (0u32..).zip(representative).skip(2) {
+        let here = byte.ct_eq(&0u8) & !ended;
+        end.ct_assign(&index, here);
+        ended |= here;
+    }
+    let headed = representative[0].ct_eq(&0) & representative[1].ct_eq(&2);
+    let valid = headed & ended & end.ct_gt(&9);
+    ensure(valid.to_bool(), code)?;
+    Ok(representative[end as usize + 1..].to_vec())
 }
 
 /// RFC 8017 section 7.1.2, step 3.
@@ -278,11 +290,22 @@ mod tests {
     }
 
     #[test]
-    fn pkcs1_needs_eight_bytes_of_filler() {
-        let mut representative = vec![0, 2];
-        representative.extend([5; 7]);
-        representative.extend([0, 1, 2]);
-        assert!(Encryption::Pkcs1.decode(&representative).is_err());
+    fn pkcs1_has_a_header_filler_of_eight_bytes_and_an_end_or_one_code() {
         assert_eq!(Encryption::Pkcs1.capacity(64), Some(53));
+        let with_filler = |header: [u8; 2], filler: usize, rest: &[u8]| {
+            let filler = vec![5; filler];
+            Encryption::Pkcs1.decode(&[&header[..], &filler, rest].concat())
+        };
+        assert_eq!(with_filler([0, 2], 8, &[0, 1, 0]).unwrap(), [1, 0]);
+        assert_eq!(with_filler([0, 2], 9, &[0]).unwrap(), []);
+        for broken in [
+            with_filler([0, 2], 7, &[0, 1, 2]),
+            with_filler([1, 2], 8, &[0, 1, 2]),
+            with_filler([0, 1], 8, &[0, 1, 2]),
+            with_filler([0, 2], 8, &[1, 2]),
+            with_filler([0, 2], 0, &[0]),
+        ] {
+            assert_eq!(broken.unwrap_err().code(), CKR_ENCRYPTED_DATA_INVALID);
+        }
     }
 }
