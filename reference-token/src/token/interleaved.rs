@@ -56,7 +56,7 @@ impl Stage {
     }
 
     /// C_EncryptInit, with `meanwhile` before the operation is in its place.
-    fn begin_encryption(&self, meanwhile: fn(&Stage)) -> Result<()> {
+    fn begin_encryption(&self, meanwhile: Way) -> Result<()> {
         start_keyed(
             self.session,
             &ECB,
@@ -78,6 +78,9 @@ impl Stage {
     }
 }
 
+/// What another thread does meanwhile.
+type Way = fn(&Stage);
+
 fn log_out() {
     change_token(Token::logout).unwrap();
 }
@@ -89,7 +92,7 @@ fn log_out_and_in(stage: &Stage) {
 
 #[test]
 fn no_operation_begins_with_a_key_that_was_taken_away_meanwhile() {
-    let ways: [fn(&Stage); 4] = [
+    let ways: [Way; 4] = [
         |_| log_out(),
         log_out_and_in,
         |stage| destroy_object(stage.owner, stage.key).unwrap(),
@@ -120,7 +123,7 @@ fn an_operation_with_a_public_key_begins_after_a_logout() {
 
 #[test]
 fn no_saved_operation_comes_back_with_a_key_that_was_taken_away_meanwhile() {
-    let ways: [(fn(&Stage), CK_RV); 3] = [
+    let ways: [(Way, CK_RV); 3] = [
         (|_| log_out(), CKR_SAVED_STATE_INVALID),
         (log_out_and_in, CKR_KEY_CHANGED),
         (
