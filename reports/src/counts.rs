@@ -2,6 +2,7 @@
 //! the exit code share. What is shown for a count is left to the renderings.
 
 use crate::evidence::{Case, Level, Verdict};
+use crate::gate::{Allowance, Gate};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -81,8 +82,12 @@ pub struct Counts {
     pub verdicts: BTreeMap<Verdict, usize>,
     /// Those of them that a waiver accepts, per verdict.
     pub waived: BTreeMap<Verdict, usize>,
+    /// Findings that no waiver accepts, per level and verdict.
+    pub open: BTreeMap<Level, BTreeMap<Verdict, usize>>,
     /// Cases that passed although a waiver covers them.
     pub unexpected_passes: usize,
+    /// Waivers of cases of the run whose last day is over.
+    pub expired_waivers: usize,
     /// Cases of the plan that were not executed.
     pub not_executed: usize,
 }
@@ -93,6 +98,9 @@ impl Counts {
         *self.verdicts.entry(case.verdict).or_default() += 1;
         if case.is_waived_finding() {
             *self.waived.entry(case.verdict).or_default() += 1;
+        } else if case.verdict.is_finding() {
+            let level = self.open.entry(case.level).or_default();
+            *level.entry(case.verdict).or_default() += 1;
         }
         self.unexpected_passes += usize::from(case.unexpected_pass);
     }
@@ -103,21 +111,39 @@ impl Counts {
         self.verdicts.get(&verdict).copied().unwrap_or(0)
     }
 
-    /// Cases with this verdict that no waiver accepts.
+    /// Findings of this verdict that no waiver accepts.
     #[must_use]
     pub fn open(&self, verdict: Verdict) -> usize {
-        let waived = self.waived.get(&verdict).copied().unwrap_or(0);
-        self.of(verdict).saturating_sub(waived)
+        let levels = self.open.values();
+        levels.filter_map(|verdicts| verdicts.get(&verdict)).sum()
     }
 
     /// Findings that no waiver accepts.
     #[must_use]
     pub fn findings(&self) -> usize {
-        Verdict::ALL
-            .into_iter()
-            .filter(|verdict| verdict.is_finding())
-            .map(|verdict| self.open(verdict))
-            .sum()
+        self.open.values().flat_map(BTreeMap::values).sum()
+    }
+
+    /// Findings that no waiver accepts and the gate does not let pass.
+    #[must_use]
+    pub fn stopped(&self, gate: &Gate) -> usize {
+        let all = self.open.iter().flat_map(|(level, verdicts)| {
+            let stopped = |(verdict, _): &(&Verdict, _)| gate.stops(*level, **verdict);
+            verdicts.iter().filter(stopped).map(|(_, count)| count)
+        });
+        all.sum()
+    }
+
+    /// Waivers that hold no more and that the gate does not let pass: expired ones, and those of
+    /// cases that passed.
+    #[must_use]
+    pub fn stale_waivers(&self, gate: &Gate) -> usize {
+        let counted = [
+            (Allowance::ExpiredWaiver, self.expired_waivers),
+            (Allowance::UnexpectedPass, self.unexpected_passes),
+        ];
+        let stopped = counted.into_iter().filter(|(what, _)| !gate.allows(*what));
+        stopped.map(|(_, count)| count).sum()
     }
 
     /// Findings that a waiver accepts.

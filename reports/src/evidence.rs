@@ -4,6 +4,7 @@
 //! This module owns the types. Writing and reading the stream is left to `stream`, its
 //! renderings to the other modules of this crate.
 
+use crate::gate::Gate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -49,6 +50,9 @@ pub struct RunStarted {
     /// True if this run goes on where an interrupted one stopped.
     #[serde(default)]
     pub resumed: bool,
+    /// What decides the exit code.
+    #[serde(default)]
+    pub gate: Gate,
 }
 
 /// Identity of the target: what a reader needs to know which module was tested.
@@ -343,10 +347,15 @@ pub struct Frame {
 /// A remark of the run that belongs to no case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    /// What kind: `provision`, `worker`, `process-state`, `warning`.
+    /// What kind: `provision`, `worker`, `process-state`, `warning`, [`Note::EXPIRED_WAIVER`].
     pub kind: String,
     /// The remark.
     pub text: String,
+}
+
+impl Note {
+    /// Kind of a remark on a waiver that covers a case of the run and has expired.
+    pub const EXPIRED_WAIVER: &'static str = "expired-waiver";
 }
 
 /// A run stopped from outside.

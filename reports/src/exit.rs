@@ -3,11 +3,13 @@
 
 use crate::counts::Counts;
 use crate::evidence::Verdict;
+use crate::gate::Gate;
 
-/// Every applicable case passed. Weaknesses that the standard permits, waived findings and
-/// unexpected passes do not change this.
+/// Every applicable case passed the gate. Weaknesses that the standard permits, waived findings and
+/// findings that the gate lets pass do not change this.
 pub const PASSED: i32 = 0;
-/// At least one finding (deviation, security violation, hang or crash) that no waiver accepts.
+/// The gate stopped the run: a finding (deviation, security violation, hang or crash) that no waiver
+/// accepts, a waiver that has expired, or a case that passed although it is waived.
 pub const FINDINGS: i32 = 1;
 /// The command line, a suite file or a target description is wrong; nothing was executed.
 pub const USAGE: i32 = 2;
@@ -21,11 +23,11 @@ pub const NOTHING_SELECTED: i32 = 5;
 /// what a shell gives for a command that Ctrl-C stopped.
 pub const INTERRUPTED: i32 = 130;
 
-/// The exit code of a run with these counts.
+/// The exit code of a run with these counts that is held to a gate.
 ///
 /// The first that holds decides:
-/// 1. a finding no waiver accepts: [`FINDINGS`]. It comes first so that nothing else that went
-///    wrong in the run can hide it;
+/// 1. a finding that no waiver accepts and the gate stops, or a waiver that holds no more:
+///    [`FINDINGS`]. It comes first so that nothing else that went wrong in the run can hide it;
 /// 2. a fault of the harness: [`HARNESS_FAULT`];
 /// 3. a case the environment kept from being judged: [`TARGET_UNUSABLE`]. This is no statement on
 ///    the target, yet 0 would claim more than was seen;
@@ -35,9 +37,10 @@ pub const INTERRUPTED: i32 = 130;
 ///
 /// [`USAGE`] is never given here: where it applies there are no counts.
 #[must_use]
-pub fn exit_code(counts: &Counts) -> i32 {
+pub fn exit_code(counts: &Counts, gate: &Gate) -> i32 {
+    let stopped = counts.stopped(gate) + counts.stale_waivers(gate);
     let rules = [
-        (counts.findings() > 0, FINDINGS),
+        (stopped > 0, FINDINGS),
         (counts.of(Verdict::HarnessFault) > 0, HARNESS_FAULT),
         (counts.of(Verdict::Environment) > 0, TARGET_UNUSABLE),
         (counts.not_executed > 0, INTERRUPTED),
@@ -52,52 +55,94 @@ pub fn exit_code(counts: &Counts) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Level;
+    use crate::gate::{Allowance, Scope};
+    use std::collections::BTreeMap;
 
     fn counts(verdicts: &[Verdict]) -> Counts {
         let mut counts = Counts::default();
         for verdict in verdicts {
             *counts.verdicts.entry(*verdict).or_default() += 1;
+            if verdict.is_finding() {
+                let open = counts.open.entry(Level::Should).or_default();
+                *open.entry(*verdict).or_default() += 1;
+            }
         }
         counts
+    }
+
+    fn code(verdicts: &[Verdict]) -> i32 {
+        exit_code(&counts(verdicts), &Gate::default())
     }
 
     #[test]
     fn a_finding_is_hidden_by_nothing() {
         for finding in Verdict::ALL.into_iter().filter(|v| v.is_finding()) {
-            let mut all = counts(&Verdict::ALL);
-            for other in Verdict::ALL.into_iter().filter(|v| v.is_finding()) {
-                all.verdicts.remove(&other);
-            }
-            all.verdicts.insert(finding, 1);
+            let others = Verdict::ALL.into_iter().filter(|v| !v.is_finding());
+            let mut all = counts(&others.chain([finding]).collect::<Vec<_>>());
             all.not_executed = 7;
-            assert_eq!(exit_code(&all), FINDINGS, "{finding:?}");
+            assert_eq!(exit_code(&all, &Gate::default()), FINDINGS, "{finding:?}");
         }
     }
 
     #[test]
     fn what_is_no_finding_never_gives_one() {
         use Verdict::{Environment, HarnessFault, NotApplicable, Pass, PermittedButWeak};
-        assert_eq!(exit_code(&counts(&[Pass, Environment])), TARGET_UNUSABLE);
-        let unjudged = [Pass, Environment, HarnessFault];
-        assert_eq!(exit_code(&counts(&unjudged)), HARNESS_FAULT);
-        assert_eq!(exit_code(&counts(&[Pass, PermittedButWeak])), PASSED);
-        assert_eq!(exit_code(&counts(&[NotApplicable])), PASSED);
+        assert_eq!(code(&[Pass, Environment]), TARGET_UNUSABLE);
+        assert_eq!(code(&[Pass, Environment, HarnessFault]), HARNESS_FAULT);
+        assert_eq!(code(&[Pass, PermittedButWeak]), PASSED);
+        assert_eq!(code(&[NotApplicable]), PASSED);
     }
 
     #[test]
     fn a_run_that_judged_too_little_does_not_pass() {
-        assert_eq!(exit_code(&Counts::default()), NOTHING_SELECTED);
+        let gate = Gate::default();
+        assert_eq!(exit_code(&Counts::default(), &gate), NOTHING_SELECTED);
         let mut stopped = counts(&[Verdict::Pass]);
         stopped.not_executed = 1;
-        assert_eq!(exit_code(&stopped), INTERRUPTED);
+        assert_eq!(exit_code(&stopped, &gate), INTERRUPTED);
     }
 
     #[test]
     fn a_waived_finding_passes_and_an_open_one_beside_it_does_not() {
         let mut counts = counts(&[Verdict::Crash]);
+        let gate = Gate::default();
         counts.waived.insert(Verdict::Crash, 1);
-        assert_eq!(exit_code(&counts), PASSED);
-        counts.verdicts.insert(Verdict::Crash, 2);
-        assert_eq!(exit_code(&counts), FINDINGS);
+        counts.open.clear();
+        assert_eq!(exit_code(&counts, &gate), PASSED);
+        let open = BTreeMap::from([(Verdict::Crash, 1)]);
+        counts.open.insert(Level::Must, open);
+        assert_eq!(exit_code(&counts, &gate), FINDINGS);
+    }
+
+    #[test]
+    fn what_the_gate_lets_pass_does_not_hide_what_it_stops() {
+        let gate = Gate {
+            scope: Scope::Must,
+            ..Gate::default()
+        };
+        let passing = counts(&[Verdict::Deviation, Verdict::Environment]);
+        assert_eq!(exit_code(&passing, &gate), TARGET_UNUSABLE);
+        let stopped = counts(&[Verdict::Deviation, Verdict::Hang]);
+        assert_eq!(exit_code(&stopped, &gate), FINDINGS);
+    }
+
+    #[test]
+    fn waivers_that_hold_no_more_fail_unless_allowed() {
+        let mut expired = counts(&[Verdict::Pass]);
+        expired.expired_waivers = 1;
+        let mut unexpected = counts(&[Verdict::Pass]);
+        unexpected.unexpected_passes = 1;
+        for (counts, what) in [
+            (expired, Allowance::ExpiredWaiver),
+            (unexpected, Allowance::UnexpectedPass),
+        ] {
+            assert_eq!(exit_code(&counts, &Gate::default()), FINDINGS);
+            let gate = Gate {
+                allow: [what].into(),
+                ..Gate::default()
+            };
+            assert_eq!(exit_code(&counts, &gate), PASSED);
+        }
     }
 }

@@ -5,6 +5,7 @@ pub mod counts;
 mod describe;
 pub mod evidence;
 pub mod exit;
+pub mod gate;
 pub mod json;
 pub mod junit;
 pub mod render;

@@ -6,6 +6,7 @@
 use crate::counts::Counts;
 use crate::describe::{self, number};
 use crate::evidence::{Case, Verdict};
+use crate::gate::{Allowance, Gate};
 use crate::stream::Evidence;
 use crate::text::one_line;
 use anstyle::{AnsiColor, Color, Style as Ansi};
@@ -181,7 +182,7 @@ pub fn summary(evidence: &Evidence, style: Style) -> String {
     let mut out = Text::new(style);
     let took = describe::duration(evidence.duration_ns());
     out.head(
-        verdict_of_run(&counts),
+        verdict_of_run(evidence.exit_code()),
         &format!("[{took}] {}", tally(&counts)),
     );
     list_again(&mut out, evidence);
@@ -194,6 +195,16 @@ pub fn summary(evidence: &Evidence, style: Style) -> String {
             &format!("{cases} not executed: the run was interrupted ({by})"),
         );
     }
+    for text in evidence.expired_waivers() {
+        out.line("expired", text);
+    }
+    let gate = &evidence.started.gate;
+    let let_pass = counts.findings() - counts.stopped(gate);
+    if let_pass > 0 {
+        let findings = number(let_pass, "finding", "findings");
+        let words = format!("--gate {} lets {findings} pass", gate.scope.name());
+        out.line("gate", &words);
+    }
     for warning in &evidence.warnings {
         out.line("warning", warning);
     }
@@ -203,8 +214,8 @@ pub fn summary(evidence: &Evidence, style: Style) -> String {
     out.text
 }
 
-fn verdict_of_run(counts: &Counts) -> Label {
-    let (word, color) = match crate::exit::exit_code(counts) {
+fn verdict_of_run(exit_code: i32) -> Label {
+    let (word, color) = match exit_code {
         crate::exit::PASSED => ("PASSED", AnsiColor::Green),
         crate::exit::FINDINGS => ("FAILED", AnsiColor::Red),
         crate::exit::HARNESS_FAULT => ("FAULT", AnsiColor::Magenta),
@@ -267,9 +278,12 @@ fn tally(counts: &Counts) -> String {
     out
 }
 
-/// The cases that decide the exit code: findings, gravest first, then what was not judged.
+/// The cases that decide the exit code: findings, gravest first, then what was not judged, and what
+/// passed although it is waived.
 fn list_again(out: &mut Text, evidence: &Evidence) {
-    let mut listed: Vec<&Case> = evidence.cases.iter().filter(|c| is_trouble(c)).collect();
+    let gate = &evidence.started.gate;
+    let cases = evidence.cases.iter();
+    let mut listed: Vec<&Case> = cases.filter(|case| is_trouble(case, gate)).collect();
     listed.sort_by_key(|case| std::cmp::Reverse((case.is_open_finding(), case.verdict)));
     for case in listed.iter().take(LISTED) {
         out.text.push('\n');
@@ -280,8 +294,10 @@ fn list_again(out: &mut Text, evidence: &Evidence) {
     }
 }
 
-fn is_trouble(case: &Case) -> bool {
-    case.is_open_finding() || matches!(case.verdict, Verdict::Environment | Verdict::HarnessFault)
+fn is_trouble(case: &Case, gate: &Gate) -> bool {
+    case.is_open_finding()
+        || matches!(case.verdict, Verdict::Environment | Verdict::HarnessFault)
+        || (case.unexpected_pass && !gate.allows(Allowance::UnexpectedPass))
 }
 
 fn next_steps(evidence: &Evidence, counts: &Counts) -> Vec<String> {
@@ -313,6 +329,10 @@ fn next_steps(evidence: &Evidence, counts: &Counts) -> Vec<String> {
         (
             counts.unexpected_passes > 0,
             "take the waivers of unexpected passes out",
+        ),
+        (
+            counts.expired_waivers > 0,
+            "mend the module or renew the expired waivers",
         ),
         (
             counts.recorded() == 0 && counts.not_executed == 0,

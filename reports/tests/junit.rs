@@ -5,7 +5,8 @@ mod common;
 
 use common::xml::{self, Element};
 use common::{case, deviation, every_kind, run};
-use p11assay_reports::evidence::{Case, Finding, Verdict};
+use p11assay_reports::evidence::{Case, Finding, Note, Verdict};
+use p11assay_reports::gate::{Allowance, Gate, Scope};
 use p11assay_reports::junit::{DEFAULT_LIMIT, documents, write};
 use p11assay_reports::stream::Evidence;
 use p11assay_reports::text::{many_lines, one_line};
@@ -71,7 +72,10 @@ fn each_verdict_becomes_what_the_readme_says() {
         ("functions/C_Digest/lying-length", Some(("error", "crash"))),
         ("functions/C_Sign/fault", Some(("error", "harness-fault"))),
         ("functions/C_SignInit/waived", Some(("skipped", "waived"))),
-        ("functions/C_SignInit/mended", None),
+        (
+            "functions/C_SignInit/mended",
+            Some(("failure", "unexpected-pass")),
+        ),
         (
             "functions/C_SignInit/late",
             Some(("skipped", "not-executed")),
@@ -85,6 +89,42 @@ fn each_verdict_becomes_what_the_readme_says() {
         let found = result.map(|r| (r.name.as_str(), r.attribute("type")));
         assert_eq!(found, expected, "{id}");
     }
+}
+
+#[test]
+fn what_the_gate_lets_pass_leaves_a_build_green() {
+    let mut evidence = run(every_kind(), &[]);
+    evidence.started.gate = Gate {
+        scope: Scope::Security,
+        allow: [Allowance::UnexpectedPass].into(),
+    };
+    let root = document(&evidence);
+    let cases = cases(&root);
+    let skipped = |id: &str| cases[id].child("skipped").map(|s| s.attribute("type"));
+    let let_pass = "functions/C_SignInit/second-init-while-active";
+    assert_eq!(skipped(let_pass), Some("let-pass"));
+    let allowed = cases["functions/C_SignInit/mended"];
+    assert!(allowed.child("failure").is_none());
+    let stopped = cases["security/keys/sensitive-value"];
+    assert!(stopped.child("failure").is_some());
+}
+
+#[test]
+fn an_expired_waiver_is_a_failure_of_its_own() {
+    let mut evidence = run(vec![case("a/1", Verdict::Pass)], &[]);
+    let remark = Note {
+        kind: Note::EXPIRED_WAIVER.to_owned(),
+        text: "the waiver of `a/1` expired".to_owned(),
+    };
+    // As a resumed run has it.
+    evidence.notes = vec![remark.clone(), remark];
+    let root = document(&evidence);
+    let failure = cases(&root)["waivers/expired-1"].child("failure");
+    let message = failure.map(|failure| failure.attribute("message"));
+    assert_eq!(message, Some("the waiver of `a/1` expired"));
+    assert_eq!(cases(&root).len(), 2);
+    evidence.started.gate.allow = [Allowance::ExpiredWaiver].into();
+    assert_eq!(cases(&document(&evidence)).len(), 1);
 }
 
 #[test]

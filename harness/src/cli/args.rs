@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use p11assay_reports::gate::{Allowance, Gate, Scope};
 use p11assay_reports::terminal::Verbosity;
 
 use crate::target::claim::Profile;
 
 /// Conformance and fuzz testing of PKCS #11 modules.
 ///
-/// Exit codes: 0 all applicable cases passed; 1 a deviation or worse; 2 a mistake in arguments or
-/// suite files; 3 the target cannot be used (environment); 4 a fault of p11assay; 5 nothing was
-/// selected to run; 130 stopped before the end.
+/// Exit codes: 0 all applicable cases passed the gate; 1 the gate stopped a finding, or a waiver that
+/// holds no more; 2 a mistake in arguments, suite, target or waiver files; 3 the target cannot be
+/// used, or the host kept cases from being judged (environment); 4 a fault of p11assay; 5 nothing was
+/// selected to run; 130 stopped before the end. If several hold, the first of 1, 4, 3, 130, 5.
 #[derive(Debug, Parser)]
 #[command(
     name = "p11assay",
@@ -33,6 +35,8 @@ pub(super) enum Command {
     Run(Run),
     /// Run the case of a reproducer again, and show every call.
     Replay(Replay),
+    /// Draft waivers for the findings of a run.
+    Waivers(Waivers),
     /// Show what a target is and can do.
     Probe(Probe),
     /// List the cases of the suites.
@@ -122,6 +126,66 @@ impl OutputArgs {
     }
 }
 
+/// What decides the exit code.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Gate")]
+pub(super) struct GateArgs {
+    /// Which findings that no waiver accepts end in exit code 1. Security violations, crashes and
+    /// hangs always do; this is about deviations. [default: should]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(super) gate: Option<ScopeArg>,
+    /// Let waivers that hold no more pass; otherwise they end in exit code 1.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub(super) allow: Vec<AllowArg>,
+}
+
+/// Which deviations the gate stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScopeArg {
+    /// Deviations of cases that rest on a MUST or SHALL; lets SHOULD and profile cases pass.
+    Must,
+    /// All deviations.
+    Should,
+    /// No deviations: only security violations, crashes and hangs.
+    Security,
+    /// Deviations of cases that rest on a condition of a profile; lets MUST and SHOULD cases pass.
+    Profile,
+}
+
+/// What the gate is told to let pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum AllowArg {
+    /// A waiver of a case of the run that has expired.
+    ExpiredWaiver,
+    /// A case that passed although it is waived.
+    UnexpectedPass,
+}
+
+impl GateArgs {
+    /// The gate that these and, where they say nothing, those of an earlier part of the run make.
+    pub(super) fn gate(&self, earlier: Option<&Gate>) -> Gate {
+        let earlier = earlier.cloned().unwrap_or_default();
+        let scope = self.gate.map(|scope| match scope {
+            ScopeArg::Must => Scope::Must,
+            ScopeArg::Should => Scope::Should,
+            ScopeArg::Security => Scope::Security,
+            ScopeArg::Profile => Scope::Profile,
+        });
+        let allow = self.allow.iter().map(|what| match what {
+            AllowArg::ExpiredWaiver => Allowance::ExpiredWaiver,
+            AllowArg::UnexpectedPass => Allowance::UnexpectedPass,
+        });
+        Gate {
+            scope: scope.unwrap_or(earlier.scope),
+            allow: if self.allow.is_empty() {
+                earlier.allow
+            } else {
+                allow.collect()
+            },
+        }
+    }
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -134,6 +198,9 @@ pub(super) struct Run {
     /// Output.
     #[command(flatten)]
     pub(super) output: OutputArgs,
+    /// Gate.
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
     /// Only the cases of a profile (`baseline-provider`, ...).
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
@@ -192,6 +259,23 @@ pub(super) struct Replay {
     /// Longest that one call may take.
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<String>,
+}
+
+/// Arguments of `waivers`.
+#[derive(Debug, Args)]
+pub(super) struct Waivers {
+    /// Folder of the run, or its evidence.
+    #[arg(value_name = "RUN")]
+    pub(super) run: PathBuf,
+    /// Write the draft to a new file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) write: Option<PathBuf>,
+    /// Whom to ask.
+    #[arg(long, value_name = "NAME")]
+    pub(super) owner: Option<String>,
+    /// Last day on which the waivers are to hold, as in 2027-01-31.
+    #[arg(long, value_name = "DATE")]
+    pub(super) expires: Option<String>,
 }
 
 /// Arguments of `probe`.

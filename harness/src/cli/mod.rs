@@ -9,6 +9,7 @@ mod run;
 mod select;
 mod session;
 mod target;
+mod waivers;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -78,6 +79,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => run::replay(&arguments),
+        Command::Waivers(arguments) => waivers::waivers(&arguments),
         Command::Probe(arguments) => probe::probe(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Schema(arguments) => list::schema(&arguments),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use p11assay_reports::exit;
+use p11assay_reports::gate::Gate;
 use p11assay_reports::render::{Format, ensure_writable, render};
 use p11assay_reports::stream;
 use p11assay_reports::terminal::{Style, Verbosity, summary};
@@ -55,6 +56,7 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         credentials,
         folder,
         reading: reading(args.reading),
+        gate: args.gate.gate(earlier.as_ref().map(|e| &e.started.gate)),
         seed: args
             .seed
             .or(earlier.as_ref().map(|e| e.started.seed))
@@ -139,6 +141,7 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
         credentials,
         folder: folder.path().join("replay"),
         reading: reading(args.reading),
+        gate: Gate::default(),
         seed: fresh_seed(),
         resumed: false,
         jobs: 1,
@@ -167,7 +170,7 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
             calls.trim_start_matches('\n')
         );
     }
-    Ok(exit::exit_code(&evidence.counts()))
+    Ok(evidence.exit_code())
 }
 
 fn report(evidence: &stream::Evidence, args: &Run) -> Result<(), Failure> {
@@ -190,7 +193,7 @@ fn finish(evidence: &stream::Evidence, output: &OutputArgs) -> i32 {
         verbosity: output.verbosity(),
     };
     let _ = writeln!(std::io::stdout(), "{}", summary(evidence, style));
-    exit::exit_code(&evidence.counts())
+    evidence.exit_code()
 }
 
 fn resumed(folder: &Path) -> Result<stream::Evidence, Failure> {

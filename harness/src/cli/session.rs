@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use p11assay_reports::evidence::{self, Event, Interrupted, Note, RunFinished, RunStarted};
 use p11assay_reports::exit;
+use p11assay_reports::gate::Gate;
 use p11assay_reports::stream::{self, Writer};
 use p11assay_reports::terminal::Verbosity;
 
@@ -15,7 +16,7 @@ use crate::oracle::Reading;
 use crate::plan::{Plan, Planned, Waivers};
 use crate::probe::{self, FileIdentity, Probe};
 use crate::run::engine::{self, Settings, Sink};
-use crate::run::{Interrupt, Station};
+use crate::run::{Interrupt, Station, stray};
 use crate::sequence::Value;
 use crate::target::{Credentials, Module, Provisioned, Target};
 
@@ -35,6 +36,7 @@ pub(super) struct Session {
     pub(super) credentials: Credentials,
     pub(super) folder: PathBuf,
     pub(super) reading: Reading,
+    pub(super) gate: Gate,
     pub(super) seed: u64,
     pub(super) resumed: bool,
     pub(super) jobs: usize,
@@ -81,19 +83,19 @@ impl Session {
         )?;
         write(&mut writer, Event::Plan(self.plan(&plan)))?;
         let today = time::OffsetDateTime::now_utc().date();
-        let (waivers, remarks) = self
-            .waivers
-            .clone()
-            .in_force(today, probe.library_version());
-        for text in remarks {
-            eprintln!("warning: {text}");
-            write(
-                &mut writer,
-                Event::Note(Note {
-                    kind: "warning".to_owned(),
-                    text,
-                }),
-            )?;
+        let (waivers, idle) = self.waivers.clone().in_force(today, &probe.versions());
+        for idle in &idle {
+            let concerns = idle.expired && idle.is_about(&plan, &stray::IDS);
+            let kind = if concerns {
+                Note::EXPIRED_WAIVER
+            } else {
+                "waiver"
+            };
+            if concerns {
+                eprintln!("warning: {}", idle.remark);
+            }
+            let (kind, text) = (kind.to_owned(), idle.remark.clone());
+            write(&mut writer, Event::Note(Note { kind, text }))?;
         }
         for profile in probe.claimed_for(&self.target) {
             let text = format!(
@@ -232,6 +234,7 @@ impl Session {
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             resumed: self.resumed,
+            gate: self.gate.clone(),
         }
     }
 
@@ -262,12 +265,11 @@ impl Session {
                 .map_err(Failure::harness);
         }
         let so_far = stream::read(path).map_err(Failure::harness)?;
-        let counts = so_far.counts();
         sink.event(&Event::RunFinished(RunFinished {
             finished: now(),
             duration_ns: u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
-            exit_code: exit::exit_code(&counts),
-            counts: counts.verdicts,
+            exit_code: so_far.exit_code(),
+            counts: so_far.counts().verdicts,
         }))
         .map_err(Failure::harness)
     }

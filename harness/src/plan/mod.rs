@@ -14,4 +14,4 @@ pub use filter::{Filter, FilterError, may_name};
 pub use needs::{MechanismNeed, Needs};
 pub use select::{Plan, PlanError, Planned};
 pub use suite::{Case, Ladder, Suite};
-pub use waivers::Waivers;
+pub use waivers::{Draft, ModuleVersions, Waivers};

@@ -3,6 +3,9 @@
 //! A waiver never hides a case: it is executed and recorded as ever, and only marked. What the
 //! marks mean for reports and exit codes is left to the reports.
 
+mod draft;
+mod version;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -11,8 +14,12 @@ use serde::Deserialize;
 use time::Date;
 
 use super::filter::names;
-use super::{Case, Suite};
+use super::{Case, Plan, Suite};
 use crate::yaml::{Diagnostic, Document, Spanned, from_node};
+
+pub use draft::Draft;
+pub use version::ModuleVersions;
+use version::{Facet, Range};
 
 /// The waivers of a target.
 #[derive(Debug, Clone, Default)]
@@ -55,9 +62,32 @@ struct Terms {
     /// Last day on which it holds, `YYYY-MM-DD`, UTC.
     #[serde(default)]
     expires: Option<Spanned<String>>,
-    /// `libraryVersion` of the module that it is about; all versions if absent.
+    /// `libraryVersion`s of the module that it is about; all versions if absent.
     #[serde(default)]
-    module_version: Option<String>,
+    module_version: Option<Range>,
+    /// `firmwareVersion`s of the token that it is about; all versions if absent.
+    #[serde(default)]
+    firmware_version: Option<Range>,
+}
+
+/// A waiver that does not hold now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Idle {
+    waiver: Waiver,
+    /// True if its last day is over; otherwise it is about other versions.
+    pub expired: bool,
+    /// Why it does not hold.
+    pub remark: String,
+}
+
+impl Idle {
+    /// True if it is about a case of the plan, or about one of `others`, which a run may record beside.
+    #[must_use]
+    pub fn is_about(&self, plan: &Plan, others: &[&str]) -> bool {
+        let planned = || plan.cases.iter().map(|planned| &planned.case);
+        others.iter().any(|id| names(&self.waiver.case, id))
+            || planned().any(|case| self.waiver.is_about(case))
+    }
 }
 
 impl Waivers {
@@ -125,6 +155,7 @@ impl Waivers {
                 waiver.case.as_str(),
                 &waiver.terms.clause,
                 &waiver.terms.module_version,
+                &waiver.terms.firmware_version,
                 waiver.terms.verdict.as_ref().map(|verdict| verdict.value),
             );
             if let Some(first) = seen.insert(key, waiver.case.mark) {
@@ -137,6 +168,12 @@ impl Waivers {
             }
         }
         Ok((Self { list }, document))
+    }
+
+    /// True if `text` is a day as `expires` takes it.
+    #[must_use]
+    pub fn is_day(text: &str) -> bool {
+        date(text).is_some()
     }
 
     /// Checks that every waiver is about a case that there is. `others` are ids of what a run may
@@ -165,19 +202,18 @@ impl Waivers {
         Ok(())
     }
 
-    /// The waivers that hold on a day for a version of the module, and a remark on each that
-    /// does not.
+    /// The waivers that hold on a day for these versions, and those that do not.
     #[must_use]
-    pub fn in_force(self, today: Date, module_version: Option<&str>) -> (Self, Vec<String>) {
-        let mut remarks = Vec::new();
+    pub fn in_force(self, today: Date, versions: &ModuleVersions) -> (Self, Vec<Idle>) {
+        let mut idle = Vec::new();
         let mut list = self.list;
         list.retain(|waiver| {
-            let remark = waiver.idle(today, module_version);
-            let holds = remark.is_none();
-            remarks.extend(remark);
+            let found = waiver.idle(today, versions);
+            let holds = found.is_none();
+            idle.extend(found);
             holds
         });
-        (Self { list }, remarks)
+        (Self { list }, idle)
     }
 
     /// Marks the record of a case that a waiver covers: a finding as accepted, a pass as
@@ -217,30 +253,32 @@ impl Waiver {
             .is_none_or(|clause| clause == section)
     }
 
-    /// Why it does not hold.
-    fn idle(&self, today: Date, module_version: Option<&str>) -> Option<String> {
-        let expires = self
-            .terms
-            .expires
-            .as_ref()
-            .filter(|text| date(text).is_some_and(|d| d < today));
-        let other = self
-            .terms
-            .module_version
-            .as_deref()
-            .filter(|wanted| Some(*wanted) != module_version);
+    /// Why it does not hold. One that is about another version has not expired here, whatever its date.
+    fn idle(&self, today: Date, versions: &ModuleVersions) -> Option<Idle> {
         let case = &self.case.value;
-        match (expires, other) {
-            (Some(day), _) => Some(format!(
+        let terms = &self.terms;
+        let ranges = [
+            (Facet::Library, &terms.module_version),
+            (Facet::Firmware, &terms.firmware_version),
+        ];
+        let other = ranges
+            .into_iter()
+            .find_map(|(facet, range)| versions.outside(facet, range.as_ref()?));
+        let day = terms.expires.as_ref();
+        let over = day.filter(|text| date(text).is_some_and(|day| day < today));
+        let remark = match (&other, over) {
+            (Some(other), _) => format!("the waiver of `{case}` is for {other}"),
+            (None, Some(day)) => format!(
                 "the waiver of `{case}` expired on {}; mend the module or renew the waiver",
                 day.value
-            )),
-            (None, Some(wanted)) => Some(format!(
-                "the waiver of `{case}` is for version {wanted} of the module; this is {}",
-                module_version.unwrap_or("unknown")
-            )),
-            (None, None) => None,
-        }
+            ),
+            (None, None) => return None,
+        };
+        Some(Idle {
+            waiver: self.clone(),
+            expired: other.is_none(),
+            remark,
+        })
     }
 
     fn words(&self) -> String {

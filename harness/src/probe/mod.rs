@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, Version};
 use crate::module::Loaded;
-use crate::plan::Capabilities;
+use crate::plan::{Capabilities, ModuleVersions};
 use crate::run::{Interrupt, Station, StationError};
 use crate::sequence::Value;
 use crate::target::claim::Profile;
@@ -117,11 +117,18 @@ impl Probe {
         &self.slots[self.chosen]
     }
 
-    /// `libraryVersion` of `CK_INFO`, as `major.minor`.
+    /// The versions that waivers can be about.
     #[must_use]
-    pub fn library_version(&self) -> Option<&str> {
-        let field = self.info.iter().find(|(name, _)| name == "libraryVersion");
-        field.map(|(_, version)| version.as_str())
+    pub fn versions(&self) -> ModuleVersions {
+        let field = |fields: &[(String, String)], name: &str| {
+            let found = fields.iter().find(|(field, _)| field == name);
+            found.and_then(|(_, version)| version.parse().ok())
+        };
+        let token = self.slot().token.as_deref().unwrap_or_default();
+        ModuleVersions {
+            library: field(&self.info, "libraryVersion"),
+            firmware: field(token, "firmwareVersion"),
+        }
     }
 
     /// What decides which cases apply.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod denied;
+mod gate;
 mod hostile;
 mod kit;
 mod outputs;

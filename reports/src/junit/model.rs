@@ -9,6 +9,7 @@
 
 use crate::describe;
 use crate::evidence::{Case, Verdict};
+use crate::gate::{Allowance, Gate};
 use crate::stream::Evidence;
 use crate::text::{clip, many_lines, one_line};
 use junit_report::{Duration, TestCase, TestResult};
@@ -39,7 +40,7 @@ pub(super) fn text_limit(limit: usize) -> usize {
 pub(super) fn entries(evidence: &Evidence, text_limit: usize) -> Vec<Entry> {
     let mut names = Names::default();
     let executed = evidence.cases.iter().map(|case| {
-        let (result, remark) = outcome(case, text_limit);
+        let (result, remark) = outcome(case, &evidence.started.gate, text_limit);
         let mut test = names.test_case(&case.id, case.duration_ns, result);
         test.case.system_out = text(&join(&remark, &case.stdout), text_limit);
         test.case.system_err = text(&case.stderr, text_limit);
@@ -51,6 +52,7 @@ pub(super) fn entries(evidence: &Evidence, text_limit: usize) -> Vec<Entry> {
         let result = skipped("not-executed", &reason, None);
         names.test_case(id, 0, result)
     }));
+    entries.extend(stale_waivers(evidence, &mut names));
     let mut order = std::collections::HashMap::new();
     for entry in &entries {
         let next = order.len();
@@ -60,6 +62,24 @@ pub(super) fn entries(evidence: &Evidence, text_limit: usize) -> Vec<Entry> {
     entries
 }
 
+/// A failure for every expired waiver, unless the gate lets them pass.
+fn stale_waivers(evidence: &Evidence, names: &mut Names) -> Vec<Entry> {
+    let gate = &evidence.started.gate;
+    if gate.allows(Allowance::ExpiredWaiver) {
+        return Vec::new();
+    }
+    let expired = evidence.expired_waivers().into_iter().enumerate();
+    let entries = expired.map(|(number, text)| {
+        let result = TestResult::Failure {
+            type_: "expired-waiver".to_owned(),
+            message: label(text),
+            cause: None,
+        };
+        names.test_case(&format!("waivers/expired-{}", number + 1), 0, result)
+    });
+    entries.collect()
+}
+
 /// Facts of the run that stand at every suite, name and value.
 pub(super) fn properties(evidence: &Evidence) -> Vec<(String, String)> {
     let started = &evidence.started;
@@ -67,6 +87,7 @@ pub(super) fn properties(evidence: &Evidence) -> Vec<(String, String)> {
         ("p11assay.version".to_owned(), started.version.clone()),
         ("run.started".to_owned(), started.started.clone()),
         ("run.seed".to_owned(), started.seed.to_string()),
+        ("run.gate".to_owned(), started.gate.scope.name().to_owned()),
     ];
     if let Some(plan) = &evidence.plan {
         list.push(("run.reading".to_owned(), plan.reading.clone()));
@@ -131,13 +152,26 @@ impl Names {
 }
 
 /// The result of a case, and a remark for its standard output.
-fn outcome(case: &Case, text_limit: usize) -> (TestResult, String) {
+fn outcome(case: &Case, gate: &Gate, text_limit: usize) -> (TestResult, String) {
     let body = || Some(clip(&body(case), text_limit).into_owned());
     let verdict = case.verdict.name();
     if case.is_waived_finding() {
         let reason = case.waived.as_deref().unwrap_or_default();
         let message = format!("waived {verdict}: {reason}");
         return (skipped("waived", &message, body()), String::new());
+    }
+    if case.verdict.is_finding() && !gate.stops(case.level, case.verdict) {
+        let (scope, words) = (gate.scope.name(), describe::headline(case));
+        let message = format!("{verdict} that --gate {scope} lets pass: {words}");
+        return (skipped("let-pass", &message, body()), String::new());
+    }
+    if case.unexpected_pass && !gate.allows(Allowance::UnexpectedPass) {
+        let result = TestResult::Failure {
+            type_: "unexpected-pass".to_owned(),
+            message: label("passed although a waiver covers it: take it out of the waivers"),
+            cause: body(),
+        };
+        return (result, remark(case));
     }
     let result = match case.verdict {
         Verdict::Pass | Verdict::PermittedButWeak => TestResult::Success,

@@ -4,12 +4,13 @@
 
 use crate::counts::Counts;
 use crate::evidence::{Case, Event, Interrupted, Note, Plan, RunFinished, RunStarted, Target};
-use std::collections::{HashMap, HashSet};
+use crate::exit::exit_code;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// All that is known of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// The head of the run's first part.
+    /// The head of the run's first part, with the gate of the last.
     pub started: RunStarted,
     /// How many times the run was resumed.
     pub resumes: usize,
@@ -39,7 +40,22 @@ impl Evidence {
     pub fn counts(&self) -> Counts {
         let mut counts: Counts = self.cases.iter().collect();
         counts.not_executed = self.remaining().len();
+        counts.expired_waivers = self.expired_waivers().len();
         counts
+    }
+
+    /// The exit code of the run.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        exit_code(&self.counts(), &self.started.gate)
+    }
+
+    /// What the run remarked on waivers that have expired; a resumed run remarks on each once more.
+    #[must_use]
+    pub fn expired_waivers(&self) -> BTreeSet<&str> {
+        let notes = self.notes.iter();
+        let expired = notes.filter(|note| note.kind == Note::EXPIRED_WAIVER);
+        expired.map(|note| note.text.as_str()).collect()
     }
 
     /// Ids that were planned but not executed, in the order of the plan.
@@ -136,6 +152,7 @@ fn resume(evidence: &mut Evidence, again: &RunStarted) {
     evidence.resumes += 1;
     evidence.interrupted = None;
     evidence.finished = None;
+    evidence.started.gate.clone_from(&again.gate);
     let first = &evidence.started;
     if first.version != again.version {
         evidence.warnings.push(format!(

@@ -26,6 +26,7 @@ pub(crate) fn started() -> RunStarted {
         command: vec!["p11assay".into(), "run".into()],
         host: map(&[("os", "linux"), ("hostname", "ci-7")]),
         resumed: false,
+        gate: p11assay_reports::gate::Gate::default(),
     }
 }
 

@@ -35,6 +35,13 @@ fn day(text: &str) -> Date {
     date(text).expect("a date")
 }
 
+fn versions() -> ModuleVersions {
+    ModuleVersions {
+        library: Some("1.0".parse().expect("a version")),
+        firmware: Some("7.4".parse().expect("a version")),
+    }
+}
+
 fn record(verdict: Verdict) -> evidence::Case {
     let clause = Clause {
         document: "PKCS11-Base".to_owned(),
@@ -52,7 +59,7 @@ fn record(verdict: Verdict) -> evidence::Case {
 fn marked(text: &str, verdict: Verdict) -> (Option<String>, bool) {
     let (waivers, _) = parse(text)
         .expect("waivers")
-        .in_force(day("2026-06-01"), Some("1.0"));
+        .in_force(day("2026-06-01"), &versions());
     let mut record = record(verdict);
     waivers.mark(&mut record);
     (record.waived, record.unexpected_pass)
@@ -84,6 +91,10 @@ fn what_makes_no_honest_waiver_is_refused() {
             "only a finding can be waived",
         ),
         ("- { case: a, reason: r, verdict: wrong }", "wrong"),
+        (
+            "- { case: a, reason: r, module-version: '2' }",
+            "a range as `>=2.5, <2.7`",
+        ),
         ("case: a", "list"),
     ] {
         let error = parse(text).expect_err(text);
@@ -138,25 +149,48 @@ fn a_waiver_of_one_verdict_accepts_no_other() {
 
 #[test]
 fn what_expired_or_is_about_another_version_does_not_hold() {
-    for (more, remark) in [
+    for (more, expired, remark) in [
         (
             "expires: 2026-05-31",
+            true,
             "the waiver of `s` expired on 2026-05-31",
         ),
         (
             "module-version: '2.0'",
+            false,
             "is for version 2.0 of the module; this is 1.0",
+        ),
+        (
+            "firmware-version: '<7.4', expires: 2026-05-31",
+            false,
+            "is for firmware version <7.4 of the module; this is 7.4",
         ),
     ] {
         let text = format!("- {{ case: s, reason: known, {more} }}");
         assert_eq!(marked(&text, Verdict::Deviation), (None, false));
         let waivers = parse(&text).expect("waivers");
-        let (_, remarks) = waivers.in_force(day("2026-06-01"), Some("1.0"));
-        assert!(remarks[0].contains(remark), "{remarks:?}");
+        let (_, idle) = waivers.in_force(day("2026-06-01"), &versions());
+        assert!(idle[0].remark.contains(remark), "{idle:?}");
+        assert_eq!(idle[0].expired, expired);
     }
-    let text = "- { case: s, reason: known, module-version: '1.0' }";
-    assert_eq!(
-        marked(text, Verdict::Crash),
-        (Some("known".to_owned()), false)
-    );
+    for more in ["module-version: '1.0'", "firmware-version: '>=7.0, <8.0'"] {
+        let text = format!("- {{ case: s, reason: known, {more} }}");
+        let known = Some("known".to_owned());
+        assert_eq!(marked(&text, Verdict::Crash), (known, false));
+    }
+}
+
+#[test]
+fn an_idle_waiver_tells_whether_it_is_about_a_case_of_the_plan() {
+    let plan = Plan::select(&[suite()], &[], None).expect("a plan");
+    let idle = |case: &str| {
+        let text = format!("- {{ case: {case}, reason: r, expires: 2020-01-01 }}");
+        let (_, mut idle) = parse(&text)
+            .expect("waivers")
+            .in_force(day("2026-06-01"), &versions());
+        idle.remove(0)
+    };
+    assert!(idle("s/one/a").is_about(&plan, &[]));
+    assert!(!idle("s/two").is_about(&plan, &["worker/idle"]));
+    assert!(idle("worker").is_about(&plan, &["worker/idle"]));
 }
