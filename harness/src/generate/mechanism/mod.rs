@@ -1,5 +1,5 @@
 //! Cases for every mechanism that digests, encrypts or signs, in each of these uses: that it does what
-//! it is for, in one part and in several; that outputs keep the contract of [PKCS11-Base 3.2] 5.2; and
+//! it is for, in one part and in several; that keys are made as asked for; that outputs keep the contract of [PKCS11-Base 3.2] 5.2; and
 //! that what does not fit, a key, a parameter, a function, is refused.
 //!
 //! Keys are imported from the recipes of `sequence`; a token that takes none of a type is told that
@@ -7,16 +7,20 @@
 
 mod cipher;
 mod digest;
+mod generate;
 mod key;
 mod misfit;
 mod parameter;
 mod signature;
+mod template;
+mod told;
+mod works;
 
 use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;
 
 use super::draft::{Draft, session};
-use crate::cryptoki::mechanism::{self, Mechanism};
+use crate::cryptoki::mechanism::{self as table, Mechanism};
 use crate::cryptoki::{Function, Version, names};
 use crate::plan::{Ladder, MechanismNeed, Needs, Suite};
 use crate::sequence::expectation::{Expected, Relation};
@@ -27,13 +31,14 @@ use crate::sequence::{
 
 /// The wanted suites, one for each mechanism that has cases: `mechanisms/CKM_AES_CBC`.
 pub(super) fn suites(wanted: &impl Fn(&str) -> bool) -> impl Iterator<Item = Suite> {
-    let rules: [fn(&Mechanism) -> Vec<Draft>; 4] = [
+    let rules: [fn(&Mechanism) -> Vec<Draft>; 5] = [
         digest::cases,
         cipher::cases,
         signature::cases,
         misfit::cases,
+        generate::cases,
     ];
-    let named = mechanism::all()
+    let named = table::all()
         .iter()
         .map(|row| (format!("mechanisms/{}", row.name), row))
         .filter(|(name, _)| wanted(name));
@@ -98,14 +103,37 @@ fn call(function: Function) -> Call {
 /// An initialising call.
 fn init(function: Function, row: &Mechanism, parameter: ParameterValue, key: Option<&str>) -> Call {
     let mut call = call(function);
-    call.arguments[1] = Argument::Mechanism(Box::new(MechanismArgument {
+    call.arguments[1] = mechanism(row, parameter);
+    if let Some(key) = key {
+        call.arguments[2] = handle(key);
+    }
+    call
+}
+
+/// The mechanism as an argument.
+fn mechanism(row: &Mechanism, parameter: ParameterValue) -> Argument {
+    Argument::Mechanism(Box::new(MechanismArgument {
         mechanism: Number::Literal(row.value),
         parameter,
         claim: None,
-    }));
-    if let Some(key) = key {
-        call.arguments[2] = Argument::Number(Number::Reference(Reference::to(key)));
-    }
+    }))
+}
+
+/// The handle kept as `key` as an argument.
+fn handle(key: &str) -> Argument {
+    Argument::Number(Number::Reference(Reference::to(key)))
+}
+
+fn number_of(value: u64) -> Argument {
+    Argument::Number(Number::Literal(value))
+}
+
+/// The same call, an output kept.
+fn kept_as(mut call: Call, output: &str, name: &str) -> Call {
+    call.gives.push(Capture {
+        output: Reference::to(output),
+        name: name.to_owned(),
+    });
     call
 }
 
@@ -147,13 +175,11 @@ fn feed(function: Function, inputs: &[Content]) -> Call {
 }
 
 /// The same call, its last output kept.
-fn keep(mut call: Call, name: &str) -> Call {
-    let parameter = call.function.parameters().last();
-    call.gives.extend(parameter.map(|parameter| Capture {
-        output: Reference::to(parameter.name),
-        name: name.to_owned(),
-    }));
-    call
+fn keep(call: Call, name: &str) -> Call {
+    match call.function.parameters().last() {
+        Some(parameter) => kept_as(call, parameter.name, name),
+        None => call,
+    }
 }
 
 /// The same call, its last output having to equal something.

@@ -28,6 +28,11 @@ fn bytes(count: usize) -> ParameterValue {
     ParameterValue::Bytes(Bytes::of(Content::Repeat { byte: 0x24, count }))
 }
 
+/// A parameter for a mechanism that takes none.
+pub(super) fn unneeded() -> ParameterValue {
+    bytes(16)
+}
+
 /// The hash that a mechanism combines with PSS, and its mask generation; SHA-256 where it hashes
 /// nothing itself.
 const HASHES: [(&str, CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE); 9] = [
@@ -78,6 +83,20 @@ fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
         "CK_AES_CTR_PARAMS" | "CK_CAMELLIA_CTR_PARAMS" => {
             vec![number("ulCounterBits", 32), filled("cb", 16)]
         }
+        "CK_VERSION" => vec![number("major", 3), number("minor", 1)],
+        "CK_PBE_PARAMS" => vec![
+            filled("pInitVector", 8),
+            filled("pPassword", 8),
+            filled("pSalt", 8),
+            number("ulIteration", 1000),
+        ],
+        "CK_PKCS5_PBKD2_PARAMS2" => vec![
+            number("saltSource", CKZ_SALT_SPECIFIED),
+            filled("pSaltSourceData", 16),
+            number("iterations", 1000),
+            number("prf", CKP_PKCS5_PBKD2_HMAC_SHA256),
+            filled("pPassword", 8),
+        ],
         _ => return None,
     };
     Some(ParameterValue::Structure(Structure {
