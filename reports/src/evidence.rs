@@ -106,6 +106,20 @@ pub struct Plan {
     pub cases: Vec<String>,
     /// The reading of the profile test cases, `relaxed` or `strict`.
     pub reading: String,
+    /// Set if several runs share out one plan, and this is the plan of one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+}
+
+/// One part of a plan that several runs share out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which part, from 1.
+    pub index: u32,
+    /// How many there are.
+    pub count: u32,
+    /// Hierarchical ids of the cases of all parts, in order.
+    pub whole: Vec<String>,
 }
 
 /// How a case ended. The order is the order of gravity: a case with several findings takes the

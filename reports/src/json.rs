@@ -9,7 +9,7 @@
 //! | `format` | number, the evidence format ([`crate::evidence::FORMAT`]) |
 //! | `run` | object: the first `run-started` event ([`crate::evidence::RunStarted`]), `resumes` (number), `duration_ns` (number), `exit_code` (number, recomputed from the counts), `interrupted` and `finished` ([`crate::evidence::Interrupted`], [`crate::evidence::RunFinished`], or null), `torn` (true if the run was killed while writing) |
 //! | `target` | [`crate::evidence::Target`], or null if the run ended before the probe |
-//! | `plan` | `suites` and `reading` of [`crate::evidence::Plan`], `cases` as a number; or null |
+//! | `plan` | `suites` and `reading` of [`crate::evidence::Plan`], `cases` as a number, `shard` (`index` and `count`, or null); or null |
 //! | `counts` | [`Counts`]: `verdicts` and `waived` (verdict to number of cases), `open` (level to verdict to number of findings that no waiver accepts), `unexpected_passes`, `expired_waivers`, `not_executed` |
 //! | `cases` | array of [`crate::evidence::Case`], each id once |
 //! | `remaining` | array of ids that were planned but not executed |
@@ -18,7 +18,6 @@
 
 use crate::counts::Counts;
 use crate::evidence::{Case, Interrupted, Note, RunFinished, RunStarted, Target};
-use crate::exit::exit_code;
 use crate::stream::Evidence;
 use serde::Serialize;
 use std::io::Write;
@@ -53,6 +52,13 @@ struct Plan<'a> {
     suites: &'a [String],
     cases: usize,
     reading: &'a str,
+    shard: Option<Shard>,
+}
+
+#[derive(Serialize)]
+struct Shard {
+    index: u32,
+    count: u32,
 }
 
 /// Writes the document, one line, to `output`.
@@ -67,7 +73,7 @@ pub fn write(evidence: &Evidence, output: &mut dyn Write) -> std::io::Result<()>
             started: &evidence.started,
             resumes: evidence.resumes,
             duration_ns: evidence.duration_ns(),
-            exit_code: exit_code(&counts, &evidence.started.gate),
+            exit_code: evidence.exit_code(),
             interrupted: evidence.interrupted.as_ref(),
             finished: evidence.finished.as_ref(),
             torn: evidence.torn,
@@ -77,6 +83,10 @@ pub fn write(evidence: &Evidence, output: &mut dyn Write) -> std::io::Result<()>
             suites: &plan.suites,
             cases: plan.cases.len(),
             reading: &plan.reading,
+            shard: plan.shard.as_ref().map(|shard| Shard {
+                index: shard.index,
+                count: shard.count,
+            }),
         }),
         counts: &counts,
         cases: &evidence.cases,

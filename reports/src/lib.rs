@@ -8,6 +8,7 @@ pub mod exit;
 pub mod gate;
 pub mod json;
 pub mod junit;
+pub mod merge;
 pub mod render;
 pub mod stream;
 pub mod terminal;

@@ -335,7 +335,7 @@ fn next_steps(evidence: &Evidence, counts: &Counts) -> Vec<String> {
             "mend the module or renew the expired waivers",
         ),
         (
-            counts.recorded() == 0 && counts.not_executed == 0,
+            evidence.exit_code() == crate::exit::NOTHING_SELECTED,
             "select at least one case: no suite or filter matched any",
         ),
         (

@@ -15,6 +15,7 @@ fn plan(ids: &[&str]) -> Event {
         suites: vec!["a.yaml".into()],
         cases: ids.iter().map(|id| (*id).to_owned()).collect(),
         reading: "relaxed".into(),
+        shard: None,
     })
 }
 

@@ -1,12 +1,18 @@
 //! The arguments of every command. Names that pkcs11-tool has too are its names.
 
+mod evidence;
+mod gate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use p11assay_reports::gate::{Allowance, Gate, Scope};
 use p11assay_reports::terminal::Verbosity;
 
+use crate::plan::Partition;
 use crate::target::claim::Profile;
+
+pub(super) use evidence::{Merge, Report, ReportArgs, Waivers};
+pub(super) use gate::GateArgs;
 
 /// Conformance and fuzz testing of PKCS #11 modules.
 ///
@@ -32,9 +38,13 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run suites against a target and report.
-    Run(Run),
+    Run(Box<Run>),
     /// Run the case of a reproducer again, and show every call.
     Replay(Replay),
+    /// Join runs that were made with --partition into one.
+    Merge(Merge),
+    /// Write reports of a run once more, from its evidence.
+    Report(Report),
     /// Draft waivers for the findings of a run.
     Waivers(Waivers),
     /// Show what a target is and can do.
@@ -126,66 +136,6 @@ impl OutputArgs {
     }
 }
 
-/// What decides the exit code.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Gate")]
-pub(super) struct GateArgs {
-    /// Which findings that no waiver accepts end in exit code 1. Security violations, crashes and
-    /// hangs always do; this is about deviations. [default: should]
-    #[arg(long, value_enum, value_name = "LEVEL")]
-    pub(super) gate: Option<ScopeArg>,
-    /// Let waivers that hold no more pass; otherwise they end in exit code 1.
-    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
-    pub(super) allow: Vec<AllowArg>,
-}
-
-/// Which deviations the gate stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ScopeArg {
-    /// Deviations of cases that rest on a MUST or SHALL; lets SHOULD and profile cases pass.
-    Must,
-    /// All deviations.
-    Should,
-    /// No deviations: only security violations, crashes and hangs.
-    Security,
-    /// Deviations of cases that rest on a condition of a profile; lets MUST and SHOULD cases pass.
-    Profile,
-}
-
-/// What the gate is told to let pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum AllowArg {
-    /// A waiver of a case of the run that has expired.
-    ExpiredWaiver,
-    /// A case that passed although it is waived.
-    UnexpectedPass,
-}
-
-impl GateArgs {
-    /// The gate that these and, where they say nothing, those of an earlier part of the run make.
-    pub(super) fn gate(&self, earlier: Option<&Gate>) -> Gate {
-        let earlier = earlier.cloned().unwrap_or_default();
-        let scope = self.gate.map(|scope| match scope {
-            ScopeArg::Must => Scope::Must,
-            ScopeArg::Should => Scope::Should,
-            ScopeArg::Security => Scope::Security,
-            ScopeArg::Profile => Scope::Profile,
-        });
-        let allow = self.allow.iter().map(|what| match what {
-            AllowArg::ExpiredWaiver => Allowance::ExpiredWaiver,
-            AllowArg::UnexpectedPass => Allowance::UnexpectedPass,
-        });
-        Gate {
-            scope: scope.unwrap_or(earlier.scope),
-            allow: if self.allow.is_empty() {
-                earlier.allow
-            } else {
-                allow.collect()
-            },
-        }
-    }
-}
-
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -207,10 +157,13 @@ pub(super) struct Run {
     /// Only cases that match, for instance `profiles/* & !*strict*`.
     #[arg(long, value_name = "EXPR")]
     pub(super) filter: Option<String>,
+    /// Only one part of the cases, as in 2/8: share a run out, and join it with `p11assay merge`.
+    #[arg(long, value_name = "N/COUNT", conflicts_with = "resume")]
+    pub(super) partition: Option<Partition>,
     /// Workers at once, each with a token of its own.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) jobs: u16,
-    /// Seed of everything random.
+    /// Seed of everything random; if not given, the parts of a shared run have one in common.
     #[arg(long, value_name = "N", value_parser = number)]
     pub(super) seed: Option<u64>,
     /// Longest that one call may take, for instance `10s`.
@@ -222,12 +175,9 @@ pub(super) struct Run {
     /// Stop at the first finding.
     #[arg(long)]
     pub(super) fail_fast: bool,
-    /// Write a JUnit report.
-    #[arg(long, value_name = "FILE")]
-    pub(super) junit: Option<PathBuf>,
-    /// Write a JSON report.
-    #[arg(long, value_name = "FILE")]
-    pub(super) json: Option<PathBuf>,
+    /// Reports.
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
     /// Folder of the run: evidence and reproducers; a new one below `runs/` if not given.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub(super) run_dir: Option<PathBuf>,
@@ -259,23 +209,6 @@ pub(super) struct Replay {
     /// Longest that one call may take.
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<String>,
-}
-
-/// Arguments of `waivers`.
-#[derive(Debug, Args)]
-pub(super) struct Waivers {
-    /// Folder of the run, or its evidence.
-    #[arg(value_name = "RUN")]
-    pub(super) run: PathBuf,
-    /// Write the draft to a new file instead of standard output.
-    #[arg(long, value_name = "FILE")]
-    pub(super) write: Option<PathBuf>,
-    /// Whom to ask.
-    #[arg(long, value_name = "NAME")]
-    pub(super) owner: Option<String>,
-    /// Last day on which the waivers are to hold, as in 2027-01-31.
-    #[arg(long, value_name = "DATE")]
-    pub(super) expires: Option<String>,
 }
 
 /// Arguments of `probe`.

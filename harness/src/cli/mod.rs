@@ -3,8 +3,10 @@
 
 mod args;
 mod list;
+mod merge;
 mod probe;
 mod progress;
+mod report;
 mod run;
 mod select;
 mod session;
@@ -79,6 +81,8 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => run::replay(&arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Waivers(arguments) => waivers::waivers(&arguments),
         Command::Probe(arguments) => probe::probe(&arguments),
         Command::List(arguments) => list::list(&arguments),

@@ -1,18 +1,18 @@
 //! `p11assay run` and `p11assay replay`: from arguments to reports.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use p11assay_reports::exit;
 use p11assay_reports::gate::Gate;
-use p11assay_reports::render::{Format, ensure_writable, render};
 use p11assay_reports::stream;
-use p11assay_reports::terminal::{Style, Verbosity, summary};
+use p11assay_reports::terminal::{Style, Verbosity};
 
 use super::Failure;
-use super::args::{OutputArgs, ReadingArg, Replay, Run};
+use super::args::{ReadingArg, Replay, Run};
 use super::progress::color;
+use super::report::{finish, fresh_folder};
 use super::select::{self, Selection, select};
 use super::session::{EVIDENCE, Session};
 use super::target::{arguments, resolve};
@@ -23,9 +23,7 @@ use crate::target::{SuiteFile, Target};
 
 /// Runs suites against a target.
 pub(super) fn run(args: &Run) -> Result<i32, Failure> {
-    for path in args.junit.iter().chain(&args.json) {
-        ensure_writable(path).map_err(Failure::usage)?;
-    }
+    args.reports.ensure_writable()?;
     let earlier = args.resume.as_deref().map(resumed).transpose()?;
     let Selection { suites, mut plan } = select(
         &named(args, earlier.as_ref()),
@@ -37,10 +35,13 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         target.call_deadline = timeout(text)?;
     }
     let waivers = waivers(&target, suites)?;
+    if let Some(part) = args.partition.filter(|_| !plan.cases.is_empty()) {
+        plan.keep_part(part);
+    }
     if let Some(earlier) = &earlier {
         go_on(&mut plan, earlier)?;
     }
-    if plan.cases.is_empty() && earlier.is_none() {
+    if plan.cases.is_empty() && plan.shard.is_none() && earlier.is_none() {
         let message = "nothing was selected to run; `p11assay list` shows what there is".to_owned();
         return Err(Failure {
             message,
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
     }
     let folder = match args.resume.as_ref().or(args.run_dir.as_ref()) {
         Some(folder) => folder.clone(),
-        None => PathBuf::from("runs").join(stamp()),
+        None => fresh_folder(),
     };
     let session = Session {
         target,
@@ -60,6 +61,7 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         seed: args
             .seed
             .or(earlier.as_ref().map(|e| e.started.seed))
+            .or(plan.shared_seed())
             .unwrap_or_else(fresh_seed),
         resumed: earlier.is_some(),
         jobs: usize::from(args.jobs),
@@ -71,7 +73,7 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         target_arguments: arguments(&args.target),
     };
     let evidence = session.execute(plan)?;
-    report(&evidence, args)?;
+    args.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.output))
 }
 
@@ -95,6 +97,7 @@ fn named(args: &Run, earlier: Option<&stream::Evidence>) -> Vec<String> {
 /// Leaves in the plan what an interrupted run left undone.
 fn go_on(plan: &mut Plan, earlier: &stream::Evidence) -> Result<(), Failure> {
     let remaining = earlier.remaining();
+    plan.shard = earlier.plan.as_ref().and_then(|plan| plan.shard.clone());
     let is_there = |id: &&&str| plan.cases.iter().any(|planned| planned.case.id == **id);
     if let Some(lost) = remaining.iter().find(|id| !is_there(id)) {
         return Err(Failure::usage(format!(
@@ -173,29 +176,6 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
     Ok(evidence.exit_code())
 }
 
-fn report(evidence: &stream::Evidence, args: &Run) -> Result<(), Failure> {
-    let wanted = [(Format::Junit, &args.junit), (Format::Json, &args.json)];
-    for (format, path) in wanted {
-        if let Some(path) = path {
-            render(evidence, format, path).map_err(|error| {
-                Failure::harness(format!(
-                    "{error}; the evidence is kept and can be rendered again"
-                ))
-            })?;
-        }
-    }
-    Ok(())
-}
-
-fn finish(evidence: &stream::Evidence, output: &OutputArgs) -> i32 {
-    let style = Style {
-        color: color(),
-        verbosity: output.verbosity(),
-    };
-    let _ = writeln!(std::io::stdout(), "{}", summary(evidence, style));
-    evidence.exit_code()
-}
-
 fn resumed(folder: &Path) -> Result<stream::Evidence, Failure> {
     stream::read(&folder.join(EVIDENCE)).map_err(Failure::usage)
 }
@@ -215,21 +195,6 @@ fn timeout(text: &str) -> Result<std::time::Duration, Failure> {
         Ok(time) => Ok(time),
         Err(error) => Err(wrong(&error.to_string())),
     }
-}
-
-/// A folder name that sorts by time: `2026-11-23T10-15-02`, with milliseconds to be unique.
-fn stamp() -> String {
-    let now = time::OffsetDateTime::from(SystemTime::now());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}-{:02}-{:02}.{:03}",
-        now.year(),
-        u8::from(now.month()),
-        now.day(),
-        now.hour(),
-        now.minute(),
-        now.second(),
-        now.millisecond()
-    )
 }
 
 fn fresh_seed() -> u64 {

@@ -247,6 +247,7 @@ impl Session {
                 .map(|Planned { case, .. }| case.id.clone())
                 .collect(),
             reading: self.reading.name().to_owned(),
+            shard: plan.shard.clone(),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use p11assay_reports::evidence::Shard;
+
 use super::filter::names;
+use super::partition::{self, Partition};
 use super::{Capabilities, Case, Filter, Suite};
 
 /// The cases of a run in their order.
@@ -12,6 +15,8 @@ pub struct Plan {
     pub files: Vec<String>,
     /// The cases.
     pub cases: Vec<Planned>,
+    /// Set if the cases are one part of a plan that several runs share out.
+    pub shard: Option<Shard>,
 }
 
 /// A case, and why it does not apply to the target.
@@ -81,7 +86,26 @@ impl Plan {
         Ok(Self {
             files: suites.iter().map(|suite| suite.file.clone()).collect(),
             cases,
+            shard: None,
         })
+    }
+
+    /// Leaves in the plan the cases of one part, and notes the whole.
+    pub fn keep_part(&mut self, part: Partition) {
+        let whole = self.cases.iter().map(|planned| planned.case.id.clone());
+        self.shard = Some(Shard {
+            index: part.index,
+            count: part.count,
+            whole: whole.collect(),
+        });
+        self.cases.retain(|planned| part.holds(&planned.case.id));
+    }
+
+    /// A seed that is the same for all parts of the plan; `None` for a plan that is not shared out.
+    #[must_use]
+    pub fn shared_seed(&self) -> Option<u64> {
+        let shard = self.shard.as_ref()?;
+        Some(partition::hash(shard.whole.iter().map(String::as_str)))
     }
 
     /// Marks the cases that do not apply to the target.

@@ -6,6 +6,7 @@ mod gate;
 mod hostile;
 mod kit;
 mod outputs;
+mod partition;
 mod refusals;
 mod repeat;
 mod runs;

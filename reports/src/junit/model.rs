@@ -91,6 +91,10 @@ pub(super) fn properties(evidence: &Evidence) -> Vec<(String, String)> {
     ];
     if let Some(plan) = &evidence.plan {
         list.push(("run.reading".to_owned(), plan.reading.clone()));
+        if let Some(shard) = &plan.shard {
+            let part = format!("{}/{}", shard.index, shard.count);
+            list.push(("run.partition".to_owned(), part));
+        }
     }
     if let Some(interrupted) = &evidence.interrupted {
         list.push(("run.interrupted".to_owned(), interrupted.by.clone()));

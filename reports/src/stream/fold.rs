@@ -4,7 +4,7 @@
 
 use crate::counts::Counts;
 use crate::evidence::{Case, Event, Interrupted, Note, Plan, RunFinished, RunStarted, Target};
-use crate::exit::exit_code;
+use crate::exit::{NOTHING_SELECTED, PASSED, exit_code};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// All that is known of a run.
@@ -47,7 +47,13 @@ impl Evidence {
     /// The exit code of the run.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
-        exit_code(&self.counts(), &self.started.gate)
+        let code = exit_code(&self.counts(), &self.started.gate);
+        let shard = self.plan.as_ref().and_then(|plan| plan.shard.as_ref());
+        // A part of a plan may be empty without anybody having chosen nothing.
+        match shard {
+            Some(shard) if code == NOTHING_SELECTED && !shard.whole.is_empty() => PASSED,
+            _ => code,
+        }
     }
 
     /// What the run remarked on waivers that have expired; a resumed run remarks on each once more.
@@ -183,7 +189,13 @@ fn take_plan(evidence: &mut Evidence, planned: &mut HashSet<String>, plan: Plan)
         suites: Vec::new(),
         cases: Vec::new(),
         reading: plan.reading.clone(),
+        shard: plan.shard.clone(),
     });
+    if all.shard != plan.shard {
+        let warning =
+            "the run was resumed with another part of a shared plan than it was begun with";
+        evidence.warnings.push(warning.to_owned());
+    }
     if all.reading != plan.reading {
         evidence.warnings.push(format!(
             "the run was begun with the {} reading and resumed with the {} one",

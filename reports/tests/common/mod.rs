@@ -192,6 +192,7 @@ pub(crate) fn run(cases: Vec<Case>, more: &[&str]) -> Evidence {
         suites: vec!["functions.yaml".into()],
         cases: ids.chain(more.iter().map(|id| (*id).to_owned())).collect(),
         reading: "relaxed".into(),
+        shard: None,
     };
     let mut fold = Fold::default();
     fold.push(Event::RunStarted(started()));

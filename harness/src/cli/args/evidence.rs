@@ -1,0 +1,73 @@
+//! The arguments of the commands that work on the evidence of runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{GateArgs, OutputArgs};
+
+/// Reports that go to files.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Reports")]
+pub(in crate::cli) struct ReportArgs {
+    /// Write a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) junit: Option<PathBuf>,
+    /// Write a JSON report.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) json: Option<PathBuf>,
+}
+
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Merge {
+    /// Folders of the runs, or their evidence.
+    #[arg(value_name = "RUN", required = true)]
+    pub(in crate::cli) runs: Vec<PathBuf>,
+    /// Folder of the joined run; a new one below `runs/` if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) run_dir: Option<PathBuf>,
+    /// Reports.
+    #[command(flatten)]
+    pub(in crate::cli) reports: ReportArgs,
+    /// Gate.
+    #[command(flatten)]
+    pub(in crate::cli) gate: GateArgs,
+    /// Output.
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Report {
+    /// Folder of the run, or its evidence.
+    #[arg(value_name = "RUN")]
+    pub(in crate::cli) run: PathBuf,
+    /// Reports.
+    #[command(flatten)]
+    pub(in crate::cli) reports: ReportArgs,
+    /// Gate.
+    #[command(flatten)]
+    pub(in crate::cli) gate: GateArgs,
+    /// Output.
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}
+
+/// Arguments of `waivers`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Waivers {
+    /// Folder of the run, or its evidence.
+    #[arg(value_name = "RUN")]
+    pub(in crate::cli) run: PathBuf,
+    /// Write the draft to a new file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) write: Option<PathBuf>,
+    /// Whom to ask.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) owner: Option<String>,
+    /// Last day on which the waivers are to hold, as in 2027-01-31.
+    #[arg(long, value_name = "DATE")]
+    pub(in crate::cli) expires: Option<String>,
+}
