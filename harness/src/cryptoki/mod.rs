@@ -7,6 +7,7 @@ pub mod attribute;
 pub mod function;
 pub mod mechanism;
 pub mod names;
+pub mod object;
 pub mod returns;
 pub mod structure;
 mod version;

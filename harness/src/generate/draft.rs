@@ -81,21 +81,21 @@ impl Draft {
     }
 
     /// The call that is judged. A library need not support a function: 5.1.6 has it say so.
-    pub(super) fn judged(mut self, call: Call, answer: Answer) -> Draft {
+    pub(super) fn judged(mut self, mut call: Call, answer: Answer) -> Draft {
+        call.not_applicable.push(CKR_FUNCTION_NOT_SUPPORTED);
         self.calls.push(Call {
             returns: answer.right,
             tolerates: answer.tolerated,
-            not_applicable: vec![CKR_FUNCTION_NOT_SUPPORTED],
             ..call
         });
         self
     }
 
     /// The call that is judged, which may end in whatever way but successfully.
-    pub(super) fn unsuccessful(mut self, call: Call) -> Draft {
+    pub(super) fn unsuccessful(mut self, mut call: Call) -> Draft {
+        call.not_applicable.push(CKR_FUNCTION_NOT_SUPPORTED);
         self.calls.push(Call {
             except: vec![CKR_OK],
-            not_applicable: vec![CKR_FUNCTION_NOT_SUPPORTED],
             ..call
         });
         self

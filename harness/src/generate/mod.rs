@@ -1,5 +1,6 @@
 //! Cases made from the tables of the standard: for every function what follows from its parameters
-//! and its place in the standard alone, and for mechanisms what follows from their uses.
+//! and its place in the standard alone, for mechanisms what follows from their uses, and for objects
+//! what the tables of their attributes say of templates.
 //!
 //! One file a rule; each rule looks at a function or at a mechanism and makes the cases that it has
 //! for it. The cases are ordinary ones: they are listed, filtered, run, replayed and waived as those of a suite file.
@@ -13,6 +14,7 @@ mod initialization;
 mod mechanism;
 mod operations;
 mod pointers;
+mod template;
 
 use crate::cryptoki::Function;
 use crate::plan::{Case, Suite};
@@ -33,7 +35,8 @@ const RULES: &[fn(Function) -> Vec<Draft>] = &[
 ];
 
 /// The generated suites whose names are wanted: one for each function, `functions/C_Login`, then one
-/// for each mechanism that a rule has something to say of, `mechanisms/CKM_SHA256`.
+/// for each mechanism that a rule has something to say of, `mechanisms/CKM_SHA256`, and one for each
+/// class and type of object, `templates/CKO_SECRET_KEY/CKK_AES`.
 #[must_use]
 pub fn suites(wanted: impl Fn(&str) -> bool) -> Vec<Suite> {
     let functions = Function::ALL
@@ -41,7 +44,10 @@ pub fn suites(wanted: impl Fn(&str) -> bool) -> Vec<Suite> {
         .map(|function| (format!("functions/{function}"), *function))
         .filter(|(name, _)| wanted(name))
         .map(|(name, function)| suite(name, function));
-    functions.chain(mechanism::suites(&wanted)).collect()
+    functions
+        .chain(mechanism::suites(&wanted))
+        .chain(template::suites(&wanted))
+        .collect()
 }
 
 fn suite(name: String, function: Function) -> Suite {
