@@ -41,6 +41,7 @@ fn own(wanted: impl Fn(&str) -> bool + Sync) -> Result<Vec<Suite>, Failure> {
         let mut suites = shipped::suites(&wanted).map_err(Failure::usage)?;
         let generated = generated.join();
         suites.extend(generated.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        suites.sort_by_key(|suite| shipped::runs_last(&suite.name));
         Ok(suites)
     })
 }

@@ -93,7 +93,9 @@ pub(super) fn objects(function: Function) -> Vec<Draft> {
     if !ON_OBJECTS.contains(&function) {
         return Vec::new();
     }
-    let answer = Answer::of(function, &[CKR_OBJECT_HANDLE_INVALID]);
+    // Nobody is logged in: for all that the caller may know, there is a private object behind it.
+    let answer =
+        Answer::of(function, &[CKR_OBJECT_HANDLE_INVALID]).tolerating([CKR_USER_NOT_LOGGED_IN]);
     // A label may be given to any object, to its copy too.
     let call = match function {
         Function::C_CopyObject | Function::C_SetAttributeValue => labelling(function),

@@ -1,6 +1,7 @@
 //! How an honest caller calls a function of which nothing is known but its parameters: memory where
 //! memory is asked for, values that exist, PINs of the target.
 
+use crate::cryptoki::returns::CREATION_REFUSED;
 use cryptoki_sys::*;
 
 use super::draft::{number, session};
@@ -160,5 +161,6 @@ pub(super) fn data_object() -> Call {
         attributes: attributes.into(),
         claim: None,
     });
+    call.not_applicable = CREATION_REFUSED.to_vec();
     super::handles::kept(call)
 }

@@ -2,7 +2,7 @@
 //! CKR_OPERATION_NOT_INITIALIZED. And a search or a digest that is begun twice.
 
 use cryptoki_sys::*;
-use p11assay_reports::evidence::Class;
+use p11assay_reports::evidence::{Class, Level};
 
 use super::answer::{Answer, takes};
 use super::draft::Draft;
@@ -50,9 +50,15 @@ fn idle(function: Function) -> Draft {
             .into_iter()
             .filter(|_| !is_search(function)))
         .tolerating(parameters);
+    // 5.6.6 says so of a state with nothing to save in it with a "should".
+    let level = match function {
+        Function::C_GetOperationState => Level::Should,
+        _ => Level::Must,
+    };
     Draft::new("nothing-begun", "5.1.6", Ladder::Session)
         .title(format!("{function} without an operation is refused"))
         .class(Class::A)
+        .level(level)
         .judged(honest::call(function), answer)
 }
 

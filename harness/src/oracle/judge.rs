@@ -201,13 +201,13 @@ impl Walk<'_, '_> {
             self.settle(Verdict::Environment, reason);
             return Err(Halt);
         }
-        self.find(
-            call,
-            self.deviation(),
-            "return-code",
-            format!("returned {name}"),
-            right(call),
-        );
+        // Who refuses has given nothing away, with however odd a value.
+        let verdict = match rv {
+            cryptoki_sys::CKR_OK => self.deviation(),
+            _ => Verdict::Deviation,
+        };
+        let message = format!("returned {name}");
+        self.find(call, verdict, "return-code", message, right(call));
         if call.keep_going { Ok(()) } else { Err(Halt) }
     }
 

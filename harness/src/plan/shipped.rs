@@ -22,7 +22,17 @@ const SUITES: &[(&str, &str)] = shipped![
     "life/sessions.yaml",
     "life/login.yaml",
     "life/objects.yaml",
+    "life/wrong-pin.yaml",
 ];
+
+/// Suites that may leave a token locked, and so run after all others, generated ones too.
+const LAST: &[&str] = &["life/wrong-pin"];
+
+/// True if the suite of this name runs after all others.
+#[must_use]
+pub fn runs_last(suite: &str) -> bool {
+    LAST.contains(&suite)
+}
 
 /// Suites that provision tokens; run when a target asks for them.
 const PROVISIONING: &[(&str, &str)] = shipped![

@@ -9,7 +9,7 @@ use super::definitions::{
 use super::expectation::{expectations, gives};
 use super::number::{NAME, constant, literal, reference, version_pattern};
 use crate::cryptoki::function::{Domain, Version};
-use crate::cryptoki::{Function, Kind};
+use crate::cryptoki::{Function, Kind, returns};
 use crate::plan::suite::words::{
     CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS, PURPOSES,
     SUITE_KEYS, VARIANT_KEYS,
@@ -215,7 +215,8 @@ fn outputs(parts: &mut Definitions, function: Function) -> Json {
 
 fn step_key(parts: &mut Definitions, key: &str) -> Json {
     let codes = |parts: &mut Definitions| {
-        let one = constant(parts, Kind::RETURN);
+        let several = json!({ "const": returns::CREATION_REFUSED_WORD });
+        let one = any([constant(parts, Kind::RETURN), several]);
         any([one.clone(), array(one)])
     };
     match key {

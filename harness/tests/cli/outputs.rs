@@ -194,3 +194,27 @@ fn evidence_reports_and_reproducers_do_not_show_a_pin_that_is_right() {
         assert!(!text.contains(pin), "{}: {text}", path.display());
     }
 }
+
+/// A refusal gives nothing away, whatever its value; only what succeeds or is shown is a violation.
+#[test]
+fn a_security_case_is_violated_by_what_succeeds() {
+    let folder = Folder::new();
+    folder.write(
+        "security.yaml",
+        "suite: s\ncites: { document: PKCS11-Base, version: '3.2' }\nlevel: security\ncases:\n\
+         - id: refused\n  title: t\n  clause: '5.6.2'\n  steps:\n\
+         \x20 - C_CloseSession: { session: dangling }\n    returns: CKR_SESSION_CLOSED\n\
+         - id: succeeded\n  title: t\n  clause: '5.4.3'\n  steps:\n\
+         \x20 - C_GetInfo: {}\n    returns: CKR_DEVICE_ERROR\n\
+         - id: shown\n  title: t\n  clause: '5.4.3'\n  steps:\n\
+         \x20 - C_GetInfo: {}\n    expect: { info.flags: 1 }\n",
+    );
+    folder.run(&["run", "security.yaml"]).says(
+        1,
+        &[
+            "DEVIATION s/refused",
+            "SECURITY s/succeeded",
+            "SECURITY s/shown",
+        ],
+    );
+}

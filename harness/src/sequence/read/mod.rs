@@ -7,7 +7,7 @@ mod memory;
 mod structure;
 
 use super::{Call, Capture, ForEach, Reference, Sequence, Step};
-use crate::cryptoki::{Function, Kind, names};
+use crate::cryptoki::{Function, Kind, names, returns};
 use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
 
@@ -174,12 +174,18 @@ fn new_name(node: &Node) -> Result<String, Error> {
     Err(fault(node, "expected a new name, without a field or index"))
 }
 
-/// Reads one return value or a list of them, by name or number.
+/// Reads one return value or a list of them, by name or number; `creation-refused` is several.
 fn return_values(node: &Node) -> Result<Vec<u64>, Error> {
-    let one = |node: &Node| constant(node, Kind::RETURN, "return value");
+    let some = |node: &Node| match text_of(node) {
+        Some(returns::CREATION_REFUSED_WORD) => Ok(returns::CREATION_REFUSED.to_vec()),
+        _ => constant(node, Kind::RETURN, "return value").map(|value| vec![value]),
+    };
     match &node.kind {
-        yaml::Kind::Sequence(items) => items.iter().map(one).collect(),
-        _ => one(node).map(|value| vec![value]),
+        yaml::Kind::Sequence(items) => {
+            let values = items.iter().map(some).collect::<Result<Vec<_>, _>>()?;
+            Ok(values.concat())
+        }
+        _ => some(node),
     }
 }
 

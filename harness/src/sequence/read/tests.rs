@@ -35,6 +35,19 @@ fn a_step_is_read() {
 }
 
 #[test]
+fn one_word_stands_for_all_refusals_to_make_an_object() {
+    let sequence = read(
+        "- C_CreateObject: { session: dangling }\n  \
+           not-applicable-on: [creation-refused, CKR_HOST_MEMORY]\n",
+    )
+    .expect("well formed");
+    let call = sequence.calls().next().expect("a call");
+    let mut expected = returns::CREATION_REFUSED.to_vec();
+    expected.push(cryptoki_sys::CKR_HOST_MEMORY);
+    assert_eq!(call.not_applicable, expected);
+}
+
+#[test]
 fn mistakes_are_named_at_their_place() {
     for (text, message) in [
         (
