@@ -125,6 +125,82 @@ fn every_installed_module_runs_to_its_end() {
     }
 }
 
+/// SoftHSM 2 lists DES, which OpenSSL 3 has in its legacy provider.
+#[test]
+fn an_algorithm_that_the_host_keeps_from_a_module_is_no_finding() {
+    let module = Path::new("/usr/lib/softhsm/libsofthsm2.so");
+    if !module.exists() {
+        assert!(std::env::var_os("CI").is_none(), "install softhsm2");
+        eprintln!("SKIPPED: install softhsm2");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    write(
+        "des.yaml",
+        r#"
+suite: des
+cites: { document: PKCS11-Base, version: "3.2" }
+cases:
+  - id: ecb
+    title: t
+    clause: "5.8.1"
+    state: user
+    needs: { pin: true, mechanism: { type: CKM_DES_ECB, for: encrypt } }
+    steps:
+      - C_GenerateKey: { session: $session, mechanism: CKM_DES_KEY_GEN, template: { CKA_TOKEN: false } }
+        gives: { key: $key }
+      - C_EncryptInit: { session: $session, mechanism: CKM_DES_ECB, key: $key }
+  - id: key
+    title: t
+    clause: "5.18.1"
+    state: user
+    needs: { pin: true, mechanism: CKM_DES_KEY_GEN }
+    steps:
+      - C_GenerateKey: { session: $session, mechanism: CKM_DES_KEY_GEN, template: { CKA_TOKEN: false } }
+"#,
+    );
+    write("openssl.cnf", "");
+    write(
+        "softhsm2.yaml",
+        &format!(
+            r#"
+target: softhsm2
+module: {}
+environment: {{ SOFTHSM2_CONF: "${{scratch}}/c", OPENSSL_CONF: "${{target-dir}}/openssl.cnf" }}
+provision:
+  - mkdir: "${{scratch}}/tokens"
+  - write: {{ path: "${{scratch}}/c", text: "directories.tokendir = ${{scratch}}/tokens\n" }}
+  - run: [softhsm2-util, --init-token, --free, --label, t, --so-pin, "12345678", --pin, "1234"]
+token: {{ label: t, pin: "1234" }}
+"#,
+            module.display()
+        ),
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_p11assay"))
+        .args([
+            "run",
+            "des.yaml",
+            "--target",
+            "./softhsm2.yaml",
+            "--run-dir",
+            "run",
+        ])
+        .current_dir(folder.path())
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let evidence = stream::read(&folder.path().join("run/evidence.jsonl")).expect("evidence");
+    assert_eq!(verdict(&evidence, "des/ecb"), Some(Verdict::Environment));
+    assert_eq!(verdict(&evidence, "des/key"), Some(Verdict::Pass));
+    let reason = evidence.cases[0].reason.as_deref().expect("a reason");
+    assert!(reason.contains("legacy provider"), "{reason}");
+    let canaries = evidence.notes.iter().filter(|note| note.kind == "canary");
+    assert_eq!(canaries.count(), 1);
+}
+
 #[test]
 fn the_built_in_token_passes_the_four_mandatory_test_cases() {
     let (code, evidence) = run("builtin");

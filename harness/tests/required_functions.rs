@@ -5,8 +5,8 @@ use std::path::Path;
 
 use p11assay::execute::Stop;
 use p11assay::oracle::{CaseTrace, Judgement, Reading, Subject, judge};
-use p11assay::plan::{Capabilities, Case, Plan, Suite};
-use p11assay_reports::evidence::Verdict;
+use p11assay::plan::{Capabilities, Case, Plan, Suite, Unmet};
+use p11assay_reports::evidence::{Verdict, Why};
 
 fn case(step: &str) -> Case {
     let text = format!(
@@ -32,7 +32,7 @@ fn judged_without_the_function(case: &Case) -> Judgement {
     })
 }
 
-fn gated_without_the_function(case: &Case) -> Option<String> {
+fn gated_without_the_function(case: &Case) -> Option<Unmet> {
     let suite = Suite {
         name: "s".to_owned(),
         file: "s.yaml".to_owned(),
@@ -66,9 +66,14 @@ fn one_step_that_looks_for_a_function_speaks_for_the_whole_case() {
 #[test]
 fn an_absent_function_is_a_reason_not_to_run_otherwise() {
     let case = case("");
-    assert!(gated_without_the_function(&case).is_some());
+    let unmet = gated_without_the_function(&case).expect("a reason");
+    assert_eq!(
+        (unmet.verdict, unmet.why),
+        (Verdict::NotApplicable, Some(Why::Absent))
+    );
     let judgement = judged_without_the_function(&case);
-    assert_eq!(judgement.verdict, Verdict::NotApplicable);
+    let (verdict, why) = (judgement.verdict, judgement.why);
+    assert_eq!((verdict, why), (Verdict::NotApplicable, Some(Why::Absent)));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use p11assay::plan::Suite;
 /// The suite files below `suites/`, provisioning included.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites");
-    let mut folders = vec![root.join("life"), root.join("profiles")];
+    let mut folders = ["life", "profiles", "canaries"]
+        .map(|name| root.join(name))
+        .to_vec();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir().expect("a folder of suites") {

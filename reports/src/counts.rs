@@ -1,7 +1,7 @@
 //! Counting cases by how they ended, and the properties of a verdict that every rendering and
 //! the exit code share. What is shown for a count is left to the renderings.
 
-use crate::evidence::{Case, Level, Verdict};
+use crate::evidence::{Case, Level, Verdict, Why};
 use crate::gate::{Allowance, Gate};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -47,6 +47,22 @@ impl Verdict {
     }
 }
 
+impl Why {
+    /// Every reason, with the name used in the evidence stream and the words for people.
+    pub const ALL: [(Why, &'static str, &'static str); 3] = [
+        (Why::Absent, "absent", "absent"),
+        (Why::Refused, "refused", "refused by policy"),
+        (Why::NotReachable, "not-reachable", "not reachable"),
+    ];
+
+    /// The words for people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        let found = Why::ALL.into_iter().find(|(why, ..)| *why == self);
+        found.map_or("", |(.., words)| words)
+    }
+}
+
 impl Level {
     /// The word of the standard, or what stands for it: `MUST`, `SHOULD`, `profile`, `security`.
     #[must_use]
@@ -84,6 +100,8 @@ pub struct Counts {
     pub waived: BTreeMap<Verdict, usize>,
     /// Findings that no waiver accepts, per level and verdict.
     pub open: BTreeMap<Level, BTreeMap<Verdict, usize>>,
+    /// Cases that do not apply, by the kind of reason.
+    pub not_applicable: BTreeMap<Why, usize>,
     /// Cases that passed although a waiver covers them.
     pub unexpected_passes: usize,
     /// Waivers of cases of the run whose last day is over.
@@ -96,6 +114,9 @@ impl Counts {
     /// Counts one case.
     pub fn add(&mut self, case: &Case) {
         *self.verdicts.entry(case.verdict).or_default() += 1;
+        if let Some(why) = case.why {
+            *self.not_applicable.entry(why).or_default() += 1;
+        }
         if case.is_waived_finding() {
             *self.waived.entry(case.verdict).or_default() += 1;
         } else if case.verdict.is_finding() {
@@ -180,5 +201,8 @@ mod tests {
             assert_eq!(written, format!("\"{}\"", verdict.name()));
         }
         assert!(Verdict::ALL.is_sorted());
+        for (why, name, _) in Why::ALL {
+            assert_eq!(serde_json::to_string(&why).unwrap(), format!("\"{name}\""));
+        }
     }
 }

@@ -42,6 +42,15 @@ pub(crate) fn headline(case: &Case) -> String {
     }
 }
 
+/// Why the case does not apply: `refused by policy: CKM_RSA_PKCS takes keys of ...`.
+pub(crate) fn inapplicable(case: &Case) -> String {
+    let reason = headline(case);
+    match case.why {
+        Some(why) => format!("{}: {reason}", why.words()),
+        None => reason,
+    }
+}
+
 /// How a worker ended, then its stack, innermost frame first.
 pub(crate) fn end(end: &End) -> Vec<String> {
     let (head, frames): (String, &[Frame]) = match end {

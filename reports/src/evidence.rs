@@ -172,6 +172,19 @@ pub enum Class {
     C,
 }
 
+/// Why a case does not apply to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The module or the token lacks what the case is about: a version, a function, a mechanism.
+    Absent,
+    /// The token has it, and its policy keeps the case from it: a size of key, an approved mode, a user.
+    Refused,
+    /// The run could not come to the state that the case asks for: no PIN was given, the token may not
+    /// be overwritten, or it does not hold what the case presumes.
+    NotReachable,
+}
+
 /// A place in a standard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Clause {
@@ -199,6 +212,9 @@ pub struct Case {
     pub class: Class,
     /// How it ended.
     pub verdict: Verdict,
+    /// What kind of reason it does not apply for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
     /// Why it does not apply, or what in the environment is at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

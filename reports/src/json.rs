@@ -10,7 +10,7 @@
 //! | `run` | object: the first `run-started` event ([`crate::evidence::RunStarted`]), `resumes` (number), `duration_ns` (number), `exit_code` (number, recomputed from the counts), `interrupted` and `finished` ([`crate::evidence::Interrupted`], [`crate::evidence::RunFinished`], or null), `torn` (true if the run was killed while writing) |
 //! | `target` | [`crate::evidence::Target`], or null if the run ended before the probe |
 //! | `plan` | `suites` and `reading` of [`crate::evidence::Plan`], `cases` as a number, `shard` (`index` and `count`, or null); or null |
-//! | `counts` | [`Counts`]: `verdicts` and `waived` (verdict to number of cases), `open` (level to verdict to number of findings that no waiver accepts), `unexpected_passes`, `expired_waivers`, `not_executed` |
+//! | `counts` | [`Counts`]: `verdicts` and `waived` (verdict to number of cases), `open` (level to verdict to number of findings that no waiver accepts), `not_applicable` (`absent`, `refused`, `not-reachable` to number of cases), `unexpected_passes`, `expired_waivers`, `not_executed` |
 //! | `cases` | array of [`crate::evidence::Case`], each id once |
 //! | `remaining` | array of ids that were planned but not executed |
 //! | `notes` | array of [`crate::evidence::Note`] |

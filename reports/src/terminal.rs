@@ -5,7 +5,7 @@
 
 use crate::counts::Counts;
 use crate::describe::{self, number};
-use crate::evidence::{Case, Verdict};
+use crate::evidence::{Case, Verdict, Why};
 use crate::gate::{Allowance, Gate};
 use crate::stream::Evidence;
 use crate::text::one_line;
@@ -14,6 +14,8 @@ use std::fmt::Write as _;
 
 /// Columns of a label, right-aligned; what belongs to it is indented by one more.
 const LABEL: usize = 10;
+/// The word for cases that do not apply.
+const NOT_APPLICABLE: &str = "not applicable";
 /// Most cases the summary lists again.
 const LISTED: usize = 40;
 /// Most calls of a trace shown, from its end: the whole trace is in the evidence.
@@ -122,6 +124,7 @@ fn brief_end(out: &mut Text, case: &Case) {
     let words = match case.verdict {
         Verdict::Pass if case.unexpected_pass => "passed although a waiver covers it".to_owned(),
         Verdict::Pass => describe::duration(case.duration_ns),
+        Verdict::NotApplicable => describe::inapplicable(case),
         _ => describe::headline(case),
     };
     out.dim(&format!("   {words}"));
@@ -256,8 +259,8 @@ fn tally(counts: &Counts) -> String {
         ),
         (
             counts.of(Verdict::NotApplicable),
-            "not applicable",
-            "not applicable",
+            NOT_APPLICABLE,
+            NOT_APPLICABLE,
         ),
         (
             counts.of(Verdict::Environment),
@@ -274,8 +277,24 @@ fn tally(counts: &Counts) -> String {
     for (i, (n, one, many)) in shown.enumerate() {
         let separator = if i == 0 { ": " } else { ", " };
         let _ = write!(out, "{separator}{}", number(n, one, many));
+        if one == NOT_APPLICABLE {
+            out.push_str(&reasons(counts));
+        }
     }
     out
+}
+
+/// ` (20 absent, 3 refused by policy)`.
+fn reasons(counts: &Counts) -> String {
+    let known = Why::ALL.into_iter().filter_map(|(why, _, words)| {
+        let count = counts.not_applicable.get(&why)?;
+        Some(format!("{count} {words}"))
+    });
+    let known: Vec<String> = known.collect();
+    match known.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", known.join(", ")),
+    }
 }
 
 /// The cases that decide the exit code: findings, gravest first, then what was not judged, and what

@@ -156,7 +156,7 @@ fn reasons_and_marks_are_shown() {
     let message = |id: &str, element: &str| cases[id].child(element).unwrap().attribute("message");
     assert_eq!(
         message("functions/C_SignInit/ecdsa", "skipped"),
-        "the slot lacks CKM_ECDSA"
+        "absent: the slot lacks CKM_ECDSA"
     );
     assert!(message("functions/C_SignInit/waived", "skipped").contains("fixed in 2.7"));
     assert_eq!(

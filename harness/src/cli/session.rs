@@ -66,10 +66,10 @@ impl Session {
         });
         let Reached {
             tokens,
-            stations,
+            mut stations,
             probe,
         } = reached?;
-        plan.gate(&probe.capabilities(&self.target));
+        let troubles = self.gate_plan(&mut plan, &probe, stations.first_mut());
         let path = self.folder.join(EVIDENCE);
         let mut writer = self.open(&path)?;
         let redactor = self.credentials.redactor();
@@ -95,6 +95,10 @@ impl Session {
                 eprintln!("warning: {}", idle.remark);
             }
             let (kind, text) = (kind.to_owned(), idle.remark.clone());
+            write(&mut writer, Event::Note(Note { kind, text }))?;
+        }
+        for text in troubles {
+            let kind = "canary".to_owned();
             write(&mut writer, Event::Note(Note { kind, text }))?;
         }
         for profile in probe.claimed_for(&self.target) {
@@ -123,6 +127,26 @@ impl Session {
         drop(tokens);
         terminal.finish();
         stream::read(&path).map_err(Failure::harness)
+    }
+
+    /// Marks the cases that do not apply to the target, and those that the host keeps from being judged;
+    /// gives what it does.
+    fn gate_plan(
+        &self,
+        plan: &mut Plan,
+        probe: &Probe,
+        station: Option<&mut (Station, Value)>,
+    ) -> Vec<String> {
+        let mut target = probe.capabilities(&self.target);
+        plan.gate(&target);
+        if let Some((station, given)) = station {
+            target.troubles = probe::troubles(station, plan, &target, given);
+            if !target.troubles.is_empty() {
+                plan.gate(&target);
+            }
+        }
+        let troubles = target.troubles.into_iter();
+        troubles.map(|trouble| trouble.reason).collect()
     }
 
     /// Provisions a token for every job and probes it.

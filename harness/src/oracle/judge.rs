@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use p11assay_reports::evidence::{End, Finding, Level, Verdict};
+use p11assay_reports::evidence::{End, Finding, Level, Verdict, Why};
 
 mod end;
 mod expect;
+mod why;
 
 pub use end::describe_end;
 
@@ -57,6 +58,8 @@ pub struct Subject<'s> {
 pub struct Judgement {
     /// The gravest of the findings, or what the case ended as without any.
     pub verdict: Verdict,
+    /// What kind of reason a case does not apply for.
+    pub why: Option<Why>,
     /// Why a case does not apply or could not be judged.
     pub reason: Option<String>,
     /// What was found.
@@ -89,7 +92,7 @@ struct Walk<'w, 's> {
     values: HashMap<String, Value>,
     findings: Vec<Finding>,
     /// A verdict that is not a finding: not applicable, environment, harness fault; and why.
-    set: Option<(Verdict, String)>,
+    set: Option<(Verdict, Option<Why>, String)>,
     /// The first step without a record.
     lost: Option<u32>,
 }
@@ -178,10 +181,7 @@ impl Walk<'_, '_> {
     fn return_value(&mut self, call: &Call, rv: u64) -> Result<(), Halt> {
         let name = names::display(Kind::RETURN, rv);
         if call.not_applicable.contains(&rv) {
-            self.settle(
-                Verdict::NotApplicable,
-                format!("{} returned {name}", call.function),
-            );
+            self.inapplicable(why::of(rv), format!("{} returned {name}", call.function));
             return Err(Halt);
         }
         if call.is_right(rv) {
@@ -239,7 +239,12 @@ impl Walk<'_, '_> {
     }
 
     fn settle(&mut self, verdict: Verdict, reason: String) {
-        self.set.get_or_insert((verdict, reason));
+        self.set.get_or_insert((verdict, None, reason));
+    }
+
+    fn inapplicable(&mut self, why: Why, reason: String) {
+        self.set
+            .get_or_insert((Verdict::NotApplicable, Some(why), reason));
     }
 
     /// What is found beside the steps: how the worker ended, and why the sequence was left.
@@ -302,7 +307,7 @@ impl Walk<'_, '_> {
                 let permitted = vec!["a pointer to the function".to_owned()];
                 self.find(call, self.deviation(), "function-list", message, permitted);
             }
-            None => self.settle(Verdict::NotApplicable, message),
+            None => self.inapplicable(Why::Absent, message),
         }
     }
 
@@ -312,17 +317,20 @@ impl Walk<'_, '_> {
         match (gravest, self.set) {
             (Some(verdict), _) => Judgement {
                 verdict,
+                why: None,
                 reason: None,
                 findings: self.findings,
             },
-            (None, Some((verdict, reason))) => Judgement {
+            (None, Some((verdict, why, reason))) => Judgement {
                 verdict,
+                why,
                 reason: Some(reason),
                 findings: Vec::new(),
             },
             // What was not seen did not pass.
             (None, None) => Judgement {
                 verdict: self.lost.map_or(Verdict::Pass, |_| Verdict::HarnessFault),
+                why: None,
                 reason: self
                     .lost
                     .map(|step| format!("the trace has no record of step {step}")),

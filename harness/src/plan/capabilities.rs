@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Unmet;
+use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, Version};
 
 /// The facts of a target that decide which cases apply.
@@ -23,6 +25,17 @@ pub struct Capabilities {
     pub so_pin: bool,
     /// Whether the token may be overwritten.
     pub disposable: bool,
+    /// Mechanisms that are listed and that the host keeps from working.
+    pub troubles: Vec<Trouble>,
+}
+
+/// Mechanisms that a token lists and that do not work at all, for lack of something in the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// How the names of the mechanisms begin.
+    pub prefixes: &'static [&'static str],
+    /// What was seen, and what to mend.
+    pub reason: String,
 }
 
 /// `CK_MECHANISM_INFO`.
@@ -47,11 +60,23 @@ impl Default for Capabilities {
             pin: false,
             so_pin: false,
             disposable: false,
+            troubles: Vec::new(),
         }
     }
 }
 
 impl Capabilities {
+    /// What keeps a mechanism from working that is listed; `None` if nothing is known to. Keys are made
+    /// without the algorithm that they are for.
+    #[must_use]
+    pub fn trouble(&self, mechanism: u64) -> Option<Unmet> {
+        let name = names::display(Kind::MECHANISM, mechanism);
+        let begins = |prefix: &&str| name.starts_with(*prefix) && !name.ends_with("_KEY_GEN");
+        let mut troubles = self.troubles.iter();
+        let trouble = troubles.find(|trouble| trouble.prefixes.iter().any(begins))?;
+        Some(Unmet::environment(trouble.reason.clone()))
+    }
+
     /// Why a function cannot be called; `None` if it can.
     #[must_use]
     pub fn lacks(&self, function: Function) -> Option<String> {

@@ -10,9 +10,9 @@ pub mod shipped;
 pub mod suite;
 mod waivers;
 
-pub use capabilities::{Capabilities, MechanismInfo};
+pub use capabilities::{Capabilities, MechanismInfo, Trouble};
 pub use filter::{Filter, FilterError, may_name};
-pub use needs::{MechanismNeed, Needs};
+pub use needs::{MechanismNeed, Needs, Unmet};
 pub use partition::Partition;
 pub use select::{Plan, PlanError, Planned};
 pub use suite::{Case, Ladder, Suite};

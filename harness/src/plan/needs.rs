@@ -1,5 +1,7 @@
 //! What a case needs of a target, and why a target does not have it.
 
+use p11assay_reports::evidence::{Verdict, Why};
+
 use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, Version};
 
@@ -39,6 +41,39 @@ pub struct MechanismNeed {
     pub key_size: Option<u64>,
 }
 
+/// Why a case is not executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// Not applicable, or environment.
+    pub verdict: Verdict,
+    /// What kind of reason, if it does not apply.
+    pub why: Option<Why>,
+    /// The reason.
+    pub reason: String,
+}
+
+impl Unmet {
+    /// The case does not apply.
+    #[must_use]
+    pub fn because(why: Why, reason: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::NotApplicable,
+            why: Some(why),
+            reason: reason.into(),
+        }
+    }
+
+    /// The host keeps the target from what it lists.
+    #[must_use]
+    pub fn environment(reason: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Environment,
+            why: None,
+            reason: reason.into(),
+        }
+    }
+}
+
 impl Needs {
     /// Adds conditions: the result asks for everything that either asks for.
     #[must_use]
@@ -61,13 +96,16 @@ impl Needs {
 
     /// Why a target cannot meet the needs; `None` if it can.
     #[must_use]
-    pub fn unmet(&self, target: &Capabilities) -> Option<String> {
+    pub fn unmet(&self, target: &Capabilities) -> Option<Unmet> {
+        let absent = |reason| Unmet::because(Why::Absent, reason);
+        let functions = &self.functions;
         self.unmet_version(target)
             .or_else(|| {
-                self.functions
+                functions
                     .iter()
                     .find_map(|function| target.lacks(*function))
             })
+            .map(absent)
             .or_else(|| self.mechanisms.iter().find_map(|need| need.unmet(target)))
             .or_else(|| self.unmet_token(target))
     }
@@ -88,22 +126,24 @@ impl Needs {
         }
     }
 
-    fn unmet_token(&self, target: &Capabilities) -> Option<String> {
+    fn unmet_token(&self, target: &Capabilities) -> Option<Unmet> {
+        let lacks = |reason: String| Some(Unmet::because(Why::Absent, reason));
         let absent = self.token_flags & !target.token_flags;
         if absent != 0 {
             let flags = names::display_flags(Kind::TOKEN_FLAGS, absent);
-            return Some(format!("the token does not have {flags}"));
+            return lacks(format!("the token does not have {flags}"));
         }
         if let Some(profile) = self.profile
             && !target.profiles.contains(&profile)
         {
             let name = names::display(Kind::PROFILE, profile);
-            return Some(format!(
+            return lacks(format!(
                 "the token does not claim {name} by a CKO_PROFILE object"
             ));
         }
-        let missing =
-            |wanted: bool, present: bool, text: &str| (wanted && !present).then(|| text.to_owned());
+        let missing = |wanted: bool, present: bool, text: &str| {
+            (wanted && !present).then(|| Unmet::because(Why::NotReachable, text))
+        };
         missing(
             self.pin,
             target.pin,
@@ -118,25 +158,25 @@ impl Needs {
 }
 
 impl MechanismNeed {
-    fn unmet(&self, target: &Capabilities) -> Option<String> {
+    fn unmet(&self, target: &Capabilities) -> Option<Unmet> {
         let name = names::display(Kind::MECHANISM, self.mechanism);
+        let lacks = |reason: String| Some(Unmet::because(Why::Absent, reason));
         let Some(info) = target.mechanisms.get(&self.mechanism) else {
-            return Some(format!("the token does not list {name}"));
+            return lacks(format!("the token does not list {name}"));
         };
         let absent = self.flags & !info.flags;
         if absent != 0 {
             let flags = names::display_flags(Kind::MECHANISM_FLAGS, absent);
-            return Some(format!("the token lists {name} without {flags}"));
+            return lacks(format!("the token lists {name} without {flags}"));
         }
         let size = self.key_size?;
         let range = info.min_key_size..=info.max_key_size;
         // Many modules give 0 and 0 where a mechanism has no sizes to give.
         let unknown = info.max_key_size == 0;
         (!unknown && !range.contains(&size)).then(|| {
-            format!(
-                "{name} takes keys of {} to {} there, not {size}",
-                info.min_key_size, info.max_key_size
-            )
+            let (least, most) = (info.min_key_size, info.max_key_size);
+            let reason = format!("{name} takes keys of {least} to {most} there, not {size}");
+            Unmet::because(Why::Refused, reason)
         })
     }
 }
@@ -177,33 +217,46 @@ mod tests {
                     at_least: Some(Version::V3_2),
                     ..Needs::default()
                 },
-                Some("needs Cryptoki 3.2; the module has 3.0"),
+                Some((Why::Absent, "needs Cryptoki 3.2; the module has 3.0")),
             ),
             (mechanism(Some(2048), 0x800), None),
             (
                 mechanism(None, 0x100),
-                Some("the token lists CKM_RSA_PKCS without CKF_ENCRYPT"),
+                Some((
+                    Why::Absent,
+                    "the token lists CKM_RSA_PKCS without CKF_ENCRYPT",
+                )),
             ),
             (
                 mechanism(Some(512), 0),
-                Some("CKM_RSA_PKCS takes keys of 1024 to 4096 there, not 512"),
+                Some((
+                    Why::Refused,
+                    "CKM_RSA_PKCS takes keys of 1024 to 4096 there, not 512",
+                )),
             ),
             (
                 Needs {
                     profile: Some(1),
                     ..Needs::default()
                 },
-                Some("the token does not claim CKP_BASELINE_PROVIDER by a CKO_PROFILE object"),
+                Some((
+                    Why::Absent,
+                    "the token does not claim CKP_BASELINE_PROVIDER by a CKO_PROFILE object",
+                )),
             ),
             (
                 Needs {
                     disposable: true,
                     ..Needs::default()
                 },
-                Some("the target is not declared disposable (--disposable)"),
+                Some((
+                    Why::NotReachable,
+                    "the target is not declared disposable (--disposable)",
+                )),
             ),
         ] {
-            assert_eq!(needs.unmet(&target()).as_deref(), reason);
+            let reason = reason.map(|(why, text)| Unmet::because(why, text));
+            assert_eq!(needs.unmet(&target()), reason);
         }
     }
 }

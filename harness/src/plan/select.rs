@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use p11assay_reports::evidence::Shard;
+use p11assay_reports::evidence::{Shard, Why};
 
 use super::filter::names;
 use super::partition::{self, Partition};
-use super::{Capabilities, Case, Filter, Suite};
+use super::{Capabilities, Case, Filter, Suite, Unmet};
 
 /// The cases of a run in their order.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,7 @@ pub struct Planned {
     /// The case.
     pub case: Case,
     /// Why it is not executed; `None` if it is.
-    pub unmet: Option<String>,
+    pub unmet: Option<Unmet>,
 }
 
 /// Suites that cannot make a plan together.
@@ -126,7 +126,15 @@ impl Plan {
                     .filter(|call| !looked_for.contains(&call.function))
                     .filter(|call| !call.is_right(cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED))
                     .find_map(|call| target.lacks(call.function))
+                    .map(|reason| Unmet::because(Why::Absent, reason))
             });
+            let mechanisms = case.needs.mechanisms.iter();
+            let trouble = || {
+                mechanisms
+                    .clone()
+                    .find_map(|need| target.trouble(need.mechanism))
+            };
+            planned.unmet = planned.unmet.take().or_else(trouble);
         }
     }
 }

@@ -42,6 +42,9 @@ const PROVISIONING: &[(&str, &str)] = shipped![
     "profiles/provision/authentication-generate.yaml",
 ];
 
+/// Suites that tell what the host keeps from a target; see `probe::troubles`.
+const CANARIES: &[(&str, &str)] = shipped!["canaries/host.yaml"];
+
 /// Waivers that shipped targets name.
 const WAIVERS: &[(&str, &str)] = shipped![
     "targets/waivers/nss-softokn.yaml",
@@ -93,6 +96,7 @@ pub fn suite(path: &str) -> Result<Suite, Diagnostic> {
     match SUITES
         .iter()
         .chain(PROVISIONING)
+        .chain(CANARIES)
         .find(|(known, _)| *known == path)
     {
         Some((path, text)) => Suite::parse(Path::new(path), text),
@@ -106,5 +110,6 @@ pub fn suite(path: &str) -> Result<Suite, Diagnostic> {
 
 /// Paths of all shipped files below `suites/`.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    SUITES.iter().chain(PROVISIONING).map(|(path, _)| *path)
+    let all = SUITES.iter().chain(PROVISIONING).chain(CANARIES);
+    all.map(|(path, _)| *path)
 }

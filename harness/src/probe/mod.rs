@@ -4,6 +4,7 @@
 //! It stands above `run`, which executes what it asks and knows nothing of it.
 
 mod ask;
+mod canary;
 mod provisioning;
 mod slots;
 
@@ -20,6 +21,7 @@ use crate::target::claim::Profile;
 use crate::target::{Credentials, ProvisionError, Target};
 
 pub use ask::Mechanism;
+pub use canary::troubles;
 use provisioning::ProvisioningSequences;
 pub use slots::Slot;
 
@@ -166,6 +168,7 @@ impl Probe {
             pin: target.pin.is_some(),
             so_pin: target.so_pin.is_some(),
             disposable: target.disposable,
+            troubles: Vec::new(),
         }
     }
 

@@ -179,7 +179,7 @@ impl Shared<'_, '_, '_> {
         for number in cases {
             let Planned { case, unmet } = &self.planned[number];
             self.record(match unmet {
-                Some(_) => record::bare(case, Verdict::NotApplicable, unmet.clone()),
+                Some(unmet) => record::unmet(case, unmet),
                 None => record::bare(case, verdict, Some(reason.clone())),
             });
         }
@@ -292,8 +292,10 @@ impl Shift<'_, '_, '_, '_> {
         let rest = &self.shared.planned[from..end];
         let skipped = rest.iter().take_while(|planned| planned.unmet.is_some());
         let skipped = skipped.map(|Planned { case, unmet }| {
-            self.shared
-                .record(record::bare(case, Verdict::NotApplicable, unmet.clone()));
+            let record = unmet.as_ref().map(|unmet| record::unmet(case, unmet));
+            record
+                .into_iter()
+                .for_each(|record| self.shared.record(record));
         });
         from + skipped.count()
     }

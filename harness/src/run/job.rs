@@ -32,6 +32,7 @@ pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement
         let reason = Some(fault.clone());
         return Judgement {
             verdict: Verdict::HarnessFault,
+            why: None,
             reason,
             findings: Vec::new(),
         };
@@ -70,6 +71,7 @@ fn spoiled() -> Judgement {
     };
     Judgement {
         verdict: Verdict::Crash,
+        why: None,
         reason: None,
         findings: vec![finding],
     }

@@ -10,7 +10,7 @@ use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, ParameterKind, attribute};
 use crate::oracle::{Judgement, Reading, TraceCall};
-use crate::plan::Case;
+use crate::plan::{Case, Unmet};
 use crate::sequence::value::output_domain;
 use crate::sequence::{Argument, Call, Sequence, Value, write};
 use crate::target::Redactor;
@@ -47,6 +47,7 @@ pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
         judgement.verdict,
         judgement.reason.map(|text| redactor.text(&text)),
     );
+    record.why = judgement.why;
     record.findings = judgement.findings;
     for finding in &mut record.findings {
         finding.message = redactor.text(&finding.message);
@@ -63,6 +64,15 @@ pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
     record
 }
 
+/// The record of a case that is not executed on this target.
+#[must_use]
+pub fn unmet(case: &Case, unmet: &Unmet) -> evidence::Case {
+    evidence::Case {
+        why: unmet.why,
+        ..bare(case, unmet.verdict, Some(unmet.reason.clone()))
+    }
+}
+
 /// The record of a case that was not executed.
 #[must_use]
 pub fn bare(case: &Case, verdict: Verdict, reason: Option<String>) -> evidence::Case {
@@ -73,6 +83,7 @@ pub fn bare(case: &Case, verdict: Verdict, reason: Option<String>) -> evidence::
         level: case.level,
         class: case.class,
         verdict,
+        why: None,
         reason,
         reading: None,
         findings: Vec::new(),

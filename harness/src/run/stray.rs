@@ -64,6 +64,7 @@ pub fn case(stray: &Stray, redactor: &Redactor) -> Case {
         level: Level::Must,
         class: Class::A,
         verdict,
+        why: None,
         reason: None,
         reading: None,
         findings: vec![finding],

@@ -10,4 +10,5 @@ mod partition;
 mod refusals;
 mod repeat;
 mod runs;
+mod statuses;
 mod waivers;

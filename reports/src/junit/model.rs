@@ -179,10 +179,7 @@ fn outcome(case: &Case, gate: &Gate, text_limit: usize) -> (TestResult, String) 
     }
     let result = match case.verdict {
         Verdict::Pass | Verdict::PermittedButWeak => TestResult::Success,
-        Verdict::NotApplicable => {
-            let reason = case.reason.as_deref().unwrap_or("not applicable");
-            skipped(verdict, reason, None)
-        }
+        Verdict::NotApplicable => skipped(verdict, &describe::inapplicable(case), None),
         Verdict::Deviation | Verdict::SecurityViolation => TestResult::Failure {
             type_: verdict.to_owned(),
             message: label(&describe::headline(case)),

@@ -5,7 +5,7 @@ pub(crate) mod xml;
 
 use p11assay_reports::evidence::{
     Call, Case, Class, Clause, End, Event, Finding, Frame, Interrupted, Level, Plan, RunFinished,
-    RunStarted, Target, Verdict,
+    RunStarted, Target, Verdict, Why,
 };
 use p11assay_reports::stream::{Evidence, Fold};
 use std::collections::BTreeMap;
@@ -59,6 +59,7 @@ pub(crate) fn case(id: &str, verdict: Verdict) -> Case {
         level: Level::Must,
         class: Class::A,
         verdict,
+        why: None,
         reason: None,
         reading: None,
         findings: Vec::new(),
@@ -141,6 +142,7 @@ fn crash() -> Case {
 pub(crate) fn every_kind() -> Vec<Case> {
     let mut not_applicable = case("functions/C_SignInit/ecdsa", Verdict::NotApplicable);
     not_applicable.reason = Some("the slot lacks CKM_ECDSA".into());
+    not_applicable.why = Some(Why::Absent);
     let mut weak = case("security/keys/short-rsa", Verdict::PermittedButWeak);
     weak.level = Level::Security;
     weak.findings = vec![finding(

@@ -1,6 +1,6 @@
 //! Preconditions and expectations of a call, held against what it gave back.
 
-use p11assay_reports::evidence::Verdict;
+use p11assay_reports::evidence::Why;
 
 use super::{Halt, Walk};
 use crate::cryptoki::function::Domain;
@@ -18,7 +18,7 @@ impl Walk<'_, '_> {
                     let subject = &requirement.subject;
                     format!("the case requires {subject} to be {permitted}; it is {found}")
                 });
-                self.settle(Verdict::NotApplicable, reason);
+                self.inapplicable(Why::NotReachable, reason);
                 return Err(Halt);
             }
         }
