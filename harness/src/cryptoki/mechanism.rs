@@ -78,6 +78,8 @@ pub struct Mechanism {
     pub optional_parameter: bool,
     /// `CK_KEY_TYPE`s of the keys that it works on or makes.
     pub key_types: Vec<u64>,
+    /// True if it works on secret keys of any other type, too.
+    pub any_key: bool,
     /// True if data must come in one part.
     pub single_part: bool,
 }
@@ -102,6 +104,10 @@ fn parse(row: &'static str) -> Option<Mechanism> {
         Some(parameter) => (parameter, true),
         None => (parameter, false),
     };
+    let (any_key, key_types) = match key_types.strip_prefix("any ") {
+        Some(example) => (true, example),
+        None => (false, key_types),
+    };
     let key_type = |name| names::constant(name).map(|constant| constant.value);
     Some(Mechanism {
         name,
@@ -117,6 +123,7 @@ fn parse(row: &'static str) -> Option<Mechanism> {
             .split_whitespace()
             .map(key_type)
             .collect::<Option<_>>()?,
+        any_key,
         single_part: match parts {
             "single" => true,
             "" => false,

@@ -80,6 +80,11 @@ impl Draft {
         self
     }
 
+    /// Calls, each of them as by [`Draft::call`].
+    pub(super) fn calls(self, calls: Vec<Call>) -> Draft {
+        calls.into_iter().fold(self, Draft::call)
+    }
+
     /// The call that is judged. A library need not support a function: 5.1.6 has it say so.
     pub(super) fn judged(mut self, mut call: Call, answer: Answer) -> Draft {
         call.not_applicable.push(CKR_FUNCTION_NOT_SUPPORTED);

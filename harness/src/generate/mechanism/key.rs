@@ -2,14 +2,12 @@
 
 use cryptoki_sys::*;
 
-use super::call;
+use super::template::{self, flag, passing};
+use super::{call, kept_as};
 use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::Mechanism;
 use crate::sequence::recipe::{self, Recipe};
-use crate::sequence::{
-    Argument, Attribute, AttributeValue, Call, Capture, MechanismArgument, Number, ParameterValue,
-    Reference, Template,
-};
+use crate::sequence::{Argument, Attribute, Call, MechanismArgument, Number, ParameterValue};
 
 /// What a token may say to a key that it does not want to have: which it takes is left to it
 /// ([PKCS11-Base 3.2] 4.1.1 and 5.7.1).
@@ -28,6 +26,14 @@ const REFUSALS: [CK_RV; 15] = [
     CKR_MECHANISM_INVALID,
     CKR_OPERATION_NOT_VALIDATED,
     CKR_TEMPLATE_INCOMPLETE,
+    CKR_TEMPLATE_INCONSISTENT,
+];
+
+/// What a token may say to a template that it does not support in all of its attributes.
+pub(super) const TEMPLATES: [CK_RV; 4] = [
+    CKR_ATTRIBUTE_READ_ONLY,
+    CKR_ATTRIBUTE_TYPE_INVALID,
+    CKR_ATTRIBUTE_VALUE_INVALID,
     CKR_TEMPLATE_INCONSISTENT,
 ];
 
@@ -89,7 +95,7 @@ impl Keys {
         self.with([(usages[0], false), (usages[1], true)])
     }
 
-    fn with(&self, usages: [(CK_ATTRIBUTE_TYPE, bool); 2]) -> Vec<Call> {
+    pub(super) fn with(&self, usages: [(CK_ATTRIBUTE_TYPE, bool); 2]) -> Vec<Call> {
         match self {
             Keys::Secret(key) => {
                 vec![create(key, &usages, FORTH), create(key, &usages, BACK)]
@@ -105,13 +111,6 @@ impl Keys {
     }
 }
 
-fn flag((attribute, value): (CK_ATTRIBUTE_TYPE, bool)) -> Attribute {
-    Attribute {
-        attribute,
-        value: AttributeValue::Bool(value.into()),
-    }
-}
-
 /// A call that generates a pair of the session.
 fn generate(
     mechanism: CK_MECHANISM_TYPE,
@@ -119,17 +118,11 @@ fn generate(
     usages: [(CK_ATTRIBUTE_TYPE, bool); 2],
     private_first: bool,
 ) -> Call {
-    let [forth, back] = usages.map(|usage| vec![flag((CKA_TOKEN, false)), flag(usage)]);
+    let [forth, back] = usages.map(|usage| vec![passing(), flag(usage.0, usage.1)]);
     let (public, private, names) = if private_first {
         (back, forth, [BACK, FORTH])
     } else {
         (forth, back, [FORTH, BACK])
-    };
-    let templated = |attributes| {
-        Argument::Template(Template {
-            attributes,
-            claim: None,
-        })
     };
     let mut call = call(Function::C_GenerateKeyPair);
     call.arguments[1] = Argument::Mechanism(Box::new(MechanismArgument {
@@ -137,41 +130,30 @@ fn generate(
         parameter: ParameterValue::None,
         claim: None,
     }));
-    call.arguments[2] = templated([template, &public].concat());
-    call.arguments[3] = templated(private);
-    call.gives = ["public_key", "private_key"]
-        .into_iter()
-        .zip(names)
-        .map(|(output, name)| Capture {
-            output: Reference::to(output),
-            name: name.to_owned(),
-        })
-        .collect();
+    call.arguments[2] = template::argument([template, &public].concat());
+    call.arguments[3] = template::argument(private);
     call.not_applicable = REFUSALS.to_vec();
-    call
+    let [first, second] = names;
+    kept_as(kept_as(call, "public_key", first), "private_key", second)
 }
 
 /// A call that imports a key of the session.
 pub(super) fn create(recipe: &Recipe, usages: &[(CK_ATTRIBUTE_TYPE, bool)], name: &str) -> Call {
     let mut attributes = recipe.attributes();
     attributes.retain(|given| usages.iter().all(|(usage, _)| *usage != given.attribute));
-    attributes.push(flag((CKA_TOKEN, false)));
-    attributes.extend(usages.iter().copied().map(flag));
+    attributes.push(passing());
+    attributes.extend(usages.iter().map(|(usage, value)| flag(*usage, *value)));
     let mut call = call(Function::C_CreateObject);
-    call.arguments[1] = Argument::Template(Template {
-        attributes,
-        claim: None,
-    });
-    call.gives = vec![Capture {
-        output: Reference::to("object"),
-        name: name.to_owned(),
-    }];
+    call.arguments[1] = template::argument(attributes);
     call.not_applicable = REFUSALS.to_vec();
-    call
+    kept_as(call, "object", name)
 }
 
 /// A secret key of another type than a mechanism works on.
 pub(super) fn foreign(row: &Mechanism) -> Option<&'static Recipe> {
+    if row.any_key {
+        return None;
+    }
     [CKK_AES, CKK_DES3, CKK_GENERIC_SECRET]
         .into_iter()
         .filter(|key_type| !row.key_types.contains(key_type))

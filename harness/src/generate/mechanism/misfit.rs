@@ -67,8 +67,7 @@ fn fitting(row: &Mechanism, begin: &Begin) -> Vec<Draft> {
     } = *begin;
     let start = |parameter| init(function, row, parameter, Some(FORTH));
     let mut cases = Vec::new();
-    // 6.63 says nothing of the keys of the NULL mechanism.
-    if let Some(foreign) = key::foreign(row).filter(|_| row.value != CKM_NULL) {
+    if let Some(foreign) = key::foreign(row) {
         let answer = Answer::of(function, &[CKR_KEY_TYPE_INCONSISTENT])
             .tolerating([CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_SIZE_RANGE])
             .tolerating([CKR_MECHANISM_PARAM_INVALID]);

@@ -1,24 +1,29 @@
 //! Cases for every mechanism that digests, encrypts or signs, in each of these uses: that it does what
-//! it is for, in one part and in several; that keys are made as asked for; that outputs keep the contract of [PKCS11-Base 3.2] 5.2; and
+//! it is for, in one part and in several; that keys are made, wrapped and derived as asked for; that outputs keep the contract of [PKCS11-Base 3.2] 5.2; and
 //! that what does not fit, a key, a parameter, a function, is refused.
 //!
 //! Keys are imported from the recipes of `sequence`; a token that takes none of a type is told that
 //! the cases do not apply to it.
 
 mod cipher;
+mod derivation;
+mod derive;
 mod digest;
 mod generate;
 mod key;
 mod misfit;
 mod parameter;
 mod signature;
+mod subject;
 mod template;
 mod told;
 mod works;
+mod wrap;
 
 use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;
 
+use super::answer::Answer;
 use super::draft::{Draft, session};
 use crate::cryptoki::mechanism::{self as table, Mechanism};
 use crate::cryptoki::{Function, Version, names};
@@ -31,12 +36,14 @@ use crate::sequence::{
 
 /// The wanted suites, one for each mechanism that has cases: `mechanisms/CKM_AES_CBC`.
 pub(super) fn suites(wanted: &impl Fn(&str) -> bool) -> impl Iterator<Item = Suite> {
-    let rules: [fn(&Mechanism) -> Vec<Draft>; 5] = [
+    let rules: [fn(&Mechanism) -> Vec<Draft>; 7] = [
         digest::cases,
         cipher::cases,
         signature::cases,
         misfit::cases,
         generate::cases,
+        wrap::cases,
+        derive::cases,
     ];
     let named = table::all()
         .iter()
@@ -160,9 +167,23 @@ fn presumed(call: Call) -> Call {
     }
 }
 
+/// Calls of which all are presumed to succeed.
+fn all_presumed(calls: Vec<Call>) -> Vec<Call> {
+    calls.into_iter().map(presumed).collect()
+}
+
 /// The bytes kept as `name`.
 fn kept(name: &str) -> Content {
     Content::Reference(Reference::to(name))
+}
+
+/// The same bytes with the last bit of the first one turned over: a number stays below a modulus of
+/// the same length.
+fn flipped(of: Content) -> Content {
+    Content::Flip {
+        of: Box::new(of),
+        bit: 7,
+    }
 }
 
 /// A call with bytes as its arguments, after the session.
@@ -210,7 +231,9 @@ fn short(mut call: Call) -> Call {
     if let Some(last) = call.arguments.last_mut() {
         *last = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(1))));
     }
-    call.returns = vec![CKR_BUFFER_TOO_SMALL];
+    let answer = Answer::of(call.function, &[CKR_BUFFER_TOO_SMALL]);
+    call.returns = answer.right;
+    call.tolerates = answer.tolerated;
     call
 }
 

@@ -3,7 +3,9 @@
 use cryptoki_sys::*;
 
 use crate::cryptoki::mechanism::{Mechanism, ParameterShape};
-use crate::sequence::{Bytes, Content, FieldValue, Number, ParameterValue, Structure};
+use crate::sequence::{
+    Bytes, Content, FieldValue, Number, ParameterValue, Reference, Structure, recipe,
+};
 
 /// A parameter that goes with the message of the cases; None for shapes that nothing is known of here.
 pub(super) fn valid(row: &Mechanism) -> Option<ParameterValue> {
@@ -26,6 +28,36 @@ pub(super) fn valid(row: &Mechanism) -> Option<ParameterValue> {
 
 fn bytes(count: usize) -> ParameterValue {
     ParameterValue::Bytes(Bytes::of(Content::Repeat { byte: 0x24, count }))
+}
+
+/// A parameter with which a mechanism wraps, if it is another than that for data: 6.13.3 and 6.13.5.
+pub(super) fn wrapping(row: &Mechanism) -> Option<ParameterValue> {
+    let name = match row.value {
+        CKM_AES_GCM => "CK_GCM_WRAP_PARAMS",
+        CKM_AES_CCM => "CK_CCM_WRAP_PARAMS",
+        _ => return None,
+    };
+    structure(row, name)
+}
+
+/// Name under which cases keep the other key of CKM_CONCATENATE_BASE_AND_KEY.
+pub(super) const OTHER: &str = "other";
+
+/// A parameter with which a mechanism derives from the keys of the cases.
+pub(super) fn deriving(row: &Mechanism) -> Option<ParameterValue> {
+    let bytes = |bytes| Some(ParameterValue::Bytes(Bytes::of(Content::Literal(bytes))));
+    match (row.value, row.parameter) {
+        (CKM_DH_PKCS_DERIVE, _) => bytes(recipe::dh_public()),
+        (CKM_CONCATENATE_BASE_AND_KEY, _) => Some(ParameterValue::Ulong(Number::Reference(
+            Reference::to(OTHER),
+        ))),
+        (_, ParameterShape::Structure(name)) => {
+            let fields = super::derivation::fields(row, name)?;
+            let name = name.to_owned();
+            Some(ParameterValue::Structure(Structure { name, fields }))
+        }
+        _ => valid(row),
+    }
 }
 
 /// A parameter for a mechanism that takes none.
@@ -63,11 +95,7 @@ fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
             number("mgf", *mgf),
             number("sLen", 16),
         ],
-        "CK_RSA_PKCS_OAEP_PARAMS" => vec![
-            number("hashAlg", CKM_SHA_1),
-            number("mgf", CKG_MGF1_SHA1),
-            number("source", CKZ_DATA_SPECIFIED),
-        ],
+        "CK_RSA_PKCS_OAEP_PARAMS" => return Some(ParameterValue::Structure(oaep())),
         "CK_GCM_PARAMS" => vec![
             filled("pIv", 12),
             number("ulIvBits", 96),
@@ -80,6 +108,28 @@ fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
             filled("pAAD", 20),
             number("ulMACLen", 16),
         ],
+        "CK_GCM_WRAP_PARAMS" => vec![
+            filled("pIv", 12),
+            number("ivGenerator", CKG_NO_GENERATE),
+            filled("pAAD", 20),
+            number("ulTagBits", 128),
+        ],
+        "CK_CCM_WRAP_PARAMS" => vec![
+            filled("pNonce", 12),
+            number("nonceGenerator", CKG_NO_GENERATE),
+            filled("pAAD", 20),
+            number("ulMACLen", 16),
+        ],
+        "CK_RSA_AES_KEY_WRAP_PARAMS" => {
+            let oaep = oaep();
+            vec![
+                number("ulAESKeyBits", 128),
+                ("pOAEPParams".to_owned(), FieldValue::Structures(vec![oaep])),
+            ]
+        }
+        "CK_ECDH_AES_KEY_WRAP_PARAMS" => {
+            vec![number("ulAESKeyBits", 128), number("kdf", CKD_SHA256_KDF)]
+        }
         "CK_AES_CTR_PARAMS" | "CK_CAMELLIA_CTR_PARAMS" => {
             vec![number("ulCounterBits", 32), filled("cb", 16)]
         }
@@ -103,6 +153,20 @@ fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
         name: name.to_owned(),
         fields,
     }))
+}
+
+fn oaep() -> Structure {
+    let fields = [
+        ("hashAlg", CKM_SHA_1),
+        ("mgf", CKG_MGF1_SHA1),
+        ("source", CKZ_DATA_SPECIFIED),
+    ];
+    let number =
+        |(name, value): (&str, u64)| (name.to_owned(), FieldValue::Number(Number::Literal(value)));
+    Structure {
+        name: "CK_RSA_PKCS_OAEP_PARAMS".to_owned(),
+        fields: fields.map(number).into(),
+    }
 }
 
 /// True if the mechanism must have a parameter.

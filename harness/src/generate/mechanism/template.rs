@@ -6,9 +6,10 @@ use super::{call, handle};
 use crate::cryptoki::Function::C_GetAttributeValue;
 use crate::cryptoki::names::{self, Kind};
 use crate::sequence::expectation::{Expected, Relation};
+use crate::sequence::recipe::Recipe;
 use crate::sequence::{
-    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Content, Expectation,
-    Number, Reference, Template,
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
+    Expectation, Number, Reference, Template,
 };
 
 pub(super) fn flag(attribute: CK_ATTRIBUTE_TYPE, value: bool) -> Attribute {
@@ -80,6 +81,29 @@ pub(super) fn is(key: &str, attribute: CK_ATTRIBUTE_TYPE, relation: Relation) ->
     let mut call = read(key, &[attribute]);
     call.expect = vec![expectation(attribute, relation)];
     call
+}
+
+/// A call that reads an attribute and keeps its value.
+pub(super) fn keeping(key: &str, attribute: CK_ATTRIBUTE_TYPE, name: &str) -> Call {
+    let mut call = read(key, &[attribute]);
+    call.gives = vec![Capture {
+        output: subject(attribute),
+        name: name.to_owned(),
+    }];
+    call
+}
+
+/// A call that reads an attribute, which has to be as the recipe of another key has it.
+pub(super) fn has_of(key: &str, recipe: &Recipe, attribute: CK_ATTRIBUTE_TYPE) -> Call {
+    let given = recipe.attributes().into_iter();
+    let mut given = given.filter(|given| given.attribute == attribute);
+    match given.next().map(|given| given.value) {
+        Some(AttributeValue::Bytes(Bytes {
+            content: Some(content),
+            ..
+        })) => is(key, attribute, Relation::Equals(Expected::Bytes(content))),
+        _ => read(key, &[attribute]),
+    }
 }
 
 fn expectation(attribute: CK_ATTRIBUTE_TYPE, relation: Relation) -> Expectation {
