@@ -22,11 +22,22 @@ const SUITES: &[(&str, &str)] = shipped![
     "life/sessions.yaml",
     "life/login.yaml",
     "life/objects.yaml",
+    "life/token-objects.yaml",
+    "life/search.yaml",
+    "operations/library.yaml",
+    "operations/ends.yaml",
+    "operations/parts.yaml",
+    "operations/keys.yaml",
+    "operations/signatures.yaml",
+    "operations/messages.yaml",
+    "operations/one-time.yaml",
     "life/wrong-pin.yaml",
+    "life/pin.yaml",
+    "life/init-token.yaml",
 ];
 
-/// Suites that may leave a token locked, and so run after all others, generated ones too.
-const LAST: &[&str] = &["life/wrong-pin"];
+/// Suites that may leave a token locked or empty, and so run after all others, generated ones too.
+const LAST: &[&str] = &["life/wrong-pin", "life/pin", "life/init-token"];
 
 /// True if the suite of this name runs after all others.
 #[must_use]

@@ -1,0 +1,97 @@
+//! Every seeded fault of the reference token that the suites should catch is caught, by the case that
+//! `suites/mutants.csv` names, and the token without one passes all those cases. Needs the feature
+//! `mutants`, under which the built-in token of the program has the faults:
+//!
+//! ```text
+//! cargo test -p p11assay --features mutants --test mutants
+//! UPDATE_MUTANTS=1 cargo test --release -p p11assay --features mutants --test mutants
+//! ```
+//!
+//! The second command writes the table anew, from a run of all suites with each fault.
+
+mod runs;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use p11assay_reports::evidence::Verdict;
+
+use runs::run;
+use table::{Outcome, Row, manifest};
+
+fn main() -> std::process::ExitCode {
+    if std::env::var_os("UPDATE_MUTANTS").is_some() {
+        table::write(&runs::survey(&table::read()));
+        return std::process::ExitCode::SUCCESS;
+    }
+    let rows = table::read();
+    let mut trials = vec![
+        Trial::test("the_table_has_every_mutant_once", {
+            let rows = rows.clone();
+            move || every_mutant_once(&rows)
+        }),
+        Trial::test("the_token_without_a_mutant_passes", {
+            let rows = rows.clone();
+            move || sound(&rows)
+        }),
+    ];
+    trials.extend(rows.into_iter().map(|row| {
+        let name = row.mutant.clone();
+        Trial::test(name, move || caught(&row))
+    }));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn every_mutant_once(rows: &[Row]) -> Result<(), Failed> {
+    let mut times = BTreeMap::<&str, i32>::new();
+    for row in rows {
+        *times.entry(&row.mutant).or_default() += 1;
+    }
+    let known = manifest();
+    let known: BTreeMap<&str, i32> = known.iter().map(|name| (name.as_str(), 1)).collect();
+    let different = |(name, count): &(&&str, &i32)| known.get(**name) != Some(*count);
+    let odd: Vec<_> = times.iter().filter(different).collect();
+    let missing: Vec<_> = known
+        .keys()
+        .filter(|name| !times.contains_key(**name))
+        .collect();
+    match odd.is_empty() && missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not once in the table: {odd:?}, not at all: {missing:?}").into()),
+    }
+}
+
+/// The cases that catch mutants pass on the token without one, or do not apply to it.
+fn sound(rows: &[Row]) -> Result<(), Failed> {
+    let cases: BTreeSet<&str> = rows.iter().filter_map(Row::case).collect();
+    let run = run("", &cases.into_iter().collect::<Vec<_>>());
+    let fails = |verdict| ![Verdict::Pass, Verdict::NotApplicable].contains(&verdict);
+    let failing: Vec<_> = run.cases.iter().filter(|case| fails(case.1)).collect();
+    match failing.is_empty() && run.code == Some(0) {
+        true => Ok(()),
+        false => Err(format!("exit code {:?}: {failing:?}", run.code).into()),
+    }
+}
+
+fn caught(row: &Row) -> Result<(), Failed> {
+    let got = match &row.outcome {
+        Outcome::Case(_) => {
+            let run = run(&row.mutant, &row.case().into_iter().collect::<Vec<_>>());
+            let found = run
+                .cases
+                .iter()
+                .find(|(id, _)| Some(id.as_str()) == row.case());
+            found.map(|(_, verdict)| Outcome::Case(*verdict))
+        }
+        Outcome::Refused => {
+            let refused = run(&row.mutant, &["operations/library/no-function-status"]).code;
+            (refused == Some(3)).then_some(Outcome::Refused)
+        }
+        Outcome::Sequences | Outcome::Nothing => (!row.by.is_empty()).then_some(row.outcome),
+    };
+    match got == Some(row.outcome) {
+        true => Ok(()),
+        false => Err(format!("{row:?}: got {got:?}").into()),
+    }
+}
