@@ -95,7 +95,7 @@ fn draft(row: &Mechanism, flags: CK_FLAGS, id: &str, section: &'static str) -> D
         pin: true,
         ..Needs::default()
     };
-    Draft::new(id, section, Ladder::User)
+    Draft::new(id, section, Ladder::RwUser)
         .class(Class::A)
         .needs(&needs)
 }

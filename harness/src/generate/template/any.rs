@@ -42,7 +42,7 @@ fn case(id: &str, what: &str, template: Vec<Attribute>, right: &[CK_RV]) -> Draf
         pin: true,
         ..Needs::default()
     };
-    Draft::new(id, "4.1.1", Ladder::User)
+    Draft::new(id, "4.1.1", Ladder::RwUser)
         .title(format!("C_CreateObject refuses {what}"))
         .level(Level::Should)
         .needs(&needs)
@@ -124,7 +124,7 @@ fn of_the_token(one: &OfTheToken) -> Draft {
         CKR_ATTRIBUTE_VALUE_INVALID,
         CKR_TEMPLATE_INCONSISTENT,
     ];
-    Draft::new(format!("of-the-token-{name}"), one.section, Ladder::User)
+    Draft::new(format!("of-the-token-{name}"), one.section, Ladder::RwUser)
         .title(format!("C_CreateObject makes no {name}"))
         .needs(&needs)
         .judged(

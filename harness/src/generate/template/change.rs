@@ -9,9 +9,11 @@ use super::shape::{OBJECT, Shape, kept, on, presumed};
 use super::{named, refusal, value};
 use crate::cryptoki::Function::{self, C_CopyObject, C_GetAttributeValue, C_SetAttributeValue};
 use crate::cryptoki::object::{Preset, Row};
-use crate::sequence::{Attribute, Call};
+use crate::sequence::expectation::{Expected, Relation};
+use crate::sequence::{Attribute, Call, Capture, Number, Reference};
 
 const COPY: &str = "copy";
+const BEFORE: &str = "before";
 
 pub(super) fn cases(shape: &Shape) -> Vec<Draft> {
     let mut cases = Vec::new();
@@ -31,14 +33,17 @@ pub(super) fn cases(shape: &Shape) -> Vec<Draft> {
             cases.push(copied(shape, row, &other));
         }
         if let Some((level, section)) = fixed(shape, row) {
-            cases.push(refused(
-                shape,
-                row,
-                &other,
-                (C_SetAttributeValue, level, section),
-            ));
-            if !row.rule("copy") {
-                cases.push(refused(shape, row, &other, (C_CopyObject, level, section)));
+            let copies = Some(C_CopyObject).filter(|_| !row.rule("copy"));
+            for function in [C_SetAttributeValue].into_iter().chain(copies) {
+                // That it is refused is one thing, that it has no effect the graver.
+                if level == Level::Security {
+                    cases.push(ineffective(shape, row, &other, function));
+                }
+                let level = match level {
+                    Level::Security => Level::Must,
+                    other => other,
+                };
+                cases.push(refused(shape, row, &other, (function, level, section)));
             }
         }
     }
@@ -112,6 +117,35 @@ fn fixed(shape: &Shape, row: &Row) -> Option<(Level, &'static str)> {
         _ if [1, 2, 4, 6].into_iter().any(|note| row.note(note)) => Some((Level::Should, "4.2")),
         _ => None,
     }
+}
+
+/// Whatever a call that should have been refused answers, the object, or its copy, says what it said.
+fn ineffective(shape: &Shape, row: &Row, other: &Attribute, function: Function) -> Draft {
+    let name = named(row.attribute);
+    let asked = || vec![value::asked(row.attribute)];
+    let mut before = presumed(on(C_GetAttributeValue, OBJECT, asked()));
+    before.gives.push(Capture {
+        output: value::answer(row.attribute),
+        name: BEFORE.to_owned(),
+    });
+    let call = on(function, OBJECT, vec![other.clone()]);
+    let (id, call, subject) = match function {
+        C_CopyObject => ("copy-does-not-fake", kept(call, "new_object", COPY), COPY),
+        _ => ("set-does-not-fake", call, OBJECT),
+    };
+    let mut after = on(C_GetAttributeValue, subject, asked());
+    let same = Relation::Equals(Expected::Number(Number::Reference(Reference::to(BEFORE))));
+    after.expect = vec![value::is(row.attribute, same)];
+    shape
+        .with_object(format!("{id}-{name}"), Some(row), "4.2")
+        .title(format!(
+            "{function} has no effect on {name} of a {}",
+            shape.noun()
+        ))
+        .level(Level::Security)
+        .call(before)
+        .call(presumed(call))
+        .call(after)
 }
 
 fn refused(

@@ -177,7 +177,7 @@ impl Shape {
             pin: true,
             ..Needs::default()
         };
-        Draft::new(id, section, Ladder::User).needs(&needs)
+        Draft::new(id, section, Ladder::RwUser).needs(&needs)
     }
 
     /// What a target must have to generate one.

@@ -6,7 +6,7 @@ use p11assay_reports::evidence::Level;
 
 use super::super::answer::Answer;
 use super::super::draft::Draft;
-use super::shape::{OBJECT, Shape, on, presumed};
+use super::shape::{OBJECT, Shape, kept, on, presumed};
 use super::{named, refusal, value};
 use crate::cryptoki::AttributeType;
 use crate::cryptoki::Function::{
@@ -15,6 +15,9 @@ use crate::cryptoki::Function::{
 use crate::cryptoki::attribute::attribute_type;
 use crate::cryptoki::object::Row;
 use crate::sequence::Attribute;
+
+/// The name of a copy.
+const COPY: &str = "copy";
 
 pub(super) fn cases(shape: &Shape) -> Vec<Draft> {
     let mut cases = Vec::new();
@@ -27,10 +30,10 @@ pub(super) fn cases(shape: &Shape) -> Vec<Draft> {
         }
         for (note, stuck) in [(11, true), (12, false)] {
             if row.note(note) {
-                cases.push(stays(shape, row, stuck, C_SetAttributeValue));
+                cases.extend(stays(shape, row, stuck, C_SetAttributeValue));
                 // An object that is not copyable has no copy.
                 if row.attribute != CKA_COPYABLE {
-                    cases.push(stays(shape, row, stuck, C_CopyObject));
+                    cases.extend(stays(shape, row, stuck, C_CopyObject));
                 }
             }
         }
@@ -45,7 +48,7 @@ pub(super) fn cases(shape: &Shape) -> Vec<Draft> {
 fn trusted(shape: &Shape, row: &Row) -> Vec<Draft> {
     let name = named(row.attribute);
     let draft = |draft: Draft, function: Function| {
-        draft.level(Level::Security).title(format!(
+        draft.title(format!(
             "{function} by the user does not make a {} have {name}",
             shape.noun()
         ))
@@ -56,52 +59,79 @@ fn trusted(shape: &Shape, row: &Row) -> Vec<Draft> {
         on(C_SetAttributeValue, OBJECT, vec![claim.clone()]),
         refusal(C_SetAttributeValue, &[CKR_ATTRIBUTE_READ_ONLY]),
     );
-    let create = shape.created_from().map(|usual| {
-        let create = shape.draft(format!("create-with-{name}-by-user"), Some(row), "4.2");
-        draft(create, C_CreateObject)
-            .fixture(presumed(Shape::create(usual.clone(), "usual")))
-            .judged(
-                Shape::create(value::with(usual, claim), OBJECT),
-                refusal(C_CreateObject, &[CKR_ATTRIBUTE_READ_ONLY]),
-            )
-    });
-    create.into_iter().chain([set]).collect()
+    let get = || {
+        let asked = vec![value::asked(row.attribute)];
+        let mut get = on(C_GetAttributeValue, OBJECT, asked);
+        get.expect = vec![value::is_number(row.attribute, 0)];
+        get
+    };
+    // That it is refused is one thing, that it has no effect the graver.
+    let fake = shape.with_object(format!("set-does-not-fake-{name}"), Some(row), "4.2");
+    let fake = draft(fake, C_SetAttributeValue)
+        .level(Level::Security)
+        .call(presumed(on(
+            C_SetAttributeValue,
+            OBJECT,
+            vec![claim.clone()],
+        )))
+        .call(get());
+    let mut cases = vec![set, fake];
+    if let Some(usual) = shape.created_from() {
+        let begun = |id: String| {
+            let create = shape.draft(id, Some(row), "4.2");
+            draft(create, C_CreateObject).fixture(presumed(Shape::create(usual.clone(), "usual")))
+        };
+        let create = Shape::create(value::with(usual.clone(), claim), OBJECT);
+        cases.push(begun(format!("create-with-{name}-by-user")).judged(
+            create.clone(),
+            refusal(C_CreateObject, &[CKR_ATTRIBUTE_READ_ONLY]),
+        ));
+        cases.push(
+            begun(format!("create-does-not-fake-{name}"))
+                .level(Level::Security)
+                .call(presumed(create))
+                .call(get()),
+        );
+    }
+    cases
 }
 
-/// Footnotes 11 and 12.
-fn stays(shape: &Shape, row: &Row, stuck: bool, function: Function) -> Draft {
+/// Footnotes 11 and 12: that it is refused, and that it has no effect.
+fn stays(shape: &Shape, row: &Row, stuck: bool, function: Function) -> [Draft; 2] {
     let name = named(row.attribute);
-    let stuck_at = value::flag(row.attribute, stuck);
-    let away = value::flag(row.attribute, !stuck);
-    let mut get = on(
-        C_GetAttributeValue,
-        OBJECT,
-        vec![value::asked(row.attribute)],
-    );
-    get.expect = vec![value::is_number(row.attribute, stuck.into())];
-    let id = match function {
-        C_CopyObject => format!("copy-undoes-{name}"),
-        _ => format!("set-undoes-{name}"),
+    let (refused, undoes, subject) = match function {
+        C_CopyObject => ("copy-undoing", "copy-undoes", COPY),
+        _ => ("set-undoing", "set-undoes", OBJECT),
     };
+    let draft = |id: &str, what: &str| {
+        let stuck_at = value::flag(row.attribute, stuck);
+        shape
+            .draft(format!("{id}-{name}"), Some(row), "4.2")
+            .needs(&shape.making())
+            .title(format!("{function} {what} {name} of a {}", shape.noun()))
+            .fixture(shape.make(value::with(shape.usual(), stuck_at)))
+    };
+    let call = on(function, OBJECT, vec![value::flag(row.attribute, !stuck)]);
+    let taken = match function {
+        C_CopyObject => kept(call.clone(), "new_object", COPY),
+        _ => call.clone(),
+    };
+    let asked = vec![value::asked(row.attribute)];
+    let mut get = on(C_GetAttributeValue, subject, asked);
+    get.expect = vec![value::is_number(row.attribute, stuck.into())];
     // It protects the usages of a key, and only together with CKA_MODIFIABLE (4.4).
     let level = match row.attribute {
         CKA_COPYABLE => Level::Must,
         _ => Level::Security,
     };
-    shape
-        .draft(id, Some(row), "4.2")
-        .needs(&shape.making())
-        .title(format!(
-            "{function} does not take back {name} of a {}",
-            shape.noun()
-        ))
-        .level(level)
-        .fixture(shape.make(value::with(shape.usual(), stuck_at)))
-        .judged(
-            on(function, OBJECT, vec![away]),
-            refusal(function, &[CKR_ATTRIBUTE_READ_ONLY]),
-        )
-        .call(get)
+    [
+        draft(refused, "refuses to take back")
+            .judged(call, refusal(function, &[CKR_ATTRIBUTE_READ_ONLY])),
+        draft(undoes, "does not take back")
+            .level(level)
+            .call(presumed(taken))
+            .call(get),
+    ]
 }
 
 /// An attribute that forbids a function.

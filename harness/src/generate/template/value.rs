@@ -121,11 +121,16 @@ pub(super) fn asked_with(attribute: u64, size: BufferSize) -> Attribute {
     }
 }
 
+/// An attribute that was asked for, as an output.
+pub(super) fn answer(attribute: u64) -> Reference {
+    let name = crate::cryptoki::names::display(crate::cryptoki::Kind::ATTRIBUTE, attribute);
+    Reference::to("template").field(name)
+}
+
 /// That an attribute which was asked for is as said.
 pub(super) fn is(attribute: u64, relation: Relation) -> Expectation {
-    let name = crate::cryptoki::names::display(crate::cryptoki::Kind::ATTRIBUTE, attribute);
     Expectation {
-        subject: Reference::to("template").field(name),
+        subject: answer(attribute),
         captured: false,
         relation,
     }
