@@ -1,6 +1,7 @@
 //! p11assay: a conformance and fuzz testing harness for PKCS #11 modules.
 
 pub mod cli;
+pub mod coverage;
 pub mod cryptoki;
 pub mod execute;
 pub mod fuzz;

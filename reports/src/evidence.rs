@@ -23,6 +23,8 @@ pub enum Event {
     Plan(Plan),
     /// One case came to its end.
     Case(Box<Case>),
+    /// What was called, once at the end of the run or of its part.
+    Tally(Tally),
     /// Something worth knowing that belongs to no case (a worker restarted, output of a
     /// provisioning command, a file descriptor leaked between cases).
     Note(Note),
@@ -372,6 +374,43 @@ pub struct Frame {
     /// Nearest symbol, if the module has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbol: Option<String>,
+}
+
+/// How often what was called, passed cases among them, whose traces are not kept. Names are those of
+/// the standard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Calls by function and return value.
+    #[serde(default)]
+    pub calls: TallyTable,
+    /// Successful calls by mechanism and function.
+    #[serde(default)]
+    pub mechanisms: TallyTable,
+    /// Successful calls by attribute of their templates and function.
+    #[serde(default)]
+    pub attributes: TallyTable,
+}
+
+/// Numbers by two names.
+pub type TallyTable = BTreeMap<String, BTreeMap<String, u64>>;
+
+impl Tally {
+    /// Adds another.
+    pub fn add(&mut self, other: Tally) {
+        let pairs = [
+            (&mut self.calls, other.calls),
+            (&mut self.mechanisms, other.mechanisms),
+            (&mut self.attributes, other.attributes),
+        ];
+        for (sum, more) in pairs {
+            for (row, cells) in more {
+                let sum = sum.entry(row).or_default();
+                for (cell, count) in cells {
+                    *sum.entry(cell).or_default() += count;
+                }
+            }
+        }
+    }
 }
 
 /// A remark of the run that belongs to no case.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod counts;
+pub mod coverage;
 mod describe;
 pub mod evidence;
 pub mod exit;

@@ -2,7 +2,7 @@
 //! do not belong together are refused; a part that is missing, or was not finished, is told.
 
 use crate::evidence::{
-    Case, Event, Interrupted, Note, Plan, RunFinished, RunStarted, Shard, Target,
+    Case, Event, Interrupted, Note, Plan, RunFinished, RunStarted, Shard, Tally, Target,
 };
 use crate::gate::Gate;
 use crate::stream::{Evidence, Fold};
@@ -98,6 +98,11 @@ pub fn merge(
     events.push(Event::Plan(whole(&known)));
     events.extend(notes(&known).into_iter().map(Event::Note));
     events.extend(cases(&known).into_iter().map(Box::new).map(Event::Case));
+    let mut tally = Tally::default();
+    known
+        .iter()
+        .for_each(|part| tally.add(part.evidence.tally.clone()));
+    events.push(Event::Tally(tally));
     events.extend(end(&events, &known, &missing));
     Ok(Merged { events, missing })
 }

@@ -1,6 +1,7 @@
 //! The one door to all renderings: which format, into which file, without losing what was there.
 //! What a format looks like is left to its module.
 
+use crate::coverage::Coverage;
 use crate::json;
 use crate::junit::{self, JunitError};
 use crate::stream::Evidence;
@@ -85,6 +86,17 @@ pub fn render(
         Format::Text => replace_file(path, |file| write_text(evidence, file))?,
     }
     Ok(vec![path.to_owned()])
+}
+
+/// Writes a coverage report, with the care of [`render`].
+///
+/// # Errors
+/// [`RenderError`]; the file that was there before is then still there.
+pub fn render_coverage(coverage: &Coverage, html: bool, path: &Path) -> Result<(), RenderError> {
+    replace_file(path, |file| match html {
+        true => coverage.write_html(file),
+        false => coverage.write_json(file),
+    })
 }
 
 /// Checks that a report can be written to `path` later, by making and removing a file next to it.

@@ -11,7 +11,7 @@ use p11assay_reports::terminal::Verbosity;
 use crate::plan::Partition;
 use crate::target::claim::Profile;
 
-pub(super) use evidence::{Merge, Report, ReportArgs, Waivers};
+pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
 pub(super) use gate::GateArgs;
 
 /// Conformance and fuzz testing of PKCS #11 modules.
@@ -45,6 +45,8 @@ pub(super) enum Command {
     Merge(Merge),
     /// Write reports of a run once more, from its evidence.
     Report(Report),
+    /// Show what the cases cover of the standard, and what a run reached.
+    Coverage(Coverage),
     /// Draft waivers for the findings of a run.
     Waivers(Waivers),
     /// Show what a target is and can do.

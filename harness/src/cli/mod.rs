@@ -2,6 +2,7 @@
 //! below; this one says what went wrong and ends with the documented code.
 
 mod args;
+mod coverage;
 mod list;
 mod merge;
 mod probe;
@@ -83,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => run::replay(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Coverage(arguments) => coverage::coverage(&arguments),
         Command::Waivers(arguments) => waivers::waivers(&arguments),
         Command::Probe(arguments) => probe::probe(&arguments),
         Command::List(arguments) => list::list(&arguments),

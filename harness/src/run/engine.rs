@@ -11,6 +11,7 @@ use p11assay_reports::stream::{StreamError, Writer};
 use super::job::{job, verdict};
 use super::record::{self, Executed};
 use super::stray;
+use super::tally::Counter;
 use super::{BATCH, Interrupt, Ran, Station, StationError, Stray};
 use crate::cryptoki::Function;
 use crate::oracle::{Judgement, Reading};
@@ -96,6 +97,7 @@ pub fn execute(
         queue: Mutex::new(queue),
         sink: Mutex::new((sink, Ok(()))),
         executed: Mutex::new(0),
+        counter: Mutex::new(Counter::default()),
         lost: Mutex::new(None),
     };
     std::thread::scope(|scope| {
@@ -106,6 +108,7 @@ pub fn execute(
                     shared,
                     station,
                     given,
+                    counter: Counter::default(),
                 }
                 .work()
             });
@@ -116,10 +119,15 @@ pub fn execute(
         .executed
         .into_inner()
         .unwrap_or_else(|poison| poison.into_inner());
-    let (_, result) = shared
+    let counter = shared
+        .counter
+        .into_inner()
+        .unwrap_or_else(|poison| poison.into_inner());
+    let (sink, result) = shared
         .sink
         .into_inner()
         .unwrap_or_else(|poison| poison.into_inner());
+    let result = result.and_then(|()| sink.event(&Event::Tally(counter.into_tally())));
     result.map(|()| planned.len().saturating_sub(executed))
 }
 
@@ -129,6 +137,7 @@ struct Shared<'r, 'o, 's> {
     queue: Mutex<VecDeque<usize>>,
     sink: Mutex<(&'r mut Sink<'o>, Result<(), StreamError>)>,
     executed: Mutex<usize>,
+    counter: Mutex<Counter>,
     /// Why a station could not go on.
     lost: Mutex<Option<StationError>>,
 }
@@ -226,6 +235,7 @@ struct Shift<'h, 'r, 'o, 's> {
     shared: &'h Shared<'r, 'o, 's>,
     station: Station,
     given: Value,
+    counter: Counter,
 }
 
 impl Shift<'_, '_, '_, '_> {
@@ -246,6 +256,11 @@ impl Shift<'_, '_, '_, '_> {
         for stray in self.station.close() {
             stray_case(self.shared, &stray);
         }
+        self.shared
+            .counter
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .add(self.counter);
     }
 
     fn strays(&mut self) {
@@ -303,6 +318,7 @@ impl Shift<'_, '_, '_, '_> {
     fn conclude(&mut self, case: &Case, job: &super::wire::Job, ran: &Ran) {
         let settings = self.shared.settings;
         let judgement = verdict(case, job, ran, settings.reading);
+        self.counter.count(job, ran);
         for change in &ran.trace.state_changes {
             self.shared
                 .note("process-state", format!("{}: {change}", case.id));

@@ -8,6 +8,7 @@ pub mod record;
 mod serve;
 mod station;
 pub mod stray;
+pub(crate) mod tally;
 pub mod wire;
 
 pub use serve::worker;

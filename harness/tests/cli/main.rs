@@ -1,6 +1,7 @@
 //! The program as people and CI jobs meet it: arguments in, words, exit code and files out.
 
 mod claims;
+mod coverage;
 mod denied;
 mod gate;
 mod hostile;

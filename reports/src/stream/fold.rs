@@ -3,7 +3,9 @@
 //! run.
 
 use crate::counts::Counts;
-use crate::evidence::{Case, Event, Interrupted, Note, Plan, RunFinished, RunStarted, Target};
+use crate::evidence::{
+    Case, Event, Interrupted, Note, Plan, RunFinished, RunStarted, Tally, Target,
+};
 use crate::exit::{NOTHING_SELECTED, PASSED, exit_code};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,6 +22,8 @@ pub struct Evidence {
     pub plan: Option<Plan>,
     /// Cases in the order of their first record; each id once, the last record of it.
     pub cases: Vec<Case>,
+    /// What was called, in all parts; nothing of a part that was killed.
+    pub tally: Tally,
     /// Remarks that belong to no case.
     pub notes: Vec<Note>,
     /// Set if the run was stopped from outside and not resumed since.
@@ -112,6 +116,7 @@ impl Fold {
             Event::Target(target) => take_target(evidence, *target),
             Event::Plan(plan) => take_plan(evidence, &mut self.planned, plan),
             Event::Case(case) => take_case(evidence, &mut self.case_index, *case),
+            Event::Tally(tally) => evidence.tally.add(tally),
             Event::Note(note) => evidence.notes.push(note),
             Event::Interrupted(interrupted) => evidence.interrupted = Some(interrupted),
             Event::RunFinished(finished) => evidence.finished = Some(finished),
@@ -145,6 +150,7 @@ fn begin(started: RunStarted) -> Evidence {
         target: None,
         plan: None,
         cases: Vec::new(),
+        tally: Tally::default(),
         notes: Vec::new(),
         interrupted: None,
         finished: None,

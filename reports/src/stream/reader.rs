@@ -166,6 +166,7 @@ fn parse(path: &Path, number: u64, line: &[u8]) -> Result<Line, StreamError> {
         "target" => body(line).map(Event::Target),
         "plan" => body(line).map(Event::Plan),
         "case" => body(line).map(Event::Case),
+        "tally" => body(line).map(Event::Tally),
         "note" => body(line).map(Event::Note),
         "interrupted" => body(line).map(Event::Interrupted),
         "run-finished" => body(line).map(Event::RunFinished),

@@ -71,3 +71,26 @@ pub(in crate::cli) struct Waivers {
     #[arg(long, value_name = "DATE")]
     pub(in crate::cli) expires: Option<String>,
 }
+
+/// Arguments of `coverage`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Coverage {
+    /// Suites: files, or ids and globs of shipped cases; all shipped suites if none.
+    #[arg(value_name = "SUITE")]
+    pub(in crate::cli) suites: Vec<String>,
+    /// Only cases that match.
+    #[arg(long, value_name = "EXPR")]
+    pub(in crate::cli) filter: Option<String>,
+    /// Folder or evidence of a run: show what it reached on its target, too.
+    #[arg(long, value_name = "RUN")]
+    pub(in crate::cli) run: Option<PathBuf>,
+    /// List everything that no case covers.
+    #[arg(long)]
+    pub(in crate::cli) open: bool,
+    /// Write the tables as a page for people.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Write the tables as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) json: Option<PathBuf>,
+}

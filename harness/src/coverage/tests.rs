@@ -1,0 +1,90 @@
+//! What counts as covered, and that the tables of excuses are about what there is.
+
+use super::*;
+use crate::plan::Suite;
+use p11assay_reports::coverage::State;
+use std::path::Path;
+
+const SUITE: &str = r#"
+suite: s
+cites: { document: PKCS11-Base, version: "3.2" }
+cases:
+  - id: c
+    title: t
+    clause: "5.12.1"
+    state: session
+    setup:
+      - C_GenerateKey: { session: $session, mechanism: CKM_AES_KEY_GEN, template: { CKA_TOKEN: false } }
+    steps:
+      - C_DigestInit: { session: $session, mechanism: CKM_SHA256 }
+        tolerates: CKR_FUNCTION_FAILED
+      - C_DigestInit: { session: $session, mechanism: CKM_SHA256 }
+        returns: CKR_OPERATION_ACTIVE
+"#;
+
+fn find<'c>(rows: &'c [Row], group: &str, item: &str) -> &'c Row {
+    let found = rows
+        .iter()
+        .find(|row| row.group == group && row.item == item);
+    found.unwrap_or_else(|| panic!("no row {group} {item}"))
+}
+
+#[test]
+fn a_case_covers_what_it_judges() {
+    let suite = Suite::parse(Path::new("s.yaml"), SUITE).expect("a suite");
+    let cases: Vec<&Case> = suite.cases.iter().collect();
+    let coverage = of(&cases, None);
+    let cases_of = |rows, group, item| find(rows, group, item).cases;
+    assert_eq!(cases_of(&coverage.functions, "5.12", "C_DigestInit"), 1);
+    assert_eq!(cases_of(&coverage.functions, "5.18", "C_GenerateKey"), 0);
+    assert_eq!(cases_of(&coverage.returns, "C_DigestInit", "CKR_OK"), 1);
+    assert_eq!(
+        cases_of(&coverage.returns, "C_DigestInit", "CKR_OPERATION_ACTIVE"),
+        1
+    );
+    assert_eq!(
+        cases_of(&coverage.returns, "C_DigestInit", "CKR_FUNCTION_FAILED"),
+        0
+    );
+    assert_eq!(
+        cases_of(&coverage.mechanisms, "CKM_SHA256", "C_DigestInit"),
+        1
+    );
+    assert_eq!(
+        cases_of(&coverage.mechanisms, "CKM_AES_KEY_GEN", "C_GenerateKey"),
+        0
+    );
+    assert_eq!(cases_of(&coverage.attributes, "", "CKA_TOKEN"), 1);
+    assert_eq!(cases_of(&coverage.clauses, "5.12.1", "1"), 1);
+    assert_eq!(cases_of(&coverage.clauses, "5.12.2", "1"), 0);
+    assert!(coverage.returns.iter().all(|row| row.reached.is_none()));
+}
+
+#[test]
+fn every_excuse_is_for_something_that_could_be_covered() {
+    let coverage = of(&[], None);
+    for (what, function) in Excuses::read().subjects() {
+        let returns = coverage.returns.iter().map(|row| (&row.item, &row.group));
+        let mechanisms = coverage
+            .mechanisms
+            .iter()
+            .map(|row| (&row.group, &row.item));
+        let about = |(w, f): (&String, &String)| w == what && (f == function || function == "*");
+        assert!(returns.chain(mechanisms).any(about), "{what},{function}");
+    }
+}
+
+#[test]
+fn without_cases_everything_is_open_or_excused() {
+    let coverage = of(&[], None);
+    for (title, rows) in coverage.tables() {
+        assert!(!rows.is_empty(), "{title}");
+        let states = rows.iter().map(Row::state);
+        assert!(
+            states
+                .into_iter()
+                .all(|s| s == State::Open || s == State::Excused),
+            "{title}"
+        );
+    }
+}
