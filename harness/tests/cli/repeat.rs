@@ -1,17 +1,24 @@
-//! The same seed, plan and target give the same evidence, apart from times and places.
+//! The same seed, plan and target give the same evidence, apart from times, places and random outputs.
 
 use crate::kit::Folder;
 use serde_json::Value;
 
-/// Fields that tell when something was or how long it took.
-const TIMES: &[&str] = &["started", "finished", "duration_ns", "call_ns", "ns"];
+/// Fields that tell when something was, how long it took, or what the token gave, which may be random.
+const VARYING: &[&str] = &[
+    "started",
+    "finished",
+    "duration_ns",
+    "call_ns",
+    "ns",
+    "outputs",
+];
 
-/// Takes the times out of a record. Folders do not show: both runs are made in one of their own,
+/// Takes these fields out of a record. Folders do not show: both runs are made in one of their own,
 /// into a folder of one name.
 fn strip(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !TIMES.contains(&name.as_str()));
+            fields.retain(|name, _| !VARYING.contains(&name.as_str()));
             fields.values_mut().for_each(strip);
         }
         Value::Array(items) => items.iter_mut().for_each(strip),
