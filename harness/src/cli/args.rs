@@ -144,15 +144,6 @@ pub(super) struct Run {
     /// Suites to run: files, or ids and globs of shipped cases; all shipped suites if none.
     #[arg(value_name = "SUITE")]
     pub(super) suites: Vec<String>,
-    /// The target.
-    #[command(flatten)]
-    pub(super) target: TargetArgs,
-    /// Output.
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
-    /// Gate.
-    #[command(flatten)]
-    pub(super) gate: GateArgs,
     /// Only the cases of a profile (`baseline-provider`, ...).
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
@@ -177,15 +168,24 @@ pub(super) struct Run {
     /// Stop at the first finding.
     #[arg(long)]
     pub(super) fail_fast: bool,
-    /// Reports.
-    #[command(flatten)]
-    pub(super) reports: ReportArgs,
     /// Folder of the run: evidence and reproducers; a new one below `runs/` if not given.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub(super) run_dir: Option<PathBuf>,
     /// Go on with the interrupted run in this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) resume: Option<PathBuf>,
+    /// The target.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Gate.
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
+    /// Reports.
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
+    /// Output.
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 /// Which reading of the profile test cases.
@@ -202,26 +202,26 @@ pub(super) enum ReadingArg {
 pub(super) struct Replay {
     /// The reproducer, or any suite file.
     pub(super) file: PathBuf,
-    /// The target.
-    #[command(flatten)]
-    pub(super) target: TargetArgs,
     /// Reading of the profile test cases.
     #[arg(long, value_enum, default_value_t = ReadingArg::Relaxed)]
     pub(super) reading: ReadingArg,
     /// Longest that one call may take.
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<String>,
+    /// The target.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
 }
 
 /// Arguments of `probe`.
 #[derive(Debug, Args)]
 pub(super) struct Probe {
-    /// The target.
-    #[command(flatten)]
-    pub(super) target: TargetArgs,
     /// As JSON instead of a table.
     #[arg(long)]
     pub(super) json: bool,
+    /// The target.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
 }
 
 /// Arguments of `list`.
