@@ -135,7 +135,7 @@ pub(crate) fn sign_message<'a>(
         let (data, room) = arguments()?;
         let mut work = process.fresh()?;
         room.shape(work.as_mut());
-        if let Some(answer) = room.answer(work.length()) {
+        if let Some(answer) = room.answer(work.length_after(data.len())) {
             process.ready = Some(work);
             return Ok(Some(answer));
         }
@@ -170,7 +170,8 @@ pub(crate) fn sign_message_next<'a>(
         if let Some(room) = room {
             room.shape(work.as_mut());
         }
-        if let Some(answer) = room.and_then(|room| room.answer(work.length())) {
+        let length = work.length_after(data.len());
+        if let Some(answer) = room.and_then(|room| room.answer(length)) {
             process.current = Some(work);
             return Ok(Some(answer));
         }

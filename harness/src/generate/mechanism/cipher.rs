@@ -5,12 +5,12 @@ use cryptoki_sys::{CKA_DECRYPT, CKA_ENCRYPT, CKF_DECRYPT, CKF_ENCRYPT, CKM_RSA_X
 use super::super::draft::Draft;
 use super::key::{BACK, FORTH};
 use super::subject::{Purpose, Subject};
-use super::{ample, equals, feed, keep, kept, length_contract, message, was};
+use super::{ample, equals, feed, half, keep, kept, length_contract, message, was};
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::Content;
 
-const ENCRYPTION: Purpose = Purpose {
+pub(super) const ENCRYPTION: Purpose = Purpose {
     of: Use::Encrypt,
     flags: CKF_ENCRYPT | CKF_DECRYPT,
     usages: [CKA_ENCRYPT, CKA_DECRYPT],
@@ -51,16 +51,7 @@ fn length(subject: &Subject<'_>) -> Draft {
 }
 
 fn parts(subject: &Subject<'_>) -> Draft {
-    let part = Content::Repeat {
-        byte: 0x5a,
-        count: 16,
-    };
-    let update = |name| {
-        keep(
-            ample(feed(C_EncryptUpdate, std::slice::from_ref(&part))),
-            name,
-        )
-    };
+    let update = |name| keep(ample(feed(C_EncryptUpdate, &[half()])), name);
     let joined = Content::Concat(["first", "second", "last"].map(kept).into());
     subject
         .draft("encrypt-parts", "5.8.3")

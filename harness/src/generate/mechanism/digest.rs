@@ -3,10 +3,9 @@
 use cryptoki_sys::CKF_DIGEST;
 
 use super::super::draft::Draft;
-use super::{begin, draft, equals, feed, keep, kept, length_contract, message, parameter};
+use super::{begin, draft, equals, feed, half, keep, kept, length_contract, message, parameter};
 use crate::cryptoki::Function::{C_Digest, C_DigestFinal, C_DigestInit, C_DigestUpdate};
 use crate::cryptoki::mechanism::{Mechanism, Use};
-use crate::sequence::Content;
 
 pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
     let Some(parameter) = parameter::valid(row).filter(|_| row.uses.contains(&Use::Digest)) else {
@@ -14,10 +13,6 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
     };
     let begin = || begin(C_DigestInit, row, parameter.clone(), None);
     let whole = || feed(C_Digest, &[message()]);
-    let half = Content::Repeat {
-        byte: 0x5a,
-        count: 16,
-    };
     vec![
         draft(row, CKF_DIGEST, "digest-parts", "5.12.3")
             .title(format!(
@@ -27,8 +22,8 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
             .call(begin())
             .call(keep(whole(), "whole"))
             .call(begin())
-            .call(feed(C_DigestUpdate, std::slice::from_ref(&half)))
-            .call(feed(C_DigestUpdate, std::slice::from_ref(&half)))
+            .call(feed(C_DigestUpdate, &[half()]))
+            .call(feed(C_DigestUpdate, &[half()]))
             .call(equals(feed(C_DigestFinal, &[]), kept("whole"))),
         length_contract(
             draft(row, CKF_DIGEST, "digest-length", "5.12.2"),

@@ -242,6 +242,7 @@ impl<'m> Subject<'m> {
             false => answer.tolerating([CKR_OK]),
         };
         self.draft(&format!("generate-without-{name}"), "4.1.1")
+            .level(Level::Should)
             .title(format!(
                 "{} cannot make a key without {name}",
                 self.row.name
@@ -317,6 +318,7 @@ impl<'m> Subject<'m> {
             .tolerating([CKR_ARGUMENTS_BAD, CKR_MECHANISM_PARAM_INVALID]);
         let mut draft = self
             .draft(bend.id, "4.1.1")
+            .level(Level::Should)
             .title(format!("{} {}", self.row.name, bend.title))
             .class(Class::B);
         if let Some((field, range)) = &bend.told {

@@ -132,7 +132,9 @@ fn generate(
     }));
     call.arguments[2] = template::argument([template, &public].concat());
     call.arguments[3] = template::argument(private);
-    call.not_applicable = REFUSALS.to_vec();
+    // A module may try the pair, and cannot if half of it may not.
+    let untried = [CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_TYPE_INCONSISTENT];
+    call.not_applicable = [&REFUSALS[..], &untried].concat();
     let [first, second] = names;
     kept_as(kept_as(call, "public_key", first), "private_key", second)
 }

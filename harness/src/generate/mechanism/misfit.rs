@@ -20,12 +20,13 @@ struct Begin {
     usages: [CK_ATTRIBUTE_TYPE; 2],
     flag: CK_FLAGS,
     of: Use,
+    /// True if of a pair the private key begins.
     signs: bool,
     /// As cases are called after it.
     name: &'static str,
 }
 
-const BEGINS: [Begin; 2] = [
+const BEGINS: [Begin; 6] = [
     Begin {
         function: C_EncryptInit,
         usages: [CKA_ENCRYPT, CKA_DECRYPT],
@@ -35,12 +36,44 @@ const BEGINS: [Begin; 2] = [
         name: "encrypt",
     },
     Begin {
+        function: C_DecryptInit,
+        usages: [CKA_DECRYPT, CKA_ENCRYPT],
+        flag: CKF_DECRYPT,
+        of: Use::Encrypt,
+        signs: true,
+        name: "decrypt",
+    },
+    Begin {
         function: C_SignInit,
         usages: [CKA_SIGN, CKA_VERIFY],
         flag: CKF_SIGN,
         of: Use::Sign,
         signs: true,
         name: "sign",
+    },
+    Begin {
+        function: C_VerifyInit,
+        usages: [CKA_VERIFY, CKA_SIGN],
+        flag: CKF_VERIFY,
+        of: Use::Sign,
+        signs: false,
+        name: "verify",
+    },
+    Begin {
+        function: C_SignRecoverInit,
+        usages: [CKA_SIGN_RECOVER, CKA_VERIFY_RECOVER],
+        flag: CKF_SIGN_RECOVER,
+        of: Use::Recover,
+        signs: true,
+        name: "sign-recover",
+    },
+    Begin {
+        function: C_VerifyRecoverInit,
+        usages: [CKA_VERIFY_RECOVER, CKA_SIGN_RECOVER],
+        flag: CKF_VERIFY_RECOVER,
+        of: Use::Recover,
+        signs: false,
+        name: "verify-recover",
     },
 ];
 

@@ -9,14 +9,22 @@ mod cipher;
 mod derivation;
 mod derive;
 mod digest;
+mod elsewhere;
+mod encapsulate;
+mod envelope;
 mod generate;
+mod import;
 mod key;
+mod message;
 mod misfit;
 mod parameter;
+mod range;
+mod recover;
 mod signature;
 mod subject;
 mod template;
 mod told;
+mod verify;
 mod works;
 mod wrap;
 
@@ -26,7 +34,7 @@ use p11assay_reports::evidence::Class;
 use super::answer::Answer;
 use super::draft::{Draft, session};
 use crate::cryptoki::mechanism::{self as table, Mechanism};
-use crate::cryptoki::{Function, Version, names};
+use crate::cryptoki::{Function, ParameterKind, Version, names};
 use crate::plan::{Ladder, MechanismNeed, Needs, Suite};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{
@@ -36,14 +44,22 @@ use crate::sequence::{
 
 /// The wanted suites, one for each mechanism that has cases: `mechanisms/CKM_AES_CBC`.
 pub(super) fn suites(wanted: &impl Fn(&str) -> bool) -> impl Iterator<Item = Suite> {
-    let rules: [fn(&Mechanism) -> Vec<Draft>; 7] = [
+    let rules: [fn(&Mechanism) -> Vec<Draft>; 15] = [
         digest::cases,
         cipher::cases,
         signature::cases,
         misfit::cases,
+        elsewhere::cases,
+        range::cases,
         generate::cases,
+        import::cases,
         wrap::cases,
         derive::cases,
+        recover::cases,
+        verify::cases,
+        message::cases,
+        encapsulate::cases,
+        envelope::cases,
     ];
     let named = table::all()
         .iter()
@@ -77,6 +93,14 @@ fn message() -> Content {
     Content::Repeat {
         byte: 0x5a,
         count: 32,
+    }
+}
+
+/// Half of it.
+fn half() -> Content {
+    Content::Repeat {
+        byte: 0x5a,
+        count: 16,
     }
 }
 
@@ -227,20 +251,27 @@ fn was(mut call: Call, name: &str, content: Content) -> Call {
 /// The call with a buffer of one byte: CKR_BUFFER_TOO_SMALL (5.2), after which the operation goes on
 /// (5.8.2 and its like). One less than the length told could do, since that may somewhat exceed what
 /// is needed.
-fn short(mut call: Call) -> Call {
-    if let Some(last) = call.arguments.last_mut() {
-        *last = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(1))));
-    }
+fn short(call: Call) -> Call {
     let answer = Answer::of(call.function, &[CKR_BUFFER_TOO_SMALL]);
-    call.returns = answer.right;
-    call.tolerates = answer.tolerated;
-    call
+    Call {
+        returns: answer.right,
+        tolerates: answer.tolerated,
+        ..sized(call, BufferSize::Elements(Number::Literal(1)))
+    }
 }
 
 /// The call with ample room for its last output, instead of asking for the length first.
-fn ample(mut call: Call) -> Call {
-    if let Some(last) = call.arguments.last_mut() {
-        *last = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(256))));
+fn ample(call: Call) -> Call {
+    sized(call, BufferSize::Elements(Number::Literal(256)))
+}
+
+/// The call with a buffer of this size for its output bytes.
+fn sized(mut call: Call, size: BufferSize) -> Call {
+    let parameters = call.function.parameters().iter();
+    let outputs = parameters.zip(&mut call.arguments);
+    let bytes = outputs.filter(|(parameter, _)| parameter.kind == ParameterKind::OutBytes);
+    for (_, argument) in bytes {
+        *argument = Argument::Buffer(Buffer::of(size.clone()));
     }
     call
 }
@@ -260,10 +291,7 @@ fn length_contract(draft: Draft, row: &Mechanism, begin: Call, whole: &Call) -> 
         .call(whole.clone())
 }
 
-/// The call asking for the length of its last output.
-fn asking(mut call: Call) -> Call {
-    if let Some(last) = call.arguments.last_mut() {
-        *last = Argument::Buffer(Buffer::of(BufferSize::Null));
-    }
-    call
+/// The call asking for the length of its output bytes.
+fn asking(call: Call) -> Call {
+    sized(call, BufferSize::Null)
 }

@@ -7,7 +7,9 @@ use crate::sequence::{
     Bytes, Content, FieldValue, Number, ParameterValue, Reference, Structure, recipe,
 };
 
-/// A parameter that goes with the message of the cases; None for shapes that nothing is known of here.
+/// A parameter that goes with the message of the cases; None for shapes that nothing is known of here,
+/// and for CK_SALSA20_CHACHA20_POLY1305_PARAMS, whose nonce has its length in bits by 6.61 and in bytes
+/// by what modules do.
 pub(super) fn valid(row: &Mechanism) -> Option<ParameterValue> {
     if row.optional_parameter {
         return Some(ParameterValue::None);
@@ -60,6 +62,23 @@ pub(super) fn deriving(row: &Mechanism) -> Option<ParameterValue> {
     }
 }
 
+/// A parameter with which a mechanism encapsulates: 6.3.20 and 6.4.11 leave the other party out.
+pub(super) fn encapsulating(row: &Mechanism) -> Option<ParameterValue> {
+    match row.value {
+        CKM_DH_PKCS_DERIVE => Some(ParameterValue::None),
+        CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE => {
+            Some(ParameterValue::Structure(Structure {
+                name: "CK_ECDH1_DERIVE_PARAMS".to_owned(),
+                fields: vec![(
+                    "kdf".to_owned(),
+                    FieldValue::Number(Number::Literal(CKD_NULL)),
+                )],
+            }))
+        }
+        _ => valid(row),
+    }
+}
+
 /// A parameter for a mechanism that takes none.
 pub(super) fn unneeded() -> ParameterValue {
     bytes(16)
@@ -107,6 +126,26 @@ fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
             filled("pNonce", 12),
             filled("pAAD", 20),
             number("ulMACLen", 16),
+        ],
+        "CK_CHACHA20_PARAMS" => vec![
+            filled("pBlockCounter", 4),
+            number("blockCounterBits", 32),
+            filled("pNonce", 12),
+            number("ulNonceBits", 96),
+        ],
+        "CK_SALSA20_PARAMS" => vec![
+            filled("pBlockCounter", 8),
+            filled("pNonce", 8),
+            number("ulNonceBits", 64),
+        ],
+        "CK_HASH_SIGN_ADDITIONAL_CONTEXT" => vec![
+            number("hedgeVariant", CKH_HEDGE_PREFERRED),
+            number("hash", CKM_SHA256),
+        ],
+        "CK_TLS_MAC_PARAMS" => vec![
+            number("prfHashMechanism", CKM_SHA256),
+            number("ulMacLength", 12),
+            number("ulServerOrClient", 1),
         ],
         "CK_GCM_WRAP_PARAMS" => vec![
             filled("pIv", 12),

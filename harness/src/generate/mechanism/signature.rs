@@ -6,12 +6,12 @@ use p11assay_reports::evidence::Level;
 use super::super::draft::Draft;
 use super::key::{BACK, FORTH};
 use super::subject::{Purpose, Subject};
-use super::{feed, flipped, keep, kept, length_contract, message, presumed};
+use super::{feed, flipped, half, keep, kept, length_contract, message, presumed};
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::Content;
 
-const SIGNATURE: Purpose = Purpose {
+pub(super) const SIGNATURE: Purpose = Purpose {
     of: Use::Sign,
     flags: CKF_SIGN | CKF_VERIFY,
     usages: [CKA_SIGN, CKA_VERIFY],
@@ -77,10 +77,6 @@ fn length(subject: &Subject<'_>) -> Draft {
 
 /// Signatures need not be the same twice, so one made of parts is verified whole.
 fn parts(subject: &Subject<'_>) -> Draft {
-    let part = Content::Repeat {
-        byte: 0x5a,
-        count: 16,
-    };
     subject
         .draft("sign-parts", "5.13.3")
         .title(format!(
@@ -88,8 +84,8 @@ fn parts(subject: &Subject<'_>) -> Draft {
             subject.row.name
         ))
         .call(subject.begin(C_SignInit, FORTH))
-        .call(feed(C_SignUpdate, std::slice::from_ref(&part)))
-        .call(feed(C_SignUpdate, std::slice::from_ref(&part)))
+        .call(feed(C_SignUpdate, &[half()]))
+        .call(feed(C_SignUpdate, &[half()]))
         .call(keep(feed(C_SignFinal, &[]), "signature"))
         .call(subject.begin(C_VerifyInit, BACK))
         .call(feed(C_Verify, &[message(), kept("signature")]))

@@ -25,18 +25,27 @@ pub(super) struct Subject<'m> {
     pub(super) row: &'m Mechanism,
     pub(super) parameter: ParameterValue,
     pub(super) keys: Keys,
-    purpose: &'static Purpose,
+    pub(super) purpose: &'static Purpose,
 }
 
 impl<'m> Subject<'m> {
     /// None if the mechanism is for something else, or if nothing is known of its parameter or keys.
     pub(super) fn of(row: &'m Mechanism, purpose: &'static Purpose) -> Option<Subject<'m>> {
+        Subject::with(row, purpose, parameter::valid(row))
+    }
+
+    /// The same with a parameter for this use.
+    pub(super) fn with(
+        row: &'m Mechanism,
+        purpose: &'static Purpose,
+        parameter: Option<ParameterValue>,
+    ) -> Option<Subject<'m>> {
         if !row.uses.contains(&purpose.of) {
             return None;
         }
         Some(Subject {
             row,
-            parameter: parameter::valid(row)?,
+            parameter: parameter?,
             keys: Keys::of(row, purpose.private_first)?,
             purpose,
         })

@@ -19,7 +19,7 @@ use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{Argument, Attribute, Bytes, Call, Content, ParameterValue};
 
-const WRAPPING: Purpose = Purpose {
+pub(super) const WRAPPING: Purpose = Purpose {
     of: Use::Wrap,
     flags: CKF_WRAP | CKF_UNWRAP,
     usages: [CKA_WRAP, CKA_UNWRAP],
@@ -69,15 +69,13 @@ struct Wrapping<'m> {
 
 impl<'m> Wrapping<'m> {
     fn of(row: &'m Mechanism) -> Option<Wrapping<'m>> {
-        let mut subject = Subject::of(row, &WRAPPING)?;
+        let parameter = parameter::wrapping(row).or_else(|| parameter::valid(row));
+        let subject = Subject::with(row, &WRAPPING, parameter)?;
         // Of a key with one length alone the length is known where the mechanism does not tell it.
         let target = match tells_length(row) {
             true => CKK_AES,
             false => CKK_DES3,
         };
-        if let Some(parameter) = parameter::wrapping(row) {
-            subject.parameter = parameter;
-        }
         let target = recipe::keys(CKO_SECRET_KEY, &[target]).next()?;
         Some(Wrapping { subject, target })
     }
