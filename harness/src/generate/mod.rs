@@ -11,9 +11,11 @@ mod draft;
 mod handles;
 mod honest;
 mod initialization;
+mod lists;
 mod mechanism;
 mod operations;
 mod pointers;
+mod state;
 mod template;
 
 use crate::cryptoki::Function;
@@ -32,6 +34,8 @@ const RULES: &[fn(Function) -> Vec<Draft>] = &[
     handles::objects,
     operations::cases,
     pointers::cases,
+    state::cases,
+    lists::cases,
 ];
 
 /// The generated suites whose names are wanted: one for each function, `functions/C_Login`, then one
