@@ -52,9 +52,18 @@ pub(super) fn secret(base: &Attributes, public: &[u8]) -> Result<Vec<u8>> {
     match base.ulong(CKA_KEY_TYPE) {
         Some(CKK_EC_MONTGOMERY) => Montgomery::of(base)?.agree(value, public),
         _ => {
-            let public = der::read_octet_string(public).unwrap_or(public);
-            curve_of(base)?.agree(value, public)
+            let curve = curve_of(base)?;
+            curve.agree(value, bare(public, curve.length()))
         }
+    }
+}
+
+/// The point, bare or in an OCTET STRING. Only the length tells: one bare point in some hundreds has
+/// as its second byte what would be the length of the rest.
+fn bare(public: &[u8], width: usize) -> &[u8] {
+    match [1 + width, 1 + 2 * width].contains(&public.len()) {
+        true => public,
+        false => der::read_octet_string(public).unwrap_or(public),
     }
 }
 
@@ -150,6 +159,14 @@ mod tests {
                  142d43525a78e5bc79a17f59676a5706dc54d54d4d1f0bd7e386128ec26afc21"
             )
         );
+    }
+
+    #[test]
+    fn a_bare_point_that_begins_like_an_octet_string_is_bare() {
+        let mut point = vec![0x04, 63];
+        point.extend([7; 63]);
+        assert_eq!(bare(&point, 32), point);
+        assert_eq!(bare(&der::octet_string(&point), 32), point);
     }
 
     #[test]
