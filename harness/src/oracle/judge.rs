@@ -257,7 +257,13 @@ impl Walk<'_, '_> {
                     .push(between(call, Verdict::Crash, "guard", message));
             }
             let failed = call.returned.filter(|back| back.rv != cryptoki_sys::CKR_OK);
-            let prepares = matches!(call.function, Function::C_Initialize | Function::C_Finalize);
+            let prepares = matches!(
+                call.function,
+                Function::C_Initialize
+                    | Function::C_Finalize
+                    | Function::C_OpenSession
+                    | Function::C_Login
+            );
             if let Some(back) = failed.filter(|_| prepares) {
                 let (function, name) = (call.function, names::display(Kind::RETURN, back.rv));
                 let reason = format!("the case could not be prepared: {function} returned {name}");

@@ -140,6 +140,7 @@ impl Question {
             initialized: true,
             given,
             sequence,
+            shares_login: false,
         };
         let mut ran = station.execute(vec![job])?;
         let Some(ran) = ran.pop() else {

@@ -4,14 +4,20 @@ use p11assay_reports::evidence::{End, Finding, Verdict};
 
 use super::wire::Job;
 use super::{Ran, ladder};
+use crate::cryptoki::Function;
 use crate::oracle::{Judgement, Reading, Subject, judge};
 use crate::plan::{Case, Ladder};
-use crate::sequence::{Sequence, Value};
+use crate::sequence::{Call, Sequence, Value};
 
 /// The job of a case: the rungs of its ladder, then its steps.
 #[must_use]
 pub fn job(number: u32, case: &Case, target: &Value) -> Job {
-    let mut steps = ladder::steps(case.ladder);
+    let shares_login = shares_login(case);
+    let mut steps = ladder::steps(if shares_login {
+        Ladder::Session
+    } else {
+        case.ladder
+    });
     steps.extend(case.sequence.steps.iter().cloned());
     let given = vec![
         ("target".to_owned(), target.clone()),
@@ -22,8 +28,38 @@ pub fn job(number: u32, case: &Case, target: &Value) -> Job {
         initialized: case.ladder != Ladder::Loaded,
         given,
         sequence: Sequence { steps },
+        shares_login,
     }
 }
+
+/// True if a case does nothing but use keys in its session, so that it makes no difference to it who
+/// logged in when, nor to the cases behind it. Logging in is dear to tokens that guard their PINs well.
+/// What somebody wrote is done as it is written.
+fn shares_login(case: &Case) -> bool {
+    let plain = |call: &Call| PLAIN.contains(&call.function);
+    case.ladder == Ladder::User && case.line == 0 && case.sequence.calls().all(plain)
+}
+
+/// Functions that work on keys in one session, and change nothing else.
+const PLAIN: [Function; 17] = [
+    Function::C_CreateObject,
+    Function::C_GetAttributeValue,
+    Function::C_EncryptInit,
+    Function::C_Encrypt,
+    Function::C_DecryptInit,
+    Function::C_Decrypt,
+    Function::C_DigestInit,
+    Function::C_Digest,
+    Function::C_SignInit,
+    Function::C_Sign,
+    Function::C_VerifyInit,
+    Function::C_Verify,
+    Function::C_GenerateKey,
+    Function::C_UnwrapKey,
+    Function::C_DeriveKey,
+    Function::C_EncapsulateKey,
+    Function::C_DecapsulateKey,
+];
 
 /// Judges what became of a job.
 #[must_use]

@@ -3,6 +3,7 @@
 use cryptoki_sys as ck;
 
 use crate::cryptoki::Function;
+use crate::oracle::trace::HOUSEKEEPING;
 use crate::plan::Ladder;
 use crate::sequence::{Argument, Bytes, Call, Capture, Content, Number, Reference, Step};
 
@@ -49,6 +50,23 @@ pub(super) fn open(flags: u64) -> Step {
         output: Reference::to(SESSION),
         name: SESSION.to_owned(),
     }];
+    Step::Call(Box::new(call))
+}
+
+/// Steps of the harness's own: they take no part in a verdict.
+pub(super) fn housekeeping(mut steps: Vec<Step>) -> Vec<Step> {
+    for step in &mut steps {
+        if let Step::Call(call) = step {
+            call.number = HOUSEKEEPING;
+        }
+    }
+    steps
+}
+
+/// Closes `$session`, as housekeeping.
+pub(super) fn close() -> Step {
+    let mut call = Call::new(HOUSEKEEPING, Function::C_CloseSession);
+    call.arguments[0] = Argument::Number(Number::Reference(Reference::to(SESSION)));
     Step::Call(Box::new(call))
 }
 

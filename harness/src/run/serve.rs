@@ -9,9 +9,11 @@ use crate::execute::{Defaults, Options, Prepared, note};
 use crate::memory::Arena;
 use crate::module::{Module, Source};
 use crate::oracle::trace::HOUSEKEEPING;
+use crate::plan::Ladder;
 use crate::sequence::{Argument, Call, Number, Sequence, Step};
 use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
 
+use super::ladder;
 use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request};
 
 /// Room that must be left in the journal for a case to be begun.
@@ -23,6 +25,7 @@ pub fn worker() -> ! {
         module: None,
         arena: Arena::new(),
         initialized: false,
+        logged_in: false,
     };
     serve(&mut |request, journal| state.answer(request, journal))
 }
@@ -31,6 +34,8 @@ struct State {
     module: Option<Module>,
     arena: Arena,
     initialized: bool,
+    /// Whether a session of the worker's own keeps the user logged in.
+    logged_in: bool,
 }
 
 impl State {
@@ -38,7 +43,7 @@ impl State {
         let request: Request = serde_json::from_slice(request).expect("the parent's own format");
         let response = match request {
             Request::Load(load) => serde_json::to_vec(&self.load(&load, journal)),
-            Request::Run(batch) => serde_json::to_vec(&self.run(&batch, journal)),
+            Request::Run(batch) => serde_json::to_vec(&self.run(batch, journal)),
             Request::Unload => {
                 self.finalize(journal, 0);
                 // Unloading runs the module's own destructors: journal it like loading.
@@ -69,17 +74,19 @@ impl State {
         }
     }
 
-    fn run(&mut self, batch: &Batch, journal: &mut JournalWriter) -> BatchReply {
+    fn run(&mut self, batch: Batch, journal: &mut JournalWriter) -> BatchReply {
         let defaults = Defaults {
             slot: batch.slot,
-            init_args: batch.init_args.clone(),
+            init_args: batch.init_args,
         };
         let mut before = batch.audit.then(ProcessState::capture);
-        for (done, job) in batch.cases.iter().enumerate() {
+        let count = batch.cases.len();
+        for (done, job) in batch.cases.into_iter().enumerate() {
             if done > 0 && journal.remaining() < ROOM {
                 return BatchReply { done };
             }
-            journal.case_begin(job.number);
+            let number = job.number;
+            journal.case_begin(number);
             let ready = self.case(job, &defaults, journal);
             if let Some(state) = &mut before {
                 let after = ProcessState::capture();
@@ -88,20 +95,21 @@ impl State {
                 }
                 *state = after;
             }
-            journal.case_end(job.number);
+            journal.case_end(number);
             if !ready {
                 // A fresh process may come to the state that this one does not.
                 return BatchReply { done: done + 1 };
             }
         }
-        BatchReply {
-            done: batch.cases.len(),
-        }
+        BatchReply { done: count }
     }
 
     /// Executes a case; gives false if the library could not be brought to the state that it
     /// asks for. Its steps are then left alone: in another state their results mean nothing.
-    fn case(&mut self, job: &Job, defaults: &Defaults, journal: &mut JournalWriter) -> bool {
+    fn case(&mut self, job: Job, defaults: &Defaults, journal: &mut JournalWriter) -> bool {
+        if self.logged_in && !job.shares_login {
+            self.close_all(defaults, journal);
+        }
         if self.initialized && !job.initialized {
             self.housekeeping(Function::C_Finalize, defaults, journal);
         }
@@ -111,12 +119,40 @@ impl State {
         if self.initialized != job.initialized {
             return false;
         }
-        self.execute(&job.sequence, &job.given, defaults, journal);
+        let ended_well = if job.shares_login {
+            self.logged_in_case(job, defaults, journal)
+        } else {
+            self.execute(&job.sequence, &job.given, defaults, journal);
+            false
+        };
         // The cheapest rung of the reset ladder: no session of this case outlives it.
-        if self.initialized {
-            self.housekeeping(Function::C_CloseAllSessions, defaults, journal);
+        if self.initialized && !ended_well {
+            self.close_all(defaults, journal);
         }
         true
+    }
+
+    /// Executes a case that shares its login with others, and closes its session; gives false if that
+    /// was not reached.
+    fn logged_in_case(
+        &mut self,
+        mut job: Job,
+        defaults: &Defaults,
+        journal: &mut JournalWriter,
+    ) -> bool {
+        if !self.logged_in {
+            let login = Sequence {
+                steps: ladder::housekeeping(ladder::steps(Ladder::User)),
+            };
+            self.logged_in = self.execute(&login, &job.given, defaults, journal);
+        }
+        job.sequence.steps.push(ladder::close());
+        self.logged_in && self.execute(&job.sequence, &job.given, defaults, journal)
+    }
+
+    fn close_all(&mut self, defaults: &Defaults, journal: &mut JournalWriter) {
+        self.logged_in = false;
+        self.housekeeping(Function::C_CloseAllSessions, defaults, journal);
     }
 
     fn finalize(&mut self, journal: &mut JournalWriter, slot: u64) {
@@ -127,6 +163,7 @@ impl State {
             };
             self.housekeeping(Function::C_Finalize, &defaults, journal);
             self.initialized = false;
+            self.logged_in = false;
         }
     }
 
@@ -148,14 +185,17 @@ impl State {
         self.execute(&sequence, &[], defaults, journal);
     }
 
+    /// Executes a sequence; true if it came to its end.
     fn execute(
         &mut self,
         sequence: &Sequence,
         given: &[(String, crate::sequence::Value)],
         defaults: &Defaults,
         journal: &mut JournalWriter,
-    ) {
-        let Some(module) = &self.module else { return };
+    ) -> bool {
+        let Some(module) = &self.module else {
+            return false;
+        };
         let prepared = Prepared::new(
             sequence,
             module.table(),
@@ -167,15 +207,17 @@ impl State {
         match prepared {
             Ok(mut prepared) => {
                 // SAFETY: this is a worker.
-                unsafe { prepared.run(journal) };
+                let stop = unsafe { prepared.run(journal) };
                 if let Some(initialized) = prepared.lifecycle() {
                     self.initialized = initialized;
                 }
+                stop.is_none()
             }
             Err(error) => {
                 let mut bytes = vec![crate::execute::Stop::OutOfMemory as u8];
                 bytes.extend_from_slice(error.to_string().as_bytes());
                 journal.note(note::STOP, &bytes);
+                false
             }
         }
     }

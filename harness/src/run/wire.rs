@@ -60,6 +60,9 @@ pub struct Job {
     pub given: Vec<(String, Value)>,
     /// The calls.
     pub sequence: Sequence,
+    /// Whether the user is to be logged in by the worker itself, which need not do so anew after a case
+    /// of the same kind.
+    pub shares_login: bool,
 }
 
 /// What became of a batch.
