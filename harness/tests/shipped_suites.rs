@@ -9,7 +9,7 @@ use p11assay::plan::Suite;
 /// The suite files below `suites/`, provisioning included.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites");
-    let mut folders = ["life", "operations", "profiles", "canaries"]
+    let mut folders = ["life", "operations", "profiles", "canaries", "vectors"]
         .map(|name| root.join(name))
         .to_vec();
     let mut files = Vec::new();

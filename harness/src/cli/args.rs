@@ -141,7 +141,8 @@ impl OutputArgs {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// Suites to run: files, or ids and globs of shipped cases; all shipped suites if none.
+    /// Suites to run: files, or ids and globs of shipped cases; all shipped suites but the test
+    /// vectors (`vectors/*`) if none.
     #[arg(value_name = "SUITE")]
     pub(super) suites: Vec<String>,
     /// Only the cases of a profile (`baseline-provider`, ...).
@@ -227,7 +228,7 @@ pub(super) struct Probe {
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Suites: files, or ids and globs of shipped cases.
+    /// Suites: files, or ids and globs of shipped cases (`vectors/*` for test vectors).
     #[arg(value_name = "SUITE")]
     pub(super) suites: Vec<String>,
     /// Only cases that match.

@@ -1,5 +1,6 @@
 //! `p11assay run` and `p11assay replay`: from arguments to reports.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::time::SystemTime;
@@ -16,6 +17,7 @@ use super::report::{finish, fresh_folder};
 use super::select::{self, Selection, select};
 use super::session::{EVIDENCE, Session};
 use super::target::{arguments, resolve};
+use crate::generate::{self, vectors};
 use crate::oracle::Reading;
 use crate::plan::{Plan, Suite, Waivers, shipped};
 use crate::run::stray;
@@ -80,18 +82,24 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
 /// The suites to read: those given, or those that an interrupted run was given.
 fn named(args: &Run, earlier: Option<&stream::Evidence>) -> Vec<String> {
     let plan = earlier.and_then(|earlier| earlier.plan.as_ref());
-    match plan {
-        Some(plan) if args.suites.is_empty() => {
-            let shipped = |file: &String| shipped::paths().any(|path| path == file);
-            let mut named: Vec<String> = plan.suites.clone();
-            named.retain(|file| !shipped(file));
-            if named.len() < plan.suites.len() && !named.is_empty() {
-                named.push("*".to_owned());
-            }
-            named
-        }
-        _ => args.suites.clone(),
+    let Some(plan) = plan.filter(|_| args.suites.is_empty()) else {
+        return args.suites.clone();
+    };
+    let own = |file: &&String| {
+        shipped::paths().any(|path| path == file.as_str()) || *file == generate::SOURCE
+    };
+    let files = plan.suites.iter().filter(|file| *file != vectors::SOURCE);
+    let (own, mut named): (Vec<&String>, Vec<&String>) = files.partition(own);
+    let everything = "*".to_owned();
+    // Nothing but their names brings vectors into a run.
+    let of_vectors = plan.cases.iter().filter(|id| vectors::are_meant(id));
+    let suites = of_vectors.filter_map(|id| id.rsplit_once('/').map(|(suite, _)| suite.to_owned()));
+    let suites: BTreeSet<String> = suites.collect();
+    named.extend(&suites);
+    if !own.is_empty() && !named.is_empty() {
+        named.push(&everything);
     }
+    named.into_iter().cloned().collect()
 }
 
 /// Leaves in the plan what an interrupted run left undone.
@@ -124,8 +132,16 @@ fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers, Failure> 
             .into_iter()
             .filter(|suite| !known.contains(&suite.name)),
     );
+    // Vectors take their time to be read: a run without any does not look for those that are waived.
+    let with_vectors = suites.iter().any(|suite| vectors::are_meant(&suite.name));
+    if with_vectors {
+        let patterns: Vec<String> = waivers.patterns().map(str::to_owned).collect();
+        let named = select::named_vectors(&patterns).into_iter();
+        suites.extend(named.filter(|suite| !known.contains(&suite.name)));
+    }
+    let checked = |case: &str| with_vectors || !vectors::are_meant(case);
     waivers
-        .check(&document, &suites, &stray::IDS)
+        .check(&document, &suites, &stray::IDS, checked)
         .map_err(Failure::usage)?;
     Ok(waivers)
 }

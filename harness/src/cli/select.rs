@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Failure;
-use crate::generate;
+use crate::generate::{self, vectors};
 use crate::plan::{Filter, Plan, Suite, may_name, shipped};
 
 /// What was chosen, and the suites it was chosen from.
@@ -28,9 +28,21 @@ pub(super) fn select(
     Ok(Selection { suites, plan })
 }
 
-/// Every suite that comes with the program, written or generated.
+/// Every suite that comes with the program, written or generated, but for test vectors.
 pub(super) fn all() -> Result<Vec<Suite>, Failure> {
-    own(|_| true)
+    own(|name| !vectors::are_meant(name))
+}
+
+/// The suites of test vectors that patterns mean.
+pub(super) fn named_vectors(patterns: &[String]) -> Vec<Suite> {
+    let meant = patterns
+        .iter()
+        .filter(|pattern| vectors::are_meant(pattern));
+    let meant: Vec<&String> = meant.collect();
+    match meant.is_empty() {
+        true => Vec::new(),
+        false => vectors::suites(|name| meant.iter().any(|glob| may_name(glob, name))),
+    }
 }
 
 /// The suites of wanted names that come with the program.
@@ -66,7 +78,14 @@ fn suites(named: &[String], profile: Option<String>) -> Result<(Vec<Suite>, Vec<
     }
     if !wanted.is_empty() {
         let files: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
-        suites.extend(own(|name| wanted.iter().any(|glob| may_name(glob, name)))?);
+        suites.extend(own(|name| {
+            let meant = !vectors::are_meant(name);
+            let mut globs = wanted
+                .iter()
+                .filter(|glob| meant || vectors::are_meant(glob));
+            globs.any(|glob| may_name(glob, name))
+        })?);
+        suites.extend(named_vectors(&wanted));
         // A file's cases are all wanted, beside those that patterns choose from the others.
         wanted.extend(files);
     }

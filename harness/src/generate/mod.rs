@@ -4,6 +4,7 @@
 //!
 //! One file a rule; each rule looks at a function or at a mechanism and makes the cases that it has
 //! for it. The cases are ordinary ones: they are listed, filtered, run, replayed and waived as those of a suite file.
+//! [`vectors`] are made alike, but only for runs that ask for them.
 //! Which answers are right is said in [`answer`], how an honest caller calls in [`honest`].
 
 mod answer;
@@ -17,6 +18,7 @@ mod operations;
 mod pointers;
 mod state;
 mod template;
+pub mod vectors;
 
 use crate::cryptoki::Function;
 use crate::plan::{Case, Suite};

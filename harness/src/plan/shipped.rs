@@ -34,6 +34,8 @@ const SUITES: &[(&str, &str)] = shipped![
     "life/wrong-pin.yaml",
     "life/pin.yaml",
     "life/init-token.yaml",
+    "vectors/nist/digests.yaml",
+    "vectors/nist/ciphers.yaml",
 ];
 
 /// Suites that may leave a token locked or empty, and so run after all others, generated ones too.

@@ -8,6 +8,7 @@ use super::definitions::{
 };
 use super::expectation::{expectations, gives};
 use super::number::{NAME, constant, literal, reference, version_pattern};
+use super::octets::hex;
 use crate::cryptoki::function::{Domain, Version};
 use crate::cryptoki::{Function, Kind, returns};
 use crate::plan::suite::words::{
@@ -71,13 +72,16 @@ fn common(parts: &mut Definitions, key: &str) -> Json {
         ),
         "needs" => needs(parts),
         "setup" | "steps" => steps(parts),
-        "with" => described(
-            json!({
-                "type": "object",
-                "additionalProperties": { "anyOf": [count(u64::MAX), text()] },
-            }),
-            "Parameters, as `$with.name` in the steps.",
-        ),
+        "with" => {
+            let bytes = requiring(keyed(&["hex"], |_| hex(parts)), &["hex"]);
+            described(
+                json!({
+                    "type": "object",
+                    "additionalProperties": { "anyOf": [count(u64::MAX), text(), bytes] },
+                }),
+                "Parameters, as `$with.name` in the steps.",
+            )
+        }
         _ => described(text(), "One line for people."),
     }
 }

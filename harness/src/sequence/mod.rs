@@ -10,7 +10,7 @@ pub mod argument;
 pub mod content;
 pub mod decode;
 pub mod expectation;
-mod lexicon;
+pub(crate) mod lexicon;
 mod numbers;
 #[cfg(test)]
 mod properties;

@@ -7,12 +7,9 @@ use lms_signature::lms::{LmsSha256M32H5, SigningKey};
 use lms_signature::ots::LmsOtsSha256N32W4;
 
 use super::info;
-use super::stateful_vectors::{
-    LMS_KEY, LMS_MESSAGE, LMS_SIGNATURE, XMSS_KEY, XMSS_MESSAGE, XMSS_MT_KEY, XMSS_MT_MESSAGE,
-    XMSS_MT_SIGNATURE, XMSS_SIGNATURE,
-};
+use super::stateful_vectors::stateful as vector;
 use super::support::calls::verify;
-use super::support::{Attributes, Token, hex, plain};
+use super::support::{Attributes, Token, plain};
 
 fn hss(token: &Token, session: CK_SESSION_HANDLE, value: &[u8]) -> Result<CK_OBJECT_HANDLE, CK_RV> {
     let template = Attributes::new()
@@ -26,9 +23,9 @@ fn hss(token: &Token, session: CK_SESSION_HANDLE, value: &[u8]) -> Result<CK_OBJ
 fn one_level_of_hss_verifies_as_in_rfc_8554() {
     let token = Token::fresh();
     let session = token.user_session();
-    let key = [&[0, 0, 0, 1], &hex(LMS_KEY)[..]].concat();
-    let signature = [&[0; 4], &hex(LMS_SIGNATURE)[..]].concat();
-    let message = hex(LMS_MESSAGE);
+    let key = [&[0, 0, 0, 1], &vector("lms-key")[..]].concat();
+    let signature = [&[0; 4], &vector("lms-signature")[..]].concat();
+    let message = vector("lms-message");
     let object = hss(&token, session, &key).unwrap();
     let read = |attribute| token.attribute(session, object, attribute).unwrap();
     assert_eq!(read(CKA_HSS_LEVELS), 1u64.to_ne_bytes());
@@ -59,7 +56,7 @@ fn each_level_of_hss_signs_the_key_of_the_next() {
     let session = token.user_session();
     type Mode = LmsSha256M32H5<LmsOtsSha256N32W4>;
     let mut top = SigningKey::<Mode>::new_from_seed([7; 16], [9; 32]).unwrap();
-    let next = hex(LMS_KEY);
+    let next = vector("lms-key");
     let upper: Vec<u8> = top.try_sign_with_rng(&mut SysRng, &next).unwrap().into();
     let top_key = [
         &5u32.to_be_bytes()[..],
@@ -70,8 +67,8 @@ fn each_level_of_hss_signs_the_key_of_the_next() {
     .concat();
     let key = [&[0, 0, 0, 2], &top_key[..]].concat();
     let object = hss(&token, session, &key).unwrap();
-    let whole = [&[0, 0, 0, 1], &upper[..], &next, &hex(LMS_SIGNATURE)].concat();
-    let message = hex(LMS_MESSAGE);
+    let whole = [&[0, 0, 0, 1], &upper[..], &next, &vector("lms-signature")].concat();
+    let message = vector("lms-message");
     let judge = |signature: &[u8]| {
         verify(
             &token,
@@ -97,7 +94,7 @@ fn each_level_of_hss_signs_the_key_of_the_next() {
 fn keys_of_hss_are_checked() {
     let token = Token::fresh();
     let session = token.user_session();
-    let key = |levels: u8| [&[0, 0, 0, levels], &hex(LMS_KEY)[..]].concat();
+    let key = |levels: u8| [&[0, 0, 0, levels], &vector("lms-key")[..]].concat();
     let refused = |value: &[u8]| hss(&token, session, value).unwrap_err();
     assert_eq!(refused(&key(0)), CKR_ATTRIBUTE_VALUE_INVALID);
     assert_eq!(refused(&key(9)), CKR_ATTRIBUTE_VALUE_INVALID);
@@ -118,10 +115,10 @@ fn xmss_verifies_as_in_liboqs() {
             .ulong(CKA_CLASS, CKO_PUBLIC_KEY)
             .ulong(CKA_KEY_TYPE, CKK_XMSS)
             .ulong(CKA_PARAMETER_SET, set)
-            .bytes(CKA_VALUE, hex(XMSS_KEY))
+            .bytes(CKA_VALUE, vector("xmss-key"))
     };
     let object = token.create(session, &template(1)).unwrap();
-    let (message, signature) = (hex(XMSS_MESSAGE), hex(XMSS_SIGNATURE));
+    let (message, signature) = (vector("xmss-message"), vector("xmss-signature"));
     let judge = |message: &[u8], signature: &[u8]| {
         verify(
             &token,
@@ -151,10 +148,10 @@ fn two_layers_of_xmss_verify_as_in_liboqs() {
             .ulong(CKA_CLASS, CKO_PUBLIC_KEY)
             .ulong(CKA_KEY_TYPE, key_type)
             .ulong(CKA_PARAMETER_SET, set)
-            .bytes(CKA_VALUE, hex(XMSS_MT_KEY))
+            .bytes(CKA_VALUE, vector("xmss-mt-key"))
     };
     let object = token.create(session, &template(CKK_XMSSMT, 1)).unwrap();
-    let (message, signature) = (hex(XMSS_MT_MESSAGE), hex(XMSS_MT_SIGNATURE));
+    let (message, signature) = (vector("xmss-mt-message"), vector("xmss-mt-signature"));
     let judge = |message: &[u8], signature: &[u8]| {
         verify(
             &token,

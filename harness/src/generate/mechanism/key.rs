@@ -11,7 +11,7 @@ use crate::sequence::{Argument, Attribute, Call, MechanismArgument, Number, Para
 
 /// What a token may say to a key that it does not want to have: which it takes is left to it
 /// ([PKCS11-Base 3.2] 4.1.1 and 5.7.1).
-const REFUSALS: [CK_RV; 15] = [
+pub(in crate::generate) const REFUSALS: [CK_RV; 15] = [
     CKR_ATTRIBUTE_READ_ONLY,
     CKR_ATTRIBUTE_TYPE_INVALID,
     CKR_ATTRIBUTE_VALUE_INVALID,

@@ -28,6 +28,8 @@ mod verify;
 mod works;
 mod wrap;
 
+pub(super) use key::REFUSALS;
+
 use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;
 
@@ -78,7 +80,7 @@ pub(super) fn suites(wanted: &impl Fn(&str) -> bool) -> impl Iterator<Item = Sui
 
 /// What tokens may say to a key, a size or a parameter that they do not work with. Which they do is
 /// left to them ([PKCS11-Base 3.2] 5.1.6, CKR_MECHANISM_PARAM_INVALID and CKR_KEY_SIZE_RANGE).
-const LIMITS: [CK_RV; 6] = [
+pub(super) const LIMITS: [CK_RV; 6] = [
     CKR_KEY_SIZE_RANGE,
     CKR_MECHANISM_PARAM_INVALID,
     CKR_OPERATION_NOT_VALIDATED,
@@ -106,7 +108,7 @@ fn half() -> Content {
 
 /// A case of a mechanism with the flags that its use asks of the token. The section is that of the
 /// rule, in chapter 5, or of the mechanism, in chapter 6.
-fn draft(row: &Mechanism, flags: CK_FLAGS, id: &str, section: &'static str) -> Draft {
+pub(super) fn draft(row: &Mechanism, flags: CK_FLAGS, id: &str, section: &'static str) -> Draft {
     // A module may have had the mechanism before the standard, and in its own way.
     let since = names::constant(row.name).map(|constant| constant.since);
     let needs = Needs {
@@ -125,7 +127,7 @@ fn draft(row: &Mechanism, flags: CK_FLAGS, id: &str, section: &'static str) -> D
 }
 
 /// A call of `function` in the session of the case.
-fn call(function: Function) -> Call {
+pub(super) fn call(function: Function) -> Call {
     let mut call = Call::new(0, function);
     call.arguments[0] = session();
     call
@@ -182,7 +184,7 @@ fn begin(
 }
 
 /// A call whose success another case asks for: without it there is nothing to judge here.
-fn presumed(call: Call) -> Call {
+pub(super) fn presumed(call: Call) -> Call {
     let all = names::of_kind(names::Kind::RETURN).iter();
     let failures = all.map(|c| c.value).filter(|value| *value != CKR_OK);
     Call {

@@ -8,14 +8,14 @@ use super::words::{
 };
 use super::{Case, Ladder, Suite};
 use crate::cryptoki::function::Domain;
-use crate::cryptoki::names::Kind;
+use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, Version};
 use crate::plan::check;
 use crate::plan::needs::{MechanismNeed, Needs};
 use crate::sequence::read::{
     boolean, constant, fault, get, list, mapping, number, only_keys, required, steps, text, text_of,
 };
-use crate::sequence::{Number, Sequence, Step, Value};
+use crate::sequence::{Number, Sequence, Step, Value, lexicon};
 use crate::yaml::{self, Error, Node};
 
 /// What cases inherit from their suite.
@@ -349,7 +349,7 @@ fn version_range(node: &Node) -> Result<(Option<Version>, Option<Version>), Erro
     )
 }
 
-/// `with`: named parameters; versions in quotes, numbers, or text.
+/// `with`: named parameters; versions in quotes, numbers, mechanisms, bytes, or text.
 fn parameters(node: &Node) -> Result<Vec<(String, Value)>, Error> {
     mapping(node, "names and values")?
         .iter()
@@ -357,21 +357,25 @@ fn parameters(node: &Node) -> Result<Vec<(String, Value)>, Error> {
             let name = text(key, "a name")?.to_owned();
             let value = match &value.kind {
                 yaml::Kind::Unsigned(number) => Value::Number(*number),
-                yaml::Kind::Text(text) => match text.parse::<Version>() {
-                    Ok(version) => Value::Version(version.major, version.minor),
-                    Err(_) => Value::Bytes(text.clone().into_bytes()),
+                yaml::Kind::Text(text) => match (names::constant(text), text.parse::<Version>()) {
+                    (Some(constant), _) => Value::Number(constant.value),
+                    (None, Ok(version)) => Value::Version(version.major, version.minor),
+                    (None, Err(_)) => Value::Bytes(text.clone().into_bytes()),
                 },
-                _ => {
-                    return Err(fault(
-                        value,
-                        "expected a number, a version in quotes, or text",
-                    ));
+                yaml::Kind::Mapping(entries) => {
+                    let digits = get(entries, "hex").filter(|_| entries.len() == 1);
+                    let bytes = digits.and_then(text_of).and_then(lexicon::from_hex);
+                    Value::Bytes(bytes.ok_or_else(|| fault(value, PARAMETER))?)
                 }
+                _ => return Err(fault(value, PARAMETER)),
             };
             Ok((name, value))
         })
         .collect()
 }
+
+const PARAMETER: &str =
+    "expected a number, the name of a constant, a version in quotes, text, or `{ hex: \"00ff\" }`";
 
 /// An id is a path of lower-case words (and function names): it becomes a file name and an argument.
 fn id_check(node: &Node, id: &str, hierarchical: bool) -> Result<(), Error> {

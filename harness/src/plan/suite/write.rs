@@ -3,7 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{Case, Ladder};
-use crate::sequence::{Step, Value, write};
+use crate::cryptoki::{Version, names};
+use crate::sequence::{Step, Value, lexicon, write};
 use crate::yaml;
 
 impl Case {
@@ -57,10 +58,19 @@ impl Case {
     }
 }
 
+/// True of text that is read back as text.
+fn is_plain(text: &str) -> bool {
+    let other = text.parse::<Version>().is_ok() || names::constant(text).is_some();
+    !other && text.chars().all(|c| !c.is_control())
+}
+
 fn parameter(value: &Value) -> Json {
     match value {
         Value::Number(number) => json!(number),
-        Value::Bytes(bytes) => json!(String::from_utf8_lossy(bytes)),
+        Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if is_plain(text) => json!(text),
+            _ => json!({ "hex": lexicon::to_hex(bytes) }),
+        },
         other => json!(other.show(crate::cryptoki::function::Domain::Plain)),
     }
 }

