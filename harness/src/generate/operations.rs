@@ -10,6 +10,7 @@ use super::honest;
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::{Function, ParameterKind, returns};
 use crate::plan::{Ladder, MechanismNeed, Needs};
+use crate::sequence::Call;
 
 pub(super) fn cases(function: Function) -> Vec<Draft> {
     let idle = continues(function).then(|| idle(function));
@@ -91,7 +92,11 @@ fn twice(function: Function) -> Option<Draft> {
             ))
             .class(Class::A)
             .needs(&needs)
-            .fixture(honest::call(function))
+            .fixture(Call {
+                // Certain tokens want a user for whatever is cryptographic (5.1.6).
+                not_applicable: vec![CKR_USER_NOT_LOGGED_IN],
+                ..honest::call(function)
+            })
             .judged(honest::call(function), answer),
     )
 }

@@ -64,13 +64,14 @@ impl KeyStream {
         KeyStream { encrypting, ..self }
     }
 
-    /// Bytes in the whole stream: what the counter can number.
+    /// Bytes in the whole stream: what the counter can number. The crate of Salsa20 counts on when it
+    /// has made a block, for which there is no number after the last, so that one is given up.
     fn end(&self) -> u128 {
-        let bits = match self.variant {
-            Variant::ChaChaIetf => 32,
-            _ => 64,
-        };
-        BLOCK << bits
+        match self.variant {
+            Variant::ChaChaIetf => BLOCK << 32,
+            Variant::ChaCha | Variant::XChaCha => BLOCK << 64,
+            Variant::Salsa | Variant::XSalsa => (BLOCK << 64) - BLOCK,
+        }
     }
 
     fn run<S>(&self, data: &mut [u8]) -> Result<()>
@@ -109,5 +110,28 @@ impl Stream for KeyStream {
         }
         self.position = next;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_ends_where_its_counter_does() {
+        for (variant, nonce, last) in [
+            (Variant::ChaChaIetf, 12, u64::from(u32::MAX)),
+            (Variant::ChaCha, 8, u64::MAX),
+            (Variant::XChaCha, 24, u64::MAX),
+            (Variant::Salsa, 8, u64::MAX - 1),
+            (Variant::XSalsa, 24, u64::MAX - 1),
+        ] {
+            let mut stream = KeyStream::new(variant, [7; 32].into(), &vec![9; nonce], last);
+            let mut data = [0; BLOCK as usize];
+            stream.apply(&mut data).expect("the last block");
+            assert_ne!(data, [0; BLOCK as usize], "{variant:?}");
+            let beyond = stream.apply(&mut data[..1]);
+            assert_eq!(beyond, Err(refusal(CKR_DATA_LEN_RANGE)), "{variant:?}");
+        }
     }
 }
