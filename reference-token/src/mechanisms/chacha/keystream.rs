@@ -126,7 +126,7 @@ mod tests {
             (Variant::Salsa, 8, u64::MAX - 1),
             (Variant::XSalsa, 24, u64::MAX - 1),
         ] {
-            let mut stream = KeyStream::new(variant, [7; 32].into(), &vec![9; nonce], last);
+            let mut stream = KeyStream::new(variant, [7; 32], &vec![9; nonce], last);
             let mut data = [0; BLOCK as usize];
             stream.apply(&mut data).expect("the last block");
             assert_ne!(data, [0; BLOCK as usize], "{variant:?}");
