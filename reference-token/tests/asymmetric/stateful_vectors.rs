@@ -10,6 +10,7 @@ pub(super) fn stateful(name: &str) -> Vec<u8> {
     let digits: String = lines
         .skip(1)
         .take_while(|line| line.starts_with(' '))
+        .map(str::trim)
         .collect();
     assert!(!digits.is_empty(), "{name}");
     hex(&digits)

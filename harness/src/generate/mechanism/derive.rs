@@ -96,6 +96,10 @@ impl<'m> Derivation<'m> {
         call.arguments[2] = handle(base);
         call.arguments[3] = template::argument(template);
         call.not_applicable = [&LIMITS[..], &key::TEMPLATES].concat();
+        // 6.64: "the key type of the underlying prf", of which there are several.
+        if self.row.section.starts_with("6.64") {
+            call.not_applicable.push(CKR_KEY_TYPE_INCONSISTENT);
+        }
         kept_as(call, "key", DERIVED)
     }
 

@@ -204,7 +204,9 @@ fn refused(
     section: &'static str,
 ) -> impl FnOnce(ParameterValue, Option<u64>) -> Draft {
     let right = [CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD];
-    let answer = Answer::of(begin, &right).tolerating([CKR_OK, CKR_KEY_SIZE_RANGE]);
+    // A mechanism with such a parameter may be called an invalid mechanism, which tells less (5.1.6).
+    let less = [CKR_OK, CKR_KEY_SIZE_RANGE, CKR_MECHANISM_INVALID];
+    let answer = Answer::of(begin, &right).tolerating(less);
     let draft = subject
         .draft(id, section)
         .title(format!("{} refuses {title}", subject.row.name))
@@ -227,7 +229,7 @@ fn too_long(
     parameter: ParameterValue,
 ) -> Draft {
     let right = [CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD];
-    let answer = Answer::of(begin, &right).tolerating([CKR_OK]);
+    let answer = Answer::of(begin, &right).tolerating([CKR_OK, CKR_MECHANISM_INVALID]);
     subject
         .draft(&format!("{name}-parameter-too-long"), "5.1.6")
         .title(format!(

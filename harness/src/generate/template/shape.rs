@@ -172,8 +172,9 @@ impl Shape {
     /// A case for modules that have such objects, and the attribute of the row if there is one.
     pub(super) fn draft(&self, id: String, row: Option<&Row>, section: &'static str) -> Draft {
         let since = row.map_or(self.since(), |row| row.since.max(self.since()));
+        let newer = row.is_some_and(|row| NOT_IN_2_20.contains(&row.attribute));
         let needs = Needs {
-            at_least: (since > Version::V2_40).then_some(since),
+            at_least: (newer || since > Version::V2_40).then_some(since),
             pin: true,
             ..Needs::default()
         };
@@ -342,6 +343,14 @@ pub(super) fn kept(mut call: Call, output: &str, name: &str) -> Call {
     });
     call
 }
+
+/// Attributes of 2.40 that modules of 2.20, of which there are some yet, cannot know.
+const NOT_IN_2_20: [CK_ATTRIBUTE_TYPE; 4] = [
+    CKA_COPYABLE,
+    CKA_DESTROYABLE,
+    CKA_NAME_HASH_ALGORITHM,
+    CKA_PUBLIC_KEY_INFO,
+];
 
 /// What a token may say to what it does not support: which objects and changes it does is left to it
 /// ([PKCS11-Base 3.2] 4.1.1 to 4.1.3 and 5.7.1).
