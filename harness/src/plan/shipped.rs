@@ -60,8 +60,12 @@ const CANARIES: &[(&str, &str)] = shipped!["canaries/host.yaml"];
 
 /// Waivers that shipped targets name.
 const WAIVERS: &[(&str, &str)] = shipped![
+    "targets/waivers/gnome-keyring.yaml",
+    "targets/waivers/kryoptic.yaml",
     "targets/waivers/nss-softokn.yaml",
+    "targets/waivers/opencryptoki.yaml",
     "targets/waivers/softhsm2.yaml",
+    "targets/waivers/tpm2-pkcs11.yaml",
 ];
 
 /// Shipped waivers by their path below `suites/`.
