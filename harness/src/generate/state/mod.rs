@@ -52,7 +52,7 @@ fn case(row: &Row, state: &State, says: &Says) -> Option<Draft> {
     let function = row.function;
     let call::Subject {
         needs,
-        prepare,
+        mut prepare,
         judged,
         tidy,
     } = call::subject(row, state)?;
@@ -73,6 +73,12 @@ fn case(row: &Row, state: &State, says: &Says) -> Option<Draft> {
         "" => format!("state-{}", state.id),
         subject => format!("state-{}-{}", state.id, subject.replace(' ', "-")),
     };
+    // What the case acts on is left to the token; whether it is made is asked in other cases.
+    for call in &mut prepare {
+        if call.function == Function::C_CreateObject {
+            call.not_applicable = returns::CREATION_REFUSED.to_vec();
+        }
+    }
     let draft = Draft::new(id, row.section, state.ladder)
         .title(format!("{function}{of} {does} in the state {}", state.name))
         .level(row.level)
