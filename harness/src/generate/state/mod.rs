@@ -153,7 +153,7 @@ fn after_logout(function: Function) -> Option<Draft> {
         attributes: key,
         claim: None,
     });
-    create.not_applicable = REFUSALS.to_vec();
+    create.not_applicable = [&REFUSALS[..], returns::CREATION_REFUSED].concat();
     let logout = Call {
         arguments: vec![session()],
         ..Call::new(0, Function::C_Logout)
