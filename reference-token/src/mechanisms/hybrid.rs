@@ -115,7 +115,13 @@ impl Transport {
             Transport::Rsa(outer) => {
                 let value = random(length)?;
                 let (rsa, _) = find_for(outer.kind, CKF_WRAP)?;
-                Ok((rsa.wrap(outer, wrapper, value.clone())?, value))
+                // The AES key is the mechanism's own: it is the RSA key that has no room for it.
+                let sealed = rsa.wrap(outer, wrapper, value.clone());
+                let sealed = sealed.map_err(|refused| match refused.code() {
+                    CKR_DATA_LEN_RANGE => refusal(CKR_KEY_SIZE_RANGE),
+                    _ => refused,
+                })?;
+                Ok((sealed, value))
             }
             Transport::Ecdh(outer) => {
                 let (ec, _) = find_for(outer.kind, CKF_ENCAPSULATE)?;

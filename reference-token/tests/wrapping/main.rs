@@ -195,6 +195,42 @@ fn an_rsa_key_wraps_secret_keys_itself_and_private_ones_with_a_key_between() {
     assert_eq!(refused, Err(CKR_TEMPLATE_INCOMPLETE));
 }
 
+/// Section 6.1.19: the key to be wrapped may have any length. What has no room for the AES key between
+/// is the wrapping key.
+#[test]
+fn an_rsa_key_too_short_for_the_key_between_is_a_wrapping_key_of_a_wrong_size() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let public = Attributes::new()
+        .ulong(CKA_CLASS, CKO_PUBLIC_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_RSA)
+        .bytes(CKA_MODULUS, [0xff; 128])
+        .bytes(CKA_PUBLIC_EXPONENT, [1, 0, 1])
+        .bool(CKA_WRAP, true);
+    let public = token.create(session, &public).unwrap();
+    let key = token.create(session, &ec_private()).unwrap();
+    let wrapped = |hash, mgf, bits| {
+        let mut oaep = CK_RSA_PKCS_OAEP_PARAMS {
+            hashAlg: hash,
+            mgf,
+            source: CKZ_DATA_SPECIFIED,
+            pSourceData: std::ptr::null_mut(),
+            ulSourceDataLen: 0,
+        };
+        let mut parameter = CK_RSA_AES_KEY_WRAP_PARAMS {
+            ulAESKeyBits: bits,
+            pOAEPParams: &mut oaep,
+        };
+        let mechanism = with(CKM_RSA_AES_KEY_WRAP, &mut parameter);
+        wrap(&token, session, mechanism, (public, key)).map(|_| ())
+    };
+    // RFC 8017 section 7.1.1: 128 - 2 * 48 - 2 bytes are left, and after SHA-512 not even none.
+    assert_eq!(wrapped(CKM_SHA384, CKG_MGF1_SHA384, 192), Ok(()));
+    let small = Err(CKR_WRAPPING_KEY_SIZE_RANGE);
+    assert_eq!(wrapped(CKM_SHA384, CKG_MGF1_SHA384, 256), small);
+    assert_eq!(wrapped(CKM_SHA512, CKG_MGF1_SHA512, 128), small);
+}
+
 /// Section 5.1.6 has CKR_WRAPPED_KEY_LEN_RANGE for the length of the wrapped key alone: what PKCS #1
 /// padding holds is not told from a padding that is wrong.
 #[test]
