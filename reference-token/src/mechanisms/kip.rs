@@ -181,7 +181,8 @@ impl Family for Kip {
         &ENTRIES
     }
 
-    /// RFC 4758 section 3.5. The key is for one-time passwords if the template says so.
+    /// RFC 4758 section 3.5. The key is for one-time passwords if the template says so by class or,
+    /// as the mechanism contributes the class (section 6.54.5), by type alone.
     fn derive_keys(&self, asked: &Derivation) -> Result<Yield> {
         let parameter = parameter(asked.mechanism)?;
         let function = function(parameter)?;
@@ -191,8 +192,8 @@ impl Family for Kip {
         let input = [b"Key generation", named(parameter)?, &parameter.seed[..]];
         let value = expand(&function, asked.secret()?, &input, length)?;
         let product = Product::secret(value);
-        let class = match asked.own.class {
-            Some(CKO_OTP_KEY) => CKO_OTP_KEY,
+        let class = match (asked.own.class, asked.own.key_type) {
+            (Some(CKO_OTP_KEY), _) | (None, Some(CKK_HOTP)) => CKO_OTP_KEY,
             _ => product.class,
         };
         let product = Product { class, ..product };

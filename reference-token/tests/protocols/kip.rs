@@ -75,6 +75,11 @@ fn a_key_comes_of_both_nonces_and_the_key_between_them() {
     assert_eq!(value(&token, session, made), hex(&rows[0].2[..40]));
     let counter = token.attribute(session, made, CKA_OTP_COUNTER).unwrap();
     assert_eq!(counter, [0; 8]);
+    // Section 6.54.5: the class is contributed, and need not be named.
+    let unclassed = sized(20).ulong(CKA_KEY_TYPE, CKK_HOTP);
+    let made = derived(CKM_SHA256, shared, &unclassed).unwrap();
+    let class = token.attribute(session, made, CKA_CLASS).unwrap();
+    assert_eq!(class, CKO_OTP_KEY.to_ne_bytes());
     let refused = |underlying, key, template| derived(underlying, key, template).unwrap_err();
     let none = Attributes::new();
     assert_eq!(refused(CKM_SHA256, shared, &none), CKR_TEMPLATE_INCOMPLETE);
