@@ -36,13 +36,13 @@ fn is_value(kind: Kind, value: &Value) -> bool {
         (Kind::Bytes, _) => true,
         (Kind::Text, value) => std::str::from_utf8(value.bytes()).is_ok(),
         (Kind::Date, value) => is_date(value.bytes()) || mutant!("date-not-checked"),
+        (Kind::Time, value) => is_time(value.bytes()),
         (Kind::Ulongs, value) => value.bytes().len().is_multiple_of(size_of::<CK_ULONG>()),
     }
 }
 
 /// Section 3.4: a CK_DATE is year, month and day in ASCII digits; an empty one is no date.
 fn is_date(bytes: &[u8]) -> bool {
-    let number = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse::<u16>().ok();
     match bytes.len() {
         0 => true,
         8 => {
@@ -52,6 +52,27 @@ fn is_date(bytes: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Section 6.53.5.1: a date and hour, minute and second in ASCII digits; an empty one is no time.
+fn is_time(bytes: &[u8]) -> bool {
+    let below = |digits: &[u8], end| number(digits).is_some_and(|number| number < end);
+    match bytes.len() {
+        0 => true,
+        14 => {
+            bytes.iter().all(u8::is_ascii_digit)
+                && is_date(&bytes[..8])
+                && below(&bytes[8..10], 24)
+                && below(&bytes[10..12], 60)
+                // A leap second may be inserted.
+                && below(&bytes[12..], 61)
+        }
+        _ => false,
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u16> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Relations between attributes that hold for every object, new or changed.
@@ -107,5 +128,20 @@ mod tests {
     fn a_date_is_eight_digits_or_nothing() {
         assert!(is_date(b"") && is_date(b"20261123"));
         assert!(!is_date(b"2026112") && !is_date(b"20261323") && !is_date(b"2026-1-1"));
+    }
+
+    #[test]
+    fn a_time_is_a_date_and_six_digits_or_nothing() {
+        assert!(is_time(b"") && is_time(b"20261128093000") && is_time(b"20161231235960"));
+        for wrong in [
+            &b"20261128"[..],
+            b"20261328093000",
+            b"20261128240000",
+            b"20261128096000",
+            b"20261128093061",
+            b"2026112809300Z",
+        ] {
+            assert!(!is_time(wrong));
+        }
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Text,
     /// CK_DATE: eight digits, or empty for no date.
     Date,
+    /// UTC time as text, YYYYMMDDhhmmss, or empty for no time.
+    Time,
     /// An array of CK_ULONG.
     Ulongs,
     /// An array attribute: a nested template.

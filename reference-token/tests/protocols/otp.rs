@@ -252,10 +252,15 @@ fn keys_are_made_for_hotp_and_for_nothing_else() {
         key().ulong(CKA_OTP_FORMAT, CK_OTP_FORMAT_BINARY),
         key().ulong(CKA_OTP_PIN_REQUIREMENT, CK_OTP_PARAM_MANDATORY),
         key().ulong(CKA_OTP_COUNTER_REQUIREMENT, CK_OTP_PARAM_IGNORED),
+        // Section 6.53.5.1: YYYYMMDDhhmmss.
+        key().bytes(CKA_OTP_TIME, *b"20261128"),
+        key().bytes(CKA_OTP_TIME, *b"20261128240000"),
         key().without(CKA_VALUE).bytes(CKA_VALUE, [1; 15]),
     ] {
         assert_eq!(token.create(session, &wrong), invalid);
     }
+    let timed = key().bytes(CKA_OTP_TIME, *b"20261128093000");
+    assert!(token.create(session, &timed).is_ok());
     // Neither a secret key with the type of one nor a MAC with its value.
     let plainly = key().without(CKA_CLASS).ulong(CKA_CLASS, CKO_SECRET_KEY);
     assert_eq!(token.create(session, &plainly), invalid);

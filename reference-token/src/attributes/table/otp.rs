@@ -3,7 +3,7 @@
 
 use cryptoki_sys::*;
 
-use super::Kind::{Bool, Bytes, OneOf, Text, Ulong};
+use super::Kind::{Bool, Bytes, OneOf, Text, Time, Ulong};
 use super::Preset::{self, Absent, Empty, True};
 use super::{Rule, Section, of, row, typed};
 
@@ -25,7 +25,7 @@ static OTP_KEY: [Rule; 15] = [
     row(CKA_OTP_COUNTER_REQUIREMENT,   OneOf(COUNTER), &[9], Preset::Ulong(CK_OTP_PARAM_OPTIONAL)),
     row(CKA_OTP_PIN_REQUIREMENT,       OneOf(IGNORED), &[9], Preset::Ulong(CK_OTP_PARAM_IGNORED)),
     row(CKA_OTP_COUNTER,               Bytes,          &[],  Empty),
-    row(CKA_OTP_TIME,                  Text,           &[],  Empty),
+    row(CKA_OTP_TIME,                  Time,           &[],  Empty),
     row(CKA_OTP_USER_IDENTIFIER,       Text,           &[],  Empty),
     row(CKA_OTP_SERVICE_IDENTIFIER,    Text,           &[],  Empty),
     row(CKA_OTP_SERVICE_LOGO,          Bytes,          &[],  Empty),
