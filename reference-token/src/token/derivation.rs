@@ -201,13 +201,19 @@ impl Sources {
     /// CKA_DERIVE_TEMPLATE of every source, in every template: otherwise two keys could trade
     /// places to be rid of it.
     fn impose_templates(&mut self) -> Result<()> {
-        let keys: Vec<Arc<Attributes>> = self.keys();
-        for key in &keys {
-            for template in std::iter::once(&mut self.own).chain(&mut self.additional) {
-                *template = impose(key, CKA_DERIVE_TEMPLATE, template)?;
-            }
-        }
+        self.own = self.imposed(&self.own)?;
+        let additional = self.additional.iter();
+        self.additional = additional
+            .map(|template| self.imposed(template))
+            .collect::<Result<_>>()?;
         Ok(())
+    }
+
+    fn imposed(&self, template: &Template) -> Result<Template> {
+        let mut keys = self.keys().into_iter();
+        keys.try_fold(template.clone(), |template, key| {
+            impose(&key, CKA_DERIVE_TEMPLATE, &template)
+        })
     }
 
     /// The base key and the keys that the parameter names.
@@ -235,6 +241,10 @@ impl Sources {
         };
         for (attribute, value) in product.defaults {
             supply(&mut template, attribute, value);
+        }
+        // What the keys impose holds for the parts too that the application has no say in.
+        if product.source == Source::Beside {
+            template = self.imposed(&template)?;
         }
         let origin = match product.class {
             CKO_SECRET_KEY | CKO_OTP_KEY => {

@@ -120,6 +120,61 @@ fn key_material_is_as_secret_as_its_master_key_or_not_made_at_all() {
     assert_eq!((material.out.hClientKey, material.ivs[0]), (0, [0; 16]));
 }
 
+/// Section 5.18.5: what the template of a key adds is added to all keys that are derived from it, and
+/// what contradicts it is not made: a MAC key that signs, or is a generic secret, neither.
+#[test]
+fn the_derive_template_of_a_master_key_holds_for_its_mac_keys() {
+    let token = Token::fresh();
+    let session = token.user_session();
+    let run = |imposed: &Attributes, kind: CK_MECHANISM_TYPE, mac_bits| {
+        let mut list = imposed.list();
+        let size = list.count() as usize * size_of::<CK_ATTRIBUTE>();
+        // SAFETY: the array that the list points to, while the list lives.
+        let nested = unsafe { std::slice::from_raw_parts(list.pointer().cast::<u8>(), size) };
+        let master = secret(&hex(MASTER)).bytes(CKA_DERIVE_TEMPLATE, nested);
+        let base = token.create(session, &master).unwrap();
+        let before = count(&token, session);
+        let template = Attributes::new().ulong(CKA_KEY_TYPE, CKK_AES);
+        let mut material = Material::new();
+        let mut newer = material.parameter();
+        newer.ulMacSizeInBits = mac_bits;
+        let mut older = CK_SSL3_KEY_MAT_PARAMS {
+            ulMacSizeInBits: mac_bits,
+            ulKeySizeInBits: newer.ulKeySizeInBits,
+            ulIVSizeInBits: newer.ulIVSizeInBits,
+            bIsExport: CK_FALSE,
+            RandomInfo: newer.RandomInfo,
+            pReturnedKeyMaterial: newer.pReturnedKeyMaterial,
+        };
+        let mechanism = match kind {
+            CKM_TLS12_KEY_AND_MAC_DERIVE => with(kind, &mut newer),
+            _ => with(kind, &mut older),
+        };
+        let derived = derive(&token, session, mechanism, base, &template);
+        let made = count(&token, session) - before;
+        assert!(derived.is_ok() || made == 0);
+        derived.map(|_| (made, material.out.hClientMacSecret))
+    };
+    let new = Attributes::new;
+    let (ssl3, tls12) = (CKM_SSL3_KEY_AND_MAC_DERIVE, CKM_TLS12_KEY_AND_MAC_DERIVE);
+    for (imposed, kind) in [
+        (new().bool(CKA_SIGN, false), tls12),
+        (new().bool(CKA_DERIVE, false), ssl3),
+        (new().ulong(CKA_KEY_TYPE, CKK_AES), tls12),
+        (new().ulong(CKA_VALUE_LEN, 16), tls12),
+    ] {
+        assert_eq!(run(&imposed, kind, 160), Err(CKR_TEMPLATE_INCONSISTENT));
+    }
+    let aes = new().ulong(CKA_KEY_TYPE, CKK_AES);
+    assert_eq!(run(&aes, tls12, 0), Ok((2, CK_INVALID_HANDLE)));
+    let added = new().bool(CKA_DERIVE, true).bytes(CKA_LABEL, *b"imposed");
+    let (made, mac) = run(&added, tls12, 160).unwrap();
+    let label = token.attribute(session, mac, CKA_LABEL).unwrap();
+    assert_eq!((made, &label[..]), (4, &b"imposed"[..]));
+    let derives = token.attribute(session, mac, CKA_DERIVE).unwrap();
+    assert_eq!(derives, [CK_TRUE]);
+}
+
 #[test]
 fn the_version_in_a_pre_master_key_is_given_back() {
     let token = Token::fresh();

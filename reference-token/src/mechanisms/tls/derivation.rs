@@ -223,7 +223,10 @@ pub(super) fn mac_key(value: Vec<u8>, is_tls12: bool) -> Product {
         .inheriting(Inheritance::Same)
         .by_default(CKA_SIGN, Value::bool(true))
         .by_default(CKA_VERIFY, Value::bool(true));
-    product.by_default(CKA_DERIVE, Value::bool(!is_tls12))
+    match is_tls12 {
+        true => product,
+        false => product.by_default(CKA_DERIVE, Value::bool(true)),
+    }
 }
 
 /// By default flagged for encryption, decryption and derivation.
