@@ -389,6 +389,9 @@ pub struct Tally {
     /// Successful calls by attribute of their templates and function.
     #[serde(default)]
     pub attributes: TallyTable,
+    /// Right answers to what cases judge, by function and return value.
+    #[serde(default)]
+    pub answers: TallyTable,
 }
 
 /// Numbers by two names.
@@ -401,6 +404,7 @@ impl Tally {
             (&mut self.calls, other.calls),
             (&mut self.mechanisms, other.mechanisms),
             (&mut self.attributes, other.attributes),
+            (&mut self.answers, other.answers),
         ];
         for (sum, more) in pairs {
             for (row, cells) in more {

@@ -3,6 +3,7 @@
 
 mod clauses;
 mod excuses;
+mod provoked;
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,6 +18,7 @@ use crate::plan::Case;
 use crate::run::tally;
 
 use excuses::Excuses;
+use provoked::Provoked;
 
 /// What the cases cover, and what the run reached.
 #[must_use]
@@ -47,13 +49,14 @@ struct Counts {
 impl Counts {
     fn of(cases: &[&Case]) -> Self {
         let mut counts = Self::default();
+        let provoked = Provoked::read();
         for case in cases {
-            counts.add(case);
+            counts.add(case, &provoked);
         }
         counts
     }
 
-    fn add(&mut self, case: &Case) {
+    fn add(&mut self, case: &Case, provoked: &Provoked) {
         let mut functions = HashSet::new();
         let mut returns = HashSet::new();
         let mut mechanisms = HashSet::new();
@@ -66,12 +69,7 @@ impl Counts {
             let function = call.function;
             functions.insert(function);
             mechanisms.extend(tally::mechanism(call).map(|mechanism| (mechanism, function)));
-            let ok = [cryptoki_sys::CKR_OK];
-            let right = match (&call.returns[..], &call.except[..]) {
-                ([], []) => &ok[..],
-                (right, _) => right,
-            };
-            returns.extend(right.iter().map(|rv| (function, *rv)));
+            returns.extend(provoked.by(call).into_iter().map(|rv| (function, rv)));
         }
         count(&mut self.functions, functions);
         count(&mut self.returns, returns);

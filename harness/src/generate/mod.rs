@@ -19,6 +19,7 @@ mod pointers;
 mod state;
 mod template;
 pub mod vectors;
+mod work;
 
 use crate::cryptoki::Function;
 use crate::plan::{Case, Suite};
@@ -38,6 +39,7 @@ const RULES: &[fn(Function) -> Vec<Draft>] = &[
     pointers::cases,
     state::cases,
     lists::cases,
+    work::cases,
 ];
 
 /// The generated suites whose names are wanted: one for each function, `functions/C_Login`, then one

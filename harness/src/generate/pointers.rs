@@ -40,7 +40,7 @@ fn case(function: Function, index: usize, parameter: &Parameter, argument: Argum
 
 /// NULL for the parameter with a length that says there is something; None where NULL means
 /// something, or where there is no pointer.
-fn missing(function: Function, parameter: &Parameter) -> Option<Argument> {
+pub(super) fn missing(function: Function, parameter: &Parameter) -> Option<Argument> {
     let one = Some(Number::Literal(1));
     match (parameter.kind, parameter.name) {
         // 5.5.7 to 5.6.9: NULL leaves the PIN to the token's own pad; a user may have no name.

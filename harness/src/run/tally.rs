@@ -17,6 +17,7 @@ pub(super) struct Counter {
     calls: HashMap<(Function, u64), u64>,
     mechanisms: HashMap<(u64, Function), u64>,
     attributes: HashMap<(u64, Function), u64>,
+    answers: HashMap<(Function, u64), u64>,
 }
 
 impl Counter {
@@ -33,11 +34,16 @@ impl Counter {
             .calls()
             .map(|step| ((step.number, step.function), step))
             .collect();
-        let succeeded = |rv| rv == cryptoki_sys::CKR_OK;
         for call in trace.calls.iter().filter(|call| !call.question) {
             let step = steps.get(&(call.step, call.function));
-            if let Some(step) = step.filter(|_| call.returned.is_some_and(|b| succeeded(b.rv))) {
+            let (Some(step), Some(back)) = (step, call.returned) else {
+                continue;
+            };
+            if back.rv == cryptoki_sys::CKR_OK {
                 self.arguments(step);
+            }
+            if !step.fixture && step.is_right(back.rv) {
+                *self.answers.entry((call.function, back.rv)).or_default() += 1;
             }
         }
     }
@@ -63,24 +69,27 @@ impl Counter {
         for (key, count) in other.attributes {
             *self.attributes.entry(key).or_default() += count;
         }
+        for (key, count) in other.answers {
+            *self.answers.entry(key).or_default() += count;
+        }
     }
 
     /// The numbers under the names of the standard.
     pub(super) fn into_tally(self) -> Tally {
-        let calls = self.calls.into_iter().map(|((function, rv), count)| {
-            (
-                function.to_string(),
-                names::display(Kind::RETURN, rv),
-                count,
-            )
-        });
+        let returned = |counts: HashMap<(Function, u64), u64>| {
+            table(counts.into_iter().map(|((function, rv), count)| {
+                let value = names::display(Kind::RETURN, rv);
+                (function.to_string(), value, count)
+            }))
+        };
         let named = |kind, counts: HashMap<(u64, Function), u64>| {
             table(counts.into_iter().map(|((value, function), count)| {
                 (names::display(kind, value), function.to_string(), count)
             }))
         };
         Tally {
-            calls: table(calls),
+            calls: returned(self.calls),
+            answers: returned(self.answers),
             mechanisms: named(Kind::MECHANISM, self.mechanisms),
             attributes: named(Kind::ATTRIBUTE, self.attributes),
         }

@@ -140,7 +140,11 @@ fn generate(
 }
 
 /// A call that imports a key of the session.
-pub(super) fn create(recipe: &Recipe, usages: &[(CK_ATTRIBUTE_TYPE, bool)], name: &str) -> Call {
+pub(in crate::generate) fn create(
+    recipe: &Recipe,
+    usages: &[(CK_ATTRIBUTE_TYPE, bool)],
+    name: &str,
+) -> Call {
     let mut attributes = recipe.attributes();
     attributes.retain(|given| usages.iter().all(|(usage, _)| *usage != given.attribute));
     attributes.push(passing());

@@ -28,7 +28,7 @@ mod verify;
 mod works;
 mod wrap;
 
-pub(super) use key::REFUSALS;
+pub(super) use key::{REFUSALS, create};
 
 use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;

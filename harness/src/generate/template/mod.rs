@@ -87,7 +87,7 @@ const OF_TEMPLATES: [CK_RV; 13] = [
 
 /// A template that must be refused: `right` says why; whatever else the function may say of a
 /// template is tolerated.
-fn refusal(function: Function, right: &[CK_RV]) -> Answer {
+pub(super) fn refusal(function: Function, right: &[CK_RV]) -> Answer {
     // Functions that cannot return it, as 5.1.6 says in so many words, do not list it.
     let prohibits = returns::is_permitted(function, CKR_ACTION_PROHIBITED);
     let action = [CKR_ACTION_PROHIBITED].into_iter().filter(|_| prohibits);

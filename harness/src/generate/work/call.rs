@@ -1,0 +1,211 @@
+//! One argument bent, the rest as it should be: NULL (as in [`super::super::pointers`]), an output that
+//! does not fit ([PKCS11-Base 3.2] 5.2), a parameter of three bytes, a mechanism for something else, a key
+//! that is none, and an operation that is there already (all 5.1.6).
+
+use cryptoki_sys::*;
+use p11assay_reports::evidence::{Class, Level};
+
+use super::super::answer::Answer;
+use super::super::draft::Draft;
+use super::super::pointers;
+use super::Work;
+use crate::cryptoki::function::{Domain, Parameter};
+use crate::cryptoki::{Function, ParameterKind, returns};
+use crate::sequence::{
+    Argument, Buffer, BufferSize, Bytes, Call, Content, MechanismArgument, Number, ParameterValue,
+};
+
+pub(super) fn cases(work: &Work) -> Vec<Draft> {
+    let parameters = work.function.parameters().iter().enumerate();
+    let mut cases: Vec<Draft> = parameters
+        .flat_map(|(index, parameter)| {
+            let bends = [null, short, other_parameter, other_mechanism, no_key];
+            bends.map(|bend| bend(work, index, parameter))
+        })
+        .flatten()
+        .collect();
+    cases.extend(twice(work));
+    cases
+}
+
+fn id(what: &str, parameter: &Parameter) -> String {
+    format!("at-work-{what}-{}", parameter.name.replace('_', "-"))
+}
+
+fn null(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let function = work.function;
+    // 5.14.4 and 5.16.4: without a signature the message goes on.
+    let goes_on = [Function::C_SignMessageNext, Function::C_VerifyMessageNext];
+    if goes_on.contains(&function) && parameter.name == "signature" {
+        return None;
+    }
+    let argument = match parameter.kind {
+        // Mechanisms that sign by messages may have none.
+        ParameterKind::MessageParameter if work.call.arguments[index] != Argument::Default => {
+            Argument::Null
+        }
+        _ => pointers::missing(function, parameter)?,
+    };
+    Some(
+        work.draft(&id("null", parameter), "5.1.6")
+            .title(format!(
+                "{function} at work does not succeed with NULL for {}",
+                parameter.name
+            ))
+            .level(Level::Should)
+            .unsuccessful(work.bent(index, argument)),
+    )
+}
+
+/// A buffer of one byte: what the calls of the table give is longer, whatever the token holds back.
+fn short(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    if parameter.kind != ParameterKind::OutBytes {
+        return None;
+    }
+    let function = work.function;
+    let one = BufferSize::Elements(Number::Literal(1));
+    let call = work.bent(index, Argument::Buffer(Buffer::of(one)));
+    let answer = Answer::of(function, &[CKR_BUFFER_TOO_SMALL]);
+    Some(
+        work.draft(&id("short", parameter), "5.2")
+            .title(format!(
+                "{function} says that {} does not fit into one byte",
+                parameter.name
+            ))
+            .class(Class::A)
+            .judged(Work::if_here(call), answer),
+    )
+}
+
+/// Three bytes are the parameter of no mechanism.
+fn three_bytes() -> Bytes {
+    Bytes::of(Content::Repeat {
+        byte: 0x24,
+        count: 3,
+    })
+}
+
+fn other_parameter(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let function = work.function;
+    let (argument, needed) = match &work.call.arguments[index] {
+        Argument::Mechanism(mechanism) => {
+            let needed = mechanism.parameter != ParameterValue::None;
+            let bent = MechanismArgument {
+                parameter: ParameterValue::Bytes(three_bytes()),
+                ..(**mechanism).clone()
+            };
+            (Argument::Mechanism(Box::new(bent)), needed)
+        }
+        given if parameter.kind == ParameterKind::MessageParameter => {
+            (Argument::Bytes(three_bytes()), *given != Argument::Default)
+        }
+        _ => return None,
+    };
+    let right = [CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD];
+    // That a parameter must be refused where none is needed is said nowhere.
+    let less = [CKR_OK].into_iter().filter(|_| !needed);
+    let answer = Answer::of(function, &right)
+        .tolerating(less)
+        .tolerating([CKR_MECHANISM_INVALID]);
+    Some(
+        work.draft(&id("other-parameter-of", parameter), "5.1.6")
+            .title(format!("{function} refuses a parameter of three bytes"))
+            .judged(work.bent(index, argument), answer),
+    )
+}
+
+fn other_mechanism(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    if parameter.kind != ParameterKind::Mechanism {
+        return None;
+    }
+    let function = work.function;
+    let mechanism = match function {
+        Function::C_DigestInit => CKM_AES_KEY_GEN,
+        _ => CKM_SHA256,
+    };
+    let other = Argument::Mechanism(Box::new(MechanismArgument {
+        mechanism: Number::Literal(mechanism),
+        parameter: ParameterValue::None,
+        claim: None,
+    }));
+    let answer = Answer::of(function, &[CKR_MECHANISM_INVALID]).tolerating([
+        CKR_ARGUMENTS_BAD,
+        CKR_KEY_FUNCTION_NOT_PERMITTED,
+        CKR_KEY_TYPE_INCONSISTENT,
+        CKR_MECHANISM_PARAM_INVALID,
+        CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+        CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+    ]);
+    Some(
+        work.draft("at-work-other-mechanism", "5.1.6")
+            .title(format!("{function} refuses a mechanism for something else"))
+            .judged(work.bent(index, other), answer),
+    )
+}
+
+/// What says that a handle is that of no key.
+const NO_KEY: [CK_RV; 4] = [
+    CKR_KEY_HANDLE_INVALID,
+    CKR_OBJECT_HANDLE_INVALID,
+    CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    CKR_WRAPPING_KEY_HANDLE_INVALID,
+];
+
+fn no_key(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let function = work.function;
+    let object = ParameterKind::Ulong(Domain::Object);
+    // A saved state is looked at before its keys.
+    if parameter.kind != object || function == Function::C_SetOperationState {
+        return None;
+    }
+    let right = match parameter.name {
+        "wrapping_key" => CKR_WRAPPING_KEY_HANDLE_INVALID,
+        "unwrapping_key" => CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+        "object" => CKR_OBJECT_HANDLE_INVALID,
+        _ => CKR_KEY_HANDLE_INVALID,
+    };
+    // C_DecapsulateKey has the values of C_UnwrapKey.
+    let right = match returns::is_listed(function, right) {
+        true => right,
+        false => CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    };
+    let answer = Answer::of(function, &[right]).tolerating(NO_KEY);
+    let none = Argument::Number(Number::Dangling);
+    Some(
+        work.draft(&id("no", parameter), "5.1.6")
+            .title(format!(
+                "{function} at work refuses a handle of nothing for {}",
+                parameter.name
+            ))
+            .judged(work.bent(index, none), answer),
+    )
+}
+
+/// Begins something: an operation, or within a process a message.
+fn begins(function: Function) -> bool {
+    function.name().ends_with("Init") || function.name().ends_with("MessageBegin")
+}
+
+fn twice(work: &Work) -> Option<Draft> {
+    let function = work.function;
+    // That of a digest has its case without keys.
+    if !begins(function) || function == Function::C_DigestInit {
+        return None;
+    }
+    let first = Call {
+        fixture: true,
+        ..super::presumed(work.call.clone())
+    };
+    Some(
+        work.draft("at-work-twice", "5.1.6")
+            .title(format!(
+                "{function} is refused while what it began is active"
+            ))
+            .class(Class::A)
+            .fixture(first)
+            .judged(
+                work.call.clone(),
+                Answer::of(function, &[CKR_OPERATION_ACTIVE]),
+            ),
+    )
+}
