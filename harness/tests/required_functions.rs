@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use p11assay::execute::Stop;
-use p11assay::oracle::{CaseTrace, Judgement, Reading, Subject, judge};
+use p11assay::oracle::{CaseTrace, Judgement, Reading, Stopped, Subject, judge};
 use p11assay::plan::{Capabilities, Case, Plan, Suite, Unmet};
 use p11assay_reports::evidence::{Verdict, Why};
 
@@ -19,7 +19,11 @@ fn case(step: &str) -> Case {
 
 fn judged_without_the_function(case: &Case) -> Judgement {
     let trace = CaseTrace {
-        stop: Some((Stop::MissingFunction, "C_LoginUser".to_owned())),
+        stops: vec![Stopped {
+            stop: Stop::MissingFunction,
+            text: "C_LoginUser".to_owned(),
+            after: None,
+        }],
         ..CaseTrace::default()
     };
     judge(&Subject {

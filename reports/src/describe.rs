@@ -17,7 +17,7 @@ pub(crate) fn clause(clause: &Clause) -> String {
 pub(crate) fn finding(case: &Case, finding: &Finding) -> String {
     let mut out = String::new();
     if let Some(step) = finding.step {
-        let _ = write!(out, "step {step}  ");
+        let _ = write!(out, "{}  ", place(step, finding.lane));
     }
     if let Some(function) = &finding.function {
         let _ = write!(out, "{function}  ");
@@ -30,6 +30,14 @@ pub(crate) fn finding(case: &Case, finding: &Finding) -> String {
         let _ = write!(out, " ({})", clause(other));
     }
     line(out)
+}
+
+/// `step 2`, `step 3 in lane 1`.
+fn place(step: u32, lane: Option<u32>) -> String {
+    match lane {
+        Some(lane) => format!("step {step} in lane {lane}"),
+        None => format!("step {step}"),
+    }
 }
 
 /// What the case is about to be blamed for, on one line: its gravest finding, else the reason,
@@ -97,7 +105,7 @@ fn frame(number: usize, frame: &Frame) -> String {
 
 /// `step 2  C_SignInit(hSession: 1) = CKR_OK  12.3 us`.
 pub(crate) fn call(call: &Call) -> String {
-    let mut out = format!("step {}  {}(", call.step, call.function);
+    let mut out = format!("{}  {}(", place(call.step, call.lane), call.function);
     push_pairs(&mut out, &call.arguments);
     out.push(')');
     match &call.returned {

@@ -317,6 +317,7 @@ fn nasty_case() -> impl Strategy<Value = Case> {
             case.findings = vec![Finding {
                 verdict,
                 step: None,
+                lane: None,
                 function: Some(text()),
                 oracle: text(),
                 message: text(),

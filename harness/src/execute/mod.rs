@@ -8,6 +8,7 @@ mod aggregate;
 mod call;
 mod callbacks;
 mod content;
+mod lanes;
 mod offer;
 mod output;
 mod plan;

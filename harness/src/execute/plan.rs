@@ -19,6 +19,8 @@ pub(super) enum PreparedStep {
         bind: usize,
         steps: Vec<PreparedStep>,
     },
+    /// A block of lanes, by its number.
+    Together(usize),
 }
 
 /// A call ready to be made.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use cryptoki_sys::CK_FUNCTION_LIST_3_2;
 
+use super::lanes::{Block, Lane};
 use super::plan::{
     Array, From, Give, Offer, Output, OutputShape, Place, PreparedCall, PreparedStep, Rare, Source,
 };
@@ -13,7 +14,9 @@ use super::{call, callbacks, is_present};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::structure;
 use crate::memory::{Arena, OutOfMemory};
-use crate::sequence::{Argument, Buffer, BufferSize, Call, InitArgs, Number, Reference, Step};
+use crate::sequence::{
+    self, Argument, Buffer, BufferSize, Call, InitArgs, Number, Reference, Step, Together,
+};
 
 /// What every sequence of a run can refer to and what default arguments need.
 #[derive(Debug, Clone)]
@@ -61,6 +64,7 @@ pub(super) struct Preparer<'p> {
     pub(super) registers: &'p mut Registers,
     pub(super) defaults: &'p Defaults,
     pub(super) table: &'p CK_FUNCTION_LIST_3_2,
+    pub(super) blocks: &'p mut Vec<Block>,
 }
 
 impl Preparer<'_> {
@@ -75,9 +79,43 @@ impl Preparer<'_> {
                         bind: self.registers.of(&each.bind),
                         steps: self.steps(&each.steps)?,
                     },
+                    Step::Together(block) => self.block(block)?,
                 })
             })
             .collect()
+    }
+
+    fn block(&mut self, block: &Together) -> Result<PreparedStep, OutOfMemory> {
+        let lanes = block.lanes.iter().map(|steps| self.lane(steps));
+        let lanes = lanes.collect::<Result<_, _>>()?;
+        self.blocks.push(Block {
+            repeat: block.repeat,
+            lanes,
+        });
+        Ok(PreparedStep::Together(self.blocks.len() - 1))
+    }
+
+    /// A lane shares no memory with any other.
+    fn lane(&mut self, steps: &[Step]) -> Result<Lane, OutOfMemory> {
+        let arena = Arena::new();
+        let mut shelf = self.shelf.beside();
+        let mut preparer = Preparer {
+            arena: &arena,
+            shelf: &mut shelf,
+            registers: self.registers,
+            defaults: self.defaults,
+            table: self.table,
+            blocks: &mut Vec::new(),
+        };
+        let prepared = preparer.steps(steps)?;
+        let given = sequence::calls(steps).flat_map(|call| &call.gives);
+        let gives = given.map(|capture| self.registers.of(&capture.name));
+        Ok(Lane {
+            gives: gives.collect(),
+            steps: prepared,
+            arena,
+            shelf,
+        })
     }
 
     fn call(&mut self, call: &Call) -> Result<PreparedCall, OutOfMemory> {

@@ -3,8 +3,11 @@
 
 mod fill;
 
+use std::sync::Arc;
+
 use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_BUFFER_TOO_SMALL, CKR_OK};
 
+use super::lanes::Block;
 use super::offer::OfferError;
 use super::plan::{From, Give, PreparedCall, PreparedStep, Source};
 use super::prepare::{Defaults, Preparer, Registers};
@@ -27,15 +30,16 @@ pub struct Options {
 
 /// A sequence laid out for one module's function list.
 pub struct Prepared<'t> {
-    steps: Vec<PreparedStep>,
-    registers: Registers,
-    values: Vec<Option<Value>>,
-    arena: &'t Arena,
-    shelf: Shelf,
-    table: &'t CK_FUNCTION_LIST_3_2,
-    scratch: Vec<u8>,
-    options: Options,
-    lifecycle: Option<bool>,
+    pub(super) steps: Vec<PreparedStep>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) registers: Arc<Registers>,
+    pub(super) values: Vec<Option<Value>>,
+    pub(super) arena: Arena,
+    pub(super) shelf: Shelf,
+    pub(super) table: &'t CK_FUNCTION_LIST_3_2,
+    pub(super) scratch: Vec<u8>,
+    pub(super) options: Options,
+    pub(super) lifecycle: Option<bool>,
 }
 
 impl<'t> Prepared<'t> {
@@ -47,19 +51,21 @@ impl<'t> Prepared<'t> {
     pub fn new(
         sequence: &Sequence,
         table: &'t CK_FUNCTION_LIST_3_2,
-        arena: &'t Arena,
+        arena: &Arena,
         defaults: &Defaults,
         given: &[(String, Value)],
         options: Options,
     ) -> Result<Self, OutOfMemory> {
         let mut registers = Registers::default();
         let mut shelf = Shelf::for_steps(&sequence.steps);
+        let mut blocks = Vec::new();
         let mut preparer = Preparer {
             arena,
             shelf: &mut shelf,
             registers: &mut registers,
             defaults,
             table,
+            blocks: &mut blocks,
         };
         let steps = preparer.steps(&sequence.steps)?;
         let mut values = vec![None; registers.len()];
@@ -71,9 +77,10 @@ impl<'t> Prepared<'t> {
         let scratch = Vec::with_capacity(512);
         Ok(Self {
             steps,
-            registers,
+            blocks,
+            registers: Arc::new(registers),
             values,
-            arena,
+            arena: arena.clone(),
             shelf,
             table,
             scratch,
@@ -119,6 +126,8 @@ impl<'t> Prepared<'t> {
                     // SAFETY: passed on to the caller.
                     unsafe { self.for_each(list, *bind, steps, journal) }
                 }
+                // SAFETY: passed on to the caller.
+                PreparedStep::Together(block) => unsafe { self.together(*block, journal) },
             };
             if stop.is_some() {
                 return stop;
@@ -229,9 +238,9 @@ impl<'t> Prepared<'t> {
         journal: &mut JournalWriter,
         question: bool,
     ) -> Option<Stop> {
-        let known = (self.values.as_slice(), &self.registers);
+        let known = (self.values.as_slice(), &*self.registers);
         let resolve = |number: &Number| content::number(number, &|name| find(known, name)).ok();
-        match prepared.offer((self.arena, &mut self.shelf), &resolve, question) {
+        match prepared.offer((&self.arena, &mut self.shelf), &resolve, question) {
             Ok(()) => None,
             Err(OfferError::OutOfMemory(error)) => {
                 leave(journal, Stop::OutOfMemory, &error.to_string())

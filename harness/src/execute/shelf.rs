@@ -37,6 +37,14 @@ impl Shelf {
         }
     }
 
+    /// An empty shelf for other steps of the same sequence.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            apart: self.apart,
+            ..Self::default()
+        }
+    }
+
     /// A buffer for a call that has `others` of this length and alignment already, and whether it
     /// is shared.
     pub(super) fn take(
@@ -75,6 +83,7 @@ fn outlives_its_call(step: &Step) -> bool {
     let call = match step {
         Step::Call(call) => call,
         Step::ForEach(each) => return each.steps.iter().any(outlives_its_call),
+        Step::Together(block) => return block.lanes.iter().flatten().any(outlives_its_call),
     };
     match call.function {
         Function::C_OpenSession => match call.arguments.get(1) {

@@ -37,7 +37,8 @@ struct Shared {
 
 /// A supply of guarded buffers. Buffers come from it and return to it when dropped; those given
 /// back longest ago are reused first, so that a late access by a module is more likely to be seen.
-#[derive(Debug)]
+/// Clones are the same supply.
+#[derive(Debug, Clone)]
 pub struct Arena {
     shared: Rc<Shared>,
 }

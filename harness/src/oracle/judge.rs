@@ -10,11 +10,11 @@ mod why;
 
 pub use end::describe_end;
 
-use super::trace::{CaseTrace, TraceCall};
+use super::trace::{CaseTrace, Stopped, TraceCall};
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
 use crate::execute::Stop;
-use crate::sequence::{Call, ForEach, MAX_ITERATIONS, Step, Value};
+use crate::sequence::{self, Call, ForEach, MAX_ITERATIONS, Step, Together, Value};
 
 /// Which reading of the profile test cases a verdict rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,6 +77,7 @@ pub fn judge(subject: &Subject<'_>) -> Judgement {
         findings: Vec::new(),
         set: None,
         lost: None,
+        lane: None,
     };
     let _ = walk.steps(subject.steps);
     walk.outside_steps();
@@ -95,6 +96,8 @@ struct Walk<'w, 's> {
     set: Option<(Verdict, Option<Why>, String)>,
     /// The first step without a record.
     lost: Option<u32>,
+    /// The lane that is being walked.
+    lane: Option<u16>,
 }
 
 impl Walk<'_, '_> {
@@ -102,7 +105,40 @@ impl Walk<'_, '_> {
         steps.iter().try_for_each(|step| match step {
             Step::Call(call) => self.call(call),
             Step::ForEach(each) => self.for_each(each),
+            Step::Together(block) => self.together(block),
         })
+    }
+
+    /// Every lane is judged, whatever became of the others; the case is not judged beyond the block if
+    /// one of them was not to its end.
+    fn together(&mut self, block: &Together) -> Result<(), Halt> {
+        let before = self.values.clone();
+        let mut after = before.clone();
+        let mut result = Ok(());
+        for (number, lane) in (0..).zip(&block.lanes) {
+            self.lane = Some(number);
+            self.values.clone_from(&before);
+            let walked = (0..block.repeat).try_for_each(|_| self.steps(lane));
+            if walked.is_err() {
+                self.pass_by(number);
+                result = walked;
+            }
+            for capture in sequence::calls(lane).flat_map(|call| &call.gives) {
+                if let Some(value) = self.values.get(&capture.name) {
+                    after.insert(capture.name.clone(), value.clone());
+                }
+            }
+        }
+        self.lane = None;
+        self.values = after;
+        result
+    }
+
+    /// Leaves the rest of a lane's records alone.
+    fn pass_by(&mut self, lane: u16) {
+        let rest = &self.subject.trace.calls[self.next..];
+        let own = rest.iter().take_while(|call| call.lane == Some(lane));
+        self.next += own.count();
     }
 
     fn for_each(&mut self, each: &ForEach) -> Result<(), Halt> {
@@ -123,10 +159,11 @@ impl Walk<'_, '_> {
     /// that the call itself could follow.
     fn take(&mut self, call: &Call) -> Option<&TraceCall> {
         let calls = &self.subject.trace.calls;
+        let wanted = (call.number, call.function, self.lane);
         let belongs = |at: usize| {
             calls
                 .get(at)
-                .is_some_and(|c| c.step == call.number && c.function == call.function)
+                .is_some_and(|c| (c.step, c.function, c.lane) == wanted)
         };
         if !belongs(self.next) {
             return None;
@@ -229,6 +266,7 @@ impl Walk<'_, '_> {
         self.findings.push(Finding {
             verdict,
             step: Some(call.number),
+            lane: counted(self.lane),
             function: Some(call.function.name().to_owned()),
             oracle: oracle.to_owned(),
             message,
@@ -275,23 +313,24 @@ impl Walk<'_, '_> {
             self.findings.push(finding);
             return;
         }
-        if let Some((stop, text)) = &trace.stop {
-            self.stopped(*stop, text);
+        for stopped in &trace.stops {
+            self.stopped(stopped);
         }
     }
 
-    fn stopped(&mut self, stop: Stop, text: &str) {
+    fn stopped(&mut self, Stopped { stop, text, after }: &Stopped) {
         match stop {
             Stop::WrongReturn | Stop::NotApplicable => {}
             Stop::MissingFunction => self.missing(text),
-            Stop::OutOfMemory => self.settle(Verdict::Environment, text.to_owned()),
+            Stop::OutOfMemory => self.settle(Verdict::Environment, text.clone()),
             Stop::Absurd => {
-                let trace = self.subject.trace;
-                if let Some(call) = trace.calls.last() {
+                let calls = &self.subject.trace.calls;
+                if let Some(call) = after.and_then(|after| calls.get(after)) {
                     let message = format!("names {text} as the size of an output");
                     let finding = between(call, self.deviation(), "length", message);
                     self.findings.push(Finding {
                         step: Some(call.step),
+                        lane: counted(call.lane),
                         ..finding
                     });
                 }
@@ -307,7 +346,7 @@ impl Walk<'_, '_> {
     /// A function that the module does not have: its fault if the step says so.
     fn missing(&mut self, name: &str) {
         let message = format!("the module's function list has no {name}");
-        let mut calls = crate::sequence::calls(self.subject.steps);
+        let mut calls = sequence::calls(self.subject.steps);
         match calls.find(|call| call.must_exist && call.function.name() == name) {
             Some(call) => {
                 let permitted = vec!["a pointer to the function".to_owned()];
@@ -359,10 +398,16 @@ fn right(call: &Call) -> Vec<String> {
     }
 }
 
+/// A lane's number for people, from 1.
+pub(crate) fn counted(lane: Option<u16>) -> Option<u32> {
+    lane.map(|lane| u32::from(lane) + 1)
+}
+
 fn between(call: &TraceCall, verdict: Verdict, oracle: &str, message: String) -> Finding {
     Finding {
         verdict,
         step: None,
+        lane: None,
         function: Some(call.function.name().to_owned()),
         oracle: oracle.to_owned(),
         message,

@@ -7,5 +7,6 @@ mod judge;
 pub mod relation;
 pub mod trace;
 
+pub(crate) use judge::counted;
 pub use judge::{Judgement, Reading, Subject, describe_end, judge};
-pub use trace::{CaseTrace, TraceCall};
+pub use trace::{CaseTrace, Stopped, TraceCall};

@@ -15,6 +15,8 @@ pub const HOUSEKEEPING: u32 = u32::MAX;
 pub struct TraceCall {
     /// Number of the step.
     pub step: u32,
+    /// The lane that made it, counted from 0; absent outside a block of lanes.
+    pub lane: Option<u16>,
     /// The function.
     pub function: Function,
     /// True if the call only asked for sizes and another of the same step was to follow.
@@ -29,6 +31,17 @@ pub struct TraceCall {
     pub malformed: bool,
 }
 
+/// Why a sequence, or a lane of it, was left early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The reason.
+    pub stop: Stop,
+    /// More about it.
+    pub text: String,
+    /// The call before, by its place among the calls of the case.
+    pub after: Option<usize>,
+}
+
 /// Everything that happened in a case.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CaseTrace {
@@ -36,8 +49,10 @@ pub struct CaseTrace {
     pub calls: Vec<TraceCall>,
     /// The harness's own calls before and after.
     pub housekeeping: Vec<TraceCall>,
-    /// Why the sequence was left early, and more about it.
-    pub stop: Option<(Stop, String)>,
+    /// Why the sequence was left early: one reason, or one a lane.
+    pub stops: Vec<Stopped>,
+    /// The lane in which the worker ended, if it did and that is known.
+    pub ended_lane: Option<u16>,
     /// What the module changed in its process.
     pub state_changes: Vec<String>,
     /// A size that the module named and that was not offered.
@@ -61,6 +76,13 @@ impl CaseTrace {
 }
 
 impl CaseTrace {
+    /// The first reason why the sequence was left early, and more about it.
+    #[must_use]
+    pub fn stop(&self) -> Option<(Stop, &str)> {
+        let first = self.stops.first();
+        first.map(|stopped| (stopped.stop, stopped.text.as_str()))
+    }
+
     /// True if the harness's own call of this function, before the case's first, did not return.
     #[must_use]
     pub fn ended_in(&self, function: Function) -> bool {
@@ -88,10 +110,11 @@ pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
     let mut traces: BTreeMap<u32, CaseTrace> = BTreeMap::new();
     let mut current: Option<u32> = None;
     let mut question = false;
+    let mut lane = None;
     for record in journal.records() {
         if let Record::CaseBegin(mark) = record {
             current = Some(mark.case);
-            question = false;
+            (question, lane) = (false, None);
             traces.insert(
                 mark.case,
                 CaseTrace {
@@ -106,6 +129,7 @@ pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
         };
         match record {
             Record::CaseBegin(_) => {}
+            Record::Lane(of) => (question, lane) = (false, of),
             Record::CaseEnd(_) => {
                 trace.ended = true;
                 current = None;
@@ -121,6 +145,7 @@ pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
                 };
                 list.push(TraceCall {
                     step: call.step,
+                    lane,
                     function,
                     question: std::mem::take(&mut question),
                     returned: call.returned,
@@ -166,7 +191,11 @@ fn add_note(trace: &mut CaseTrace, tag: u16, bytes: &[u8]) {
         }
         note::STOP => {
             let reason = bytes.first().and_then(|byte| Stop::from_byte(*byte));
-            trace.stop = reason.map(|reason| (reason, text(&bytes[1..])));
+            trace.stops.extend(reason.map(|stop| Stopped {
+                stop,
+                text: text(&bytes[1..]),
+                after: trace.calls.len().checked_sub(1),
+            }));
         }
         note::ABSURD => trace.absurd = Some(text(bytes)),
         note::STATE => trace.state_changes.push(text(bytes)),

@@ -18,11 +18,30 @@ pub(crate) const TARGET_FIELDS: &[&str] = &[
     "init-args",
 ];
 
+/// A step of a case, and its lane if it stands in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    step: usize,
+    lane: Option<usize>,
+}
+
+impl Place {
+    fn of(step: usize) -> Self {
+        Self { step, lane: None }
+    }
+
+    /// True of two lanes of one block.
+    fn is_beside(self, other: Self) -> bool {
+        let lanes = self.lane.zip(other.lane);
+        self.step == other.step && lanes.is_some_and(|(one, two)| one != two)
+    }
+}
+
 /// A name that some step gives, and where.
 struct Giver<'n> {
     name: String,
     node: &'n Node,
-    step: usize,
+    place: Place,
 }
 
 /// Checks the steps of a case, given in the order in which they run.
@@ -40,7 +59,7 @@ pub(super) fn references(lists: &[&Node], ladder: Ladder, with: &[&str]) -> Resu
         .collect();
     let mut givers = Vec::new();
     for (index, step) in steps.iter().enumerate() {
-        collect_givers(step, index, &mut givers);
+        collect_givers(step, Place::of(index), &mut givers);
     }
     let mut known: Vec<String> = Vec::new();
     if !matches!(ladder, Ladder::Loaded | Ladder::Initialized) {
@@ -52,7 +71,7 @@ pub(super) fn references(lists: &[&Node], ladder: Ladder, with: &[&str]) -> Resu
         with,
     };
     for (index, step) in steps.iter().enumerate() {
-        scope.step(step, index, &mut known)?;
+        scope.step(step, Place::of(index), &mut known)?;
     }
     Ok(())
 }
@@ -64,7 +83,7 @@ struct Scope<'s, 'n> {
 }
 
 impl Scope<'_, '_> {
-    fn step(&self, node: &Node, index: usize, known: &mut Vec<String>) -> Result<(), Error> {
+    fn step(&self, node: &Node, place: Place, known: &mut Vec<String>) -> Result<(), Error> {
         let Kind::Mapping(entries) = &node.kind else {
             return Ok(());
         };
@@ -72,7 +91,7 @@ impl Scope<'_, '_> {
             && let Kind::Mapping(inner) = &each.kind
         {
             if let Some(list) = get(inner, "in") {
-                self.uses(list, index, known)?;
+                self.uses(list, place, known)?;
             }
             if let Some(name) = get(inner, "as").and_then(text_of) {
                 known.push(name.trim_start_matches('$').to_owned());
@@ -83,14 +102,17 @@ impl Scope<'_, '_> {
             }) = get(inner, "steps")
             {
                 for step in steps {
-                    self.step(step, index, known)?;
+                    self.step(step, place, known)?;
                 }
             }
             return Ok(());
         }
+        if get(entries, "together").is_some() {
+            return self.together(entries, place, known);
+        }
         for (key, value) in entries {
             if text_of(key).is_some_and(|key| !STEP_KEYS.contains(&key)) {
-                self.uses(value, index, known)?;
+                self.uses(value, place, known)?;
             }
         }
         for name in gives(entries) {
@@ -98,26 +120,59 @@ impl Scope<'_, '_> {
         }
         for key in ["expect", "expect-strict", "requires"] {
             if let Some(value) = get(entries, key) {
-                self.uses(value, index, known)?;
+                self.uses(value, place, known)?;
             }
         }
         Ok(())
     }
 
+    /// Lanes know what was given before the block, and what they give themselves.
+    fn together(
+        &self,
+        entries: &[(Node, Node)],
+        place: Place,
+        known: &mut Vec<String>,
+    ) -> Result<(), Error> {
+        let mut given: Vec<Giver<'_>> = Vec::new();
+        for (lane, steps) in lanes(entries).enumerate() {
+            let place = Place {
+                lane: Some(lane),
+                ..place
+            };
+            let mut own = Vec::new();
+            let mut inside = known.clone();
+            for step in steps {
+                self.step(step, place, &mut inside)?;
+                collect_givers(step, place, &mut own);
+            }
+            let twice = |giver: &&Giver<'_>| given.iter().any(|other| other.name == giver.name);
+            if let Some(giver) = own.iter().find(twice) {
+                let name = &giver.name;
+                let message = format!(
+                    "a second lane gives `${name}`; which one counts after the block is open"
+                );
+                return Err(Error::custom(message).or_at(giver.node.mark));
+            }
+            given.extend(own);
+        }
+        known.extend(given.into_iter().map(|giver| giver.name));
+        Ok(())
+    }
+
     /// Checks every reference below a node, keys of expectations included.
-    fn uses(&self, node: &Node, index: usize, known: &[String]) -> Result<(), Error> {
+    fn uses(&self, node: &Node, place: Place, known: &[String]) -> Result<(), Error> {
         match &node.kind {
-            Kind::Text(text) if text.starts_with('$') => self.reference(node, text, index, known),
+            Kind::Text(text) if text.starts_with('$') => self.reference(node, text, place, known),
             Kind::Sequence(items) => items
                 .iter()
-                .try_for_each(|item| self.uses(item, index, known)),
+                .try_for_each(|item| self.uses(item, place, known)),
             Kind::Mapping(entries) => entries.iter().try_for_each(|(key, value)| {
-                self.uses(key, index, known)?;
+                self.uses(key, place, known)?;
                 // What stands under `text` is text, dollar or not.
                 if text_of(key) == Some("text") {
                     Ok(())
                 } else {
-                    self.uses(value, index, known)
+                    self.uses(value, place, known)
                 }
             }),
             _ => Ok(()),
@@ -128,7 +183,7 @@ impl Scope<'_, '_> {
         &self,
         node: &Node,
         text: &str,
-        index: usize,
+        place: Place,
         known: &[String],
     ) -> Result<(), Error> {
         let Ok(reference) = text.parse::<Reference>() else {
@@ -155,7 +210,11 @@ impl Scope<'_, '_> {
             )),
             name if known.iter().any(|known| known == name) => Ok(()),
             name => match self.givers.iter().find(|giver| giver.name == name) {
-                Some(giver) => fault(self.too_early(name, giver, index)),
+                Some(giver) if giver.place.is_beside(place) => fault(format!(
+                    "`${name}` is given at line {} in another lane, which runs at the same time",
+                    giver.node.mark.line
+                )),
+                Some(giver) => fault(self.too_early(name, giver, place.step)),
                 None => fault(yaml::unknown_name(
                     "capture",
                     name,
@@ -168,11 +227,11 @@ impl Scope<'_, '_> {
     fn too_early(&self, name: &str, giver: &Giver<'_>, index: usize) -> String {
         let line = giver.node.mark.line;
         let mut own = Vec::new();
-        collect_givers(self.steps[index], index, &mut own);
+        collect_givers(self.steps[index], Place::of(index), &mut own);
         let circle = own
             .iter()
-            .any(|own| mentions(self.steps[giver.step], &own.name));
-        if circle && giver.step != index {
+            .any(|own| mentions(self.steps[giver.place.step], &own.name));
+        if circle && giver.place.step != index {
             format!(
                 "`${name}` is given by the step at line {line}, which waits for this one: a circle"
             )
@@ -200,15 +259,22 @@ fn gives(entries: &[(Node, Node)]) -> Vec<(String, &Node)> {
         .collect()
 }
 
-fn collect_givers<'n>(node: &'n Node, step: usize, givers: &mut Vec<Giver<'n>>) {
+fn collect_givers<'n>(node: &'n Node, place: Place, givers: &mut Vec<Giver<'n>>) {
     let Kind::Mapping(entries) = &node.kind else {
         return;
     };
     givers.extend(
         gives(entries)
             .into_iter()
-            .map(|(name, node)| Giver { name, node, step }),
+            .map(|(name, node)| Giver { name, node, place }),
     );
+    for (lane, steps) in lanes(entries).enumerate() {
+        let place = Place {
+            lane: Some(lane),
+            ..place
+        };
+        steps.for_each(|step| collect_givers(step, place, givers));
+    }
     if let Some(Node {
         kind: Kind::Mapping(inner),
         ..
@@ -220,8 +286,20 @@ fn collect_givers<'n>(node: &'n Node, step: usize, givers: &mut Vec<Giver<'n>>) 
     {
         steps
             .iter()
-            .for_each(|inner| collect_givers(inner, step, givers));
+            .for_each(|inner| collect_givers(inner, place, givers));
     }
+}
+
+/// The steps of every lane of a block; none if the step is no block.
+fn lanes(entries: &[(Node, Node)]) -> impl Iterator<Item = impl Iterator<Item = &Node>> {
+    fn items(node: &Node) -> &[Node] {
+        match &node.kind {
+            Kind::Sequence(items) => items,
+            _ => &[],
+        }
+    }
+    let lanes = get(entries, "together").map_or(&[][..], items);
+    lanes.iter().map(|lane| items(lane).iter())
 }
 
 /// True if a step uses a name.

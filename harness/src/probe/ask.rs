@@ -176,7 +176,7 @@ impl Question {
 }
 
 fn failed(trace: &CaseTrace, advice: &str) -> ProbeError {
-    if let Some((Stop::MissingFunction, name)) = &trace.stop {
+    if let Some((Stop::MissingFunction, name)) = trace.stop() {
         return ProbeError::Ended(format!("the module's function list has no {name}"));
     }
     let last = trace.calls.last();

@@ -96,6 +96,7 @@ fn spoiled() -> Judgement {
     let finding = Finding {
         verdict: Verdict::Crash,
         step: None,
+        lane: None,
         function: None,
         oracle: "guard".to_owned(),
         message: "wrote over memory of its process that is not its own, the journal of its calls \

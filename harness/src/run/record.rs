@@ -9,7 +9,7 @@ use super::wire::Job;
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, ParameterKind, attribute};
-use crate::oracle::{Judgement, Reading, TraceCall};
+use crate::oracle::{Judgement, Reading, TraceCall, counted};
 use crate::plan::{Case, Unmet};
 use crate::sequence::value::output_domain;
 use crate::sequence::{Argument, Call, Sequence, Value, write};
@@ -110,6 +110,7 @@ fn trace(sequence: &Sequence, calls: &[TraceCall], redactor: &Redactor) -> Vec<e
                 .find(|step| step.number == call.step && step.function == call.function);
             evidence::Call {
                 step: call.step,
+                lane: counted(call.lane),
                 function: call.function.name().to_owned(),
                 arguments: step
                     .map(|step| arguments(step, redactor))

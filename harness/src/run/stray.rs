@@ -43,6 +43,7 @@ pub fn case(stray: &Stray, redactor: &Redactor) -> Case {
     let finding = Finding {
         verdict,
         step: None,
+        lane: None,
         function: function.map(str::to_owned),
         oracle: "end".to_owned(),
         message: describe_end(&stray.end),

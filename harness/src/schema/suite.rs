@@ -15,7 +15,8 @@ use crate::plan::suite::words::{
     CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS, PURPOSES,
     SUITE_KEYS, VARIANT_KEYS,
 };
-use crate::sequence::read::{FOR_EACH_KEYS, STEP_KEYS};
+use crate::sequence::read::{FOR_EACH_KEYS, STEP_KEYS, TOGETHER_KEYS};
+use crate::sequence::{MAX_LANES, MAX_REPEAT};
 
 /// A part of an id; the parts of a suite's name are joined by `/`.
 const SEGMENT: &str = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
@@ -155,7 +156,31 @@ fn step(parts: &mut Definitions) -> Json {
             &["for-each"],
         ),
         call(parts),
+        together(parts),
     ])
+}
+
+fn together(parts: &mut Definitions) -> Json {
+    let block = keyed(TOGETHER_KEYS, |key| match key {
+        "repeat" => {
+            let mut count = count(MAX_REPEAT.into());
+            count["minimum"] = json!(1);
+            described(
+                count,
+                "How often every lane makes its steps; once if left out.",
+            )
+        }
+        _ => {
+            let mut lanes = array(steps(parts));
+            lanes["minItems"] = json!(1);
+            lanes["maxItems"] = json!(MAX_LANES);
+            described(
+                lanes,
+                "Lists of steps that run at the same time, a thread each.",
+            )
+        }
+    });
+    requiring(block, &["together"])
 }
 
 /// One function with its arguments, and what belongs to that function's step.

@@ -253,6 +253,12 @@ fn mistakes_in_steps_are_refused_by_both() {
         "for-each: { in: $session, as: x, step: [] }",
         "for-each: { in: $session, as: target, steps: [] }",
         "for-each: { in: session, as: x, steps: [] }",
+        "together: []",
+        "together: [C_GetInfo]",
+        "together: [[], [], [], [], [], [], [], [], []]",
+        "together: [[]]\n  repeat: 0",
+        "together: [[]]\n  repeat: 1001",
+        "together: [[]]\n  returns: CKR_OK",
     ] {
         let text = around(&format!("- {step}"));
         assert!(

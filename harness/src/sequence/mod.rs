@@ -32,7 +32,7 @@ pub use value::Value;
 
 use crate::cryptoki::Function;
 
-/// A list of calls that one worker makes one after the other.
+/// A list of calls that one worker makes one after the other, or in lanes at the same time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sequence {
     /// What to do, in order.
@@ -46,6 +46,8 @@ pub enum Step {
     Call(Box<Call>),
     /// The same steps for every element of a captured list.
     ForEach(ForEach),
+    /// Several lists of steps at the same time.
+    Together(Together),
 }
 
 /// A loop over a captured list.
@@ -61,6 +63,23 @@ pub struct ForEach {
 
 /// Most elements of a list that a loop visits; a module that returns more is cut off there.
 pub const MAX_ITERATIONS: usize = 4096;
+
+/// Lists of steps that run at the same time, each on a thread of its own. All begin when all are
+/// there, and the block has ended when all have.
+///
+/// A lane sees what was given before the block and in itself; what lanes give is there after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Together {
+    /// How often every lane makes its steps, without waiting for the others in between.
+    pub repeat: u32,
+    /// The lanes.
+    pub lanes: Vec<Vec<Step>>,
+}
+
+/// Most lanes of a block.
+pub const MAX_LANES: usize = 8;
+/// How often the lanes of a block may make their steps.
+pub const MAX_REPEAT: u32 = 1000;
 
 /// One call with everything that is expected of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,6 +183,7 @@ fn collect<'s>(steps: &'s [Step], found: &mut Vec<&'s Call>) {
         match step {
             Step::Call(call) => found.push(call),
             Step::ForEach(each) => collect(&each.steps, found),
+            Step::Together(block) => block.lanes.iter().for_each(|lane| collect(lane, found)),
         }
     }
 }

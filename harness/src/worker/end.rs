@@ -21,6 +21,7 @@ use std::time::Duration;
 pub(super) struct Crash {
     pub(super) signal: c_int,
     pub(super) guard: Option<GuardHit>,
+    pub(super) thread: c_int,
     pub(super) snapshot: Snapshot,
     code: c_int,
     access: u32,
@@ -41,6 +42,7 @@ impl Crash {
         let mut read = Self {
             signal: crash.signal.load(Relaxed).cast_signed(),
             guard: None,
+            thread: crash.thread.load(Relaxed).cast_signed(),
             snapshot: Snapshot::of_crash(mapping),
             code: crash.code.load(Relaxed).cast_signed(),
             access: crash.access.load(Relaxed),

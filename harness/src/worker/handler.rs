@@ -39,45 +39,76 @@ pub(super) fn install(mapping: Mapping) -> io::Result<&'static Mapping> {
     // SAFETY: no precondition.
     WORKER.store(unsafe { libc::getpid() }, Relaxed);
     let mapping = MAPPING.get_or_init(|| mapping);
-    install_stack()?;
+    // For the main thread, for good.
+    std::mem::forget(CrashStack::install()?);
     for signal in CRASHES {
         install_for(signal)?;
     }
     Ok(mapping)
 }
 
-fn install_stack() -> io::Result<()> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: fresh memory; nothing existing is touched. It is never given back.
-    let base = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            GAP + STACK,
-            libc::PROT_READ | libc::PROT_WRITE,
-            flags,
-            -1,
-            0,
-        )
-    };
-    if base == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
+/// The stack on which a thread's crash is handled, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct CrashStack {
+    base: *mut c_void,
+    before: libc::stack_t,
+}
+
+impl CrashStack {
+    /// Gives the calling thread one.
+    pub(crate) fn install() -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: fresh memory; nothing existing is touched.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                GAP + STACK,
+                libc::PROT_READ | libc::PROT_WRITE,
+                flags,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let stack = libc::stack_t {
+            // SAFETY: inside the mapping just made.
+            ss_sp: unsafe { base.cast::<u8>().add(GAP) }.cast(),
+            ss_flags: 0,
+            ss_size: STACK,
+        };
+        let mut before = libc::stack_t {
+            ss_sp: std::ptr::null_mut(),
+            ss_flags: libc::SS_DISABLE,
+            ss_size: 0,
+        };
+        // SAFETY: the first call makes the low end of our own mapping inaccessible; the second names
+        // memory that is unmapped only after the thread has its stack of before again.
+        let done = unsafe {
+            libc::mprotect(base, GAP, libc::PROT_NONE) == 0
+                && libc::sigaltstack(&stack, &mut before) == 0
+        };
+        if !done {
+            let error = io::Error::last_os_error();
+            // SAFETY: gives back the mapping, which nobody uses.
+            unsafe { libc::munmap(base, GAP + STACK) };
+            return Err(error);
+        }
+        Ok(Self { base, before })
     }
-    let stack = libc::stack_t {
-        // SAFETY: inside the mapping just made.
-        ss_sp: unsafe { base.cast::<u8>().add(GAP) }.cast(),
-        ss_flags: 0,
-        ss_size: STACK,
-    };
-    // SAFETY: the first call makes the low end of our own mapping inaccessible; the second names
-    // memory that is never unmapped.
-    let done = unsafe {
-        libc::mprotect(base, GAP, libc::PROT_NONE) == 0
-            && libc::sigaltstack(&stack, std::ptr::null_mut()) == 0
-    };
-    if !done {
-        return Err(io::Error::last_os_error());
+}
+
+impl Drop for CrashStack {
+    fn drop(&mut self) {
+        // SAFETY: the stack that the kernel told of, then our own mapping; pointers keep the value from
+        // being dropped by another thread.
+        unsafe {
+            if libc::sigaltstack(&self.before, std::ptr::null_mut()) == 0 {
+                libc::munmap(self.base, GAP + STACK);
+            }
+        }
     }
-    Ok(())
 }
 
 fn install_for(signal: c_int) -> io::Result<()> {
@@ -110,9 +141,14 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     // when this handler returns and its mask is lifted.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
-        let thread = libc::syscall(libc::SYS_gettid);
-        libc::syscall(libc::SYS_tgkill, pid, thread, signal);
+        libc::syscall(libc::SYS_tgkill, pid, thread(), signal);
     }
+}
+
+/// The kernel's number of the calling thread.
+pub(crate) fn thread() -> libc::pid_t {
+    // SAFETY: no precondition.
+    unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
 fn record(
@@ -143,6 +179,7 @@ fn record(
     let address = unsafe { info.si_addr() } as u64;
     crash.address.store(address, Relaxed);
     crash.access.store(access, Relaxed);
+    crash.thread.store(thread().unsigned_abs(), Relaxed);
     for (place, value) in crash.registers.iter().zip(registers) {
         place.store(value, Relaxed);
     }

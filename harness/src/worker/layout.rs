@@ -4,13 +4,13 @@
 //! This module owns the offsets and the structures in them; mapping them is left to `mapping`,
 //! their meaning to the module that writes each.
 
-use super::journal::Progress;
+use super::journal::Watched;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// First word of the control page, "p11assay" in ASCII, with the format's version in the second.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"p11assay");
 /// Version of this layout: parent and child are the same binary, so any difference is a mistake.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// Number of registers a crash record has room for (23 on x86-64, 34 on aarch64).
 pub(super) const REGISTERS: usize = 40;
@@ -68,7 +68,7 @@ pub(super) struct Control {
     /// Checksum of the response, so that a module's stray write does not pass for one.
     pub(super) response_check: AtomicU64,
     /// Written by the journal.
-    pub(super) progress: Progress,
+    pub(super) progress: Watched,
 }
 
 /// Values of [`Crash::stage`], in the order a handler goes through them.
@@ -92,6 +92,8 @@ pub(super) struct Crash {
     pub(super) code: AtomicU32,
     /// 0 unknown, 1 read, 2 write, 3 execute.
     pub(super) access: AtomicU32,
+    /// The kernel's number of the thread.
+    pub(super) thread: AtomicU32,
     pub(super) address: AtomicU64,
     pub(super) stack_start: AtomicU64,
     pub(super) stack_length: AtomicU64,

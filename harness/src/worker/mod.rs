@@ -59,9 +59,10 @@ pub use crate::memory::GuardHit;
 pub use audit::{Disposition, ProcessState, StateChange, VariableChange};
 pub use cancel::Canceller;
 pub use child::{Handler, serve};
+pub(crate) use handler::{CrashStack, thread};
 pub use journal::{
-    CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LOAD, Payload, Record,
-    Returned, Timing,
+    CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LANES, LOAD, Payload,
+    Record, Returned, Timing,
 };
 pub use options::{SpawnError, WorkerOptions};
 pub use parent::{Outcome, Reply, Worker};

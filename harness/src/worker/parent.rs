@@ -4,6 +4,9 @@
 //! Starting and reaping is left to `process`, naming an end to `end`.
 
 mod reply;
+mod watch;
+
+use watch::Watch;
 
 pub use reply::{Outcome, Reply};
 
@@ -15,7 +18,7 @@ use super::output::Output;
 use super::process::{self, Descriptors, Process};
 use super::snapshot::Snapshot;
 use super::statm::Statm;
-use super::{GuardHit, Timing};
+use super::{GuardHit, LANES, Timing};
 use p11assay_reports::evidence::End;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -36,6 +39,8 @@ pub struct Worker {
     stderr: Output,
     request: u32,
     ended: Option<End>,
+    /// The lane that did not come back, if it hung in one.
+    hung: Option<u16>,
 }
 
 /// Why waiting came to its end.
@@ -81,6 +86,7 @@ impl Worker {
             stderr,
             request: 0,
             ended: None,
+            hung: None,
         };
         worker.wait_for_start()?;
         Ok(worker)
@@ -149,7 +155,7 @@ impl Worker {
         self.request = self.request.wrapping_add(1).max(1);
         let control = mapping.control();
         mapping.copy_in(layout.request_offset(), request);
-        control.progress.written.store(0, Relaxed);
+        control.progress.main.written.store(0, Relaxed);
         control.request_length.store(request.len() as u64, Relaxed);
         control.order.store(order::REQUEST, Relaxed);
         control.state.store(state::BUSY, Release);
@@ -186,8 +192,7 @@ impl Worker {
     /// Waits until the worker answers or ends. Lets a call in flight take `call`, and anything
     /// else `idle`: both are measured here, by what the worker shows of its progress.
     fn wait_for(&mut self, call: Duration, idle: Duration) -> Waited {
-        let mut shown = self.progress();
-        let mut since = Instant::now();
+        let mut watch = Watch::new(&self.process.mapping.control().progress);
         let mut statm = Statm::open(self.process.pid());
         loop {
             let control = self.process.mapping.control();
@@ -206,14 +211,10 @@ impl Worker {
             if control.magic.load(Relaxed) != MAGIC {
                 return Waited::Spoiled;
             }
-            let now = self.progress();
-            if now != shown {
-                (shown, since) = (now, Instant::now());
-            }
-            let deadline = if shown.0 % 2 == 1 { call } else { idle };
-            let waited = since.elapsed();
-            if waited > deadline {
-                let end = self.end_hang(deadline);
+            let slowest = watch.look(&control.progress, call, idle);
+            if slowest.left.is_none() {
+                self.hung = slowest.lane;
+                let end = self.end_hang(slowest.deadline);
                 return self.ended(end);
             }
             let resident = statm.as_mut().and_then(Statm::resident).unwrap_or(0);
@@ -221,7 +222,7 @@ impl Worker {
                 self.kill();
                 return self.ended(End::MemoryLimit { limit, resident });
             }
-            let left = deadline.saturating_sub(waited) + Duration::from_millis(1);
+            let left = slowest.left.unwrap_or_default() + Duration::from_millis(1);
             wait(&control.doorbell, bell, Some(TICK.min(left)));
         }
     }
@@ -238,21 +239,15 @@ impl Worker {
         done && control.answered.load(Relaxed) == self.request
     }
 
-    fn progress(&self) -> (u64, u64) {
-        let progress = &self.process.mapping.control().progress;
-        (
-            progress.sequence.load(Relaxed),
-            progress.written.load(Relaxed),
-        )
-    }
-
     /// Takes the stack of a worker that shows no progress, then kills it. If it turns out to be
     /// in its crash handler, it crashed rather than hung.
     fn end_hang(&self, deadline: Duration) -> End {
-        let snapshot = Snapshot::of_process(self.process.pid());
+        let pid = self.process.pid();
+        let thread = self.hung.map_or(pid, |lane| self.thread_of(lane));
+        let snapshot = Snapshot::of_thread(pid, thread);
         if snapshot.is_none() {
             // Tracing is not permitted here: let the worker's own crash handler look.
-            self.process.signal(libc::SIGABRT);
+            self.process.signal_thread(thread, libc::SIGABRT);
             self.wait_for_death(Duration::from_millis(300));
         }
         self.kill();
@@ -263,6 +258,24 @@ impl Worker {
         }
         let snapshot = snapshot.or_else(|| self.crash().map(|crash| crash.snapshot));
         end::of_hang(deadline, snapshot.as_ref())
+    }
+
+    /// The thread of a lane.
+    fn thread_of(&self, lane: u16) -> libc::pid_t {
+        let lanes = &self.process.mapping.control().progress.lanes;
+        let lane = lanes.get(usize::from(lane));
+        lane.map_or(0, |lane| lane.thread.load(Relaxed).cast_signed())
+    }
+
+    /// The lane in which the worker crashed or hung, if that is known.
+    fn ended_lane(&self) -> Option<u16> {
+        let crashed = self.crash().and_then(|crash| {
+            let lanes = 0..LANES as u16;
+            lanes
+                .into_iter()
+                .find(|lane| crash.thread != 0 && self.thread_of(*lane) == crash.thread)
+        });
+        crashed.or(self.hung)
     }
 
     fn crash(&self) -> Option<end::Crash> {

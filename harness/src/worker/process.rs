@@ -69,6 +69,14 @@ impl Process {
         }
     }
 
+    /// Sends a signal to one of its threads, if it still runs.
+    pub(super) fn signal_thread(&self, thread: libc::pid_t, signal: c_int) {
+        if self.status().is_none() {
+            // SAFETY: no pointers; the process is not reaped while its status is unknown.
+            unsafe { libc::syscall(libc::SYS_tgkill, self.pid(), thread, signal) };
+        }
+    }
+
     /// Wakes its owner to look what is new.
     pub(super) fn ring(&self) {
         ring(&self.mapping.control().doorbell);

@@ -48,10 +48,10 @@ impl Snapshot {
         }
     }
 
-    /// A snapshot of the main thread of our child `pid`; `None` if tracing is not permitted. The
-    /// child stays stopped and has to be killed afterwards.
-    pub(super) fn of_process(pid: libc::pid_t) -> Option<Self> {
-        let registers = arch::from_trace(&stopped_registers(pid)?);
+    /// A snapshot of a thread of our child `pid`; `None` if tracing is not permitted. The thread
+    /// stays stopped and the child has to be killed afterwards.
+    pub(super) fn of_thread(pid: libc::pid_t, thread: libc::pid_t) -> Option<Self> {
+        let registers = arch::from_trace(&stopped_registers(thread)?);
         let mut stack = vec![0; STACK_BYTES];
         let (stack_start, length) = read_stack(pid, &registers, &mut stack);
         stack.truncate(length);
@@ -120,7 +120,7 @@ fn read_memory(pid: libc::pid_t, address: u64, buffer: &mut [u8]) -> usize {
     usize::try_from(copied).unwrap_or(0)
 }
 
-/// Stops a process for good and reads the registers of its main thread.
+/// Stops a thread for good and reads its registers.
 fn stopped_registers(pid: libc::pid_t) -> Option<libc::user_regs_struct> {
     trace(libc::PTRACE_SEIZE, pid, 0, std::ptr::null_mut())?;
     trace(libc::PTRACE_INTERRUPT, pid, 0, std::ptr::null_mut())?;
@@ -154,7 +154,7 @@ fn trace(request: TraceRequest, pid: libc::pid_t, address: usize, data: *mut c_v
     (result >= 0).then_some(())
 }
 
-/// Waits for the stop without reaping the process, should it end instead.
+/// Waits for the stop without reaping the thread's process, should it end instead.
 fn wait_for_stop(pid: libc::pid_t) -> Option<()> {
     for _ in 0..STOP_ATTEMPTS {
         // SAFETY: a structure of numbers, for which zero is a value.

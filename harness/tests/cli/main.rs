@@ -6,6 +6,7 @@ mod denied;
 mod gate;
 mod hostile;
 mod kit;
+mod lanes;
 mod outputs;
 mod partition;
 mod refusals;

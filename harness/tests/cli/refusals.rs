@@ -206,6 +206,10 @@ fn suites_with_mistakes_are_shown_the_place() {
     let steps = |steps| suite("s", &[("c", "session", steps)]);
     let circle = "{ C_Digest: { session: $session, data: $b }, gives: { digest: $a } }, \
                   { C_Digest: { session: $session, data: $a }, gives: { digest: $b } }";
+    let beside = "{ together: [[{ C_Digest: { session: $session }, gives: { digest: $a } }], \
+                  [{ C_DigestUpdate: { session: $session, part: $a } }]] }";
+    let twice = "{ together: [[{ C_Digest: { session: $session }, gives: { digest: $a } }], \
+                 [{ C_Digest: { session: $session }, gives: { digest: $a } }]] }";
     for (text, words) in [
         (
             suite("s", &[FINE, FINE]),
@@ -217,6 +221,8 @@ fn suites_with_mistakes_are_shown_the_place() {
         ),
         (steps("{ C_GetInof: {} }"), &["C_GetInof", "C_GetInfo"]),
         (steps(circle), &["a circle"]),
+        (steps(beside), &["`$a` is given at line 8 in another lane"]),
+        (steps(twice), &["a second lane gives `$a`"]),
         (steps("{ C_Digest: { session: $sesion } }"), &["sesion"]),
         ("suite: s\nsuite: t\n".to_owned(), &["suite"]),
         ("- a list".to_owned(), &["a suite"]),

@@ -270,9 +270,9 @@ fn null_entries_are_never_called() {
     let trace = run("- C_Logout: { session: 1 }\n- C_Finalize\n", |_| {
         panic!("nothing is called")
     });
-    let (stop, text) = trace.stop.expect("a reason");
+    let (stop, text) = trace.stop().expect("a reason");
     assert_eq!(
-        (stop, text.as_str()),
+        (stop, text),
         (p11assay::execute::Stop::MissingFunction, "C_Logout")
     );
     assert!(trace.calls.is_empty());

@@ -213,14 +213,23 @@ impl<'s> Script<'s> {
 
     /// Runs the steps on a function list.
     pub(crate) fn run_on(self, table: &CK_FUNCTION_LIST_3_2) -> CaseTrace {
+        let sequence = sequence(self.steps);
+        self.run_sequence(&sequence, table)
+    }
+
+    /// Runs these steps instead of its own on a function list.
+    pub(crate) fn run_sequence(
+        self,
+        sequence: &Sequence,
+        table: &CK_FUNCTION_LIST_3_2,
+    ) -> CaseTrace {
         let arena = Arena::new();
         let defaults = Defaults {
             slot: 7,
             init_args: self.init_args,
         };
-        let sequence = sequence(self.steps);
         let options = Options::default();
-        let mut prepared = Prepared::new(&sequence, table, &arena, &defaults, &self.given, options)
+        let mut prepared = Prepared::new(sequence, table, &arena, &defaults, &self.given, options)
             .expect("memory for a few buffers");
         let mut journal = JournalWriter::in_memory(1 << 20, Timing::Off);
         for _ in 0..self.runs {

@@ -4,6 +4,7 @@
 mod arguments;
 mod fake;
 mod initialize;
+mod lanes;
 mod outputs;
 mod references;
 mod structures;

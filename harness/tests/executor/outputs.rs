@@ -70,7 +70,7 @@ fn a_short_buffer_is_one_too_few() {
     );
     // Nothing was written: what came back is the size that it takes.
     assert_eq!(trace.calls[1].outputs, [(2, Value::Size(5))]);
-    assert_eq!(trace.stop.map(|(stop, _)| stop), Some(Stop::WrongReturn));
+    assert_eq!(trace.stop().map(|(stop, _)| stop), Some(Stop::WrongReturn));
 }
 
 #[test]
@@ -139,7 +139,10 @@ fn an_absurd_size_is_not_offered() {
         });
         assert_eq!(trace.calls.len(), 1, "the question is the only call");
         assert_eq!(trace.absurd, Some(size.to_string()));
-        assert_eq!(trace.stop, Some((Stop::Absurd, size.to_string())));
+        assert_eq!(
+            trace.stop(),
+            Some((Stop::Absurd, size.to_string().as_str()))
+        );
     }
 }
 

@@ -46,7 +46,7 @@ fn elements_and_lengths_of_lists_are_arguments() {
          - C_CloseSession: {{ session: $slots.length }}\n"
     );
     let (trace, words) = words(&steps, slots);
-    assert_eq!(trace.stop, None);
+    assert_eq!(trace.stop(), None);
     assert_eq!(words[2..], [[23], [3]]);
 }
 
@@ -58,7 +58,7 @@ fn a_loop_visits_every_element() {
          - C_CloseSession: {{ session: $new }}\n"
     );
     let (trace, words) = words(&steps, slots);
-    assert_eq!(trace.stop, None);
+    assert_eq!(trace.stop(), None);
     let opened: Vec<usize> = words[2..].iter().step_by(2).map(|words| words[0]).collect();
     assert_eq!(opened, [21, 22, 23]);
     assert!(words[3..].iter().step_by(2).all(|words| words == &[9]));
@@ -86,7 +86,7 @@ fn attributes_are_arguments_and_bytes() {
         }
         CKR_OK
     });
-    assert_eq!(trace.stop, None);
+    assert_eq!(trace.stop(), None);
     assert_eq!(words[1], [3, 31]);
     assert_eq!(words[2][2], 3);
 }
@@ -122,7 +122,7 @@ fn what_was_not_given_ends_the_case() {
                  gives: { session: $session }\n- C_CloseSession: { session: $session }\n";
     let (trace, words) = words(steps, |_| CKR_FUNCTION_FAILED);
     assert_eq!(words.len(), 1);
-    assert_eq!(trace.stop.map(|(stop, _)| stop), Some(Stop::Unresolved));
+    assert_eq!(trace.stop().map(|(stop, _)| stop), Some(Stop::Unresolved));
 }
 
 #[test]
@@ -130,12 +130,15 @@ fn a_wrong_return_value_ends_the_case_unless_it_keeps_going() {
     let wrong = "- C_CloseSession: { session: 1 }\n";
     let (trace, made) = words(&wrong.repeat(2), |_| CKR_ARGUMENTS_BAD);
     assert_eq!(made.len(), 1);
-    assert_eq!(trace.stop.map(|(stop, _)| stop), Some(Stop::WrongReturn));
+    assert_eq!(trace.stop().map(|(stop, _)| stop), Some(Stop::WrongReturn));
     let (trace, made) = words(&format!("{wrong}  keep-going: true\n").repeat(2), |_| {
         CKR_ARGUMENTS_BAD
     });
-    assert_eq!((made.len(), trace.stop), (2, None));
+    assert_eq!((made.len(), trace.stop()), (2, None));
     let lacking = format!("{wrong}  not-applicable-on: CKR_ARGUMENTS_BAD\n");
     let (trace, _) = words(&lacking, |_| CKR_ARGUMENTS_BAD);
-    assert_eq!(trace.stop.map(|(stop, _)| stop), Some(Stop::NotApplicable));
+    assert_eq!(
+        trace.stop().map(|(stop, _)| stop),
+        Some(Stop::NotApplicable)
+    );
 }

@@ -101,7 +101,7 @@ fn a_field_is_filled_from_what_a_call_gave() {
             );
             CKR_OK
         });
-    assert_eq!(trace.stop, None);
+    assert_eq!(trace.stop(), None);
 }
 
 const MESSAGE: &str = "- C_EncryptMessage: { session: 1, parameter: { CK_GCM_MESSAGE_PARAMS: \

@@ -15,7 +15,7 @@ fn run(steps: &str) -> CaseTrace {
                    gives: { session: $session }\n";
     let whole = format!("{begin}{steps}- C_Finalize\n");
     let trace = Script::new(&whole).run_on(module.table());
-    assert_eq!(trace.stop, None, "{:#?}", trace.calls.last());
+    assert_eq!(trace.stop(), None, "{:#?}", trace.calls.last());
     assert!(
         trace
             .calls

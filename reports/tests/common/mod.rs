@@ -81,6 +81,7 @@ fn finding(verdict: Verdict, message: &str) -> Finding {
     Finding {
         verdict,
         step: Some(2),
+        lane: None,
         function: Some("C_SignInit".into()),
         oracle: "return-code".into(),
         message: message.into(),
@@ -100,6 +101,7 @@ pub(crate) fn deviation() -> Case {
     deviation.trace = (1..=2)
         .map(|step| Call {
             step,
+            lane: None,
             function: "C_SignInit".into(),
             arguments: map(&[("hKey", "3"), ("hSession", "1")]),
             returned: Some("CKR_OK".into()),

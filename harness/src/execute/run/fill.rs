@@ -30,7 +30,7 @@ impl Prepared<'_> {
         let blobs = std::mem::take(&mut prepared.rare.blobs);
         let result = blobs.iter().try_for_each(|blob| {
             let bytes = content::bytes(&blob.content, &|name| {
-                find((&self.values, &self.registers), name)
+                find((&self.values, &*self.registers), name)
             })
             .map_err(|error| error.to_string())?;
             match blob.pointer {

@@ -2,37 +2,50 @@
 
 use p11assay_reports::evidence::{End, Finding, Verdict};
 
+use super::counted;
 use crate::oracle::trace::{CaseTrace, TraceCall};
 
-/// The finding for a worker that did not return.
+/// The finding for a worker that did not return. Several lanes may have been in a call: the one that
+/// ended the worker is blamed, or the first if that is not known, and the others are told.
 pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
-    let in_flight = |calls: &[TraceCall]| {
-        calls
-            .last()
-            .filter(|call| call.returned.is_none())
-            .map(|call| (call.step, call.function))
-    };
-    let (step, function) = match in_flight(&trace.calls) {
-        Some((step, function)) => (Some(step), Some(function)),
-        None => (
-            None,
-            in_flight(&trace.housekeeping).map(|(_, function)| function),
-        ),
-    };
+    let open: Vec<&TraceCall> = trace.calls.iter().filter(is_open).collect();
+    let guilty = open.iter().position(|call| call.lane == trace.ended_lane);
+    let guilty = guilty.or((!open.is_empty()).then_some(0));
+    let call = guilty.map(|guilty| open[guilty]);
+    let function = call.or(trace.housekeeping.last().filter(is_open));
     let verdict = match end {
         End::Hang { .. } => Verdict::Hang,
         _ => Verdict::Crash,
     };
+    let others = open.iter().filter(|other| Some(**other) != call);
+    let others: Vec<String> = others
+        .filter_map(|other| {
+            Some(format!(
+                "lane {} in {}",
+                counted(other.lane)?,
+                other.function
+            ))
+        })
+        .collect();
+    let mut message = describe_end(end);
+    if !others.is_empty() {
+        message += &format!("; meanwhile {}", others.join(", "));
+    }
     Finding {
         verdict,
-        step,
-        function: function.map(|function| function.name().to_owned()),
+        step: call.map(|call| call.step),
+        lane: call.and_then(|call| counted(call.lane)),
+        function: function.map(|call| call.function.name().to_owned()),
         oracle: "end".to_owned(),
-        message: describe_end(end),
+        message,
         permitted: vec!["a return value".to_owned()],
         clause: None,
         end: Some(end.clone()),
     }
+}
+
+fn is_open(call: &&TraceCall) -> bool {
+    call.returned.is_none()
 }
 
 /// How a worker ended, as the end of a sentence that begins with the module or a function.

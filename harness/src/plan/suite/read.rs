@@ -167,6 +167,7 @@ fn mark_fixture(step: &mut Step) {
     match step {
         Step::Call(call) => call.fixture = true,
         Step::ForEach(each) => each.steps.iter_mut().for_each(mark_fixture),
+        Step::Together(block) => block.lanes.iter_mut().flatten().for_each(mark_fixture),
     }
 }
 

@@ -15,12 +15,9 @@ impl Case {
     /// If the YAML writer fails.
     pub fn to_yaml(&self) -> Result<String, yaml::WriteError> {
         let (suite, id) = self.id.rsplit_once('/').unwrap_or(("case", &self.id));
-        let fixture = |step: &Step| match step {
-            Step::Call(call) => call.fixture,
-            Step::ForEach(each) => each
-                .steps
-                .iter()
-                .all(|step| matches!(step, Step::Call(call) if call.fixture)),
+        let fixture = |step: &Step| {
+            let mut calls = crate::sequence::calls(std::slice::from_ref(step));
+            calls.all(|call| call.fixture)
         };
         let at = self.sequence.steps.iter().position(|step| !fixture(step));
         let (setup, steps) = self.sequence.steps.split_at(at.unwrap_or(0));

@@ -8,8 +8,9 @@ use crate::run::wire::{BatchReply, Job};
 use crate::worker::{Outcome, Reply};
 
 impl Ran {
-    pub(super) fn of(job: &Job, trace: CaseTrace, reply: &Reply, duration_ns: u64) -> Self {
+    pub(super) fn of(job: &Job, mut trace: CaseTrace, reply: &Reply, duration_ns: u64) -> Self {
         let unfinished = !trace.ended;
+        trace.ended_lane = reply.lane.filter(|_| unfinished);
         let (stdout, stderr) = output_of(reply, job.number);
         Self {
             number: job.number,

@@ -11,7 +11,9 @@ use proptest::sample::select;
 
 use self::argument::argument;
 use self::expectation::{expectations, output};
-use super::{Call, Capture, Content, ForEach, Number, Reference, Selector, Sequence, Step};
+use super::{
+    Call, Capture, Content, ForEach, Number, Reference, Selector, Sequence, Step, Together,
+};
 use crate::cryptoki::Function;
 
 fn name() -> impl Strategy<Value = String> {
@@ -122,7 +124,9 @@ pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
     let one = || call().prop_map(|call| Step::Call(Box::new(call)));
     let each = (reference(), name(), vec(one(), 0..3))
         .prop_map(|(list, bind, steps)| Step::ForEach(ForEach { list, bind, steps }));
-    vec(prop_oneof![4 => one(), 1 => each], 0..4).prop_map(|mut steps| {
+    let together = (1..9u32, vec(vec(one(), 0..3), 1..4))
+        .prop_map(|(repeat, lanes)| Step::Together(Together { repeat, lanes }));
+    vec(prop_oneof![4 => one(), 1 => each, 1 => together], 0..4).prop_map(|mut steps| {
         number_calls(&mut steps, &mut 0);
         Sequence { steps }
     })
@@ -136,6 +140,10 @@ fn number_calls(steps: &mut [Step], counter: &mut u32) {
                 call.number = *counter;
             }
             Step::ForEach(each) => number_calls(&mut each.steps, counter),
+            Step::Together(block) => {
+                let lanes = block.lanes.iter_mut();
+                lanes.for_each(|lane| number_calls(lane, counter));
+            }
         }
     }
 }

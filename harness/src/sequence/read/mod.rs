@@ -6,7 +6,7 @@ mod expectation;
 mod memory;
 mod structure;
 
-use super::{Call, Capture, ForEach, Reference, Sequence, Step};
+use super::{Call, Capture, ForEach, MAX_LANES, MAX_REPEAT, Reference, Sequence, Step, Together};
 use crate::cryptoki::{Function, Kind, names, returns};
 use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
@@ -33,6 +33,9 @@ pub const STEP_KEYS: &[&str] = &[
 
 /// Keys of a loop.
 pub(crate) const FOR_EACH_KEYS: &[&str] = &["in", "as", "steps"];
+
+/// Keys of a step that is a block of lanes.
+pub(crate) const TOGETHER_KEYS: &[&str] = &["together", "repeat"];
 
 /// Reads a list of steps; calls are numbered from 1.
 ///
@@ -71,6 +74,10 @@ fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
         only_keys(entries, &["for-each"])?;
         return for_each(value, number).map(Step::ForEach);
     }
+    if let Some(lanes) = get(entries, "together") {
+        only_keys(entries, TOGETHER_KEYS)?;
+        return together(lanes, get(entries, "repeat"), number).map(Step::Together);
+    }
     call(node, entries, number).map(|call| Step::Call(Box::new(call)))
 }
 
@@ -84,6 +91,43 @@ fn for_each(node: &Node, number: &mut u32) -> Result<ForEach, Error> {
     })
 }
 
+/// A block of lanes; a lane has no lanes of its own.
+fn together(node: &Node, repeat: Option<&Node>, number: &mut u32) -> Result<Together, Error> {
+    let lanes = list(node, "a list of lanes, each a list of steps")?;
+    if !(1..=MAX_LANES).contains(&lanes.len()) {
+        return Err(fault(node, format!("expected 1 to {MAX_LANES} lanes")));
+    }
+    let lane = |node: &Node| {
+        let steps = steps(node, number)?;
+        match has_lanes(&steps) {
+            true => Err(fault(node, "a lane cannot have lanes of its own")),
+            false => Ok(steps),
+        }
+    };
+    let repeat = match repeat.map(|node| (node, &node.kind)) {
+        None => 1,
+        Some((_, yaml::Kind::Unsigned(n))) if (1..=MAX_REPEAT.into()).contains(n) => *n as u32,
+        Some((node, _)) => {
+            return Err(fault(
+                node,
+                format!("expected a number from 1 to {MAX_REPEAT}"),
+            ));
+        }
+    };
+    Ok(Together {
+        repeat,
+        lanes: lanes.iter().map(lane).collect::<Result<_, _>>()?,
+    })
+}
+
+fn has_lanes(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Call(_) => false,
+        Step::ForEach(each) => has_lanes(&each.steps),
+        Step::Together(_) => true,
+    })
+}
+
 fn call(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Call, Error> {
     let mut functions = entries
         .iter()
@@ -93,7 +137,7 @@ fn call(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Call,
     };
     let name = text(key, "the name of a function")?;
     if !name.starts_with("C_") {
-        let known = STEP_KEYS.iter().copied().chain(["for-each"]);
+        let known = STEP_KEYS.iter().copied().chain(["for-each", "together"]);
         return Err(fault(key, yaml::unknown_name("key of a step", name, known)));
     }
     if let Some((second, _)) = functions.next() {

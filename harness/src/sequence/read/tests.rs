@@ -102,6 +102,23 @@ fn mistakes_are_named_at_their_place() {
             "- for-each: { in: $l, as: a b, steps: [] }\n",
             "1:27 `a b` is no reference; write `$name`, `$name.field`, `${name[0]}` or `$name.length`",
         ),
+        ("- together: []\n", "1:13 expected 1 to 8 lanes"),
+        (
+            "- together: [[C_GetInfo], C_GetInfo]\n",
+            "1:27 expected a list of steps",
+        ),
+        (
+            "- together: [[{ together: [[C_GetInfo]] }]]\n",
+            "1:14 a lane cannot have lanes of its own",
+        ),
+        (
+            "- together: [[]]\n  repeat: 0\n",
+            "2:11 expected a number from 1 to 1000",
+        ),
+        (
+            "- together: [[]]\n  returns: CKR_OK\n",
+            "2:3 unknown key `returns`",
+        ),
         (
             "- C_Sign: { data: { text: abc, flip: 3 } }\n",
             "1:32 unknown key `flip`",

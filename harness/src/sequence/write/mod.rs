@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Argument, Call, Sequence, Step};
+use super::{Argument, Call, Sequence, Step, Together};
 use crate::cryptoki::{Kind, names};
 use crate::yaml::{self, Diagnostic, Document};
 
@@ -36,7 +36,17 @@ fn step(step: &Step) -> Json {
             "as": each.bind,
             "steps": steps(&each.steps),
         }}),
+        Step::Together(block) => together(block),
     }
+}
+
+fn together(block: &Together) -> Json {
+    let lanes = block.lanes.iter().map(|lane| steps(lane));
+    let mut step = json!({ "together": lanes.collect::<Vec<_>>() });
+    if block.repeat != 1 {
+        step["repeat"] = json!(block.repeat);
+    }
+    step
 }
 
 fn call(call: &Call) -> Json {
@@ -141,6 +151,10 @@ fn mark_fixtures(from: &[Step], to: &mut [Step]) {
         match pair {
             (Step::Call(from), Step::Call(to)) => to.fixture = from.fixture,
             (Step::ForEach(from), Step::ForEach(to)) => mark_fixtures(&from.steps, &mut to.steps),
+            (Step::Together(from), Step::Together(to)) => {
+                let lanes = from.lanes.iter().zip(&mut to.lanes);
+                lanes.for_each(|(from, to)| mark_fixtures(from, to));
+            }
             _ => {}
         }
     }
@@ -180,6 +194,14 @@ pub(crate) mod tests {
       - C_GetTokenInfo: { slot: $slot }
         expect: { info.label: { padded: true }, info.flags: { has: CKF_RNG|CKF_TOKEN_INITIALIZED, lacks: CKF_SO_PIN_LOCKED } }
         expect-strict: { info.model: "v3.1", info.hardwareVersion: "1.0", info.ulMaxPinLen: 255 }
+- together:
+    - - C_DigestInit: { session: $one, mechanism: CKM_SHA_1 }
+      - C_Digest: { session: $one, data: "00", digest: { buffer: 20 } }
+        gives: { digest: $digest }
+    - - C_GetInfo
+    - []
+  repeat: 3
+- together: [[C_GetInfo: {}]]
 - C_OpenSession: { slot: dangling, flags: CKF_SERIAL_SESSION, notify: callback, session: null }
   returns: [CKR_SLOT_ID_INVALID, 0x80000007]
   not-applicable-on: CKR_FUNCTION_NOT_SUPPORTED

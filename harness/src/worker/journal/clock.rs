@@ -35,7 +35,7 @@ enum Source {
 
 /// A clock that learns the counter's rate as it goes: until [`align`](Self::align) has been called
 /// late enough to tell it, the system's clock is read.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     /// Nanoseconds a tick, in 2^-32; 0 until it is known.
     rate: u64,

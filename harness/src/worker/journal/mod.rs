@@ -2,16 +2,22 @@
 //! call and completed after it, so that whatever ends the worker, the history is there.
 //!
 //! This module owns the record format and the parent's reading of it, which believes nothing: a
-//! record that does not verify ends the reading. Writing is in `writer`; what functions, steps,
-//! tags and notes mean is the executor's.
+//! record that does not verify ends the reading. Writing is in `writer`, walking along records in
+//! `region`; what functions, steps, tags and notes mean is the executor's.
 
 mod clock;
+mod region;
 mod writer;
 
-pub(super) use writer::Progress;
+use region::Region;
+pub(super) use region::extent;
 pub use writer::{JournalWriter, Payload, Timing};
+pub(super) use writer::{Progress, Watched};
 
 use std::ops::Range;
+
+/// Most lanes of a block.
+pub const LANES: usize = 8;
 
 /// Function number by which a worker journals the loading of the module itself.
 pub const LOAD: u16 = u16::MAX;
@@ -34,12 +40,16 @@ enum Kind {
     Output = 4,
     Note = 5,
     Full = 6,
+    /// A block of lanes: the tag is their number, and each has an equal part of the payload.
+    Lanes = 7,
+    /// The end of the block before: the length of every lane's records.
+    Joined = 8,
 }
 
 impl Kind {
     fn from_number(number: u16) -> Option<Self> {
-        use Kind::{Call, CaseBegin, CaseEnd, Full, Note, Output};
-        [CaseBegin, CaseEnd, Call, Output, Note, Full]
+        use Kind::{Call, CaseBegin, CaseEnd, Full, Joined, Lanes, Note, Output};
+        [CaseBegin, CaseEnd, Call, Output, Note, Full, Lanes, Joined]
             .into_iter()
             .find(|kind| *kind as u16 == number)
     }
@@ -49,7 +59,9 @@ impl Kind {
         match self {
             Self::CaseBegin | Self::CaseEnd => CASE_BYTES - HEAD,
             Self::Call => CALL_BYTES - HEAD,
-            Self::Output | Self::Note => (auxiliary as usize).next_multiple_of(8),
+            Self::Output | Self::Note | Self::Lanes | Self::Joined => {
+                (auxiliary as usize).next_multiple_of(8)
+            }
             Self::Full => 0,
         }
     }
@@ -112,21 +124,10 @@ pub(super) fn salt(request: u32) -> u64 {
     u64::from(request).wrapping_mul(0xa076_1d64_78bd_642f)
 }
 
-/// Where the chain of genuine records ends, and where its last record begins. `read` gives the
-/// two words at an offset, which is always at least [`HEAD`] bytes before `capacity`.
-pub(super) fn extent(
-    capacity: usize,
-    salt: u64,
-    mut read: impl FnMut(usize) -> [u64; 2],
-) -> Range<usize> {
-    let (mut last, mut end) = (0, 0);
-    while end + HEAD <= capacity {
-        let Some(head) = Head::read(read(end), end, salt, capacity) else {
-            break;
-        };
-        (last, end) = (end, end + head.length);
-    }
-    last..end
+/// The salt of a lane of the block at `offset`, so that no lane's records pass for another's.
+fn lane_salt(salt: u64, offset: usize, lane: usize) -> u64 {
+    let place = ((offset as u64) << 8) | (lane as u64 + 1);
+    (salt ^ place).wrapping_mul(0x8ebc_6af0_9c88_c6e3)
 }
 
 /// One record of a journal.
@@ -152,6 +153,8 @@ pub enum Record<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
+    /// The records from here on are those of this lane, counted from 0; `None` after the last.
+    Lane(Option<u16>),
 }
 
 /// The beginning or end of a case.
@@ -192,6 +195,8 @@ pub struct Returned {
 pub struct InFlight {
     /// Number of the case in its batch; absent for a call made outside any case.
     pub case: Option<u32>,
+    /// The lane that made it, counted from 0; absent for a call made outside any lane.
+    pub lane: Option<u16>,
     /// Number of the step.
     pub step: u32,
     /// Number of the function.
@@ -231,9 +236,14 @@ impl Journal {
         if written != end as u64 && written != last as u64 {
             journal.corrupted = Some(end);
         }
-        let sound = journal.walk().map(|(range, _)| range.end).last();
-        if sound.unwrap_or(0) != end {
-            journal.corrupted = Some(sound.unwrap_or(0));
+        let (region, sound) = (journal.region(), journal.region().end());
+        let unsound = if sound == end {
+            region.unsound_block()
+        } else {
+            Some(sound)
+        };
+        if unsound.is_some() {
+            journal.corrupted = unsound;
         }
         journal
     }
@@ -245,10 +255,10 @@ impl Journal {
         self.corrupted
     }
 
-    /// True if the journal was full and records are missing at its end.
+    /// True if the journal was full and records are missing at its end, or at that of a lane.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
-        self.heads().any(|(_, head)| head.kind == Kind::Full)
+        self.region().is_truncated()
     }
 
     /// Size of all records, bytes.
@@ -263,31 +273,32 @@ impl Journal {
         self.bytes.is_empty()
     }
 
-    /// The records in the order they were written.
+    /// The records in the order they were written; those of a block lane by lane.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        self.walk().filter_map(|(_, record)| record)
+        self.region().records()
     }
 
-    /// The call that had not returned when the journal ended, if any.
+    /// The calls that had not returned when the journal ended: one at most, or one a lane.
     #[must_use]
-    pub fn in_flight(&self) -> Option<InFlight> {
-        let mut case = None;
-        let mut last = None;
+    pub fn in_flight(&self) -> Vec<InFlight> {
+        let (mut case, mut lane) = (None, None);
+        let mut open = Vec::new();
         for record in self.records() {
             match record {
                 Record::CaseBegin(mark) => case = Some(mark.case),
                 Record::CaseEnd(_) => case = None,
-                Record::Call(call) => last = Some((case, call)),
-                Record::Output { .. } | Record::Note { .. } => {}
+                Record::Lane(of) => lane = of,
+                Record::Call(call) if call.returned.is_none() => open.push(InFlight {
+                    case,
+                    lane,
+                    step: call.step,
+                    function: call.function,
+                    start_ns: call.start_ns,
+                }),
+                Record::Call(_) | Record::Output { .. } | Record::Note { .. } => {}
             }
         }
-        let (case, call) = last.filter(|(_, call)| call.returned.is_none())?;
-        Some(InFlight {
-            case,
-            step: call.step,
-            function: call.function,
-            start_ns: call.start_ns,
-        })
+        open
     }
 
     /// Which part of the request's output was written during `case`; `None` if the case did not
@@ -318,75 +329,8 @@ impl Journal {
         })
     }
 
-    fn word(&self, offset: usize) -> u64 {
-        let bytes = self.bytes.get(offset..offset + 8);
-        bytes.map_or(0, |bytes| {
-            u64::from_le_bytes(bytes.try_into().unwrap_or_default())
-        })
-    }
-
-    fn heads(&self) -> impl Iterator<Item = (usize, Head)> {
-        let mut offset = 0;
-        std::iter::from_fn(move || {
-            let words = [self.word(offset), self.word(offset + 8)];
-            let head = Head::read(words, offset, self.salt, self.bytes.len())?;
-            let begin = offset;
-            offset += head.length;
-            Some((begin, head))
-        })
-    }
-
-    /// Every sound record with its place; [`Kind::Full`] has a place but no record.
-    fn walk(&self) -> impl Iterator<Item = (Range<usize>, Option<Record<'_>>)> {
-        self.heads().map_while(|(begin, head)| {
-            let range = begin..begin + head.length;
-            let payload = begin + HEAD;
-            let record = match head.kind {
-                Kind::CaseBegin => Some(Record::CaseBegin(self.mark(head, payload))),
-                Kind::CaseEnd => Some(Record::CaseEnd(self.mark(head, payload))),
-                Kind::Call => Some(Record::Call(self.call(head, payload)?)),
-                Kind::Output => Some(Record::Output {
-                    tag: head.tag,
-                    bytes: self.payload(head, payload),
-                }),
-                Kind::Note => Some(Record::Note {
-                    tag: head.tag,
-                    bytes: self.payload(head, payload),
-                }),
-                Kind::Full => None,
-            };
-            Some((range, record))
-        })
-    }
-
-    fn payload(&self, head: Head, offset: usize) -> &[u8] {
-        let end = offset + head.auxiliary as usize;
-        self.bytes.get(offset..end).unwrap_or_default()
-    }
-
-    fn mark(&self, head: Head, offset: usize) -> CaseMark {
-        CaseMark {
-            case: head.auxiliary,
-            stdout: self.word(offset),
-            stderr: self.word(offset + 8),
-        }
-    }
-
-    fn call(&self, head: Head, offset: usize) -> Option<CallRecord> {
-        let returned = match self.word(offset + 24) {
-            0 => None,
-            RETURNED => Some(Returned {
-                duration_ns: self.word(offset + 8),
-                rv: self.word(offset + 16),
-            }),
-            _ => return None,
-        };
-        Some(CallRecord {
-            step: head.auxiliary,
-            function: head.tag,
-            start_ns: self.word(offset),
-            returned,
-        })
+    fn region(&self) -> Region<'_> {
+        Region::new(&self.bytes, self.salt)
     }
 }
 

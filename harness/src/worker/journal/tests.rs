@@ -48,7 +48,10 @@ fn records_come_back_as_they_were_written() {
 
 #[test]
 fn the_call_that_did_not_return_is_in_flight() {
-    let in_flight = sample().in_flight().expect("a call in flight");
+    let open = sample().in_flight();
+    let [in_flight] = open[..] else {
+        panic!("one call is in flight, not {open:?}");
+    };
     assert_eq!(
         (in_flight.case, in_flight.step, in_flight.function),
         (Some(7), 2, 21)
@@ -60,7 +63,7 @@ fn nothing_is_in_flight_once_the_last_call_has_returned() {
     let mut writer = JournalWriter::in_memory(4096, Timing::On);
     writer.call_begin(1, 20);
     writer.call_end(5);
-    assert_eq!(writer.take_journal().in_flight(), None);
+    assert_eq!(writer.take_journal().in_flight(), []);
 }
 
 #[test]
@@ -101,6 +104,13 @@ fn remaining_counts_down_to_the_last_record_that_fits() {
     assert!(!writer.take_journal().is_truncated());
 }
 
+fn words(of: &Journal, offset: usize) -> [u64; 2] {
+    [0, 8].map(|next| {
+        let bytes = &of.bytes[offset + next..][..8];
+        u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+    })
+}
+
 const RESERVE_BYTES: usize = HEAD;
 
 /// Whatever byte is overwritten, reading neither panics nor invents records before the damage.
@@ -109,7 +119,7 @@ fn damage_anywhere_is_reported_or_confined_to_payload() {
     let sound = sample();
     let count = sound.records().count();
     let end = sound.bytes.len();
-    let last = extent(end, 0, |at| [sound.word(at), sound.word(at + 8)]).start;
+    let last = extent(end, 0, |at| words(&sound, at)).start;
     for position in 0..end {
         let mut bytes = sound.bytes.clone();
         bytes[position] ^= 0x5a;
@@ -129,7 +139,7 @@ fn damage_anywhere_is_reported_or_confined_to_payload() {
 fn a_false_length_is_damage_but_one_unpublished_record_is_not() {
     let sound = sample();
     let end = sound.bytes.len();
-    let last = extent(end, 0, |at| [sound.word(at), sound.word(at + 8)]).start;
+    let last = extent(end, 0, |at| words(&sound, at)).start;
     let with = |written| Journal::new(sound.bytes.clone(), 0, last, written).corrupted();
     assert_eq!(with(last as u64), None);
     assert_eq!(with(0), Some(end));
@@ -139,8 +149,7 @@ fn a_false_length_is_damage_but_one_unpublished_record_is_not() {
 #[test]
 fn records_of_another_request_do_not_verify() {
     let old = sample();
-    let read = |at| [old.word(at), old.word(at + 8)];
-    assert_eq!(extent(old.bytes.len(), salt(2), read), 0..0);
+    assert_eq!(extent(old.bytes.len(), salt(2), |at| words(&old, at)), 0..0);
 }
 
 #[test]
@@ -157,4 +166,101 @@ fn output_of_a_case_is_cut_at_its_marks_and_at_the_length_there_is() {
     let short = journal.output_of(2, 4, 0).expect("case 2");
     assert_eq!((short.stdout, short.stderr), (4..4, 0..0));
     assert_eq!(journal.output_of(3, 10, 3), None);
+}
+
+/// A writer in whose journal three lanes made calls; the last call of lane 1 did not return.
+#[allow(unsafe_code, reason = "the writers of lanes are gone before theirs")]
+fn with_lanes(joined: bool) -> (JournalWriter, usize) {
+    let mut writer = JournalWriter::in_memory(1 << 20, Timing::Off);
+    writer.case_begin(1);
+    // SAFETY: used and joined below, before the writer is used again.
+    let mut lanes = unsafe { writer.lanes(3) }.expect("room");
+    std::thread::scope(|scope| {
+        for (number, lane) in (0..).zip(&mut lanes) {
+            scope.spawn(move || {
+                for call in 0..10 {
+                    lane.call_begin(100 * number + call, number as u16);
+                    lane.call_end(u64::from(call));
+                    lane.output(1, &call.to_le_bytes());
+                }
+            });
+        }
+    });
+    let written = lanes[1].remaining();
+    if joined {
+        writer.join(lanes);
+        writer.call_begin(9, 9);
+        writer.call_end(9);
+    } else {
+        lanes[1].call_begin(7, 7);
+    }
+    (writer, written)
+}
+
+#[test]
+fn lanes_are_read_one_after_the_other() {
+    let journal = with_lanes(true).0.take_journal();
+    let steps: Vec<_> = journal
+        .records()
+        .filter_map(|record| match record {
+            Record::Call(call) => Some(call.step),
+            _ => None,
+        })
+        .collect();
+    let lane = |number: u32| (0..10).map(move |call| 100 * number + call);
+    let expected: Vec<u32> = (0..3).flat_map(lane).chain([9]).collect();
+    assert_eq!(steps, expected);
+    let lanes = journal.records().filter_map(|record| match record {
+        Record::Lane(lane) => Some(lane),
+        _ => None,
+    });
+    assert_eq!(lanes.collect::<Vec<_>>(), [Some(0), Some(1), Some(2), None]);
+    assert_eq!((journal.corrupted(), journal.in_flight()), (None, vec![]));
+}
+
+#[test]
+fn a_call_in_flight_is_known_with_its_lane() {
+    let journal = with_lanes(false).0.take_journal();
+    let open = journal.in_flight();
+    assert_eq!(open.len(), 1);
+    assert_eq!(
+        (open[0].case, open[0].lane, open[0].step),
+        (Some(1), Some(1), 7)
+    );
+    assert_eq!(journal.corrupted(), None);
+}
+
+#[test]
+fn damage_in_a_lane_is_seen_once_the_lane_has_ended() {
+    let mut journal = with_lanes(true).0.take_journal();
+    let block = CASE_BYTES;
+    // The state of the first call of the first lane.
+    journal.bytes[block + HEAD + CALL_BYTES - 8] ^= 1;
+    let end = journal.bytes.len();
+    let again = Journal::new(journal.bytes, 0, 0, end as u64);
+    assert_eq!(again.corrupted(), Some(block));
+}
+
+#[test]
+#[allow(unsafe_code, reason = "the writers of lanes are gone before theirs")]
+fn lanes_need_room_and_have_none_of_their_own() {
+    let mut small = JournalWriter::in_memory(8192, Timing::Off);
+    // SAFETY: there are no writers.
+    assert!(unsafe { small.lanes(4) }.is_none());
+    let mut writer = JournalWriter::in_memory(1 << 20, Timing::Off);
+    // SAFETY: as above, or dropped at once.
+    let mut lanes = unsafe { writer.lanes(1) }.expect("room");
+    // SAFETY: there are no writers.
+    assert!(unsafe { lanes[0].lanes(1) }.is_none());
+}
+
+#[test]
+fn a_lane_without_room_left_marks_the_journal_as_truncated() {
+    let mut writer = JournalWriter::in_memory(16 << 10, Timing::Off);
+    // SAFETY: joined below.
+    #[allow(unsafe_code, reason = "the writers of lanes are gone before theirs")]
+    let mut lanes = unsafe { writer.lanes(1) }.expect("room");
+    while lanes[0].note(1, &[0; 64]) {}
+    writer.join(lanes);
+    assert!(writer.take_journal().is_truncated());
 }

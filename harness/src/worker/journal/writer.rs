@@ -9,18 +9,30 @@
 )]
 
 use super::clock::Clock;
-use super::{CALL_BYTES, CASE_BYTES, HEAD, Head, Journal, Kind, RETURNED, extent, salt};
+use super::{
+    CALL_BYTES, CASE_BYTES, HEAD, Head, Journal, Kind, LANES, RETURNED, extent, lane_salt, salt,
+};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// What the parent watches while a request is worked on.
+/// What the parent watches of a thread that makes calls, away from those of the others.
 #[derive(Debug, Default)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(in crate::worker) struct Progress {
     /// Odd while a call is in flight.
     pub(in crate::worker) sequence: AtomicU64,
     /// Bytes of journal written.
     pub(in crate::worker) written: AtomicU64,
+    /// The kernel's number of the thread of a lane; 0 while it has none.
+    pub(in crate::worker) thread: AtomicU32,
+}
+
+/// What the parent watches while a request is worked on.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(in crate::worker) struct Watched {
+    pub(in crate::worker) main: Progress,
+    pub(in crate::worker) lanes: [Progress; LANES],
 }
 
 /// Whether the clock is read before and after each call.
@@ -39,6 +51,10 @@ const NONE: usize = usize::MAX;
 const RESERVE: usize = HEAD;
 /// How far ahead of a call's record the journal's memory is fetched, bytes: some records.
 const AHEAD: usize = 384;
+/// Most bytes of journal that a lane gets: some thousand calls.
+const LANE_BYTES: usize = 512 * 1024;
+/// Fewest bytes of journal with which a lane is of use.
+const LEAST_LANE: usize = 4096;
 
 /// The child's end of a journal.
 ///
@@ -51,6 +67,8 @@ pub struct JournalWriter {
     /// Where records must end; 0 if the journal is full.
     limit: usize,
     progress: *const Progress,
+    /// Progress of lanes; NULL in the writer of a lane, which has none of its own.
+    lanes: *const [Progress; LANES],
     salt: u64,
     offset: usize,
     call: usize,
@@ -58,26 +76,33 @@ pub struct JournalWriter {
     started: u64,
     clock: Clock,
     positions: fn() -> [u64; 2],
-    owned: Option<(Box<[u64]>, Box<Progress>)>,
+    owned: Option<(Box<[u64]>, Box<Watched>)>,
 }
+
+// SAFETY: the memory behind the pointers is written by this writer alone, but for `Progress`, which
+// is atomic; nothing is tied to a thread.
+unsafe impl Send for JournalWriter {}
 
 impl JournalWriter {
     /// A writer on the `capacity` bytes at `base`.
     ///
     /// # Safety
-    /// The bytes and `progress` must stay mapped and writable as long as the writer is used,
+    /// The bytes and `watched` must stay mapped and writable as long as the writer is used,
     /// `base` must be aligned to 8, and no Rust reference to the bytes may exist.
     pub(in crate::worker) unsafe fn shared(
         base: *mut u8,
         capacity: usize,
-        progress: *const Progress,
+        watched: *const Watched,
         timing: Timing,
     ) -> Self {
         Self {
             base,
             capacity,
             limit: capacity.saturating_sub(RESERVE),
-            progress,
+            // SAFETY: mapped by the caller's promise; no reference is made.
+            progress: unsafe { &raw const (*watched).main },
+            // SAFETY: as above.
+            lanes: unsafe { &raw const (*watched).lanes },
             salt: 0,
             offset: 0,
             call: NONE,
@@ -97,9 +122,9 @@ impl JournalWriter {
     #[must_use]
     pub fn in_memory(capacity: usize, timing: Timing) -> Self {
         let mut bytes = vec![0; capacity / 8].into_boxed_slice();
-        let progress = Box::<Progress>::default();
+        let progress = Box::<Watched>::default();
         let (base, capacity) = (bytes.as_mut_ptr(), bytes.len() * 8);
-        let watched: *const Progress = &*progress;
+        let watched: *const Watched = &*progress;
         // SAFETY: both boxes move into the writer, which owns them as long as it lives; their
         // heap memory does not move and is reached through these pointers only.
         let mut writer = unsafe { Self::shared(base.cast(), capacity, watched, timing) };
@@ -144,6 +169,67 @@ impl JournalWriter {
         self.progress()
             .sequence
             .store(self.sequence, Ordering::Release);
+        for lane in self.lane_progress().into_iter().flatten() {
+            let calls = lane.sequence.load(Ordering::Relaxed).next_multiple_of(2);
+            lane.sequence.store(calls, Ordering::Release);
+        }
+    }
+
+    /// Begins a block of so many lanes: a writer for each, on a part of this journal. `None` if the
+    /// journal is full, or of a lane itself. To be followed by [`join`](Self::join).
+    ///
+    /// # Safety
+    /// The writers must not be used any more when this writer is used for anything else but `join`,
+    /// or is gone.
+    pub(crate) unsafe fn lanes(&mut self, count: usize) -> Option<Vec<Self>> {
+        let size = (self.remaining() / 4 * 3 / count.max(1)).min(LANE_BYTES) / 64 * 64;
+        if size < LEAST_LANE || count > LANES || self.lanes.is_null() {
+            return None;
+        }
+        let begin = self.offset + HEAD;
+        self.seal(Head::new(Kind::Lanes, count as u16, (size * count) as u32));
+        let lane = |lane: usize| {
+            let mut writer = Self {
+                // SAFETY: inside the record just sealed, which ends within the journal.
+                base: unsafe { self.base.add(begin + lane * size) },
+                capacity: size,
+                limit: size - RESERVE,
+                // SAFETY: one of the array, which is mapped by the constructors' contract.
+                progress: unsafe { &raw const (*self.lanes)[lane] },
+                lanes: std::ptr::null(),
+                salt: lane_salt(self.salt, begin, lane),
+                offset: 0,
+                call: NONE,
+                sequence: 0,
+                started: 0,
+                clock: self.clock,
+                positions: self.positions,
+                owned: None,
+            };
+            writer.sequence = writer.progress().sequence.load(Ordering::Relaxed);
+            writer.publish();
+            writer
+        };
+        Some((0..count).map(lane).collect())
+    }
+
+    /// Ends a block of lanes, whose writers are to be given back.
+    pub(crate) fn join(&mut self, lanes: Vec<Self>) {
+        self.append(Kind::Joined, 0, |payload| {
+            for lane in &lanes {
+                payload.numbers([lane.offset as u64]);
+            }
+        });
+    }
+
+    /// Tells the parent which thread uses this writer of a lane; 0 for none any more.
+    pub(crate) fn used_by(&self, thread: u32) {
+        self.progress().thread.store(thread, Ordering::Release);
+    }
+
+    fn lane_progress(&self) -> Option<&[Progress; LANES]> {
+        // SAFETY: NULL, or mapped as long as the writer is used; atomics only.
+        unsafe { self.lanes.as_ref() }
     }
 
     /// Bytes left for records. A call takes 48, an output 16 and its bytes.

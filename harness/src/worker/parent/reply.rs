@@ -35,8 +35,11 @@ pub struct Reply {
     pub stdout: Vec<u8>,
     /// What was written to standard error.
     pub stderr: Vec<u8>,
-    /// The call that did not return, if the worker ended in one.
+    /// The call that did not return, if the worker ended in one. Of several in lanes, that of the
+    /// lane that ended it, or the first if that is not known.
     pub in_flight: Option<InFlight>,
+    /// The lane that ended the worker by a crash or a hang, if that is known.
+    pub lane: Option<u16>,
     /// The guarded buffer next to the faulting address, if the worker crashed at one.
     pub guard: Option<GuardHit>,
 }
@@ -72,8 +75,12 @@ impl Worker {
             Journal::default()
         };
         let ended = matches!(outcome, Outcome::Ended(_) | Outcome::Cancelled);
+        let lane = self.ended_lane().filter(|_| ended);
+        let open = journal.in_flight();
+        let theirs = open.iter().find(|call| call.lane == lane);
         Reply {
-            in_flight: journal.in_flight().filter(|_| ended),
+            in_flight: theirs.or(open.first()).copied().filter(|_| ended),
+            lane,
             guard: self.crash().filter(|_| ended).and_then(|crash| crash.guard),
             outcome,
             journal,
@@ -89,7 +96,7 @@ impl Worker {
         let read = |at| mapping.words(begin + at);
         let chain = extent(layout.journal, salt, read);
         let bytes = mapping.copy_out(begin, chain.end);
-        let written = mapping.control().progress.written.load(Relaxed);
+        let written = mapping.control().progress.main.written.load(Relaxed);
         Journal::new(bytes, salt, chain.start, written)
     }
 }

@@ -1,0 +1,220 @@
+//! Blocks of lanes: several lists of steps on a thread each. Lanes share nothing that the executor
+//! writes: each has its own guarded memory, a copy of the values, and a part of the journal.
+#![allow(
+    unsafe_code,
+    reason = "moves guarded memory to another thread and back"
+)]
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use super::plan::PreparedStep;
+use super::run::Prepared;
+use super::shelf::Shelf;
+use super::stop::{Stop, leave};
+use crate::memory::Arena;
+use crate::sequence::MAX_LANES;
+use crate::worker::{CrashStack, JournalWriter, LANES, thread};
+
+const _: () = assert!(MAX_LANES <= LANES, "the journal has a part for every lane");
+
+/// Stack of a lane's thread, bytes: what the main thread has by default.
+const STACK: usize = 8 << 20;
+/// How often a lane looks whether all have come before it lets others run.
+const SPINS: u32 = 2000;
+
+/// A block, laid out.
+#[derive(Default)]
+pub(super) struct Block {
+    pub(super) repeat: u32,
+    pub(super) lanes: Vec<Lane>,
+}
+
+/// A lane, laid out.
+pub(super) struct Lane {
+    pub(super) steps: Vec<PreparedStep>,
+    /// The supply of this lane's buffers alone.
+    pub(super) arena: Arena,
+    pub(super) shelf: Shelf,
+    /// Registers of what it gives.
+    pub(super) gives: Vec<usize>,
+}
+
+/// A lane with all that a thread needs to run it.
+struct Runner<'t> {
+    executor: Prepared<'t>,
+    gives: Vec<usize>,
+    journal: JournalWriter,
+    stop: Option<Stop>,
+}
+
+// SAFETY: what is counted by reference without atomics is a lane's arena, which all of its buffers
+// refer to and nothing else does: they are all in here and change threads together. Buffers are memory
+// of the process. The function list is shared and only read.
+unsafe impl Send for Runner<'_> {}
+
+impl Runner<'_> {
+    /// Runs the lane on the calling thread once all have come.
+    ///
+    /// # Safety
+    /// As [`Prepared::run`].
+    unsafe fn run(&mut self, gate: &Gate, repeat: u32) {
+        // Without one a crash is told by its signal all the same, if the stack has not overflowed.
+        let _stack = CrashStack::install().ok();
+        self.journal.used_by(thread().unsigned_abs());
+        if gate.pass() {
+            // SAFETY: passed on to the caller.
+            let mut rounds = (0..repeat).map(|_| unsafe { self.executor.run(&mut self.journal) });
+            self.stop = rounds.find_map(|stop| stop);
+        }
+        self.journal.used_by(0);
+    }
+}
+
+impl<'t> Prepared<'t> {
+    /// Runs a block; gives the reason if one of its lanes was left early.
+    ///
+    /// # Safety
+    /// As [`Prepared::run`].
+    pub(super) unsafe fn together(
+        &mut self,
+        index: usize,
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
+        let Some(Block { repeat, lanes }) = self.blocks.get_mut(index).map(std::mem::take) else {
+            return leave(journal, Stop::Unresolved, "a lane has no lanes of its own");
+        };
+        // SAFETY: joined below, before the journal is used for anything else.
+        let Some(writers) = (unsafe { journal.lanes(lanes.len()) }) else {
+            self.blocks[index] = Block { repeat, lanes };
+            return leave(
+                journal,
+                Stop::OutOfMemory,
+                "the journal has no room for lanes",
+            );
+        };
+        let lanes = lanes.into_iter().zip(writers);
+        let mut runners: Vec<_> = lanes
+            .map(|(lane, writer)| self.runner(lane, writer))
+            .collect();
+        // SAFETY: passed on to the caller.
+        let ran = unsafe { run_all(&mut runners, repeat) };
+        let (lanes, writers) = runners
+            .into_iter()
+            .map(|runner| self.take_back(runner))
+            .unzip();
+        journal.join(writers);
+        let lanes: Vec<(Lane, Option<Stop>)> = lanes;
+        let stop = lanes.iter().find_map(|(_, stop)| *stop);
+        let lanes = lanes.into_iter().map(|(lane, _)| lane).collect();
+        self.blocks[index] = Block { repeat, lanes };
+        match ran {
+            Ok(()) => stop,
+            Err(error) => {
+                let text = format!("no thread for a lane: {error}");
+                leave(journal, Stop::OutOfMemory, &text)
+            }
+        }
+    }
+
+    fn runner(&self, lane: Lane, journal: JournalWriter) -> Runner<'t> {
+        Runner {
+            executor: Prepared {
+                steps: lane.steps,
+                blocks: Vec::new(),
+                registers: Arc::clone(&self.registers),
+                values: self.values.clone(),
+                arena: lane.arena,
+                shelf: lane.shelf,
+                table: self.table,
+                scratch: Vec::with_capacity(512),
+                options: self.options,
+                lifecycle: None,
+            },
+            gives: lane.gives,
+            journal,
+            stop: None,
+        }
+    }
+
+    /// Keeps what a lane gave.
+    fn take_back(&mut self, runner: Runner<'t>) -> ((Lane, Option<Stop>), JournalWriter) {
+        let executor = runner.executor;
+        for register in &runner.gives {
+            self.values[*register].clone_from(&executor.values[*register]);
+        }
+        self.lifecycle = executor.lifecycle.or(self.lifecycle);
+        let lane = Lane {
+            steps: executor.steps,
+            arena: executor.arena,
+            shelf: executor.shelf,
+            gives: runner.gives,
+        };
+        ((lane, runner.stop), runner.journal)
+    }
+}
+
+/// Runs every lane on a thread of its own until all have ended. If there is no thread for one of
+/// them, none runs.
+///
+/// # Safety
+/// As [`Prepared::run`].
+unsafe fn run_all(runners: &mut [Runner<'_>], repeat: u32) -> io::Result<()> {
+    let gate = Gate::default();
+    let count = runners.len();
+    std::thread::scope(|scope| {
+        for runner in runners {
+            let gate = &gate;
+            let builder = std::thread::Builder::new().stack_size(STACK);
+            // SAFETY: passed on to the caller.
+            let spawned = builder.spawn_scoped(scope, move || unsafe { runner.run(gate, repeat) });
+            if let Err(error) = spawned {
+                gate.state.store(CLOSED, Ordering::Release);
+                return Err(error);
+            }
+        }
+        gate.open(count);
+        Ok(())
+    })
+}
+
+/// Where lanes wait for each other.
+#[derive(Debug, Default)]
+struct Gate {
+    come: AtomicUsize,
+    state: AtomicU32,
+}
+
+/// The gate is open.
+const OPEN: u32 = 1;
+/// The gate will not open.
+const CLOSED: u32 = 2;
+
+impl Gate {
+    /// Waits until the gate opens; false if it will not. All see it at the same time: nobody sleeps.
+    fn pass(&self) -> bool {
+        self.come.fetch_add(1, Ordering::Release);
+        patiently(|| self.state.load(Ordering::Acquire) != 0);
+        self.state.load(Ordering::Acquire) == OPEN
+    }
+
+    /// Opens the gate once so many have come.
+    fn open(&self, count: usize) {
+        patiently(|| self.come.load(Ordering::Acquire) == count);
+        self.state.store(OPEN, Ordering::Release);
+    }
+}
+
+/// Looks again and again whether something is so.
+fn patiently(is_so: impl Fn() -> bool) {
+    let mut spins = 0;
+    while !is_so() {
+        spins += 1;
+        if spins % SPINS == 0 {
+            std::thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+}
