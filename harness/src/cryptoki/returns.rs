@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use cryptoki_sys::*;
+use cryptoki_sys::CK_RV;
 
+use super::refusal::{Occasion, refusals};
 use super::{Function, names};
 
 /// Values that [PKCS11-Base 3.2] section 5.1 lets functions return that do not list them.
@@ -35,24 +36,10 @@ const FOR_ALL: [&str; 16] = [
     "CKR_ARGUMENTS_BAD",
 ];
 
-/// What a token says that does not make the object that it is asked for: 4.1.1 gives a value to each
-/// reason, and which classes, attributes and values a token knows is left to it. A case that needs an
-/// object does not apply to such a token. Suites write `creation-refused` for all of them.
-pub const CREATION_REFUSED: &[CK_RV] = &[
-    CKR_TEMPLATE_INCOMPLETE,
-    CKR_TEMPLATE_INCONSISTENT,
-    CKR_ATTRIBUTE_TYPE_INVALID,
-    CKR_ATTRIBUTE_VALUE_INVALID,
-    CKR_ATTRIBUTE_READ_ONLY,
-    CKR_CURVE_NOT_SUPPORTED,
-    CKR_DOMAIN_PARAMS_INVALID,
-    CKR_PARAMETER_SET_NOT_SUPPORTED,
-    CKR_KEY_SIZE_RANGE,
-    CKR_SESSION_READ_ONLY,
-    CKR_TOKEN_WRITE_PROTECTED,
-    CKR_USER_NOT_LOGGED_IN,
-    CKR_FUNCTION_NOT_SUPPORTED,
-];
+/// What a token says that does not make the object that it is asked for: which classes, attributes and
+/// values it knows is left to it (4.1.1, 5.7.1). Suites write `creation-refused` for all of them.
+pub static CREATION_REFUSED: LazyLock<Vec<CK_RV>> =
+    LazyLock::new(|| refusals(&[Occasion::Create, Occasion::Session]));
 
 /// The word for [`CREATION_REFUSED`] in suites.
 pub const CREATION_REFUSED_WORD: &str = "creation-refused";

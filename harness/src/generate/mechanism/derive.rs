@@ -7,9 +7,10 @@ use p11assay_reports::evidence::{Class, Level};
 use super::super::answer::Answer;
 use super::super::draft::Draft;
 use super::template::{self, are, is, keeping, kept_inside, number, passing};
-use super::{LIMITS, draft, handle, kept_as, key, mechanism, parameter, presumed};
+use super::{draft, handle, kept_as, key, mechanism, parameter, presumed};
 use crate::cryptoki::Function::C_DeriveKey;
 use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{Attribute, Call, Content, Number, ParameterValue, Reference};
@@ -95,7 +96,7 @@ impl<'m> Derivation<'m> {
         call.arguments[1] = mechanism(self.row, self.parameter.clone());
         call.arguments[2] = handle(base);
         call.arguments[3] = template::argument(template);
-        call.not_applicable = [&LIMITS[..], &key::TEMPLATES].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes]);
         // 6.64: "the key type of the underlying prf", of which there are several.
         if self.row.section.starts_with("6.64") {
             call.not_applicable.push(CKR_KEY_TYPE_INCONSISTENT);

@@ -9,11 +9,10 @@ use super::super::draft::Draft;
 use super::key::{self, BACK, FORTH};
 use super::subject::{Purpose, Subject};
 use super::template::{self, are, is, keeping, kept_inside, number, passing};
-use super::{
-    LIMITS, all_presumed, asking, handle, kept, kept_as, mechanism, parameter, presumed, short,
-};
+use super::{all_presumed, asking, handle, kept, kept_as, mechanism, parameter, presumed, short};
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{Argument, Attribute, Buffer, BufferSize, Bytes, Call};
 
@@ -75,7 +74,7 @@ impl Encapsulation<'_> {
         call.arguments[2] = handle(FORTH);
         call.arguments[3] = template::argument(template);
         call.arguments[4] = Argument::Buffer(Buffer::of(BufferSize::Exact));
-        call.not_applicable = [&LIMITS[..], &key::TEMPLATES].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes]);
         kept_as(kept_as(call, "ciphertext", CIPHERTEXT), "key", ONE)
     }
 
@@ -85,7 +84,7 @@ impl Encapsulation<'_> {
         call.arguments[2] = handle(BACK);
         call.arguments[3] = template::argument(template);
         call.arguments[4] = Argument::Bytes(Bytes::of(kept(CIPHERTEXT)));
-        call.not_applicable = [&LIMITS[..], &key::TEMPLATES].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes]);
         kept_as(call, "key", OTHER)
     }
 

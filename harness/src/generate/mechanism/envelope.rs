@@ -12,9 +12,10 @@ use super::message::{Sealed, additional, blank};
 use super::subject::Subject;
 use super::template::{self, are, has_of, kept_inside, number, passing};
 use super::wrap::WRAPPING;
-use super::{LIMITS, all_presumed, feed, flipped, handle, kept, kept_as, mechanism, presumed, was};
+use super::{all_presumed, feed, flipped, handle, kept, kept_as, mechanism, presumed, was};
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::Mechanism;
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::plan::{MechanismNeed, Needs};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{
@@ -109,7 +110,7 @@ impl Envelope<'_> {
         call.arguments[2] = handle(FORTH);
         call.arguments[3] = handle(key);
         call.arguments[4] = bytes(additional());
-        call.not_applicable = [&LIMITS[..], &[CKR_KEY_NOT_WRAPPABLE]].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Wrap]);
         kept_as(call, "wrapped_key", WRAPPED)
     }
 
@@ -142,7 +143,7 @@ impl Envelope<'_> {
         call.arguments[3] = bytes(kept(WRAPPED));
         call.arguments[4] = template::argument(Self::template(inside));
         call.arguments[5] = bytes(data);
-        call.not_applicable = [&LIMITS[..], &key::TEMPLATES].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes, Occasion::Unwrap]);
         kept_as(call, "key", UNWRAPPED)
     }
 

@@ -8,10 +8,11 @@ use super::super::answer::Answer;
 use super::super::draft::Draft;
 use super::template::{self, are, bytes, kept_inside, number, passing, read};
 use super::told::{self, BENDS, Bend, Bent};
-use super::{LIMITS, draft, kept_as, mechanism, parameter, presumed};
+use super::{draft, kept_as, mechanism, parameter, presumed};
 use crate::cryptoki::Function::{self, *};
 use crate::cryptoki::mechanism::{Mechanism, ParameterShape, Use};
 use crate::cryptoki::names::{self, Kind};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{Attribute, AttributeValue, Call, Content, Number, ParameterValue};
 
@@ -134,7 +135,7 @@ impl<'m> Subject<'m> {
 
     fn makes(&self) -> Draft {
         let mut call = self.call(self.needed.clone(), Vec::new());
-        call.not_applicable = [&LIMITS[..], &VALUES, &SETS, &[CKR_ARGUMENTS_BAD]].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Size]);
         let draft = self
             .draft("generates", self.section())
             .title(format!("{} makes what it is for", self.row.name))

@@ -6,36 +6,9 @@ use super::template::{self, flag, passing};
 use super::{call, kept_as};
 use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::Mechanism;
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{Argument, Attribute, Call, MechanismArgument, Number, ParameterValue};
-
-/// What a token may say to a key that it does not want to have: which it takes is left to it
-/// ([PKCS11-Base 3.2] 4.1.1 and 5.7.1).
-pub(in crate::generate) const REFUSALS: [CK_RV; 15] = [
-    CKR_ATTRIBUTE_READ_ONLY,
-    CKR_ATTRIBUTE_TYPE_INVALID,
-    CKR_ATTRIBUTE_VALUE_INVALID,
-    CKR_CURVE_NOT_SUPPORTED,
-    CKR_DEVICE_ERROR,
-    CKR_DEVICE_MEMORY,
-    CKR_DOMAIN_PARAMS_INVALID,
-    CKR_FUNCTION_FAILED,
-    CKR_FUNCTION_NOT_SUPPORTED,
-    CKR_GENERAL_ERROR,
-    CKR_KEY_SIZE_RANGE,
-    CKR_MECHANISM_INVALID,
-    CKR_OPERATION_NOT_VALIDATED,
-    CKR_TEMPLATE_INCOMPLETE,
-    CKR_TEMPLATE_INCONSISTENT,
-];
-
-/// What a token may say to a template that it does not support in all of its attributes.
-pub(super) const TEMPLATES: [CK_RV; 4] = [
-    CKR_ATTRIBUTE_READ_ONLY,
-    CKR_ATTRIBUTE_TYPE_INVALID,
-    CKR_ATTRIBUTE_VALUE_INVALID,
-    CKR_TEMPLATE_INCONSISTENT,
-];
 
 /// The keys that an operation and its inverse need.
 pub(super) enum Keys {
@@ -134,7 +107,8 @@ fn generate(
     call.arguments[3] = template::argument(private);
     // A module may try the pair, and cannot if half of it may not.
     let untried = [CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_TYPE_INCONSISTENT];
-    call.not_applicable = [&REFUSALS[..], &untried].concat();
+    call.not_applicable = refusals(&[Occasion::Create, Occasion::Generate]);
+    call.not_applicable.extend(untried);
     let [first, second] = names;
     kept_as(kept_as(call, "public_key", first), "private_key", second)
 }
@@ -151,7 +125,7 @@ pub(in crate::generate) fn create(
     attributes.extend(usages.iter().map(|(usage, value)| flag(*usage, *value)));
     let mut call = call(Function::C_CreateObject);
     call.arguments[1] = template::argument(attributes);
-    call.not_applicable = REFUSALS.to_vec();
+    call.not_applicable = refusals(&[Occasion::Create]);
     kept_as(call, "object", name)
 }
 

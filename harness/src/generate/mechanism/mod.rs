@@ -28,7 +28,7 @@ mod verify;
 mod works;
 mod wrap;
 
-pub(super) use key::{REFUSALS, create};
+pub(super) use key::create;
 
 use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;
@@ -36,6 +36,7 @@ use p11assay_reports::evidence::Class;
 use super::answer::Answer;
 use super::draft::{Draft, session};
 use crate::cryptoki::mechanism::{self as table, Mechanism};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::cryptoki::{Function, ParameterKind, Version, names};
 use crate::plan::{Ladder, MechanismNeed, Needs, Suite};
 use crate::sequence::expectation::{Expected, Relation};
@@ -77,17 +78,6 @@ pub(super) fn suites(wanted: &impl Fn(&str) -> bool) -> impl Iterator<Item = Sui
         })
     })
 }
-
-/// What tokens may say to a key, a size or a parameter that they do not work with. Which they do is
-/// left to them ([PKCS11-Base 3.2] 5.1.6, CKR_MECHANISM_PARAM_INVALID and CKR_KEY_SIZE_RANGE).
-pub(super) const LIMITS: [CK_RV; 6] = [
-    CKR_KEY_SIZE_RANGE,
-    CKR_MECHANISM_PARAM_INVALID,
-    CKR_OPERATION_NOT_VALIDATED,
-    CKR_CURVE_NOT_SUPPORTED,
-    CKR_PARAMETER_SET_NOT_SUPPORTED,
-    CKR_FUNCTION_NOT_SUPPORTED,
-];
 
 /// The message of all cases: whole blocks of every cipher, and as long as the digests that the keys
 /// and parameters of the cases ask for.
@@ -178,7 +168,7 @@ fn begin(
     key: Option<&str>,
 ) -> Call {
     Call {
-        not_applicable: LIMITS.to_vec(),
+        not_applicable: refusals(&[Occasion::Start]),
         ..init(function, row, parameter, key)
     }
 }

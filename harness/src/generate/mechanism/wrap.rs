@@ -11,11 +11,12 @@ use super::key::{self, BACK, FORTH, Keys};
 use super::subject::{Purpose, Subject};
 use super::template::{self, are, kept_inside, number, passing};
 use super::{
-    LIMITS, all_presumed, asking, flipped, handle, keep, kept, kept_as, mechanism, parameter,
-    presumed, short,
+    all_presumed, asking, flipped, handle, keep, kept, kept_as, mechanism, parameter, presumed,
+    short,
 };
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{Argument, Attribute, Bytes, Call, Content, ParameterValue};
 
@@ -30,13 +31,6 @@ pub(super) const WRAPPING: Purpose = Purpose {
 const TARGET: &str = "inner";
 const WRAPPED: &str = "wrapped";
 const UNWRAPPED: &str = "unwrapped";
-
-/// 5.18.3: which keys can be wrapped with which mechanisms varies.
-const UNWRAPPABLE: [CK_RV; 3] = [
-    CKR_KEY_NOT_WRAPPABLE,
-    CKR_KEY_SIZE_RANGE,
-    CKR_WRAPPING_KEY_SIZE_RANGE,
-];
 
 pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
     let Some(wrapping) = Wrapping::of(row) else {
@@ -100,7 +94,7 @@ impl<'m> Wrapping<'m> {
         call.arguments[1] = mechanism(self.subject.row, self.subject.parameter.clone());
         call.arguments[2] = handle(FORTH);
         call.arguments[3] = handle(key);
-        call.not_applicable = [&LIMITS[..], &UNWRAPPABLE].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Wrap]);
         keep(call, WRAPPED)
     }
 
@@ -110,8 +104,7 @@ impl<'m> Wrapping<'m> {
         call.arguments[2] = handle(BACK);
         call.arguments[3] = Argument::Bytes(Bytes::of(wrapped));
         call.arguments[4] = template::argument(template);
-        let own = [CKR_UNWRAPPING_KEY_SIZE_RANGE];
-        call.not_applicable = [&LIMITS[..], &key::TEMPLATES, &own].concat();
+        call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes, Occasion::Unwrap]);
         kept_as(call, "key", UNWRAPPED)
     }
 

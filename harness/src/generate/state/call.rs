@@ -277,7 +277,7 @@ fn keeping(mut call: Call, output: &str, name: &str) -> Call {
 
 /// A call that a token need not support.
 fn presumed(call: Call) -> Call {
-    let mut limits = super::REFUSALS.to_vec();
+    let mut limits = super::limits();
     limits.push(CKR_USER_NOT_LOGGED_IN);
     Call {
         not_applicable: limits,

@@ -11,6 +11,7 @@ use super::answer::{Answer, takes};
 use super::draft::{Draft, session};
 use super::{handles, honest};
 use crate::cryptoki::function::Domain;
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::cryptoki::{Function, ParameterKind, returns};
 use crate::plan::{Ladder, Needs};
 use crate::sequence::recipe;
@@ -30,23 +31,15 @@ pub(super) fn cases(function: Function) -> Vec<Draft> {
     cases
 }
 
-/// What a token may say to what it does not support, in whatever state (4.1.1, 5.1.6).
-const REFUSALS: [CK_RV; 14] = [
-    CKR_ACTION_PROHIBITED,
-    CKR_ATTRIBUTE_READ_ONLY,
-    CKR_ATTRIBUTE_TYPE_INVALID,
-    CKR_ATTRIBUTE_VALUE_INVALID,
-    CKR_CURVE_NOT_SUPPORTED,
-    CKR_DEVICE_MEMORY,
-    CKR_FUNCTION_NOT_SUPPORTED,
-    CKR_MECHANISM_INVALID,
-    CKR_PIN_INVALID,
-    CKR_PIN_LEN_RANGE,
-    CKR_PIN_TOO_WEAK,
-    CKR_TEMPLATE_INCOMPLETE,
-    CKR_TEMPLATE_INCONSISTENT,
-    CKR_TOKEN_WRITE_PROTECTED,
-];
+/// What a token may say to what it does not support, in whatever state.
+fn limits() -> Vec<CK_RV> {
+    refusals(&[
+        Occasion::Create,
+        Occasion::Generate,
+        Occasion::Change,
+        Occasion::Pin,
+    ])
+}
 
 fn case(row: &Row, state: &State, says: &Says) -> Option<Draft> {
     let function = row.function;
@@ -87,7 +80,7 @@ fn case(row: &Row, state: &State, says: &Says) -> Option<Draft> {
         .fixtures(prepare);
     let draft = match says {
         Says::Goes => {
-            let mut limits = REFUSALS.to_vec();
+            let mut limits = limits();
             // 5.1.6: certain tokens want the user for more than the standard does.
             if !matches!(state.ladder, Ladder::User | Ladder::RwUser) {
                 limits.push(CKR_USER_NOT_LOGGED_IN);
@@ -100,7 +93,7 @@ fn case(row: &Row, state: &State, says: &Says) -> Option<Draft> {
         Says::Refuses(right, weaker) => {
             let mut answer = Answer::of(function, right).tolerating(weaker.iter().copied());
             if takes(function, ParameterKind::Template) {
-                let limits = REFUSALS.into_iter();
+                let limits = limits().into_iter();
                 answer = answer.tolerating(limits.filter(|v| *v != CKR_FUNCTION_NOT_SUPPORTED));
             }
             draft.judged(judged, answer)
@@ -153,7 +146,7 @@ fn after_logout(function: Function) -> Option<Draft> {
         attributes: key,
         claim: None,
     });
-    create.not_applicable = [&REFUSALS[..], returns::CREATION_REFUSED].concat();
+    create.not_applicable = returns::CREATION_REFUSED.to_vec();
     let logout = Call {
         arguments: vec![session()],
         ..Call::new(0, Function::C_Logout)

@@ -7,6 +7,7 @@ use super::super::draft::{Draft, session};
 use super::value;
 use crate::cryptoki::mechanism::{self, Mechanism, Use};
 use crate::cryptoki::object::{self, Row};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::cryptoki::{Function, Kind, ParameterKind, Version, names};
 use crate::plan::{Ladder, MechanismNeed, Needs};
 use crate::sequence::recipe::{self, Recipe};
@@ -241,7 +242,7 @@ impl Shape {
             let mut call = call(Function::C_GenerateKey);
             call.arguments[1] = mechanism;
             call.arguments[2] = template(attributes);
-            call.not_applicable = vec![CKR_MECHANISM_INVALID];
+            call.not_applicable = refusals(&[Occasion::Generate]);
             return Some(kept(call, "key", name));
         }
         let other = match self.class {
@@ -254,7 +255,7 @@ impl Shape {
             (_, [private, public]) => (public, private),
         };
         let mut call = call(Function::C_GenerateKeyPair);
-        call.not_applicable = vec![CKR_MECHANISM_INVALID];
+        call.not_applicable = refusals(&[Occasion::Generate]);
         call.arguments[1..4].clone_from_slice(&[mechanism, public, private]);
         let (mine, theirs) = match self.class {
             CKO_PUBLIC_KEY => ("public_key", "private_key"),
@@ -352,39 +353,22 @@ const NOT_IN_2_20: [CK_ATTRIBUTE_TYPE; 4] = [
     CKA_PUBLIC_KEY_INFO,
 ];
 
-/// What a token may say to what it does not support: which objects and changes it does is left to it
-/// ([PKCS11-Base 3.2] 4.1.1 to 4.1.3 and 5.7.1).
-const REFUSALS: [CK_RV; 24] = [
-    CKR_ACTION_PROHIBITED,
-    CKR_ARGUMENTS_BAD,
-    CKR_ATTRIBUTE_READ_ONLY,
-    CKR_ATTRIBUTE_TYPE_INVALID,
-    CKR_ATTRIBUTE_VALUE_INVALID,
-    CKR_CURVE_NOT_SUPPORTED,
-    CKR_DEVICE_ERROR,
-    CKR_DEVICE_MEMORY,
-    CKR_DOMAIN_PARAMS_INVALID,
-    CKR_FUNCTION_FAILED,
-    CKR_FUNCTION_NOT_SUPPORTED,
-    CKR_GENERAL_ERROR,
-    CKR_KEY_NOT_WRAPPABLE,
-    CKR_KEY_SIZE_RANGE,
-    CKR_KEY_TYPE_INCONSISTENT,
-    CKR_KEY_UNEXTRACTABLE,
-    CKR_MECHANISM_INVALID,
-    CKR_MECHANISM_PARAM_INVALID,
-    CKR_OPERATION_NOT_VALIDATED,
-    CKR_PARAMETER_SET_NOT_SUPPORTED,
-    CKR_PUBLIC_KEY_INVALID,
-    CKR_TEMPLATE_INCOMPLETE,
-    CKR_TEMPLATE_INCONSISTENT,
-    CKR_USER_NOT_LOGGED_IN,
+/// What a token may be asked for by these cases, none of which is about whether it does it.
+const ASKED: [Occasion; 8] = [
+    Occasion::Create,
+    Occasion::Session,
+    Occasion::Generate,
+    Occasion::Start,
+    Occasion::Wrap,
+    Occasion::Unwrap,
+    Occasion::Change,
+    Occasion::Aside,
 ];
 
 /// A call whose success the standard leaves to the token: without it there is nothing to judge.
 pub(super) fn presumed(call: Call) -> Call {
     Call {
-        not_applicable: REFUSALS.to_vec(),
+        not_applicable: refusals(&ASKED),
         ..call
     }
 }

@@ -3,9 +3,9 @@
 
 use cryptoki_sys::*;
 
-use super::super::mechanism::{LIMITS, REFUSALS, call};
-use super::vector::TEMPLATE_REFUSED;
+use super::super::mechanism::call;
 use crate::cryptoki::Function::{self, *};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{
     Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
@@ -104,7 +104,7 @@ pub(super) fn import(class: u64, key_type: u64, attributes: Vec<Attribute>) -> C
         output: Reference::to("object"),
         name: KEY.to_owned(),
     }];
-    call.not_applicable = REFUSALS.to_vec();
+    call.not_applicable = refusals(&[Occasion::Create]);
     call
 }
 
@@ -141,7 +141,8 @@ pub(super) fn begin(function: Function, of: u64, parameter: ParameterValue) -> C
     call.arguments[2] = handle(KEY);
     // A parameter that the token does not work with may be called whatever it likes: how a mistake is
     // named, other cases ask.
-    call.not_applicable = [&LIMITS[..], &[CKR_ARGUMENTS_BAD]].concat();
+    call.not_applicable = refusals(&[Occasion::Start]);
+    call.not_applicable.push(CKR_ARGUMENTS_BAD);
     call
 }
 
@@ -212,7 +213,7 @@ pub(super) fn generate(
         output: Reference::to("key"),
         name: KEY.to_owned(),
     }];
-    call.not_applicable = [&LIMITS[..], &REFUSALS[..]].concat();
+    call.not_applicable = refusals(&[Occasion::Start, Occasion::Create, Occasion::Generate]);
     call
 }
 
@@ -224,7 +225,7 @@ pub(super) fn unwrap(of: u64, wrapped: &[u8], length: Option<usize>) -> Call {
     call.arguments[3] = Argument::Bytes(literal(wrapped));
     call.arguments[4] = template(open(CKK_GENERIC_SECRET, length));
     let mut call = made(call);
-    call.not_applicable.extend(TEMPLATE_REFUSED);
+    call.not_applicable.extend(refusals(&[Occasion::Length]));
     call
 }
 
@@ -253,7 +254,7 @@ fn made(mut call: Call) -> Call {
         output: Reference::to("key"),
         name: MADE.to_owned(),
     }];
-    call.not_applicable = LIMITS.to_vec();
+    call.not_applicable = refusals(&[Occasion::Start]);
     call
 }
 

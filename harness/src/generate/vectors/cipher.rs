@@ -60,7 +60,7 @@ fn there_and_back(
 ) -> Option<Draft> {
     let init = |function| begin(function, cipher.mechanism, cipher.parameter.clone());
     let draft = vector.draft(Needed::new(cipher.mechanism, BOTH))?;
-    let draft = draft.call(secret(cipher.key_type, key, [CKA_ENCRYPT, CKA_DECRYPT]));
+    let draft = draft.fixture(secret(cipher.key_type, key, [CKA_ENCRYPT, CKA_DECRYPT]));
     let decrypt = feed(C_Decrypt, [sealed]);
     if !vector.may_succeed() {
         return Some(vector.judged(vector.begun(draft, init(C_DecryptInit)), decrypt));
@@ -199,7 +199,7 @@ fn rsa_oaep_drafts(set: &str) -> Vec<Draft> {
             let vector = vector!(test);
             let needed = Needed::new(CKM_RSA_PKCS_OAEP, CKF_DECRYPT).sized(group.key_size);
             drafts.extend(vector.draft(needed).map(|draft| {
-                let draft = draft.call(key.clone()).call(begin(
+                let draft = draft.fixture(key.clone()).call(begin(
                     C_DecryptInit,
                     CKM_RSA_PKCS_OAEP,
                     parameter,
@@ -232,7 +232,7 @@ fn rsa_pkcs1_drafts(set: &str) -> Vec<Draft> {
             let vector = vector!(test);
             let needed = Needed::new(CKM_RSA_PKCS, CKF_DECRYPT).sized(group.key_size);
             drafts.extend(vector.draft(needed).map(|draft| {
-                let draft = draft.call(key.clone()).call(begin(
+                let draft = draft.fixture(key.clone()).call(begin(
                     C_DecryptInit,
                     CKM_RSA_PKCS,
                     ParameterValue::None,

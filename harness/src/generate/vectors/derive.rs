@@ -91,7 +91,7 @@ impl Agreement<'_> {
             needed = needed.sized(self.curve.bits);
         }
         let draft = vector.draft(needed)?;
-        let draft = draft.call(import(CKO_PRIVATE_KEY, self.key_type, attributes));
+        let draft = draft.fixture(import(CKO_PRIVATE_KEY, self.key_type, attributes));
         let how = (CKM_ECDH1_DERIVE, parameter);
         Some(derived(vector, draft, how, self.shared, self.curve.width()))
     }
@@ -180,7 +180,7 @@ fn hkdf_drafts(set: &str) -> Vec<Draft> {
         let vector = vector!(test);
         let draft = vector.draft(Needed::new(CKM_HKDF_DERIVE, CKF_DERIVE));
         drafts.extend(draft.map(|draft| {
-            let draft = draft.call(secret(CKK_GENERIC_SECRET, &test.ikm, [CKA_DERIVE]));
+            let draft = draft.fixture(secret(CKK_GENERIC_SECRET, &test.ikm, [CKA_DERIVE]));
             derived(&vector, draft, how, &test.okm, test.size)
         }));
     }

@@ -52,7 +52,7 @@ fn encapsulation(test: &Test, parameter_set: u64) -> Option<Draft> {
     let attributes = attributes(parameter_set, [key, yes(CKA_ENCAPSULATE)]);
     let vector = vector!(test);
     let draft = vector.draft(Needed::new(CKM_ML_KEM, CKF_ENCAPSULATE))?;
-    let draft = draft.call(import(CKO_PUBLIC_KEY, CKK_ML_KEM, attributes));
+    let draft = draft.fixture(import(CKO_PUBLIC_KEY, CKK_ML_KEM, attributes));
     Some(vector.judged(draft, encapsulate(CKM_ML_KEM, CIPHERTEXT)))
 }
 
@@ -62,7 +62,7 @@ fn expansion(test: &Test, parameter_set: u64) -> Option<Draft> {
     let attributes = attributes(parameter_set, [seed, yes(CKA_DECAPSULATE)]);
     let vector = vector!(test);
     let draft = vector.draft(Needed::new(CKM_ML_KEM, CKF_DECAPSULATE))?;
-    let draft = draft.call(import(CKO_PRIVATE_KEY, CKK_ML_KEM, attributes));
+    let draft = draft.fixture(import(CKO_PRIVATE_KEY, CKK_ML_KEM, attributes));
     Some(draft.call(value_of_key(test.decaps_key.as_ref()?)))
 }
 
@@ -74,7 +74,7 @@ fn decapsulation(test: &Test, parameter_set: u64) -> Option<Draft> {
     let attributes = attributes(parameter_set, [key, yes(CKA_DECAPSULATE)]);
     let vector = vector!(test);
     let draft = vector.draft(Needed::new(CKM_ML_KEM, CKF_DECAPSULATE))?;
-    let draft = draft.call(import(CKO_PRIVATE_KEY, CKK_ML_KEM, attributes));
+    let draft = draft.fixture(import(CKO_PRIVATE_KEY, CKK_ML_KEM, attributes));
     let draft = vector.judged(draft, decapsulate(CKM_ML_KEM, test.ct.as_ref()?));
     Some(match (&test.shared_secret, vector.may_succeed()) {
         (Some(secret), true) => draft.call(value_of_made(secret)),

@@ -76,7 +76,7 @@ fn sign_and_verify(
 ) -> Option<Draft> {
     let init = |function| begin(function, mechanism, parameter.clone());
     let draft = vector.draft(Needed::new(mechanism, CKF_SIGN | CKF_VERIFY))?;
-    let mut draft = draft.call(secret(key_type, key, [CKA_SIGN, CKA_VERIFY]));
+    let mut draft = draft.fixture(secret(key_type, key, [CKA_SIGN, CKA_VERIFY]));
     if vector.may_succeed() {
         draft = draft.call(init(C_SignInit));
         draft = vector.judged(draft, giving(feed(C_Sign, [message]), tag));

@@ -104,7 +104,7 @@ fn verify(
     [data, signature]: [&[u8]; 2],
 ) -> Draft {
     let draft = vector.begun(
-        draft.call(key.clone()),
+        draft.fixture(key.clone()),
         begin(C_VerifyInit, mechanism, parameter),
     );
     vector.judged(draft, feed(C_Verify, [data, signature]))
@@ -396,7 +396,7 @@ fn ml_dsa_sign_drafts(set: &str) -> Vec<Draft> {
             let draft = vector.draft(Needed::new(CKM_ML_DSA, CKF_SIGN));
             drafts.extend(draft.map(|draft| {
                 let draft = vector.begun(
-                    draft.call(key.clone()),
+                    draft.fixture(key.clone()),
                     begin(C_SignInit, CKM_ML_DSA, parameter),
                 );
                 let sign = feed(C_Sign, [message]);

@@ -99,7 +99,7 @@ impl Scheme {
         let vector = Vector::named(format!("{}{how}", self.name), result);
         let draft = vector.draft(Needed::new(self.mechanism, CKF_VERIFY))?;
         let draft = draft
-            .call(import(CKO_PUBLIC_KEY, self.key_type, attributes))
+            .fixture(import(CKO_PUBLIC_KEY, self.key_type, attributes))
             .call(begin(C_VerifyInit, self.mechanism, ParameterValue::None));
         Some(vector.judged(draft, feed(C_Verify, [&message, &signature])))
     }

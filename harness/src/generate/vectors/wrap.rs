@@ -49,7 +49,7 @@ fn encrypted(
 ) -> Option<Draft> {
     let init = |function| begin(function, mechanism, ParameterValue::None);
     let draft = vector.draft(Needed::new(mechanism, CKF_ENCRYPT | CKF_DECRYPT))?;
-    let draft = draft.call(secret(CKK_AES, key, [CKA_ENCRYPT, CKA_DECRYPT]));
+    let draft = draft.fixture(secret(CKK_AES, key, [CKA_ENCRYPT, CKA_DECRYPT]));
     let decrypt = feed(C_Decrypt, [sealed]);
     if !vector.may_succeed() {
         return Some(vector.judged(vector.begun(draft, init(C_DecryptInit)), decrypt));
@@ -71,7 +71,7 @@ fn unwrapped(
 ) -> Option<Draft> {
     let suffix = length.map_or("-unwrap", |_| "-unwrap-of-length");
     let draft = vector.draft_as(suffix, Needed::new(mechanism, CKF_UNWRAP))?;
-    let draft = draft.call(secret(CKK_AES, key, [CKA_UNWRAP]));
+    let draft = draft.fixture(secret(CKK_AES, key, [CKA_UNWRAP]));
     let draft = vector.judged(draft, unwrap(mechanism, sealed, length));
     Some(match vector.may_succeed() {
         true => draft.call(value_of_made(plain)),

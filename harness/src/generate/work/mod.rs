@@ -10,26 +10,23 @@ mod make;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;
 
 use super::draft::Draft;
-use super::mechanism::{LIMITS, REFUSALS, presumed};
+use super::mechanism::presumed;
 use crate::cryptoki::Function;
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::plan::{Case, Ladder, Suite};
 use crate::sequence::{Argument, Call};
 
-/// What a token may say to a call that another one takes: that it has no such mechanism, key or object.
-const NOT_HERE: [CK_RV; 9] = [
-    CKR_KEY_FUNCTION_NOT_PERMITTED,
-    CKR_KEY_INDIGESTIBLE,
-    CKR_KEY_NOT_WRAPPABLE,
-    CKR_KEY_TYPE_INCONSISTENT,
-    CKR_KEY_UNEXTRACTABLE,
-    CKR_MECHANISM_INVALID,
-    CKR_STATE_UNSAVEABLE,
-    CKR_USER_NOT_LOGGED_IN,
-    CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+/// What a token may be asked for by a call that another one takes.
+const ASKED: [Occasion; 6] = [
+    Occasion::Create,
+    Occasion::Session,
+    Occasion::Generate,
+    Occasion::Start,
+    Occasion::Wrap,
+    Occasion::Work,
 ];
 
 /// A function at work.
@@ -97,7 +94,7 @@ impl Work {
     /// The call, where the token may say that it has not what it takes.
     fn if_here(call: Call) -> Call {
         Call {
-            not_applicable: [&LIMITS[..], &REFUSALS, &NOT_HERE].concat(),
+            not_applicable: refusals(&ASKED),
             ..call
         }
     }
