@@ -78,10 +78,54 @@ pub struct Mechanism {
     pub optional_parameter: bool,
     /// `CK_KEY_TYPE`s of the keys that it works on or makes.
     pub key_types: Vec<u64>,
-    /// True if it works on secret keys of any other type, too.
-    pub any_key: bool,
-    /// True if data must come in one part.
-    pub single_part: bool,
+    /// Whether it works on keys of other types, too.
+    pub other_keys: OtherKeys,
+    rules: Vec<Rule>,
+}
+
+/// Key types that a mechanism works on beside those that are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherKeys {
+    /// None.
+    None,
+    /// Any type of secret key.
+    Any,
+    /// That of a function that the parameter names; those named are types for the function that the
+    /// cases name, and a module may want another one for it.
+    OfParameter,
+}
+
+/// What the text of its section says of a mechanism beside its tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Data must come in one part.
+    Single,
+    /// It derives keys of any length, or of more bytes than a case asks for.
+    Endless,
+    /// What it derives is no more open than what it is derived from.
+    Sticky,
+    /// Of CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE of what it derives nothing is said.
+    Unremembered,
+}
+
+impl Rule {
+    fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "single" => Self::Single,
+            "endless" => Self::Endless,
+            "sticky" => Self::Sticky,
+            "unremembered" => Self::Unremembered,
+            _ => return None,
+        })
+    }
+}
+
+impl Mechanism {
+    /// True if its section says so.
+    #[must_use]
+    pub fn rule(&self, rule: Rule) -> bool {
+        self.rules.contains(&rule)
+    }
 }
 
 static TABLE: LazyLock<Vec<Mechanism>> = LazyLock::new(|| {
@@ -97,16 +141,17 @@ static BY_VALUE: LazyLock<HashMap<u64, &'static Mechanism>> =
 
 fn parse(row: &'static str) -> Option<Mechanism> {
     let fields: Vec<&'static str> = row.split(',').collect();
-    let [name, section, uses, parameter, key_types, parts] = fields[..] else {
+    let [name, section, uses, parameter, key_types, rules] = fields[..] else {
         return None;
     };
     let (parameter, optional_parameter) = match parameter.strip_suffix('?') {
         Some(parameter) => (parameter, true),
         None => (parameter, false),
     };
-    let (any_key, key_types) = match key_types.strip_prefix("any ") {
-        Some(example) => (true, example),
-        None => (false, key_types),
+    let (other_keys, key_types) = match key_types.split_once(' ') {
+        Some(("any", example)) => (OtherKeys::Any, example),
+        Some(("prf", example)) => (OtherKeys::OfParameter, example),
+        _ => (OtherKeys::None, key_types),
     };
     let key_type = |name| names::constant(name).map(|constant| constant.value);
     Some(Mechanism {
@@ -123,12 +168,11 @@ fn parse(row: &'static str) -> Option<Mechanism> {
             .split_whitespace()
             .map(key_type)
             .collect::<Option<_>>()?,
-        any_key,
-        single_part: match parts {
-            "single" => true,
-            "" => false,
-            _ => return None,
-        },
+        other_keys,
+        rules: rules
+            .split_whitespace()
+            .map(Rule::from_word)
+            .collect::<Option<_>>()?,
     })
 }
 
@@ -178,10 +222,14 @@ mod tests {
         assert_eq!(gcm.uses, [Use::Encrypt, Use::Wrap]);
         assert_eq!(gcm.parameter, ParameterShape::Structure("CK_GCM_PARAMS"));
         assert_eq!(gcm.key_types, [cryptoki_sys::CKK_AES]);
-        assert!(!gcm.single_part);
+        assert!(!gcm.rule(Rule::Single));
         let pair = named("CKM_ML_KEM_KEY_PAIR_GEN");
         assert_eq!(pair.uses, [Use::GeneratePair]);
-        assert!(named("CKM_ECDSA").single_part);
+        assert!(named("CKM_ECDSA").rule(Rule::Single));
+        let ike = named("CKM_IKE_PRF_DERIVE");
+        assert_eq!(ike.other_keys, OtherKeys::OfParameter);
+        assert_eq!(ike.key_types, [cryptoki_sys::CKK_SHA256_HMAC]);
+        assert!(ike.rule(Rule::Endless) && ike.rule(Rule::Unremembered));
         assert!(named("CKM_EDDSA").optional_parameter);
     }
 }

@@ -86,8 +86,11 @@ impl Draft {
     }
 
     /// The call that is judged. A library need not support a function: 5.1.6 has it say so.
+    /// A right answer is one also where the same value could mean that the token does not do it.
     pub(super) fn judged(mut self, mut call: Call, answer: Answer) -> Draft {
         call.not_applicable.push(CKR_FUNCTION_NOT_SUPPORTED);
+        let right = &answer.right;
+        call.not_applicable.retain(|value| !right.contains(value));
         self.calls.push(Call {
             returns: answer.right,
             tolerates: answer.tolerated,

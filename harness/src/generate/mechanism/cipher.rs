@@ -7,7 +7,7 @@ use super::key::{BACK, FORTH};
 use super::subject::{Purpose, Subject};
 use super::{ample, equals, feed, half, keep, kept, length_contract, message, was};
 use crate::cryptoki::Function::*;
-use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::cryptoki::mechanism::{Mechanism, Rule, Use};
 use crate::sequence::Content;
 
 pub(super) const ENCRYPTION: Purpose = Purpose {
@@ -22,7 +22,7 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
         return Vec::new();
     };
     let mut cases = vec![there_and_back(&subject), length(&subject)];
-    if !row.single_part {
+    if !row.rule(Rule::Single) {
         cases.push(parts(&subject));
     }
     cases

@@ -9,7 +9,7 @@ use super::super::draft::Draft;
 use super::template::{self, are, is, keeping, kept_inside, number, passing};
 use super::{draft, handle, kept_as, key, mechanism, parameter, presumed};
 use crate::cryptoki::Function::C_DeriveKey;
-use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::cryptoki::mechanism::{Mechanism, OtherKeys, Rule, Use};
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::recipe::{self, Recipe};
@@ -97,8 +97,7 @@ impl<'m> Derivation<'m> {
         call.arguments[2] = handle(base);
         call.arguments[3] = template::argument(template);
         call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes]);
-        // 6.64: "the key type of the underlying prf", of which there are several.
-        if self.row.section.starts_with("6.64") {
+        if self.row.other_keys == OtherKeys::OfParameter {
             call.not_applicable.push(CKR_KEY_TYPE_INCONSISTENT);
         }
         kept_as(call, "key", DERIVED)
@@ -146,7 +145,7 @@ impl<'m> Derivation<'m> {
 
     /// What chapter 6 says of every derivation with a base key that was imported.
     fn history(&self) -> Option<Draft> {
-        if ["6.63", "6.64"].contains(&self.row.section) {
+        if self.row.rule(Rule::Unremembered) {
             return None;
         }
         let told = [
@@ -165,9 +164,9 @@ impl<'m> Derivation<'m> {
         )
     }
 
-    /// 6.43: a derived key is no more open than its base key.
+    /// A derived key is no more open than its base key.
     fn sticky(&self) -> Option<Draft> {
-        if self.row.section != "6.43" {
+        if !self.row.rule(Rule::Sticky) {
             return None;
         }
         let inside = [
@@ -180,7 +179,7 @@ impl<'m> Derivation<'m> {
             (CKA_EXTRACTABLE, CK_FALSE.into()),
         ];
         Some(
-            self.draft("derived-stays-inside", "6.43")
+            self.draft("derived-stays-inside", self.row.section)
                 .title(format!(
                     "{}: what is derived from a key inside stays inside",
                     self.name()
@@ -231,10 +230,7 @@ impl<'m> Derivation<'m> {
     }
 
     fn too_long(&self) -> Option<Draft> {
-        // These have no end, or none that is short of this: 6.32, 6.40.6, 6.42, 6.64.
-        let endless =
-            ["6.32", "6.42", "6.64"].contains(&self.row.section) || self.row.name.ends_with("_KDF");
-        let length = self.length.filter(|_| !endless)?;
+        let length = self.length.filter(|_| !self.row.rule(Rule::Endless))?;
         let answer = Answer::of(
             C_DeriveKey,
             &[CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_VALUE_INVALID],

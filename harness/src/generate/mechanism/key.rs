@@ -5,7 +5,7 @@ use cryptoki_sys::*;
 use super::template::{self, flag, passing};
 use super::{call, kept_as};
 use crate::cryptoki::Function;
-use crate::cryptoki::mechanism::Mechanism;
+use crate::cryptoki::mechanism::{Mechanism, OtherKeys};
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{Argument, Attribute, Call, MechanismArgument, Number, ParameterValue};
@@ -131,7 +131,7 @@ pub(in crate::generate) fn create(
 
 /// A secret key of another type than a mechanism works on.
 pub(super) fn foreign(row: &Mechanism) -> Option<&'static Recipe> {
-    if row.any_key {
+    if row.other_keys == OtherKeys::Any {
         return None;
     }
     [CKK_AES, CKK_DES3, CKK_GENERIC_SECRET]

@@ -8,7 +8,7 @@ use super::key::{BACK, FORTH};
 use super::subject::{Purpose, Subject};
 use super::{feed, flipped, half, keep, kept, length_contract, message, presumed};
 use crate::cryptoki::Function::*;
-use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::cryptoki::mechanism::{Mechanism, Rule, Use};
 use crate::sequence::Content;
 
 pub(super) const SIGNATURE: Purpose = Purpose {
@@ -38,7 +38,7 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
         ),
         length(&subject),
     ];
-    if !row.single_part {
+    if !row.rule(Rule::Single) {
         cases.push(parts(&subject));
     }
     cases

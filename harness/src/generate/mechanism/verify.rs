@@ -11,7 +11,7 @@ use super::signature::SIGNATURE;
 use super::subject::Subject;
 use super::{all_presumed, feed, flipped, half, keep, kept, message, presumed};
 use crate::cryptoki::Function::*;
-use crate::cryptoki::mechanism::Mechanism;
+use crate::cryptoki::mechanism::{Mechanism, Rule};
 use crate::sequence::{Argument, Bytes, Call, Content};
 
 pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
@@ -23,7 +23,7 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
         altered(&subject),
         without_usage(&subject),
     ];
-    if !row.single_part {
+    if !row.rule(Rule::Single) {
         cases.push(parts(&subject));
     }
     cases
