@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
 use p11assay::fuzz::InProcess;
-use p11assay::sequence::decode::Pins;
+use p11assay::sequence::decode::{Pins, Prelude, Setting};
 
 const PINS: Pins<'static> = Pins {
     so: "12345678",
@@ -16,12 +16,12 @@ const PINS: Pins<'static> = Pins {
 thread_local! {
     static TOKEN: RefCell<InProcess> =
         RefCell::new(InProcess::builtin().expect("the built-in token loads"));
+    static SETTING: Setting<'static> = Setting::new(Prelude::Token(PINS), |_| true);
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    TOKEN.with_borrow_mut(|token| {
-        if let Err(finding) = token.run(bytes, PINS) {
-            panic!("{finding}");
-        }
-    });
+    let result = SETTING.with(|setting| TOKEN.with_borrow_mut(|token| token.run(bytes, setting)));
+    if let Err(finding) = result {
+        panic!("{finding}");
+    }
 });

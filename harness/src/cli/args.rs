@@ -1,6 +1,7 @@
 //! The arguments of every command. Names that pkcs11-tool has too are its names.
 
 mod evidence;
+mod fuzz;
 mod gate;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::plan::Partition;
 use crate::target::claim::Profile;
 
 pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
+pub(super) use fuzz::{ClassArg, Fuzz};
 pub(super) use gate::GateArgs;
 
 /// Conformance and fuzz testing of PKCS #11 modules.
@@ -41,6 +43,8 @@ pub(super) enum Command {
     Run(Box<Run>),
     /// Run the case of a reproducer again, and show every call.
     Replay(Replay),
+    /// Look for findings by call sequences made up as it goes, with the reference token as oracle.
+    Fuzz(Box<Fuzz>),
     /// Join runs that were made with --partition into one.
     Merge(Merge),
     /// Write reports of a run once more, from its evidence.

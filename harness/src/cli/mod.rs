@@ -3,6 +3,7 @@
 
 mod args;
 mod coverage;
+mod fuzz;
 mod list;
 mod merge;
 mod probe;
@@ -82,6 +83,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => run::replay(&arguments),
+        Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),

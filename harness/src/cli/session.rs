@@ -301,7 +301,7 @@ impl Session {
 }
 
 /// Ctrl-C and SIGTERM stop the run; what was found by then is kept. The cell names the signal.
-fn watch_signals(
+pub(super) fn watch_signals(
     interrupt: &Interrupt,
 ) -> Result<std::sync::Arc<std::sync::Mutex<Option<&'static str>>>, Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};

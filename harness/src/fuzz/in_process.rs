@@ -9,7 +9,7 @@ use crate::cryptoki::{Function, Kind, names, returns};
 use crate::execute::{Defaults, Options, Prepared, note};
 use crate::memory::Arena;
 use crate::module::{LoadError, Module, Source};
-use crate::sequence::decode::{Pins, decode};
+use crate::sequence::decode::{Setting, decode};
 use crate::worker::{Journal, JournalWriter, Record, Timing};
 
 /// Bytes of journal; a decoded sequence has some hundred calls with small outputs.
@@ -93,8 +93,8 @@ impl InProcess {
     ///
     /// # Panics
     /// If there is no memory for the arguments of a sequence.
-    pub fn run(&mut self, bytes: &[u8], pins: Pins<'_>) -> Result<Summary, Finding> {
-        let decoded = decode(bytes, pins);
+    pub fn run(&mut self, bytes: &[u8], setting: &Setting<'_>) -> Result<Summary, Finding> {
+        let decoded = decode(bytes, setting);
         let defaults = Defaults {
             slot: SLOT,
             init_args: None,
@@ -159,6 +159,7 @@ fn judge(journal: &Journal) -> Result<Summary, Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sequence::decode::{Pins, Prelude};
     use proptest::prelude::*;
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
@@ -174,10 +175,11 @@ mod tests {
         let mut process = InProcess::builtin().expect("the built-in token loads");
         let mut runner = TestRunner::deterministic();
         let strategy = proptest::collection::vec(any::<u8>(), 0..500);
+        let setting = Setting::new(Prelude::Token(PINS), |_| true);
         let mut all = Summary::default();
         for _ in 0..150 {
             let bytes = strategy.new_tree(&mut runner).expect("bytes").current();
-            match process.run(&bytes, PINS) {
+            match process.run(&bytes, &setting) {
                 Ok(summary) => {
                     all.calls += summary.calls;
                     all.succeeded += summary.succeeded;

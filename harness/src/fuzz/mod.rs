@@ -1,7 +1,21 @@
-//! What fuzz targets are a few lines over: bytes decoded to a sequence and run on a module in this
-//! process, judged by what is never right. Workers are for modules that are not trusted; here it is
-//! the built-in token, which must not crash, so that a crash ends the fuzzer with its input.
+//! Call sequences made from bytes: what fuzz targets are a few lines over, and the driver that looks for
+//! sequences by which a target shows that something is wrong with it.
+//!
+//! [`InProcess`] runs the built-in token in this process, for engines that bring their own feedback.
+//! [`search`] runs any target in workers: inputs ([`tapes`]) that show something new ([`novelty`]) are
+//! kept and changed; the reference token beside the target ([`pair`]) tells what cannot be right
+//! ([`suspect`]); what is wrong is made short ([`mod@shrink`]) and a case ([`finding`]).
 
+mod corpus;
+mod finding;
 mod in_process;
+mod novelty;
+pub mod pair;
+pub mod search;
+pub mod shrink;
+mod suspect;
+mod tapes;
 
+pub use corpus::{Corpus, CorpusError};
 pub use in_process::{Finding, InProcess, Summary};
+pub use suspect::{Suspect, What};

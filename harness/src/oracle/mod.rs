@@ -4,6 +4,7 @@
 //! each oracle; [`relation`] decides single expectations. Nothing here talks to a worker.
 
 mod judge;
+pub mod model;
 pub mod relation;
 pub mod trace;
 

@@ -200,6 +200,11 @@ impl Station {
         self.slot = slot;
     }
 
+    /// Leaves what cases do to their process unexamined.
+    pub fn skip_audit(&mut self) {
+        self.audit = false;
+    }
+
     /// Has these executed in every new worker before anything else: the provisioning of a token
     /// that lives in the worker's memory.
     pub fn prepare_each_worker(&mut self, jobs: Vec<Job>) {

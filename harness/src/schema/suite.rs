@@ -16,7 +16,7 @@ use crate::plan::suite::words::{
     SUITE_KEYS, VARIANT_KEYS,
 };
 use crate::sequence::read::{FOR_EACH_KEYS, STEP_KEYS, TOGETHER_KEYS};
-use crate::sequence::{MAX_LANES, MAX_REPEAT};
+use crate::sequence::{ANY_WORD, MAX_LANES, MAX_REPEAT};
 
 /// A part of an id; the parts of a suite's name are joined by `/`.
 const SEGMENT: &str = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
@@ -252,8 +252,8 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
         "returns" => {
             let except = requiring(object([("except", codes(parts))]), &["except"]);
             described(
-                any([codes(parts), except]),
-                "Return values that are right, or all but some; CKR_OK if left out.",
+                any([codes(parts), except, json!({ "const": ANY_WORD })]),
+                "Return values that are right, all but some, or any; CKR_OK if left out.",
             )
         }
         "must-exist" => described(

@@ -18,6 +18,7 @@ pub mod read;
 pub(crate) mod recipe;
 pub mod reference;
 pub mod value;
+pub mod visit;
 pub mod write;
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,12 @@ pub struct Call {
     pub fixture: bool,
 }
 
+/// As the only value of [`Call::except`]: any return value is right.
+pub const ANY: u64 = u64::MAX;
+
+/// The word for [`ANY`] in suites.
+pub const ANY_WORD: &str = "any";
+
 /// An output kept under a name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Capture {
@@ -186,6 +193,21 @@ fn collect<'s>(steps: &'s [Step], found: &mut Vec<&'s Call>) {
             Step::Together(block) => block.lanes.iter().for_each(|lane| collect(lane, found)),
         }
     }
+}
+
+/// As [`calls`], to change them.
+pub fn calls_mut(steps: &mut [Step]) -> Vec<&mut Call> {
+    let mut found = Vec::new();
+    for step in steps {
+        match step {
+            Step::Call(call) => found.push(&mut **call),
+            Step::ForEach(each) => found.extend(calls_mut(&mut each.steps)),
+            Step::Together(block) => {
+                found.extend(block.lanes.iter_mut().flat_map(|lane| calls_mut(lane)));
+            }
+        }
+    }
+    found
 }
 
 mod function_by_name {

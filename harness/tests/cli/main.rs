@@ -3,6 +3,7 @@
 mod claims;
 mod coverage;
 mod denied;
+mod fuzz;
 mod gate;
 mod hostile;
 mod kit;

@@ -6,6 +6,7 @@ use cryptoki_sys::{
     CKU_SO, CKU_USER,
 };
 
+use super::setting::Prelude;
 use super::tape::Tape;
 use super::{Writer, mechanism, number, reference, template, text};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
@@ -30,7 +31,7 @@ pub(super) fn call(
         .iter()
         .map(|parameter| {
             let named = given.iter().find(|(name, _)| *name == parameter.name);
-            let argument = if tape.once_in(WRONG) {
+            let argument = if tape.once_in(WRONG) && writer.setting.bent {
                 wrong(writer, tape, parameter)
             } else if let Some((_, argument)) = named {
                 argument.clone()
@@ -53,7 +54,7 @@ pub(super) fn call(
 /// A session: the first one mostly.
 pub(super) fn session(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
     match tape.below(4) {
-        0..3 => reference("s0"),
+        0..3 => reference(&writer.current),
         _ => tape
             .pick_recent(&writer.sessions)
             .map_or_else(|| number(0), |name| reference(name)),
@@ -208,10 +209,10 @@ fn ulong(writer: &Writer<'_>, tape: &mut Tape<'_>, domain: Domain) -> Argument {
 }
 
 fn pin(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
-    match tape.below(6) {
-        0 => data(writer, tape),
-        1 | 2 => text(writer.pins.so),
-        _ => text(writer.pins.user),
+    match (tape.below(6), writer.setting.prelude) {
+        (0, _) | (_, Prelude::Session) => data(writer, tape),
+        (1 | 2, Prelude::Token(pins)) => text(pins.so),
+        (_, Prelude::Token(pins)) => text(pins.user),
     }
 }
 

@@ -27,12 +27,10 @@ pub(super) fn any(writer: &Writer<'_>, tape: &mut Tape<'_>) -> MechanismArgument
 }
 
 /// A mechanism for this use.
-pub(super) fn for_use(tape: &mut Tape<'_>, wanted: Use) -> &'static Mechanism {
-    let rows: Vec<&'static Mechanism> = mechanism::all()
-        .iter()
-        .filter(|row| row.uses.contains(&wanted))
-        .collect();
-    tape.pick(&rows).copied().unwrap_or(&mechanism::all()[0])
+pub(super) fn for_use(writer: &Writer<'_>, tape: &mut Tape<'_>, wanted: Use) -> &'static Mechanism {
+    let rows = writer.setting.mechanisms(wanted);
+    let picked = writer.swarm.pick(tape, &rows, |row| row.value);
+    picked.copied().unwrap_or(&mechanism::all()[0])
 }
 
 /// A mechanism with a parameter of its shape, mostly.
@@ -41,7 +39,7 @@ pub(super) fn with_parameter(
     tape: &mut Tape<'_>,
     row: &Mechanism,
 ) -> MechanismArgument {
-    if tape.once_in(WRONG) {
+    if tape.once_in(WRONG) && writer.setting.bent {
         // Every structure with pointers has an even size: bytes of an odd one are never taken for
         // pointers that lie, which is class C.
         let count = usize::from(tape.byte() % 64) | 1;

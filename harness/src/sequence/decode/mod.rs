@@ -9,12 +9,17 @@ mod argument;
 mod mechanism;
 mod operation;
 mod phrase;
+mod prelude;
 mod recipe;
+mod setting;
 mod tape;
 mod template;
 
+pub use self::setting::{Pins, Prelude, Setting};
+
+use self::setting::Swarm;
 use self::tape::Tape;
-use super::{Argument, Call, Capture, Content, Number, Reference, Sequence, Step, Value};
+use super::{ANY, Argument, Call, Capture, Content, Number, Reference, Sequence, Step, Value};
 use crate::cryptoki::function::{Domain, ParameterKind};
 use crate::cryptoki::{Function, names};
 
@@ -26,31 +31,21 @@ const MOST_CALLS: usize = 96;
 /// A sequence read from bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// The sequence: it initialises the library and the token with the PINs that it was told, so it
-    /// is for disposable targets alone. Every return value is right by it.
+    /// The sequence, for disposable targets alone. Every return value is right by it.
     pub sequence: Sequence,
     /// What its names stand for until a call gives them a value, so that a call that fails does not
     /// end the sequence.
     pub given: Vec<(String, Value)>,
 }
 
-/// The PINs that a decoded sequence gives the token.
-#[derive(Debug, Clone, Copy)]
-pub struct Pins<'p> {
-    /// Of the security officer.
-    pub so: &'p str,
-    /// Of the user.
-    pub user: &'p str,
-}
-
 /// Reads bytes as a sequence.
 #[must_use]
-pub fn decode(bytes: &[u8], pins: Pins<'_>) -> Decoded {
-    let mut writer = Writer::new(pins);
-    writer.prelude();
+pub fn decode(bytes: &[u8], setting: &Setting<'_>) -> Decoded {
     let mut tape = Tape::new(bytes);
+    let mut writer = Writer::new(setting, Swarm::read(&mut tape));
+    writer.prelude();
     for _ in 0..MOST_PHRASES {
-        if tape.is_over() || writer.calls.len() >= MOST_CALLS {
+        if tape.is_over() || writer.calls >= MOST_CALLS {
             break;
         }
         phrase::phrase(&mut writer, &mut tape);
@@ -67,58 +62,38 @@ struct Object {
 }
 
 /// The sequence so far, and what its calls have given names to.
-struct Writer<'p> {
-    pins: Pins<'p>,
-    calls: Vec<Call>,
+struct Writer<'s> {
+    setting: &'s Setting<'s>,
+    swarm: Swarm,
+    steps: Vec<Step>,
+    calls: usize,
     sessions: Vec<String>,
+    /// The session that most calls are about.
+    current: String,
     objects: Vec<Object>,
     /// Outputs of bytes.
     outputs: Vec<String>,
     given: Vec<(String, Value)>,
 }
 
-impl<'p> Writer<'p> {
-    fn new(pins: Pins<'p>) -> Self {
+impl<'s> Writer<'s> {
+    fn new(setting: &'s Setting<'s>, swarm: Swarm) -> Self {
         Self {
-            pins,
-            calls: Vec::new(),
+            setting,
+            swarm,
+            steps: Vec::new(),
+            calls: 0,
             sessions: Vec::new(),
+            current: "s0".to_owned(),
             objects: Vec::new(),
             outputs: Vec::new(),
             given: Vec::new(),
         }
     }
 
-    /// A token as new, a session, the user logged in.
-    fn prelude(&mut self) {
-        let (so, user) = (text(self.pins.so), text(self.pins.user));
-        let login = |who, pin: &Argument| [("user_type", number(who)), ("pin", pin.clone())];
-        self.call(Function::C_Initialize, &[]);
-        let label = text("fuzz");
-        self.call(
-            Function::C_InitToken,
-            &[("pin", so.clone()), ("label", label)],
-        );
-        let flags = cryptoki_sys::CKF_SERIAL_SESSION | cryptoki_sys::CKF_RW_SESSION;
-        self.call(Function::C_OpenSession, &[("flags", number(flags))]);
-        let session = || ("session", reference("s0"));
-        let [user_type, pin] = login(cryptoki_sys::CKU_SO, &so);
-        self.call(Function::C_Login, &[session(), user_type, pin]);
-        self.call(Function::C_InitPIN, &[session(), ("pin", user.clone())]);
-        self.call(Function::C_Logout, &[session()]);
-        let [user_type, pin] = login(cryptoki_sys::CKU_USER, &user);
-        self.call(Function::C_Login, &[session(), user_type, pin]);
-        for call in &mut self.calls {
-            call.fixture = true;
-        }
-    }
-
     /// Adds a call with the arguments named, defaults for the others, and names for what it gives.
     fn call(&mut self, function: Function, arguments: &[(&str, Argument)]) -> &mut Call {
-        let number = u32::try_from(self.calls.len() + 1).unwrap_or(u32::MAX);
-        let mut call = Call::new(number, function);
-        // Every return value is right: what is judged is what the standard never permits.
-        call.except = vec![u64::MAX];
+        let mut call = self.bare(function);
         for (slot, parameter) in call.arguments.iter_mut().zip(function.parameters()) {
             if let Some((_, given)) = arguments.iter().find(|(name, _)| *name == parameter.name) {
                 *slot = given.clone();
@@ -132,9 +107,26 @@ impl<'p> Writer<'p> {
                 });
             }
         }
-        self.calls.push(call);
-        let last = self.calls.len() - 1;
-        &mut self.calls[last]
+        self.push(call)
+    }
+
+    /// A call with default arguments, of which every return value is right: what is judged is what
+    /// the standard never permits.
+    fn bare(&mut self, function: Function) -> Call {
+        self.calls += 1;
+        let number = u32::try_from(self.calls).unwrap_or(u32::MAX);
+        Call {
+            except: vec![ANY],
+            ..Call::new(number, function)
+        }
+    }
+
+    fn push(&mut self, call: Call) -> &mut Call {
+        self.steps.push(Step::Call(Box::new(call)));
+        match self.steps.last_mut() {
+            Some(Step::Call(call)) => call,
+            _ => unreachable!("just pushed"),
+        }
     }
 
     /// A name for an output that later calls may want.
@@ -174,13 +166,8 @@ impl<'p> Writer<'p> {
     }
 
     fn finish(self) -> Decoded {
-        let steps = self
-            .calls
-            .into_iter()
-            .map(|call| Step::Call(Box::new(call)))
-            .collect();
         Decoded {
-            sequence: Sequence { steps },
+            sequence: Sequence { steps: self.steps },
             given: self.given,
         }
     }
@@ -211,7 +198,7 @@ fn constant(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sequence::ParameterValue;
+    use crate::sequence::{Bytes, ParameterValue};
     use proptest::prelude::*;
 
     const PINS: Pins<'static> = Pins {
@@ -219,13 +206,18 @@ mod tests {
         user: "1234",
     };
 
+    fn token() -> Setting<'static> {
+        Setting::new(Prelude::Token(PINS), |_| true)
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_a_sequence_and_the_same_one_each_time(
             bytes in proptest::collection::vec(any::<u8>(), 0..600)
         ) {
-            let decoded = decode(&bytes, PINS);
-            prop_assert_eq!(&decoded, &decode(&bytes, PINS));
+            let setting = token();
+            let decoded = decode(&bytes, &setting);
+            prop_assert_eq!(&decoded, &decode(&bytes, &setting));
             prop_assert!(decoded.sequence.calls().count() < MOST_CALLS + 40);
         }
 
@@ -233,7 +225,8 @@ mod tests {
         fn what_is_decoded_can_be_written_and_read(
             bytes in proptest::collection::vec(any::<u8>(), 0..300)
         ) {
-            let decoded = decode(&bytes, PINS);
+            let setting = token();
+            let decoded = decode(&bytes, &setting);
             let (written, again) = crate::sequence::write::read_back(&decoded.sequence)
                 .map_err(|error| TestCaseError::fail(error.to_string()))?;
             for (read, call) in again.calls().zip(decoded.sequence.calls()) {
@@ -249,10 +242,11 @@ mod tests {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let strategy = proptest::collection::vec(any::<u8>(), 200);
         let mut seen = 0;
+        let setting = token();
         for _ in 0..2000 {
             let tree = strategy.new_tree(&mut runner).expect("bytes");
             let bytes = proptest::strategy::ValueTree::current(&tree);
-            let decoded = decode(&bytes, PINS);
+            let decoded = decode(&bytes, &setting);
             for call in decoded.sequence.calls() {
                 let authenticated = call.function.name().ends_with("KeyAuthenticated");
                 for argument in &call.arguments {
@@ -272,24 +266,53 @@ mod tests {
 
     #[test]
     fn no_bytes_are_the_prelude_alone() {
-        let decoded = decode(&[], PINS);
+        let decoded = decode(&[], &token());
         assert!(decoded.sequence.calls().all(|call| call.fixture));
     }
 
     #[test]
     fn every_function_is_called_by_some_bytes() {
         let mut missing: Vec<Function> = Function::ALL.to_vec();
+        let setting = token();
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let strategy = proptest::collection::vec(any::<u8>(), 200);
         for _ in 0..4000 {
             let tree = strategy.new_tree(&mut runner).expect("bytes");
             let bytes = proptest::strategy::ValueTree::current(&tree);
-            let decoded = decode(&bytes, PINS);
+            let decoded = decode(&bytes, &setting);
             missing.retain(|f| decoded.sequence.calls().all(|call| call.function != *f));
             if missing.is_empty() {
                 break;
             }
         }
         assert_eq!(missing, []);
+    }
+
+    /// Wrong PINs lock tokens, and a token whose PIN is another is of no use to the next sequence.
+    #[test]
+    fn no_sequence_that_finds_a_token_spends_its_pins() {
+        use cryptoki_sys::CKU_USER;
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let strategy = proptest::collection::vec(any::<u8>(), 200);
+        let setting = Setting::new(Prelude::Session, |_| true);
+        let mut logins = 0;
+        for _ in 0..2000 {
+            let tree = strategy.new_tree(&mut runner).expect("bytes");
+            let decoded = decode(&proptest::strategy::ValueTree::current(&tree), &setting);
+            for call in decoded.sequence.calls() {
+                assert!(
+                    !setting::SPENDS_PINS.contains(&call.function),
+                    "{}",
+                    call.function
+                );
+                if call.function == Function::C_Login {
+                    logins += 1;
+                    assert_eq!(call.arguments[1], number(CKU_USER));
+                    let pin = Content::Reference(Reference::to("target").field("pin"));
+                    assert_eq!(call.arguments[2], Argument::Bytes(Bytes::of(pin)));
+                }
+            }
+        }
+        assert!(logins > 2000, "some beside those of the preludes");
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 }
 
 fn run(writer: &mut Writer<'_>, tape: &mut Tape<'_>, operation: &Operation) {
-    let row = mechanism::for_use(tape, operation.wanted);
+    let row = mechanism::for_use(writer, tape, operation.wanted);
     let key = match operation.wanted {
         Use::Digest => Argument::Default,
         _ => key(writer, tape, row, operation.class),
@@ -153,9 +153,9 @@ pub(super) fn dual(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     ];
     let (first, second, update) = DUALS[tape.below(DUALS.len())];
     let both = [&OPERATIONS[first], &OPERATIONS[second]];
-    let on = ("session", reference("s0"));
+    let on = ("session", reference(&writer.current));
     for operation in both {
-        let row = mechanism::for_use(tape, operation.wanted);
+        let row = mechanism::for_use(writer, tape, operation.wanted);
         let key = key(writer, tape, row, operation.class);
         let given = [
             on.clone(),

@@ -4,6 +4,7 @@
 use cryptoki_sys::{CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 
 use super::argument::{call, output, session};
+use super::setting::{Prelude, SPENDS_PINS};
 use super::tape::Tape;
 use super::{Object, Writer, mechanism, names_of_nothing, operation, recipe, reference, template};
 use crate::cryptoki::Function;
@@ -17,7 +18,10 @@ use Function as F;
 
 /// Adds one phrase.
 pub(super) fn phrase(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    match tape.below(16) {
+    const KINDS: [u64; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    let swarm = writer.swarm;
+    let kind = swarm.pick(tape, &KINDS, |kind| 0x1000 + kind);
+    match kind.copied().unwrap_or(0) {
         0..6 => operation::any(writer, tape),
         6 => create(writer, tape),
         7 => generate(writer, tape),
@@ -33,8 +37,15 @@ pub(super) fn phrase(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 
 /// Any function with any arguments.
 fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let function = tape.pick(Function::ALL).copied().unwrap_or(F::C_GetInfo);
-    call(writer, tape, function, &[]);
+    let swarm = writer.swarm;
+    let function = swarm.pick(tape, Function::ALL, |function| *function as u64);
+    let function = function.copied().unwrap_or(F::C_GetInfo);
+    let keeps_pins = writer.setting.prelude == Prelude::Session;
+    match function {
+        _ if keeps_pins && SPENDS_PINS.contains(&function) => return,
+        F::C_Login if keeps_pins => return writer.log_in(),
+        _ => call(writer, tape, function, &[]),
+    }
     if function == F::C_Finalize {
         call(
             writer,
@@ -42,6 +53,13 @@ fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
             F::C_Initialize,
             &[("init_args", Argument::Default)],
         );
+    }
+    let ends = [F::C_Finalize, F::C_CloseAllSessions, F::C_CloseSession];
+    if ends.contains(&function) && !tape.once_in(4) {
+        writer.open_session();
+        if keeps_pins {
+            writer.log_in();
+        }
     }
 }
 
@@ -100,7 +118,7 @@ pub(super) fn key(
 fn create_from(writer: &mut Writer<'_>, tape: &mut Tape<'_>, attributes: Vec<Attribute>) {
     let template = template::bent(writer, tape, attributes);
     let given = [
-        ("session", reference("s0")),
+        ("session", reference(&writer.current)),
         ("template", Argument::Template(template)),
     ];
     call(writer, tape, F::C_CreateObject, &given);
@@ -121,7 +139,7 @@ fn generate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     if tape.below(2) == 1 {
         return pair(writer, tape, None);
     }
-    let row = mechanism::for_use(tape, Use::Generate);
+    let row = mechanism::for_use(writer, tape, Use::Generate);
     let key_type = row.key_types.first().copied();
     let mut attributes = recipe::open();
     attributes.extend(key_type.into_iter().flat_map(recipe::generation));
@@ -139,12 +157,10 @@ fn generate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 
 /// A key pair, of this type if the standard can generate one.
 fn pair(writer: &mut Writer<'_>, tape: &mut Tape<'_>, key_type: Option<u64>) {
-    let rows: Vec<&Mechanism> = crate::cryptoki::mechanism::all()
-        .iter()
-        .filter(|row| row.uses.contains(&Use::GeneratePair))
-        .filter(|row| key_type.is_none_or(|key_type| row.key_types.contains(&key_type)))
-        .collect();
-    let Some(row) = tape.pick(&rows).copied() else {
+    let mut rows = writer.setting.mechanisms(Use::GeneratePair);
+    rows.retain(|row| key_type.is_none_or(|key_type| row.key_types.contains(&key_type)));
+    let picked = writer.swarm.pick(tape, &rows, |row| row.value);
+    let Some(row) = picked.copied() else {
         return create(writer, tape);
     };
     let key_type = row.key_types.first().copied().unwrap_or(names_of_nothing());
@@ -177,7 +193,7 @@ fn made(writer: &Writer<'_>, tape: &mut Tape<'_>) -> (Argument, u64) {
 }
 
 fn derive(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let row = mechanism::for_use(tape, Use::Derive);
+    let row = mechanism::for_use(writer, tape, Use::Derive);
     let base_key = key(writer, tape, row, CKO_PRIVATE_KEY);
     let (template, key_type) = made(writer, tape);
     let given = [
@@ -191,7 +207,7 @@ fn derive(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 }
 
 fn wrap(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let row = mechanism::for_use(tape, Use::Wrap);
+    let row = mechanism::for_use(writer, tape, Use::Wrap);
     let authenticated = tape.below(4) == 3;
     let (wrap, unwrap) = match authenticated {
         true => (F::C_WrapKeyAuthenticated, F::C_UnwrapKeyAuthenticated),
@@ -223,7 +239,7 @@ fn wrap(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 }
 
 fn encapsulate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let row = mechanism::for_use(tape, Use::Encapsulate);
+    let row = mechanism::for_use(writer, tape, Use::Encapsulate);
     let public_key = key(writer, tape, row, CKO_PUBLIC_KEY);
     let private_key = key(writer, tape, row, CKO_PRIVATE_KEY);
     let mechanism = of_mechanism(writer, tape, row);

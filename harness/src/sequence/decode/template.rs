@@ -28,7 +28,7 @@ pub(super) fn bent(
     tape: &mut Tape<'_>,
     mut attributes: Vec<Attribute>,
 ) -> Template {
-    if tape.once_in(BENT) {
+    if tape.once_in(BENT) && writer.setting.bent {
         let place = tape.below(attributes.len() + 1);
         match (tape.below(4), attributes.get(place).cloned()) {
             (0, Some(_)) => {

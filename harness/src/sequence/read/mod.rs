@@ -6,7 +6,10 @@ mod expectation;
 mod memory;
 mod structure;
 
-use super::{Call, Capture, ForEach, MAX_LANES, MAX_REPEAT, Reference, Sequence, Step, Together};
+use super::{
+    ANY, ANY_WORD, Call, Capture, ForEach, MAX_LANES, MAX_REPEAT, Reference, Sequence, Step,
+    Together,
+};
 use crate::cryptoki::{Function, Kind, names, returns};
 use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
@@ -169,6 +172,7 @@ fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
                 only_keys(entries, &["except"])?;
                 call.except = return_values(required(value, entries, "except")?)?;
             }
+            yaml::Kind::Text(word) if word == ANY_WORD => call.except = vec![ANY],
             _ => call.returns = return_values(value)?,
         },
         "tolerates" => call.tolerates = return_values(value)?,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Argument, Call, Sequence, Step, Together};
+use super::{ANY, ANY_WORD, Argument, Call, Sequence, Step, Together};
 use crate::cryptoki::{Kind, names};
 use crate::yaml::{self, Diagnostic, Document};
 
@@ -66,7 +66,9 @@ fn call(call: &Call) -> Json {
     if !call.returns.is_empty() {
         entries.insert("returns".into(), codes(&call.returns));
     }
-    if !call.except.is_empty() {
+    if call.except == [ANY] {
+        entries.insert("returns".into(), json!(ANY_WORD));
+    } else if !call.except.is_empty() {
         let except = json!({ "except": codes(&call.except) });
         entries.insert("returns".into(), except);
     }

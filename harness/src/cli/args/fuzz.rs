@@ -1,0 +1,58 @@
+//! The arguments of the command that looks for findings by sequences of its own making.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{GateArgs, OutputArgs, ReportArgs, TargetArgs, number};
+
+/// Arguments of `fuzz`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Fuzz {
+    /// How long to look, for instance `60s` or `1h`.
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(in crate::cli) time: String,
+    /// Stop after so many sequences, if the time is not over before: the same for the same seed.
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub(in crate::cli) sequences: Option<u64>,
+    /// Stop at the first finding.
+    #[arg(long)]
+    pub(in crate::cli) fail_fast: bool,
+    /// Seed of everything random.
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub(in crate::cli) seed: Option<u64>,
+    /// Folder of inputs that led somewhere new: read at the start, added to. libFuzzer's will do.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) corpus: Option<PathBuf>,
+    /// How dishonest arguments may be: A is legal throughout, B has bad values in honest memory.
+    #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
+    pub(in crate::cli) classes: Vec<ClassArg>,
+    /// Longest that one call may take, for instance `10s`.
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) timeout: Option<String>,
+    /// Folder of the run: evidence and reproducers; a new one below `runs/` if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) run_dir: Option<PathBuf>,
+    /// The target.
+    #[command(flatten)]
+    pub(in crate::cli) target: TargetArgs,
+    /// Gate.
+    #[command(flatten)]
+    pub(in crate::cli) gate: GateArgs,
+    /// Reports.
+    #[command(flatten)]
+    pub(in crate::cli) reports: ReportArgs,
+    /// Output.
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}
+
+/// A class of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "verbatim")]
+pub(in crate::cli) enum ClassArg {
+    /// Legal.
+    A,
+    /// Bad values, honest memory.
+    B,
+}

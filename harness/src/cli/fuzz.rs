@@ -1,0 +1,240 @@
+//! `p11assay fuzz`: sequences of the program's own making on a target, with the reference token beside
+//! it; what is found becomes cases, which are then run and reported like any others.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use p11assay_reports::evidence::{Class, Clause, Level};
+use p11assay_reports::terminal::Verbosity;
+
+use super::Failure;
+use super::args::{ClassArg, Fuzz};
+use super::report::{finish, fresh_folder};
+use super::run::{fresh_seed, timeout, waivers};
+use super::session::Session;
+use super::target::{arguments, resolve};
+use crate::fuzz::pair::{Pair, Side};
+use crate::fuzz::search::{Found, Limits, Progress, Search, SearchError, Watcher};
+use crate::fuzz::{Corpus, CorpusError};
+use crate::oracle::Reading;
+use crate::plan::{Case, Ladder, Needs, Plan, Planned};
+use crate::probe::{self, ProbeError};
+use crate::run::Interrupt;
+use crate::sequence::Sequence;
+use crate::sequence::decode::{Prelude, Setting};
+use crate::target::template::Template;
+use crate::target::{Credentials, Overrides, Provisioned, Target};
+
+/// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
+const FOUND: &str = "found";
+
+/// Looks for findings for a while, and reports them.
+pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
+    args.reports.ensure_writable()?;
+    let (mut target, credentials) = resolve(&args.target)?;
+    if let Some(text) = &args.timeout {
+        target.call_deadline = timeout("--timeout", text)?;
+    }
+    let time = timeout("--time", &args.time)?;
+    may_be_fuzzed(&target, &credentials)?;
+    let waivers = waivers(&target, Vec::new())?;
+    let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let found = search(args, &target, &credentials, &folder, (seed, time))?;
+    let session = Session {
+        target,
+        credentials,
+        folder,
+        reading: Reading::Relaxed,
+        gate: args.gate.gate(None),
+        seed,
+        resumed: false,
+        jobs: 1,
+        fail_fast: false,
+        waivers,
+        every_trace: false,
+        verbosity: args.output.verbosity(),
+        keep_scratch: args.target.keep_scratch,
+        target_arguments: arguments(&args.target),
+    };
+    let evidence = session.execute(plan(found, seed, time))?;
+    args.reports.write(&evidence)?;
+    Ok(finish(&evidence, &args.output))
+}
+
+fn may_be_fuzzed(target: &Target, credentials: &Credentials) -> Result<(), Failure> {
+    let lacks = if !target.disposable {
+        "fuzzing destroys what is on a token: say with --disposable, or `disposable: true` in the \
+         target file, that it may"
+    } else if credentials.pin.is_none() {
+        "fuzzing needs the user's PIN: give --pin, or `pin` in the target file"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
+}
+
+fn search(
+    args: &Fuzz,
+    target: &Target,
+    credentials: &Credentials,
+    folder: &Path,
+    (seed, time): (u64, Duration),
+) -> Result<Found, Failure> {
+    let interrupt = Interrupt::default();
+    let _signal = super::session::watch_signals(&interrupt)?;
+    let unusable = |target: &Target, error: &ProbeError| {
+        let text = credentials.redactor().text(&error.to_string());
+        Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
+    };
+    let (_token, side, mechanisms) =
+        reach(target, credentials, &interrupt).map_err(|error| unusable(target, &error))?;
+    let model = model()?;
+    let pins = model.credentials().map_err(Failure::harness)?;
+    let (_model_token, beside, _) =
+        reach(&model, &pins, &interrupt).map_err(|error| unusable(&model, &error))?;
+    let (corpus, first) = match &args.corpus {
+        Some(folder) => Corpus::open(folder).map_err(Failure::usage)?,
+        None => (Corpus::in_memory(), Vec::new()),
+    };
+    let mut setting = Setting::new(Prelude::Session, |mechanism| {
+        mechanisms.contains(&mechanism)
+    });
+    setting.bent = args.classes.contains(&ClassArg::B);
+    let search = Search {
+        pair: Pair {
+            target: side,
+            model: beside,
+        },
+        setting,
+        seed,
+        limits: Limits {
+            time,
+            sequences: args.sequences.unwrap_or(u64::MAX),
+            findings: if args.fail_fast { 1 } else { usize::MAX },
+        },
+        corpus,
+        interrupt,
+    };
+    let mut terminal = Terminal::new(folder, args.output.verbosity());
+    let found = search.run(first, &mut terminal);
+    terminal.bar.finish_and_clear();
+    found.map_err(|error| match error {
+        SearchError::Station(error) => {
+            Failure::target(credentials.redactor().text(&error.to_string()))
+        }
+        SearchError::Corpus(error) => Failure::usage(error),
+    })
+}
+
+/// The reference token as shipped, whatever the environment makes of a built-in target.
+fn model() -> Result<Target, Failure> {
+    let mut model =
+        Target::load(Some("builtin"), &Overrides::default()).map_err(Failure::harness)?;
+    let sound = ("REFERENCE_TOKEN_MUTANT".to_owned(), Template::literal(""));
+    model.environment.extend([sound]);
+    Ok(model)
+}
+
+fn reach(
+    target: &Target,
+    credentials: &Credentials,
+    interrupt: &Interrupt,
+) -> Result<(Provisioned, Side, Vec<u64>), ProbeError> {
+    let (token, mut station) = probe::reach(target, credentials, interrupt, false)?;
+    let probe = probe::probe(&mut station, target, credentials)?;
+    // What sequences do to the process is not looked at: it would cost more than they do.
+    station.skip_audit();
+    let mechanisms = probe.capabilities(target).mechanisms.into_keys().collect();
+    let given = probe.given(credentials);
+    Ok((token, Side { station, given }, mechanisms))
+}
+
+/// The findings, and a case for the search itself, which says what was looked at.
+fn plan(found: Found, seed: u64, time: Duration) -> Plan {
+    let Progress {
+        sequences, calls, ..
+    } = found.progress;
+    let mut title = format!(
+        "{sequences} sequences with {calls} calls in {}, seed {seed}",
+        humantime::format_duration(Duration::from_secs(time.as_secs()))
+    );
+    if !found.lost.is_empty() {
+        title += &format!(
+            "; {} things were seen that a fresh worker does not show, the first: {}",
+            found.lost.len(),
+            found.lost[0]
+        );
+    }
+    let search = Case {
+        id: "fuzz/search".to_owned(),
+        title,
+        clause: Clause {
+            document: "PKCS11-Base".to_owned(),
+            version: "3.2".to_owned(),
+            section: "5".to_owned(),
+        },
+        level: Level::Must,
+        class: Class::B,
+        ladder: Ladder::Initialized,
+        needs: Needs::default(),
+        with: Vec::new(),
+        sequence: Sequence::default(),
+        has_strict_reading: false,
+        line: 0,
+    };
+    let cases = found.cases.into_iter().chain([search]);
+    Plan {
+        files: vec!["fuzz".to_owned()],
+        cases: cases.map(|case| Planned { case, unmet: None }).collect(),
+        shard: None,
+    }
+}
+
+/// Shows how the search goes, and keeps what it finds at once.
+struct Terminal {
+    folder: PathBuf,
+    bar: ProgressBar,
+}
+
+impl Terminal {
+    fn new(folder: &Path, verbosity: Verbosity) -> Self {
+        let shown = std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet;
+        let bar = match shown {
+            true => ProgressBar::new_spinner(),
+            false => ProgressBar::hidden(),
+        };
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self {
+            folder: folder.join(FOUND),
+            bar,
+        }
+    }
+}
+
+impl Watcher for Terminal {
+    fn progress(&mut self, progress: &Progress) {
+        let per_second = progress.sequences as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
+        self.bar.set_message(format!(
+            "{} sequences ({per_second:.0}/s), {} calls, {} inputs kept, {} findings",
+            progress.sequences, progress.calls, progress.corpus, progress.findings
+        ));
+    }
+
+    fn found(&mut self, case: &Case) -> Result<(), CorpusError> {
+        let path = self.folder.join(format!("{}.yaml", case.id));
+        self.bar.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "found: {}", case.title);
+        });
+        let written = case
+            .to_yaml()
+            .map_err(std::io::Error::other)
+            .and_then(|yaml| {
+                std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+                std::fs::write(&path, yaml)
+            });
+        written.map_err(|error| CorpusError::not_written(path, error))
+    }
+}

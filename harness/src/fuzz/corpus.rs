@@ -1,0 +1,127 @@
+//! Inputs worth keeping, in a folder: one file each, named by the SHA-1 of what is in it, as libFuzzer
+//! names them, so that either engine can read what the other wrote.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use sha1::{Digest, Sha1};
+
+use crate::sequence::lexicon::to_hex;
+
+/// Why an input or a finding cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} cannot be {what}: {error}", path = path.display())]
+pub struct CorpusError {
+    path: PathBuf,
+    what: &'static str,
+    error: std::io::Error,
+}
+
+impl CorpusError {
+    /// Something could not be written.
+    #[must_use]
+    pub fn not_written(path: PathBuf, error: std::io::Error) -> Self {
+        let what = "written";
+        Self { path, what, error }
+    }
+}
+
+/// The inputs, and the folder they are kept in, if in any.
+#[derive(Debug, Default)]
+pub struct Corpus {
+    folder: Option<PathBuf>,
+    inputs: Vec<Vec<u8>>,
+    names: HashSet<String>,
+}
+
+impl Corpus {
+    /// A corpus in memory.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::default()
+    }
+
+    /// The corpus of a folder, which is made if it is not there. Gives the inputs in it, which are not
+    /// part of the corpus until they are added: what they show is not known yet.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or a file in it not be read.
+    pub fn open(folder: &Path) -> Result<(Self, Vec<Vec<u8>>), CorpusError> {
+        let failed = |what| {
+            let path = folder.to_owned();
+            move |error| CorpusError { path, what, error }
+        };
+        std::fs::create_dir_all(folder).map_err(failed("made"))?;
+        let entries = std::fs::read_dir(folder).map_err(failed("read"))?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed("read"))?.path();
+            if path.is_file() {
+                files.push(path);
+            }
+        }
+        files.sort();
+        let read = files.iter().map(std::fs::read);
+        let inputs = read
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(failed("read"))?;
+        let corpus = Self {
+            folder: Some(folder.to_owned()),
+            ..Self::default()
+        };
+        Ok((corpus, inputs))
+    }
+
+    /// Keeps an input.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn add(&mut self, input: Vec<u8>) -> Result<(), CorpusError> {
+        let name = to_hex(&Sha1::digest(&input));
+        if !self.names.insert(name.clone()) {
+            return Ok(());
+        }
+        if let Some(folder) = &self.folder {
+            let path = folder.join(&name);
+            if !path.exists() {
+                let written = std::fs::write(&path, &input);
+                written.map_err(|error| CorpusError::not_written(path, error))?;
+            }
+        }
+        self.inputs.push(input);
+        Ok(())
+    }
+
+    /// The inputs.
+    #[must_use]
+    pub fn inputs(&self) -> &[Vec<u8>] {
+        &self.inputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_corpus_is_there_again_the_next_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("corpus");
+        let (mut corpus, found) = Corpus::open(&place).expect("opens");
+        assert!(found.is_empty());
+        for input in [b"one".to_vec(), b"two".to_vec(), b"one".to_vec()] {
+            corpus.add(input).expect("is written");
+        }
+        assert_eq!(corpus.inputs().len(), 2);
+        let (corpus, mut found) = Corpus::open(&place).expect("opens");
+        found.sort();
+        assert_eq!(found, [b"one".to_vec(), b"two".to_vec()]);
+        assert!(corpus.inputs().is_empty());
+        // The name that sha1sum gives.
+        assert!(
+            place
+                .join("fe05bcdcdc4928012781a5f1a2a77cbb5398e106")
+                .is_file()
+        );
+    }
+}

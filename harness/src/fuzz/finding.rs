@@ -1,0 +1,185 @@
+//! From a shrunk sequence to a case that anybody can run again: names given a value, the usual
+//! beginning replaced by a state, and what was wrong made an expectation.
+
+use std::collections::BTreeSet;
+
+use cryptoki_sys::CKR_OK;
+use p11assay_reports::evidence::{Class, Clause, Level};
+
+use super::suspect::{Suspect, What};
+use crate::cryptoki::Function;
+use crate::oracle::CaseTrace;
+use crate::oracle::model::{Disagreement, claims};
+use crate::plan::{Case, Ladder, Needs};
+use crate::sequence::calls_mut;
+use crate::sequence::decode::Decoded;
+use crate::sequence::expectation::Expected;
+use crate::sequence::visit::{self, Place};
+use crate::sequence::{
+    ANY, Call, Content, Expectation, Number, Reference, Relation, Sequence, Step,
+};
+
+/// The name under which a state keeps its session.
+const SESSION: &str = "session";
+
+/// The case of a suspect. `trace` is what the shrunk sequence did on the target.
+#[must_use]
+pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> Case {
+    let mut steps = decoded.sequence.steps.clone();
+    let ladder = usual_beginning(&mut steps);
+    let mut sequence = Sequence { steps };
+    settle(&mut sequence, trace);
+    for call in calls_mut(&mut sequence.steps) {
+        (call.returns, call.except) = (Vec::new(), vec![ANY]);
+        if Some(call.number) == suspect.step
+            && let What::Disagrees(found) = &suspect.what
+        {
+            expect(call, found);
+        }
+    }
+    keep_what_is_used(&mut sequence);
+    for (call, number) in calls_mut(&mut sequence.steps).into_iter().zip(1..) {
+        call.number = number;
+        call.fixture = false;
+    }
+    Case {
+        id: format!("fuzz/{}", suspect.name()),
+        title: suspect.title(),
+        clause: Clause {
+            document: "PKCS11-Base".to_owned(),
+            version: "3.2".to_owned(),
+            section: suspect.function.map_or("5", Function::section).to_owned(),
+        },
+        level: Level::Must,
+        class: Class::B,
+        ladder,
+        needs: Needs::default(),
+        with: Vec::new(),
+        sequence,
+        has_strict_reading: false,
+        line: 0,
+    }
+}
+
+/// What the target must not do again.
+fn expect(call: &mut Call, found: &Disagreement) {
+    match &found.output {
+        Some((name, _, right)) => {
+            let digits = right.trim_start_matches("0x");
+            let right = u64::from_str_radix(digits, 16).unwrap_or_default();
+            call.expect.push(Expectation {
+                subject: Reference::to("info").field(*name),
+                captured: false,
+                relation: Relation::Equals(Expected::Number(Number::Literal(right))),
+            });
+        }
+        None if found.returned == CKR_OK => call.except = vec![CKR_OK],
+        None => call.except = claims(call.function),
+    }
+}
+
+/// If the sequence begins with a session and a login, the state for it; the steps are taken out.
+fn usual_beginning(steps: &mut Vec<Step>) -> Ladder {
+    let is = |step: Option<&Step>, function| match step {
+        Some(Step::Call(call)) => call.fixture && call.function == function,
+        _ => false,
+    };
+    if !is(steps.first(), Function::C_OpenSession) {
+        return Ladder::Initialized;
+    }
+    let (ladder, count) = match is(steps.get(1), Function::C_Login) {
+        true => (Ladder::RwUser, 2),
+        false => (Ladder::RwSession, 1),
+    };
+    let name = match &steps[0] {
+        Step::Call(call) => call.gives.first().map(|capture| capture.name.clone()),
+        Step::ForEach(_) | Step::Together(_) => None,
+    };
+    steps.drain(..count);
+    for call in calls_mut(steps) {
+        visit::call(call, &mut |place| {
+            if let Place::Number(Number::Reference(reference)) = place
+                && Some(&reference.name) == name.as_ref()
+            {
+                SESSION.clone_into(&mut reference.name);
+            }
+        });
+    }
+    ladder
+}
+
+/// Puts values in place of references to what no call gave.
+fn settle(sequence: &mut Sequence, trace: &CaseTrace) {
+    let mut known: BTreeSet<String> = ["target", SESSION].map(str::to_owned).into();
+    settle_steps(&mut sequence.steps, trace, &mut known);
+}
+
+fn settle_steps(steps: &mut [Step], trace: &CaseTrace, known: &mut BTreeSet<String>) {
+    for step in steps {
+        match step {
+            Step::Call(call) => {
+                visit::call(call, &mut |place| settle_place(place, known));
+                let made = trace.calls.iter().rfind(|made| made.step == call.number);
+                let gave = |name: &str| {
+                    let parameters = call.function.parameters();
+                    let index = parameters
+                        .iter()
+                        .position(|parameter| parameter.name == name);
+                    made.is_some_and(|made| {
+                        let ok = made.returned.is_some_and(|back| back.rv == CKR_OK);
+                        ok && made
+                            .outputs
+                            .iter()
+                            .any(|(output, _)| Some(*output) == index)
+                    })
+                };
+                let given = call
+                    .gives
+                    .iter()
+                    .filter(|capture| gave(&capture.output.name));
+                known.extend(given.map(|capture| capture.name.clone()));
+            }
+            Step::ForEach(each) => {
+                known.insert(each.bind.clone());
+                settle_steps(&mut each.steps, trace, known);
+            }
+            Step::Together(together) => {
+                let before = known.clone();
+                for lane in &mut together.lanes {
+                    let mut of_lane = before.clone();
+                    settle_steps(lane, trace, &mut of_lane);
+                    known.append(&mut of_lane);
+                }
+            }
+        }
+    }
+}
+
+fn settle_place(place: Place<'_>, known: &BTreeSet<String>) {
+    let lost = place
+        .reference()
+        .is_some_and(|reference| !known.contains(&reference.name));
+    match place {
+        Place::Number(number) if lost => *number = Number::Literal(0),
+        Place::Content(content) if lost => *content = Content::Literal(Vec::new()),
+        _ => {}
+    }
+}
+
+/// Takes out captures that nothing refers to.
+fn keep_what_is_used(sequence: &mut Sequence) {
+    let mut used = BTreeSet::new();
+    for call in calls_mut(&mut sequence.steps) {
+        visit::call(call, &mut |place| {
+            used.extend(place.reference().map(|reference| reference.name.clone()));
+        });
+    }
+    for step in &sequence.steps {
+        if let Step::ForEach(each) = step {
+            used.insert(each.list.name.clone());
+        }
+    }
+    for call in calls_mut(&mut sequence.steps) {
+        call.gives.retain(|capture| used.contains(&capture.name));
+    }
+}

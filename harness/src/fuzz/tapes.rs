@@ -1,0 +1,96 @@
+//! New inputs: bytes made up, or made from those that led somewhere new.
+
+use fastrand::Rng;
+
+/// Longest input, bytes. What a sequence makes use of ends long before.
+const LONGEST: usize = 1024;
+/// Most changes made to an input at once.
+const MOST_CHANGES: usize = 6;
+
+/// Makes inputs; the same ones for the same seed and corpus.
+#[derive(Debug)]
+pub(super) struct Tapes {
+    rng: Rng,
+}
+
+impl Tapes {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            rng: Rng::with_seed(seed),
+        }
+    }
+
+    /// An input: one of the corpus changed, mostly, or one made up.
+    pub(super) fn next(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
+        match self.rng.choice(corpus) {
+            Some(one) if self.rng.u8(..8) > 0 => self.changed(one, corpus),
+            _ => self.fresh(),
+        }
+    }
+
+    fn fresh(&mut self) -> Vec<u8> {
+        let length = self.rng.usize(8..400);
+        self.bytes(length)
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.rng.fill(&mut bytes);
+        bytes
+    }
+
+    fn changed(&mut self, one: &[u8], corpus: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = one.to_vec();
+        for _ in 0..=self.rng.usize(..MOST_CHANGES) {
+            self.change(&mut bytes, corpus);
+        }
+        bytes.truncate(LONGEST);
+        bytes
+    }
+
+    fn change(&mut self, bytes: &mut Vec<u8>, corpus: &[Vec<u8>]) {
+        let place = self.rng.usize(..=bytes.len());
+        let length = self.rng.usize(1..32).min(bytes.len() - place);
+        match self.rng.u8(..7) {
+            0 | 1 if place < bytes.len() => bytes[place] = self.rng.u8(..),
+            2 if place < bytes.len() => bytes[place] = bytes[place].wrapping_add(1),
+            // Taking out and putting in shifts what the rest means, so that its phrases change roles.
+            3 => {
+                bytes.drain(place..place + length);
+            }
+            4 => {
+                let part = bytes[place..place + length].to_vec();
+                bytes.splice(place..place, part);
+            }
+            5 => {
+                if let Some(other) = self.rng.choice(corpus) {
+                    let from = self.rng.usize(..=other.len());
+                    bytes.truncate(place);
+                    bytes.extend_from_slice(&other[from..]);
+                }
+            }
+            _ => {
+                let count = self.rng.usize(1..32);
+                let made = self.bytes(count);
+                bytes.splice(place..place, made);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_inputs_and_another_others() {
+        let corpus = vec![vec![1; 40], vec![2; 300]];
+        let run = |seed| {
+            let mut tapes = Tapes::new(seed);
+            (0..50).map(|_| tapes.next(&corpus)).collect::<Vec<_>>()
+        };
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1), run(2));
+        assert!(run(3).iter().all(|bytes| bytes.len() <= LONGEST));
+    }
+}

@@ -1,0 +1,234 @@
+//! The model: what the reference token made of the same sequence, and where that leaves the target no
+//! freedom.
+//!
+//! Modules may lack mechanisms, refuse templates and choose among return values, so that two right ones
+//! part ways soon. What is compared is what cannot be both: a call that works on a state cannot be
+//! told that the state is another. A resource whose state may have come to differ within the
+//! freedom of the standard is *apart* from then on, and what touches it is not compared.
+
+mod freedom;
+
+use std::collections::{BTreeSet, HashMap};
+
+use cryptoki_sys::{CKA_PRIVATE, CKR_BUFFER_TOO_SMALL, CKR_OK};
+
+use super::trace::{CaseTrace, TraceCall};
+use crate::cryptoki::Function;
+use crate::cryptoki::function::{Domain, ParameterKind};
+use crate::sequence::visit;
+use crate::sequence::{Argument, AttributeValue, Call, Number, Value};
+
+/// A call by which target and model cannot both be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// Number of the step.
+    pub step: u32,
+    /// The function.
+    pub function: Function,
+    /// What the target returned.
+    pub returned: u64,
+    /// What the model returned.
+    pub model: u64,
+    /// An output that the target cannot have given: its name, what it gave, what the model gave.
+    pub output: Option<(&'static str, String, String)>,
+}
+
+/// The return values by which the target contradicts the model where that succeeds.
+#[must_use]
+pub fn claims(function: Function) -> Vec<u64> {
+    freedom::claims(function)
+}
+
+/// The first disagreement of a sequence, if there is one. Fixtures are not compared, but must have
+/// gone alike for anything to be.
+#[must_use]
+pub fn disagreement(
+    calls: &[&Call],
+    target: &CaseTrace,
+    model: &CaseTrace,
+) -> Option<Disagreement> {
+    let (target, model) = (answers(target), answers(model));
+    let mut states = Apart::default();
+    for call in calls {
+        let (Some(given), Some(wanted)) = (target.get(&call.number), model.get(&call.number))
+        else {
+            return None;
+        };
+        if given.function != call.function || wanted.function != call.function {
+            return None;
+        }
+        let (Some(back), Some(model)) = (given.returned, wanted.returned) else {
+            return None;
+        };
+        let (rv, model) = (back.rv, model.rv);
+        let comparable = !call.fixture && !states.touches(call);
+        if comparable {
+            let wrong = freedom::contradicts(call.function, rv, model);
+            let output = wrong_output(given, wanted);
+            if wrong || output.is_some() {
+                return Some(Disagreement {
+                    step: call.number,
+                    function: call.function,
+                    returned: rv,
+                    model,
+                    output,
+                });
+            }
+        }
+        if !states.follow(call, rv, model) {
+            return None;
+        }
+    }
+    None
+}
+
+/// The answer of every step: that of its last call, which is no question.
+fn answers(trace: &CaseTrace) -> HashMap<u32, &TraceCall> {
+    let calls = trace.calls.iter();
+    calls.map(|call| (call.step, call)).collect()
+}
+
+/// Outputs that follow from the state alone: of a session, by [PKCS11-Base 3.2] 3.3 and 5.6.
+fn wrong_output(given: &TraceCall, wanted: &TraceCall) -> Option<(&'static str, String, String)> {
+    const SESSION: [&str; 2] = ["state", "flags"];
+    let fields = |call: &TraceCall| match call.outputs.first() {
+        Some((_, Value::Record(fields))) => Some(fields.clone()),
+        _ => None,
+    };
+    if given.function != Function::C_GetSessionInfo {
+        return None;
+    }
+    let (given, wanted) = (fields(given)?, fields(wanted)?);
+    let field = |fields: &[(String, Value)], name: &str| {
+        let found = fields.iter().find(|(field, _)| field == name);
+        found.and_then(|(_, value)| value.as_number())
+    };
+    SESSION.into_iter().find_map(|name| {
+        let (found, right) = (field(&given, name)?, field(&wanted, name)?);
+        (found != right).then(|| (name, format!("{found:#x}"), format!("{right:#x}")))
+    })
+}
+
+/// Names of resources whose states may differ between target and model.
+#[derive(Default)]
+struct Apart {
+    names: BTreeSet<String>,
+    /// Objects that say themselves whether a login is needed to see them.
+    privacy_known: BTreeSet<String>,
+    objects: BTreeSet<String>,
+}
+
+impl Apart {
+    /// True if the call uses what is apart, or a handle by its bare number, which may be somebody's.
+    fn touches(&self, call: &Call) -> bool {
+        let mut touches = false;
+        visit::call(&mut call.clone(), &mut |place| {
+            touches |= place
+                .reference()
+                .is_some_and(|reference| self.names.contains(&reference.name));
+        });
+        touches || has_bare_handle(call)
+    }
+
+    /// Takes note of what the call did on either side; false if nothing can be compared any more.
+    fn follow(&mut self, call: &Call, rv: u64, model: u64) -> bool {
+        let (done, would) = (rv == CKR_OK, model == CKR_OK);
+        let unsure = self.touches(call);
+        let alike = done == would && !unsure;
+        if call.function == Function::C_Logout && done {
+            let hidden = self.objects.difference(&self.privacy_known);
+            self.names.extend(hidden.cloned().collect::<Vec<_>>());
+        }
+        if is_global(call.function) {
+            return alike;
+        }
+        for capture in &call.gives {
+            if alike && is_object(call, &capture.output.name) {
+                self.objects.insert(capture.name.clone());
+                if says_privacy(call) {
+                    self.privacy_known.insert(capture.name.clone());
+                }
+            }
+            if !alike {
+                self.names.insert(capture.name.clone());
+            }
+        }
+        // An error ends an operation, a short buffer does not, and some stand in between.
+        let short = |value| value == CKR_BUFFER_TOO_SMALL;
+        let sure = alike && (rv == model || call.function.name().contains("Attribute"));
+        if !sure || short(rv) != short(model) {
+            self.set_apart(call);
+        }
+        true
+    }
+
+    /// The session and the objects that the call works on.
+    fn set_apart(&mut self, call: &Call) {
+        for (parameter, argument) in call.function.parameters().iter().zip(&call.arguments) {
+            let handle = matches!(
+                parameter.kind,
+                ParameterKind::Ulong(Domain::Session | Domain::Object)
+            );
+            if let (true, Argument::Number(Number::Reference(reference))) = (handle, argument) {
+                // What reads an object leaves it as it is; a session may have an operation or none.
+                let session = parameter.kind == ParameterKind::Ulong(Domain::Session);
+                let changes = [Function::C_SetAttributeValue, Function::C_DestroyObject];
+                if session || changes.contains(&call.function) {
+                    self.names.insert(reference.name.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Functions whose effect is on everything.
+fn is_global(function: Function) -> bool {
+    matches!(
+        function,
+        Function::C_Initialize
+            | Function::C_Finalize
+            | Function::C_InitToken
+            | Function::C_InitPIN
+            | Function::C_SetPIN
+            | Function::C_Login
+            | Function::C_LoginUser
+            | Function::C_Logout
+            | Function::C_CloseAllSessions
+    )
+}
+
+fn is_object(call: &Call, output: &str) -> bool {
+    let mut parameters = call.function.parameters().iter();
+    let found = parameters.find(|parameter| parameter.name == output);
+    found.is_some_and(|parameter| parameter.kind == ParameterKind::OutUlong(Domain::Object))
+}
+
+/// True if the template of the object says whether it is private. The default is the token's own
+/// ([PKCS11-Base 3.2] 4.4).
+fn says_privacy(call: &Call) -> bool {
+    call.arguments.iter().any(|argument| match argument {
+        Argument::Template(template) => template.attributes.iter().any(|attribute| {
+            attribute.attribute == CKA_PRIVATE && matches!(attribute.value, AttributeValue::Bool(_))
+        }),
+        _ => false,
+    })
+}
+
+/// True if a handle is a number that the module may have given out as well as not.
+fn has_bare_handle(call: &Call) -> bool {
+    let mut parameters = call.function.parameters().iter().zip(&call.arguments);
+    parameters.any(|(parameter, argument)| {
+        let handle = matches!(
+            parameter.kind,
+            ParameterKind::Ulong(Domain::Session | Domain::Object)
+        );
+        handle
+            && match argument {
+                Argument::Number(Number::Literal(number)) => *number != 0,
+                _ => false,
+            }
+    })
+}
+
+#[cfg(test)]
+mod tests;

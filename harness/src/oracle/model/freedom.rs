@@ -1,0 +1,116 @@
+//! Which answers of the target and of the model cannot both be right, whatever freedom the standard
+//! gives: each says something of a state that the two have in common.
+
+use cryptoki_sys::*;
+
+use crate::cryptoki::Function;
+
+/// What an answer says that another one rules out.
+struct Claim {
+    value: CK_RV,
+    /// Functions of which it is a claim; all if there are none.
+    functions: &'static [&'static str],
+}
+
+const fn claim(value: CK_RV) -> Claim {
+    Claim {
+        value,
+        functions: &[],
+    }
+}
+
+/// Values that are a statement on handles, sessions, operations or signatures
+/// ([PKCS11-Base 3.2] 5.1.2, 5.1.6): if the model did the call, they are false, and if the model
+/// returned one of them, success is.
+///
+/// CKR_USER_NOT_LOGGED_IN is none: whether a key is private is the token's choice where its template
+/// does not say (4.4). Nor are CKR_ENCRYPTED_DATA_INVALID, which chance decides for a key that was
+/// generated, and CKR_KEY_FUNCTION_NOT_PERMITTED, whose attributes have defaults of the token.
+const CLAIMS: [Claim; 13] = [
+    claim(CKR_CRYPTOKI_NOT_INITIALIZED),
+    claim(CKR_SESSION_HANDLE_INVALID),
+    claim(CKR_OBJECT_HANDLE_INVALID),
+    claim(CKR_KEY_HANDLE_INVALID),
+    claim(CKR_WRAPPING_KEY_HANDLE_INVALID),
+    claim(CKR_UNWRAPPING_KEY_HANDLE_INVALID),
+    claim(CKR_OPERATION_NOT_INITIALIZED),
+    claim(CKR_SESSION_READ_ONLY),
+    claim(CKR_SLOT_ID_INVALID),
+    claim(CKR_SIGNATURE_INVALID),
+    claim(CKR_SIGNATURE_LEN_RANGE),
+    claim(CKR_USER_ALREADY_LOGGED_IN),
+    // Which operations a token takes side by side is its own affair; one of a kind is all there is.
+    Claim {
+        value: CKR_OPERATION_ACTIVE,
+        functions: &[
+            "C_EncryptInit",
+            "C_DecryptInit",
+            "C_DigestInit",
+            "C_SignInit",
+            "C_VerifyInit",
+            "C_FindObjectsInit",
+        ],
+    },
+];
+
+/// The return values that are false of a call that the model did.
+pub(super) fn claims(function: Function) -> Vec<u64> {
+    let values = CLAIMS.iter().map(|claim| claim.value);
+    values.filter(|value| is_claim(function, *value)).collect()
+}
+
+fn is_claim(function: Function, value: u64) -> bool {
+    CLAIMS.iter().any(|claim| {
+        let about = claim.functions.is_empty() || claim.functions.contains(&function.name());
+        claim.value == value && about
+    })
+}
+
+/// True if `target` and `model` cannot both be right of one call in one state.
+pub(super) fn contradicts(function: Function, target: u64, model: u64) -> bool {
+    match (target, model) {
+        (CKR_OK, CKR_OK) => false,
+        (CKR_OK, refusal) | (refusal, CKR_OK) => is_claim(function, refusal),
+        // Which of two reasons comes first is mostly open (5.1.7).
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_and_success_contradict_each_other_and_nothing_else_does() {
+        for (function, target, model, wanted) in [
+            (
+                Function::C_Sign,
+                CKR_OK,
+                CKR_OPERATION_NOT_INITIALIZED,
+                true,
+            ),
+            (
+                Function::C_Sign,
+                CKR_OPERATION_NOT_INITIALIZED,
+                CKR_OK,
+                true,
+            ),
+            (Function::C_SignInit, CKR_MECHANISM_INVALID, CKR_OK, false),
+            (Function::C_SignInit, CKR_OPERATION_ACTIVE, CKR_OK, true),
+            (Function::C_Login, CKR_OPERATION_ACTIVE, CKR_OK, false),
+            (
+                Function::C_Sign,
+                CKR_DATA_LEN_RANGE,
+                CKR_OPERATION_NOT_INITIALIZED,
+                false,
+            ),
+            (Function::C_Sign, CKR_OK, CKR_OK, false),
+        ] {
+            assert_eq!(
+                contradicts(function, target, model),
+                wanted,
+                "{function} {target:#x} {model:#x}"
+            );
+        }
+    }
+}

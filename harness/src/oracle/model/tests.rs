@@ -1,0 +1,163 @@
+use super::*;
+use crate::sequence::{Capture, Reference};
+use crate::worker::Returned;
+use cryptoki_sys::{
+    CKR_KEY_HANDLE_INVALID, CKR_MECHANISM_INVALID, CKR_OPERATION_NOT_INITIALIZED,
+    CKR_SESSION_HANDLE_INVALID,
+};
+
+fn on(number: u32, function: Function, handles: &[(&str, &str)]) -> Call {
+    let mut call = Call::new(number, function);
+    for (parameter, name) in handles {
+        let place = function
+            .parameters()
+            .iter()
+            .position(|p| p.name == *parameter);
+        let place = place.expect("a parameter of the function");
+        call.arguments[place] = Argument::Number(Number::Reference(Reference::to(*name)));
+    }
+    call
+}
+
+fn giving(mut call: Call, output: &str, name: &str) -> Call {
+    call.gives = vec![Capture {
+        output: Reference::to(output),
+        name: name.to_owned(),
+    }];
+    call
+}
+
+fn trace(calls: &[Call], values: &[u64]) -> CaseTrace {
+    let calls = calls.iter().zip(values).map(|(call, rv)| TraceCall {
+        step: call.number,
+        lane: None,
+        function: call.function,
+        question: false,
+        returned: Some(Returned {
+            rv: *rv,
+            duration_ns: 0,
+        }),
+        outputs: Vec::new(),
+        violations: Vec::new(),
+        malformed: false,
+    });
+    CaseTrace {
+        calls: calls.collect(),
+        ..CaseTrace::default()
+    }
+}
+
+fn step(calls: &[Call], target: &[u64], model: &[u64]) -> Option<u32> {
+    let steps: Vec<&Call> = calls.iter().collect();
+    disagreement(&steps, &trace(calls, target), &trace(calls, model)).map(|found| found.step)
+}
+
+fn sign() -> Vec<Call> {
+    vec![
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        giving(
+            on(2, Function::C_CreateObject, &[("session", "s0")]),
+            "object",
+            "o0",
+        ),
+        on(3, Function::C_SignInit, &[("session", "s0"), ("key", "o0")]),
+        on(4, Function::C_Sign, &[("session", "s0")]),
+        on(5, Function::C_CloseSession, &[("session", "s0")]),
+    ]
+}
+
+#[test]
+fn an_operation_that_is_lost_is_found() {
+    let wrong = [0, 0, 0, CKR_OPERATION_NOT_INITIALIZED, 0];
+    assert_eq!(step(&sign(), &wrong, &[0; 5]), Some(4));
+    assert_eq!(step(&sign(), &[0; 5], &[0; 5]), None);
+}
+
+#[test]
+fn what_comes_of_a_permitted_refusal_is_not_compared() {
+    let lacks = [
+        0,
+        0,
+        CKR_MECHANISM_INVALID,
+        CKR_OPERATION_NOT_INITIALIZED,
+        0,
+    ];
+    assert_eq!(step(&sign(), &lacks, &[0; 5]), None);
+    let refuses = [
+        0,
+        CKR_MECHANISM_INVALID,
+        CKR_KEY_HANDLE_INVALID,
+        CKR_OPERATION_NOT_INITIALIZED,
+        0,
+    ];
+    assert_eq!(step(&sign(), &refuses, &[0; 5]), None);
+}
+
+#[test]
+fn a_session_that_is_apart_is_not_compared_but_others_are() {
+    let mut calls = sign();
+    calls.push(giving(on(6, Function::C_OpenSession, &[]), "session", "s1"));
+    calls.push(on(7, Function::C_GetSessionInfo, &[("session", "s1")]));
+    let lacks = [
+        0,
+        0,
+        CKR_MECHANISM_INVALID,
+        CKR_OPERATION_NOT_INITIALIZED,
+        0,
+        0,
+        CKR_SESSION_HANDLE_INVALID,
+    ];
+    assert_eq!(step(&calls, &lacks, &[0; 7]), Some(7));
+}
+
+#[test]
+fn a_bare_handle_may_be_anybodys() {
+    let mut call = Call::new(1, Function::C_CloseSession);
+    call.arguments[0] = Argument::Number(Number::Literal(1));
+    assert_eq!(
+        step(&[call.clone()], &[0], &[CKR_SESSION_HANDLE_INVALID]),
+        None
+    );
+    call.arguments[0] = Argument::Number(Number::Literal(0));
+    assert_eq!(
+        step(&[call.clone()], &[0], &[CKR_SESSION_HANDLE_INVALID]),
+        Some(1)
+    );
+    call.arguments[0] = Argument::Number(Number::Dangling);
+    assert_eq!(step(&[call], &[0], &[CKR_SESSION_HANDLE_INVALID]), Some(1));
+}
+
+#[test]
+fn a_logout_hides_what_may_be_private() {
+    let mut calls = sign();
+    calls.truncate(2);
+    calls.push(on(3, Function::C_Logout, &[("session", "s0")]));
+    calls.push(on(
+        4,
+        Function::C_SignInit,
+        &[("session", "s0"), ("key", "o0")],
+    ));
+    let model = [0, 0, 0, CKR_KEY_HANDLE_INVALID];
+    assert_eq!(
+        step(&calls, &[0; 4], &model),
+        None,
+        "the default of CKA_PRIVATE is the token's"
+    );
+    let private = crate::sequence::Template {
+        attributes: vec![crate::sequence::Attribute {
+            attribute: CKA_PRIVATE,
+            value: AttributeValue::Bool(1),
+        }],
+        claim: None,
+    };
+    calls[1].arguments[1] = Argument::Template(private);
+    assert_eq!(step(&calls, &[0; 4], &model), Some(4));
+}
+
+#[test]
+fn when_everything_is_apart_nothing_is_compared() {
+    let mut calls = sign();
+    calls.insert(1, on(6, Function::C_Login, &[("session", "s0")]));
+    let target = [0, 5, 0, 0, CKR_OPERATION_NOT_INITIALIZED, 0];
+    assert_eq!(step(&calls, &target, &[0; 6]), None);
+}

@@ -1,0 +1,146 @@
+//! What a decoded sequence begins with and makes use of: the same bytes are another sequence in
+//! another setting.
+
+use std::collections::HashMap;
+
+use super::tape::Tape;
+use crate::cryptoki::Function;
+use crate::cryptoki::mechanism::{self, Mechanism, Use};
+
+/// The PINs that a decoded sequence gives the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pins<'p> {
+    /// Of the security officer.
+    pub so: &'p str,
+    /// Of the user.
+    pub user: &'p str,
+}
+
+/// How a sequence comes to a session with the user logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prelude<'p> {
+    /// It initialises the library and the token, with these PINs. Anything may be done to PINs.
+    Token(Pins<'p>),
+    /// The library is initialised, the token has its PINs (`$target.pin`) and keeps them, and its
+    /// token objects are destroyed: no function that could change or spend a PIN is called.
+    Session,
+}
+
+/// Functions that a sequence leaves alone on a token that keeps its PINs. C_Login is not among them: it
+/// is only ever given the right one.
+pub(super) const SPENDS_PINS: [Function; 4] = [
+    Function::C_InitToken,
+    Function::C_InitPIN,
+    Function::C_SetPIN,
+    Function::C_LoginUser,
+];
+
+/// The setting of a sequence.
+#[derive(Debug, Clone)]
+pub struct Setting<'p> {
+    /// How it begins.
+    pub prelude: Prelude<'p>,
+    /// Whether arguments, templates and parameters are wrong at times (input class B).
+    pub bent: bool,
+    rows: HashMap<Use, Vec<&'static Mechanism>>,
+}
+
+impl<'p> Setting<'p> {
+    /// A setting in which all mechanisms of the standard are tried, or those that `has` is true of.
+    #[must_use]
+    pub fn new(prelude: Prelude<'p>, has: impl Fn(u64) -> bool) -> Self {
+        let mut rows: HashMap<Use, Vec<&'static Mechanism>> = HashMap::new();
+        for row in mechanism::all().iter().filter(|row| has(row.value)) {
+            for wanted in &row.uses {
+                rows.entry(*wanted).or_default().push(row);
+            }
+        }
+        Self {
+            prelude,
+            bent: true,
+            rows,
+        }
+    }
+
+    /// The mechanisms for a use; all those of the standard if the token has none.
+    pub(super) fn mechanisms(&self, wanted: Use) -> Vec<&'static Mechanism> {
+        match self.rows.get(&wanted) {
+            Some(rows) => rows.clone(),
+            None => mechanism::all()
+                .iter()
+                .filter(|row| row.uses.contains(&wanted))
+                .collect(),
+        }
+    }
+}
+
+/// The part of everything that one sequence makes use of. Leaving most out lets the rest meet more
+/// often, and states come about that the whole would never let grow (swarm testing: Groce and others,
+/// ISSTA 2012).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Swarm(u8);
+
+impl Swarm {
+    /// The swarm that the first byte of a tape names. One in four leaves nothing out.
+    pub(super) fn read(tape: &mut Tape<'_>) -> Self {
+        Self(tape.byte())
+    }
+
+    fn keeps(self, item: u64) -> bool {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (item.wrapping_add(u64::from(self.0) << 32)).wrapping_mul(SPREAD);
+        self.0.is_multiple_of(4) || (mixed >> 40).is_multiple_of(3)
+    }
+
+    /// One of the items that the swarm has, by number; any if it has none of them.
+    pub(super) fn pick<'i, T>(
+        self,
+        tape: &mut Tape<'_>,
+        items: &'i [T],
+        number: impl Fn(&T) -> u64,
+    ) -> Option<&'i T> {
+        let first = tape.below(items.len());
+        let (before, from) = items.split_at_checked(first)?;
+        let mut round = from.iter().chain(before);
+        round.find(|item| self.keeps(number(item))).or(from.first())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_swarm_has_a_third_of_everything_or_all_of_it() {
+        let count = |swarm: Swarm| (0..300).filter(|item| swarm.keeps(*item)).count();
+        assert_eq!(count(Swarm(4)), 300);
+        for swarm in [1, 2, 3, 77] {
+            let kept = count(Swarm(swarm));
+            assert!((50..150).contains(&kept), "{swarm}: {kept}");
+        }
+    }
+
+    #[test]
+    fn something_is_picked_if_the_swarm_has_nothing() {
+        let picked = Swarm(1).pick(&mut Tape::new(&[]), &[7u64], |_| {
+            (0..).find(|item| !Swarm(1).keeps(*item)).unwrap_or(0)
+        });
+        assert_eq!(picked, Some(&7));
+        assert_eq!(
+            Swarm(1).pick(&mut Tape::new(&[]), &[0u64; 0], |item| *item),
+            None
+        );
+    }
+
+    #[test]
+    fn a_setting_has_the_mechanisms_of_its_token() {
+        let only = cryptoki_sys::CKM_SHA256;
+        let setting = Setting::new(Prelude::Session, |mechanism| mechanism == only);
+        let digests = setting.mechanisms(Use::Digest);
+        assert_eq!(digests.len(), 1);
+        assert!(
+            setting.mechanisms(Use::Derive).len() > 10,
+            "all, for want of any"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! `p11assay fuzz`: what it finds it makes short and shows again; what is sound it lets pass.
+
+use crate::kit::{Folder, Output};
+use p11assay_reports::evidence::Verdict;
+
+/// A target file for the hostile module with a PIN, misbehaving from the beginning.
+fn hostile(folder: &Folder, behaviour: &str, deadline: &str) -> String {
+    let name = folder.armed(behaviour, deadline);
+    let text = folder.read("hostile.yaml") + "token: { pin: \"1234\" }\n";
+    folder.write("hostile.yaml", text);
+    name
+}
+
+fn fuzz(folder: &Folder, arguments: &[&str]) -> Output {
+    let fixed = ["fuzz", "--run-dir", "run", "--seed", "1", "--time", "60s"];
+    folder.run(&[&fixed, arguments].concat())
+}
+
+#[test]
+fn a_crash_is_found_made_short_and_shown_again() {
+    let folder = Folder::new();
+    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
+    let output = fuzz(&folder, &["--target", &target, "--fail-fast"]);
+    output.says(1, &["fuzz/C_SeedRandom/SIGSEGV", "segv_read+"]);
+    let evidence = folder.evidence();
+    let found = evidence
+        .cases
+        .iter()
+        .find(|case| case.verdict == Verdict::Crash);
+    let found = found.expect("a crash");
+    // A session, if it opened one, and the call that crashes.
+    assert!(found.calls <= 3, "{found:#?}");
+    let reproducer = found.reproducer.as_ref().expect("a reproducer");
+    let replayed = folder.run(&["replay", &format!("run/{reproducer}"), "--target", &target]);
+    replayed.says(1, &["SIGSEGV", "C_SeedRandom"]);
+    // It was kept as soon as it was found, before the run that reports it.
+    let kept = folder.read(&format!("run/found/{}.yaml", found.id));
+    assert!(kept.contains("C_SeedRandom"), "{kept}");
+}
+
+#[test]
+fn every_way_to_end_is_found() {
+    for (behaviour, id) in [
+        ("C_SeedRandom:exit", "fuzz/C_SeedRandom/exit-"),
+        ("C_GenerateRandom:over-write", "fuzz/C_GenerateRandom/"),
+        ("C_GetSessionInfo:hang", "fuzz/C_GetSessionInfo/hang"),
+    ] {
+        let folder = Folder::new();
+        let target = hostile(&folder, behaviour, "300ms");
+        fuzz(&folder, &["--target", &target, "--fail-fast"]).says(1, &[id]);
+    }
+}
+
+#[test]
+fn a_search_that_finds_nothing_says_what_it_did_and_can_be_made_again() {
+    let folder = Folder::new();
+    let count = |output: Output| {
+        output.says(0, &["1 passed"]);
+        let evidence = folder.evidence();
+        std::fs::remove_dir_all(folder.path("run")).expect("the run's folder");
+        evidence.cases[0].title.clone()
+    };
+    let arguments = ["--sequences", "40", "--corpus", "corpus"];
+    let first = count(fuzz(&folder, &arguments));
+    assert!(first.starts_with("40 sequences with "), "{first}");
+    let kept = std::fs::read_dir(folder.path("corpus"))
+        .expect("a corpus")
+        .count();
+    assert!(kept > 10, "{kept}");
+    std::fs::remove_dir_all(folder.path("corpus")).expect("the corpus");
+    let second = count(fuzz(&folder, &arguments));
+    assert_eq!(first, second, "the same seed on the same target");
+}
+
+#[test]
+fn a_token_that_must_not_be_destroyed_is_left_alone() {
+    let folder = Folder::new();
+    let name = folder.hostile("C_SeedRandom:segv-read", "1s");
+    let text = folder
+        .read("hostile.yaml")
+        .replace("disposable: true", "disposable: false");
+    folder.write("hostile.yaml", &text);
+    fuzz(&folder, &["--target", &name]).says(2, &["disposable"]);
+    let text = text.replace("disposable: false", "disposable: true");
+    folder.write("hostile.yaml", text);
+    fuzz(&folder, &["--target", &name]).says(2, &["PIN", "--pin"]);
+}
