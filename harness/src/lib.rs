@@ -15,5 +15,6 @@ pub mod run;
 pub mod schema;
 pub mod sequence;
 pub mod target;
+pub mod triage;
 pub mod worker;
 pub mod yaml;

@@ -45,6 +45,8 @@ pub(super) enum Command {
     Replay(Replay),
     /// Look for findings by call sequences made up as it goes, with the reference token as oracle.
     Fuzz(Box<Fuzz>),
+    /// Write the case of a reproducer as a C program of its own.
+    Program(Program),
     /// Join runs that were made with --partition into one.
     Merge(Merge),
     /// Write reports of a run once more, from its evidence.
@@ -213,6 +215,19 @@ pub(super) struct Replay {
     /// Longest that one call may take.
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<String>,
+    /// The target.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
+/// Arguments of `program`.
+#[derive(Debug, Args)]
+pub(super) struct Program {
+    /// The reproducer, or any suite file with one case.
+    pub(super) file: PathBuf,
+    /// Where to write it; standard output if not given.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
     /// The target.
     #[command(flatten)]
     pub(super) target: TargetArgs,

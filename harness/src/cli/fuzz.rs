@@ -22,10 +22,11 @@ use crate::oracle::Reading;
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
 use crate::probe::{self, ProbeError};
 use crate::run::Interrupt;
-use crate::sequence::Sequence;
 use crate::sequence::decode::{Prelude, Setting};
+use crate::sequence::{Sequence, Value};
 use crate::target::template::Template;
 use crate::target::{Credentials, Overrides, Provisioned, Target};
+use crate::triage::program::{self, Module};
 
 /// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
 const FOUND: &str = "found";
@@ -89,8 +90,14 @@ fn search(
         let text = credentials.redactor().text(&error.to_string());
         Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
     };
-    let (_token, side, mechanisms) =
+    let (token, side, mechanisms) =
         reach(target, credentials, &interrupt).map_err(|error| unusable(target, &error))?;
+    let slot = match &side.given {
+        Value::Record(fields) => fields.iter().find(|(name, _)| name == "slot"),
+        _ => None,
+    };
+    let slot = slot.and_then(|(_, slot)| slot.as_number()).unwrap_or(0);
+    let module = super::program::module(target, &token, credentials, slot);
     let model = model()?;
     let pins = model.credentials().map_err(Failure::harness)?;
     let (_model_token, beside, _) =
@@ -118,7 +125,7 @@ fn search(
         corpus,
         interrupt,
     };
-    let mut terminal = Terminal::new(folder, args.output.verbosity());
+    let mut terminal = Terminal::new(folder, args.output.verbosity(), module);
     let found = search.run(first, &mut terminal);
     terminal.bar.finish_and_clear();
     found.map_err(|error| match error {
@@ -197,10 +204,11 @@ fn plan(found: Found, seed: u64, time: Duration) -> Plan {
 struct Terminal {
     folder: PathBuf,
     bar: ProgressBar,
+    module: Module,
 }
 
 impl Terminal {
-    fn new(folder: &Path, verbosity: Verbosity) -> Self {
+    fn new(folder: &Path, verbosity: Verbosity, module: Module) -> Self {
         let shown = std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet;
         let bar = match shown {
             true => ProgressBar::new_spinner(),
@@ -210,6 +218,7 @@ impl Terminal {
         Self {
             folder: folder.join(FOUND),
             bar,
+            module,
         }
     }
 }
@@ -224,17 +233,19 @@ impl Watcher for Terminal {
     }
 
     fn found(&mut self, case: &Case) -> Result<(), CorpusError> {
-        let path = self.folder.join(format!("{}.yaml", case.id));
+        let path = self.folder.join(&case.id);
         self.bar.suspend(|| {
             let _ = writeln!(std::io::stderr(), "found: {}", case.title);
         });
-        let written = case
-            .to_yaml()
-            .map_err(std::io::Error::other)
-            .and_then(|yaml| {
-                std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
-                std::fs::write(&path, yaml)
-            });
+        let yaml = case.to_yaml().map_err(std::io::Error::other);
+        // What C has no words for is there as YAML.
+        let program = program::program(case, &self.module).ok();
+        let written = yaml.and_then(|yaml| {
+            std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+            std::fs::write(path.with_added_extension("yaml"), yaml)?;
+            let c = path.with_added_extension("c");
+            program.map_or(Ok(()), |program| std::fs::write(c, program))
+        });
         written.map_err(|error| CorpusError::not_written(path, error))
     }
 }

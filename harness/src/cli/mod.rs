@@ -7,6 +7,7 @@ mod fuzz;
 mod list;
 mod merge;
 mod probe;
+mod program;
 mod progress;
 mod report;
 mod run;
@@ -84,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => run::replay(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
+        Command::Program(arguments) => program::program(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),

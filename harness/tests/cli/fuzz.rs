@@ -36,6 +36,38 @@ fn a_crash_is_found_made_short_and_shown_again() {
     // It was kept as soon as it was found, before the run that reports it.
     let kept = folder.read(&format!("run/found/{}.yaml", found.id));
     assert!(kept.contains("C_SeedRandom"), "{kept}");
+    crashes_alone(&folder, &format!("run/found/{}.c", found.id));
+}
+
+/// The C program of a finding crashes without the harness, too, and does not where the module behaves.
+fn crashes_alone(folder: &Folder, source: &str) {
+    use std::os::unix::process::ExitStatusExt;
+    let program = folder.path("program");
+    let mut compiler = std::process::Command::new("cc");
+    compiler
+        .arg("-o")
+        .arg(&program)
+        .arg(folder.path(source))
+        .arg("-ldl");
+    assert!(compiler.status().expect("a C compiler").success());
+    let run = |hostile: &str| {
+        let mut command = std::process::Command::new(&program);
+        command
+            .env("HOSTILE", hostile)
+            .env("HOSTILE_WHEN", folder.path("armed"));
+        let output = command.env("P11_PIN", "1234").output().expect("it runs");
+        (
+            output.status.signal(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (signal, said) = run("C_SeedRandom:segv-read");
+    assert_eq!(signal, Some(11), "{said}");
+    assert!(said.ends_with("C_SeedRandom"), "{said}");
+    assert!(said.matches("C_").count() <= 10, "{said}");
+    let (signal, said) = run("");
+    assert_eq!(signal, None, "{said}");
+    assert!(said.ends_with("the end\n"), "{said}");
 }
 
 #[test]
@@ -84,4 +116,15 @@ fn a_token_that_must_not_be_destroyed_is_left_alone() {
     let text = text.replace("disposable: false", "disposable: true");
     folder.write("hostile.yaml", text);
     fuzz(&folder, &["--target", &name]).says(2, &["PIN", "--pin"]);
+}
+
+#[test]
+fn any_case_becomes_a_program_but_for_those_of_the_built_in_token() {
+    let folder = Folder::with_suite(&[crate::kit::FINE]);
+    let target = folder.hostile("", "1s");
+    let written = folder.run(&["program", "suite.yaml", "--target", &target]);
+    written.says(0, &["int main", "call(\"C_GetInfo\", 2,", "libhostile"]);
+    folder
+        .run(&["program", "suite.yaml"])
+        .says(2, &["built-in", "--module"]);
 }

@@ -1,0 +1,3 @@
+//! What is done with findings once there are some.
+
+pub mod program;

@@ -1,0 +1,316 @@
+//! A case as a C program of its own: `cc repro.c -ldl`, and whoever has the module sees what it does
+//! without this harness. Buffers end at pages that nobody may touch, as in a worker.
+
+mod memory;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use self::memory::{Arguments, Memory};
+use crate::cryptoki::{Function, Parameter, ParameterKind};
+use crate::plan::{Case, Ladder};
+use crate::run::ladder;
+use crate::sequence::{Argument, Call, InitArgs, Reference, Sequence, Step};
+
+/// What every program begins with.
+const PROLOGUE: &str = include_str!("prologue.c");
+
+/// Why a case is no program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Inexpressible {
+    /// A part of a value that C would have to take apart.
+    #[error(
+        "`${0}` is part of a value that a program does not take apart: replay the case instead"
+    )]
+    Part(Reference),
+    /// Calls at the same time.
+    #[error("the case makes calls at the same time: replay it instead")]
+    Together,
+    /// The address of a callback, or the like.
+    #[error("{0} has an argument that only the harness can give: replay the case instead")]
+    Argument(Function),
+}
+
+/// What a program must know of the target.
+#[derive(Debug, Clone, Default)]
+pub struct Module {
+    /// Where the library is.
+    pub path: String,
+    /// The slot under test.
+    pub slot: u64,
+    /// The target's arguments of C_Initialize.
+    pub init_args: Option<InitArgs>,
+    /// What must be set in the environment, for the comment at the top.
+    pub environment: Vec<(String, String)>,
+}
+
+/// The case as a program.
+///
+/// # Errors
+/// [`Inexpressible`] for what C would be a poor language for.
+pub fn program(case: &Case, module: &Module) -> Result<String, Inexpressible> {
+    let mut steps = Vec::new();
+    if case.ladder != Ladder::Loaded {
+        let initialize = Call::new(0, Function::C_Initialize);
+        steps.push(Step::Call(Box::new(initialize)));
+    }
+    steps.extend(ladder::steps(case.ladder));
+    steps.extend(case.sequence.steps.iter().cloned());
+    let sequence = Sequence { steps };
+    let mut writer = Writer {
+        module,
+        body: String::new(),
+        indent: 1,
+        names: BTreeMap::new(),
+        memories: 0,
+        slot_known: false,
+    };
+    writer.steps(&sequence.steps)?;
+    Ok(writer.finish(case))
+}
+
+/// What a name stands for in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variable {
+    Number,
+    Bytes,
+    List,
+}
+
+struct Writer<'m> {
+    module: &'m Module,
+    body: String,
+    indent: usize,
+    names: BTreeMap<String, Variable>,
+    memories: usize,
+    slot_known: bool,
+}
+
+impl Writer<'_> {
+    fn line(&mut self, text: impl AsRef<str>) {
+        for _ in 0..self.indent {
+            self.body.push_str("    ");
+        }
+        self.body.push_str(text.as_ref());
+        self.body.push('\n');
+    }
+
+    fn finish(self, case: &Case) -> String {
+        let comment = |text: &str| text.replace("*/", "* /");
+        let mut text = String::from("/* ");
+        let _ = writeln!(text, "{}\n *", comment(&case.title));
+        let clause = &case.clause;
+        let (document, version) = (&clause.document, &clause.version);
+        let _ = writeln!(
+            text,
+            " * {} ({document} {version}, {})",
+            case.id, clause.section
+        );
+        let _ = writeln!(
+            text,
+            " *\n * cc program.c -ldl -o program && ./program [MODULE]"
+        );
+        let _ = writeln!(
+            text,
+            " * P11_PIN and P11_SO_PIN hold the PINs, P11_SLOT the slot if it is another."
+        );
+        for (name, value) in &self.module.environment {
+            let _ = writeln!(
+                text,
+                " * Environment: {}",
+                comment(&format!("{name}={value}"))
+            );
+        }
+        let _ = writeln!(text, " */\n{PROLOGUE}");
+        let _ = writeln!(text, "int main(int argc, char **argv)\n{{");
+        let path = c_string(self.module.path.as_bytes());
+        let _ = writeln!(text, "    W rv, slot = 0;");
+        for (name, variable) in &self.names {
+            let declared = match variable {
+                Variable::Number => format!("W {} = 0;", c_name(name)),
+                Variable::Bytes => format!("bytes {} = {{NULL, 0}};", c_name(name)),
+                Variable::List => format!("list {} = {{NULL, 0}};", c_name(name)),
+            };
+            let _ = writeln!(text, "    {declared}");
+        }
+        let _ = writeln!(
+            text,
+            "    load(argc > 1 ? argv[1] : {path});\n    (void)slot;\n"
+        );
+        let _ = writeln!(
+            text,
+            "{}    printf(\"the end\\n\");\n    return rv != CKR_OK;\n}}",
+            self.body
+        );
+        text
+    }
+
+    fn steps(&mut self, steps: &[Step]) -> Result<(), Inexpressible> {
+        steps.iter().try_for_each(|step| match step {
+            Step::Call(call) => self.call(call),
+            Step::Together(_) => Err(Inexpressible::Together),
+            Step::ForEach(each) => {
+                if !each.list.path.is_empty() {
+                    return Err(Inexpressible::Part(each.list.clone()));
+                }
+                let (list, one) = (c_name(&each.list.name), c_name(&each.bind));
+                self.names.insert(each.bind.clone(), Variable::Number);
+                self.line(format!("for (W at = 0; at < {list}.count; at++) {{"));
+                self.indent += 1;
+                self.line(format!("{one} = get({list}.at, 8 * at);"));
+                self.steps(&each.steps)?;
+                self.indent -= 1;
+                self.line("}");
+                Ok(())
+            }
+        })
+    }
+
+    fn call(&mut self, call: &Call) -> Result<(), Inexpressible> {
+        let function = call.function;
+        self.know_slot(function);
+        let mut memory = Memory::new(self.memories);
+        let mut arguments = Arguments::default();
+        for (parameter, argument) in function.parameters().iter().zip(&call.arguments) {
+            self.argument(function, parameter, argument, &mut memory, &mut arguments)?;
+        }
+        self.line("{");
+        self.indent += 1;
+        for line in memory.lines() {
+            self.line(line);
+        }
+        let mut words = arguments.words.clone();
+        words.resize(10, "0".to_owned());
+        let words = words.join(", ");
+        let made = format!("rv = call(\"{function}\", {}, {words});", function as usize);
+        self.line(&made);
+        if !arguments.answers.is_empty() {
+            self.line("if (tells(rv)) {");
+            self.indent += 1;
+            for line in &arguments.answers {
+                self.line(line);
+            }
+            self.line(&made);
+            self.indent -= 1;
+            self.line("}");
+        }
+        for capture in &call.gives {
+            let whole = capture.output.path.is_empty();
+            let mut output = arguments.outputs.iter();
+            let output = output.rfind(|(name, ..)| whole && *name == capture.output.name);
+            let Some((_, variable, value)) = output else {
+                return Err(Inexpressible::Part(capture.output.clone()));
+            };
+            self.names.insert(capture.name.clone(), *variable);
+            self.line("if (rv == CKR_OK)");
+            self.line(format!("    {} = {value};", c_name(&capture.name)));
+        }
+        self.memories = memory.count();
+        self.indent -= 1;
+        self.line("}");
+        Ok(())
+    }
+
+    /// The slot can only be asked for once the library is initialised.
+    fn know_slot(&mut self, function: Function) {
+        let needs = function.parameters().iter().any(|parameter| {
+            parameter.kind == ParameterKind::Ulong(crate::cryptoki::function::Domain::Slot)
+        });
+        if needs && !self.slot_known {
+            let slot = self.module.slot;
+            self.line(format!("slot = the_slot({slot:#x}UL);"));
+            self.slot_known = true;
+        }
+    }
+
+    fn argument(
+        &self,
+        function: Function,
+        parameter: &Parameter,
+        argument: &Argument,
+        memory: &mut Memory,
+        arguments: &mut Arguments,
+    ) -> Result<(), Inexpressible> {
+        memory.comment(parameter.name);
+        let before = arguments.words.len();
+        match argument {
+            Argument::Callback => return Err(Inexpressible::Argument(function)),
+            Argument::Null => {}
+            Argument::Pointer(value) => arguments.word(format!("{value:#x}UL")),
+            Argument::Number(number) => arguments.word(memory::number(number)?),
+            Argument::Version { major, minor } => {
+                let made = memory.bytes(&format!("lit(\"\\x{major:02x}\\x{minor:02x}\", 2)"));
+                arguments.word(format!("(W){made}.at"));
+            }
+            Argument::Bytes(bytes) => memory.input(parameter.kind, bytes, arguments)?,
+            Argument::Mechanism(given) => {
+                let made = memory.mechanism(given)?;
+                arguments.word(format!("(W){made}"));
+            }
+            Argument::Structure(given) => {
+                let (made, size) = memory.structure(given)?;
+                arguments.word(format!("(W){made}"));
+                arguments.word(size.to_string());
+            }
+            Argument::Template(given) => memory.template(given, arguments)?,
+            Argument::InitArgs(given) => {
+                let made = memory.init_args(given, function)?;
+                arguments.word(format!("(W){made}"));
+            }
+            Argument::Buffer(buffer) => memory.output(parameter, buffer, arguments)?,
+            Argument::Default => self.default(function, parameter, memory, arguments)?,
+        }
+        // What is left of the parameter's words is NULL or zero.
+        while arguments.words.len() < before + parameter.kind.words() {
+            arguments.word("0".to_owned());
+        }
+        Ok(())
+    }
+
+    fn default(
+        &self,
+        function: Function,
+        parameter: &Parameter,
+        memory: &mut Memory,
+        arguments: &mut Arguments,
+    ) -> Result<(), Inexpressible> {
+        match parameter.kind {
+            ParameterKind::Ulong(crate::cryptoki::function::Domain::Slot) => {
+                arguments.word("slot".to_owned());
+            }
+            ParameterKind::InitArgs => {
+                if let Some(given) = &self.module.init_args {
+                    let made = memory.init_args(given, function)?;
+                    arguments.word(format!("(W){made}"));
+                }
+            }
+            _ => memory.default_output(parameter, arguments)?,
+        }
+        Ok(())
+    }
+}
+
+/// A name that C takes.
+fn c_name(name: &str) -> String {
+    format!("v_{}", name.replace('-', "_"))
+}
+
+/// A string literal with these bytes.
+fn c_string(bytes: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            // Octal, of which three digits are the end; a hexadecimal escape would go on.
+            _ => {
+                let _ = write!(text, "\\{byte:03o}");
+            }
+        }
+    }
+    text.push('"');
+    text
+}
+
+#[cfg(test)]
+mod tests;
