@@ -1,5 +1,6 @@
 //! The binding sentences of [PKCS11-Base 3.2] chapters 3 to 5, `suites/spec/clauses.csv`. A case covers the
-//! sentences of the section that it cites, or of one item of it the sentence of that number, `5.7.1 item 2`.
+//! sentences of the section that it cites, or of one item of it the sentence of that number, `5.7.1 item 2`;
+//! of sentences that `suites/spec/clause-cases.csv` has, the cases that it names there.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,7 @@ use p11assay_reports::coverage::Row;
 use p11assay_reports::evidence::{Clause, Verdict};
 use p11assay_reports::stream::Evidence;
 
-use crate::plan::Case;
+use crate::plan::{Case, names};
 
 /// A row of the file.
 struct Sentence {
@@ -35,6 +36,20 @@ fn sentences() -> impl Iterator<Item = Sentence> {
     })
 }
 
+/// The cases that ask for sentences, by section and number: patterns of ids.
+fn asked() -> HashMap<(&'static str, &'static str), Vec<&'static str>> {
+    let rows = include_str!("../../../suites/spec/clause-cases.csv")
+        .lines()
+        .skip(1);
+    let parse = |row: &'static str| {
+        let mut fields = row.splitn(3, ',');
+        let key = (fields.next()?, fields.next()?);
+        Some((key, fields.next()?.split(' ').collect()))
+    };
+    let parse = |row| parse(row).unwrap_or_else(|| panic!("clause-cases.csv: {row}"));
+    rows.map(parse).collect()
+}
+
 /// Why sentences bind nothing that a module could be tested for, by section and number.
 fn untestable() -> HashMap<(&'static str, &'static str), &'static str> {
     let rows = include_str!("../../../suites/spec/untestable-clauses.csv")
@@ -48,31 +63,38 @@ fn untestable() -> HashMap<(&'static str, &'static str), &'static str> {
     rows.map(parse).collect()
 }
 
-/// True if a citation is of this sentence, or of its whole section.
-fn cites(clause: &Clause, sentence: &Sentence) -> bool {
+/// True if a citation is of this sentence, or of its whole section if that will do.
+fn cites(clause: &Clause, sentence: &Sentence, whole: bool) -> bool {
     if clause.document != "PKCS11-Base" {
         return false;
     }
     match clause.section.split_once(" item ") {
         Some((section, item)) => section == sentence.section && item == sentence.number,
-        None => clause.section == sentence.section,
+        None => whole && clause.section == sentence.section,
     }
 }
 
 pub(super) fn rows(cases: &[&Case], run: Option<&Evidence>) -> Vec<Row> {
     let excuses = untestable();
+    let asked = asked();
     let row = |sentence: Sentence| {
-        let covering = cases.iter().filter(|case| cites(&case.clause, &sentence));
+        let key = (sentence.section, sentence.number);
+        let (patterns, excuse) = (asked.get(&key), excuses.get(&key));
+        let whole = patterns.is_none() && excuse.is_none();
+        let asks = |id: &str, clause: &Clause| {
+            let named = patterns.is_some_and(|all| all.iter().any(|pattern| names(pattern, id)));
+            named || cites(clause, &sentence, whole)
+        };
+        let covering = cases.iter().filter(|case| asks(&case.id, &case.clause));
         let judged = run.map(|run| {
             let judged = run.cases.iter().filter(|case| {
                 let verdict = case.verdict;
                 let weak = verdict == Verdict::PermittedButWeak;
                 (verdict == Verdict::Pass || weak || verdict.is_finding())
-                    && cites(&case.clause, &sentence)
+                    && asks(&case.id, &case.clause)
             });
             judged.count() as u64
         });
-        let excuse = excuses.get(&(sentence.section, sentence.number));
         Row {
             group: sentence.section.to_owned(),
             item: sentence.number.to_owned(),
@@ -90,9 +112,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_untestable_sentence_is_a_sentence() {
+    fn every_sentence_of_the_tables_is_a_sentence() {
         let known: Vec<_> = sentences().map(|s| (s.section, s.number)).collect();
-        for key in untestable().keys() {
+        for key in untestable().keys().chain(asked().keys()) {
             assert!(known.contains(key), "{key:?}");
         }
         assert!(known.len() > 200);
@@ -110,9 +132,10 @@ mod tests {
             number: "2",
             begins: String::new(),
         };
-        assert!(cites(&clause("5.7.1"), &sentence));
-        assert!(cites(&clause("5.7.1 item 2"), &sentence));
-        assert!(!cites(&clause("5.7.1 item 1"), &sentence));
-        assert!(!cites(&clause("5.7"), &sentence));
+        assert!(cites(&clause("5.7.1"), &sentence, true));
+        assert!(cites(&clause("5.7.1 item 2"), &sentence, true));
+        assert!(!cites(&clause("5.7.1 item 1"), &sentence, true));
+        assert!(!cites(&clause("5.7.1"), &sentence, false));
+        assert!(!cites(&clause("5.7"), &sentence, true));
     }
 }

@@ -1,5 +1,5 @@
 //! Why no case can cover something: `suites/spec/untested.csv`, a row for a return value of a function or of
-//! all (`*`), or for a mechanism in a function.
+//! all (`*`), for a mechanism in a function, or for an attribute (`*`).
 
 use std::collections::HashMap;
 
@@ -27,6 +27,10 @@ impl Excuses {
 
     pub(super) fn of_mechanism(&self, mechanism: &str, function: Function) -> Option<String> {
         self.find(mechanism, function.name())
+    }
+
+    pub(super) fn of_attribute(&self, attribute: &str) -> Option<String> {
+        self.find(attribute, "*")
     }
 
     fn find(&self, what: &str, function: &str) -> Option<String> {

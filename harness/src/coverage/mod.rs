@@ -32,7 +32,7 @@ pub fn of(cases: &[&Case], run: Option<&Evidence>) -> Coverage {
         functions: functions(&counts, tally),
         returns: return_values(&counts, tally, &excuses),
         mechanisms: mechanisms(&counts, tally, &excuses),
-        attributes: attributes(&counts, tally),
+        attributes: attributes(&counts, tally, &excuses),
         clauses: clauses::rows(cases, run),
     }
 }
@@ -173,13 +173,14 @@ fn mechanisms(counts: &Counts, tally: Option<&Tally>, excuses: &Excuses) -> Vec<
     pairs.map(row).collect()
 }
 
-fn attributes(counts: &Counts, tally: Option<&Tally>) -> Vec<Row> {
+fn attributes(counts: &Counts, tally: Option<&Tally>, excuses: &Excuses) -> Vec<Row> {
     let vendor = |value| value & cryptoki_sys::CKA_VENDOR_DEFINED != 0;
     let all = names::of_kind(Kind::ATTRIBUTE).iter();
     let row = |constant: &names::Constant| Row {
         item: constant.name.to_owned(),
         cases: get(&counts.attributes, &constant.value),
         reached: tally.map(|tally| reached(&tally.attributes, constant.name, None)),
+        excuse: excuses.of_attribute(constant.name),
         ..Row::default()
     };
     all.filter(|constant| !vendor(constant.value))

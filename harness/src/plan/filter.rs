@@ -62,7 +62,7 @@ impl Expression {
 
 /// True if a glob matches an id, or a group that the id lies in.
 #[must_use]
-pub(super) fn names(glob: &str, id: &str) -> bool {
+pub(crate) fn names(glob: &str, id: &str) -> bool {
     let ends = id.match_indices('/').map(|(at, _)| at).chain([id.len()]);
     ends.into_iter()
         .any(|end| WildMatch::new(glob).matches(&id[..end]))

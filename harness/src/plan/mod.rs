@@ -11,6 +11,7 @@ pub mod suite;
 mod waivers;
 
 pub use capabilities::{Capabilities, MechanismInfo, Trouble};
+pub(crate) use filter::names;
 pub use filter::{Filter, FilterError, may_name};
 pub use needs::{MechanismNeed, Needs, Unmet};
 pub use partition::Partition;

@@ -1,12 +1,12 @@
 //! From a case to the job a worker executes, and from what happened to its judgement.
 
-use p11assay_reports::evidence::{End, Finding, Verdict};
+use p11assay_reports::evidence::{End, Finding, Verdict, Why};
 
 use super::wire::Job;
 use super::{Ran, ladder};
 use crate::cryptoki::Function;
 use crate::oracle::{Judgement, Reading, Subject, judge};
-use crate::plan::{Case, Ladder};
+use crate::plan::{Case, Ladder, shipped};
 use crate::sequence::{Call, Sequence, Value};
 
 /// The job of a case: the rungs of its ladder, then its steps.
@@ -88,7 +88,34 @@ pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement
     if let (Some(guard), Some(finding)) = (&ran.guard, judgement.findings.last_mut()) {
         finding.message += &format!(" ({guard})");
     }
+    if judgement.verdict == Verdict::Environment && locked_before(case, ran) {
+        return Judgement {
+            verdict: Verdict::NotApplicable,
+            why: Some(Why::NotReachable),
+            reason: Some("the cases before this one have locked the PIN, or left none".to_owned()),
+            findings: Vec::new(),
+        };
+    }
     judgement
+}
+
+/// True if the case runs after those that try wrong PINs and change them, and nobody can log in for it any
+/// more: how many wrong ones a token takes, and for how long, is left to it.
+fn locked_before(case: &Case, ran: &Ran) -> bool {
+    let suite = case.id.rsplit_once('/').map_or("", |(suite, _)| suite);
+    let locked = |rv| {
+        let values = [
+            cryptoki_sys::CKR_PIN_LOCKED,
+            cryptoki_sys::CKR_USER_PIN_NOT_INITIALIZED,
+        ];
+        values.contains(&rv)
+    };
+    let trace = &ran.trace;
+    let mut calls = trace.housekeeping.iter().chain(&trace.calls);
+    shipped::runs_last(suite)
+        && calls.any(|call| {
+            call.function == Function::C_Login && call.returned.is_some_and(|back| locked(back.rv))
+        })
 }
 
 /// The judgement on a case after which the worker's account of it was not to be read any more.

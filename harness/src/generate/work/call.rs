@@ -19,7 +19,15 @@ pub(super) fn cases(work: &Work) -> Vec<Draft> {
     let parameters = work.function.parameters().iter().enumerate();
     let mut cases: Vec<Draft> = parameters
         .flat_map(|(index, parameter)| {
-            let bends = [null, short, other_parameter, other_mechanism, no_key];
+            let bends = [
+                null_mechanism,
+                null,
+                short,
+                other_parameter,
+                null_parameter,
+                other_mechanism,
+                no_key,
+            ];
             bends.map(|bend| bend(work, index, parameter))
         })
         .flatten()
@@ -40,6 +48,11 @@ fn null(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
         return None;
     }
     let argument = match parameter.kind {
+        // That of no bytes is none.
+        ParameterKind::In if parameter.name == "associated_data" => Argument::Bytes(Bytes {
+            content: None,
+            claim: Some(Number::Literal(32)),
+        }),
         // Mechanisms that sign by messages may have none.
         ParameterKind::MessageParameter if work.call.arguments[index] != Argument::Default => {
             Argument::Null
@@ -54,6 +67,27 @@ fn null(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
             ))
             .level(Level::Should)
             .unsuccessful(work.bent(index, argument)),
+    )
+}
+
+/// 5.14.1 and 5.16.1, unlike 5.8.1 and its like, have no process end for want of a mechanism, and do not
+/// forbid it either.
+fn null_mechanism(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let function = work.function;
+    let keeps = [Function::C_MessageSignInit, Function::C_MessageVerifyInit].contains(&function);
+    if !keeps || parameter.kind != ParameterKind::Mechanism {
+        return None;
+    }
+    let answer = Answer::of(function, &[CKR_ARGUMENTS_BAD]).tolerating([
+        CKR_OK,
+        CKR_MECHANISM_INVALID,
+        CKR_MECHANISM_PARAM_INVALID,
+        CKR_OPERATION_NOT_INITIALIZED,
+    ]);
+    Some(
+        work.draft(&id("null", parameter), "5.1.6")
+            .title(format!("{function} begins nothing without a mechanism"))
+            .judged(work.bent(index, Argument::Null), answer),
     )
 }
 
@@ -86,18 +120,41 @@ fn three_bytes() -> Bytes {
 }
 
 fn other_parameter(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let title = format!("{} refuses a parameter of three bytes", work.function);
+    let id = id("other-parameter-of", parameter);
+    parameter_bent(work, index, parameter, three_bytes()).map(|draft| draft(&id, title))
+}
+
+/// 32 bytes that are nowhere.
+fn null_parameter(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let nowhere = Bytes {
+        content: None,
+        claim: Some(Number::Literal(32)),
+    };
+    let title = format!("{} refuses a parameter that is nowhere", work.function);
+    let id = id("null-parameter-of", parameter);
+    parameter_bent(work, index, parameter, nowhere).map(|draft| draft(&id, title))
+}
+
+/// The call with these bytes as the parameter of its mechanism or message.
+fn parameter_bent<'w>(
+    work: &'w Work,
+    index: usize,
+    parameter: &Parameter,
+    bent: Bytes,
+) -> Option<impl FnOnce(&str, String) -> Draft + 'w> {
     let function = work.function;
     let (argument, needed) = match &work.call.arguments[index] {
         Argument::Mechanism(mechanism) => {
             let needed = mechanism.parameter != ParameterValue::None;
             let bent = MechanismArgument {
-                parameter: ParameterValue::Bytes(three_bytes()),
+                parameter: ParameterValue::Bytes(bent),
                 ..(**mechanism).clone()
             };
             (Argument::Mechanism(Box::new(bent)), needed)
         }
         given if parameter.kind == ParameterKind::MessageParameter => {
-            (Argument::Bytes(three_bytes()), *given != Argument::Default)
+            (Argument::Bytes(bent), *given != Argument::Default)
         }
         _ => return None,
     };
@@ -107,11 +164,11 @@ fn other_parameter(work: &Work, index: usize, parameter: &Parameter) -> Option<D
     let answer = Answer::of(function, &right)
         .tolerating(less)
         .tolerating([CKR_MECHANISM_INVALID]);
-    Some(
-        work.draft(&id("other-parameter-of", parameter), "5.1.6")
-            .title(format!("{function} refuses a parameter of three bytes"))
-            .judged(work.bent(index, argument), answer),
-    )
+    Some(move |id: &str, title| {
+        work.draft(id, "5.1.6")
+            .title(title)
+            .judged(work.bent(index, argument), answer)
+    })
 }
 
 fn other_mechanism(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
