@@ -104,6 +104,8 @@ pub enum Rule {
     Endless,
     /// What it derives is no more open than what it is derived from.
     Sticky,
+    /// The nonce is counted in bits, in a field that elsewhere counts bytes.
+    NonceInBits,
     /// Of CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE of what it derives nothing is said.
     Unremembered,
 }
@@ -114,6 +116,7 @@ impl Rule {
             "single" => Self::Single,
             "endless" => Self::Endless,
             "sticky" => Self::Sticky,
+            "nonce-bits" => Self::NonceInBits,
             "unremembered" => Self::Unremembered,
             _ => return None,
         })

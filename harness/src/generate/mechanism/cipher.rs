@@ -8,7 +8,8 @@ use super::subject::{Purpose, Subject};
 use super::{ample, equals, feed, half, keep, kept, length_contract, message, was};
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::{Mechanism, Rule, Use};
-use crate::sequence::Content;
+use crate::cryptoki::refusal::{Occasion, refusals};
+use crate::sequence::{Call, Content};
 
 pub(super) const ENCRYPTION: Purpose = Purpose {
     of: Use::Encrypt,
@@ -25,7 +26,26 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
     if !row.rule(Rule::Single) {
         cases.push(parts(&subject));
     }
+    if row.rule(Rule::NonceInBits) {
+        cases.push(nonce_in_bits(&subject));
+    }
     cases
+}
+
+/// 6.61: "ulNonceLen is the length of the nonce in bits".
+fn nonce_in_bits(subject: &Subject<'_>) -> Draft {
+    let init = subject.begin(C_EncryptInit, FORTH);
+    subject
+        .draft("nonce-in-bits", "6.61")
+        .title(format!(
+            "{} takes the length of its nonce in bits",
+            subject.row.name
+        ))
+        .call(Call {
+            not_applicable: refusals(&[Occasion::Start]),
+            ..init
+        })
+        .call(feed(C_Encrypt, &[message()]))
 }
 
 fn there_and_back(subject: &Subject<'_>) -> Draft {

@@ -35,7 +35,7 @@ use p11assay_reports::evidence::Class;
 
 use super::answer::Answer;
 use super::draft::{Draft, session};
-use crate::cryptoki::mechanism::{self as table, Mechanism};
+use crate::cryptoki::mechanism::{self as table, Mechanism, Rule};
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::cryptoki::{Function, ParameterKind, Version, names};
 use crate::plan::{Ladder, MechanismNeed, Needs, Suite};
@@ -160,6 +160,16 @@ fn kept_as(mut call: Call, output: &str, name: &str) -> Call {
     call
 }
 
+/// What refuses to begin with a mechanism. Where 6.61 counts a nonce in bits, a case of its own asks for
+/// that: a module that takes the number for bytes finds the nonce too long, and has begun nothing.
+pub(super) fn begin_refused(row: &Mechanism) -> Vec<CK_RV> {
+    let mut refused = refusals(&[Occasion::Start]);
+    if row.rule(Rule::NonceInBits) {
+        refused.push(CKR_DATA_LEN_RANGE);
+    }
+    refused
+}
+
 /// An initialising call that must succeed, unless the token has limits here.
 fn begin(
     function: Function,
@@ -168,7 +178,7 @@ fn begin(
     key: Option<&str>,
 ) -> Call {
     Call {
-        not_applicable: refusals(&[Occasion::Start]),
+        not_applicable: begin_refused(row),
         ..init(function, row, parameter, key)
     }
 }

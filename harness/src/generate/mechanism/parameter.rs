@@ -7,9 +7,7 @@ use crate::sequence::{
     Bytes, Content, FieldValue, Number, ParameterValue, Reference, Structure, recipe,
 };
 
-/// A parameter that goes with the message of the cases; None for shapes that nothing is known of here,
-/// and for CK_SALSA20_CHACHA20_POLY1305_PARAMS, whose nonce has its length in bits by 6.61 and in bytes
-/// by what modules do.
+/// A parameter that goes with the message of the cases; None for shapes that nothing is known of here.
 pub(super) fn valid(row: &Mechanism) -> Option<ParameterValue> {
     if row.optional_parameter {
         return Some(ParameterValue::None);
@@ -133,6 +131,19 @@ fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
             filled("pNonce", 12),
             number("ulNonceBits", 96),
         ],
+        // 6.61: 96 bits are for ChaCha20 alone.
+        "CK_SALSA20_CHACHA20_POLY1305_PARAMS" => {
+            let bytes = if row.value == CKM_CHACHA20_POLY1305 {
+                12
+            } else {
+                8
+            };
+            vec![
+                filled("pNonce", bytes),
+                number("ulNonceLen", 8 * bytes as u64),
+                filled("pAAD", 20),
+            ]
+        }
         "CK_SALSA20_PARAMS" => vec![
             filled("pBlockCounter", 8),
             filled("pNonce", 8),

@@ -3,8 +3,9 @@
 
 use cryptoki_sys::*;
 
-use super::super::mechanism::call;
+use super::super::mechanism::{begin_refused, call};
 use crate::cryptoki::Function::{self, *};
+use crate::cryptoki::mechanism::by_value;
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{
@@ -141,7 +142,10 @@ pub(super) fn begin(function: Function, of: u64, parameter: ParameterValue) -> C
     call.arguments[2] = handle(KEY);
     // A parameter that the token does not work with may be called whatever it likes: how a mistake is
     // named, other cases ask.
-    call.not_applicable = refusals(&[Occasion::Start]);
+    call.not_applicable = match by_value(of) {
+        Some(row) => begin_refused(row),
+        None => refusals(&[Occasion::Start]),
+    };
     call.not_applicable.push(CKR_ARGUMENTS_BAD);
     call
 }
