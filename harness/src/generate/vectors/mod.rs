@@ -10,8 +10,12 @@ mod cipher;
 mod curve;
 mod derive;
 mod hash;
+mod kdf;
 mod kem;
 mod mac;
+mod packed;
+#[allow(dead_code, reason = "the list of all of them is for the build script")]
+mod sets;
 mod signature;
 mod stateful;
 mod vector;
@@ -85,6 +89,8 @@ pub fn suites(wanted: impl Fn(&str) -> bool) -> Vec<Suite> {
         .flat_map(|family| family.sets().map(move |set| (family, set)));
     let named = sets.map(|(family, set)| (format!("{ROOM}/wycheproof/{set}"), family, set));
     let more = wanted(stateful::NAME);
+    let derived = kdf::SUITES.iter().filter(|data| wanted(data.name));
+    let derived: Vec<Suite> = derived.map(kdf::Data::suite).collect();
     let wanted: Vec<_> = named.filter(|(name, ..)| wanted(name)).collect();
     // A file is read in its own time; all of them together are worth every processor.
     let next = AtomicUsize::new(0);
@@ -107,7 +113,9 @@ pub fn suites(wanted: impl Fn(&str) -> bool) -> Vec<Suite> {
     });
     made.sort_by_key(|(place, _)| *place);
     let made = made.into_iter().map(|(_, suite)| suite);
-    made.chain(more.then(stateful::suite)).collect()
+    made.chain(more.then(stateful::suite))
+        .chain(derived)
+        .collect()
 }
 
 fn suite(name: &str, family: &Family, set: &str) -> Suite {

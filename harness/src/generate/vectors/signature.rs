@@ -10,88 +10,43 @@ use super::super::draft::Draft;
 use super::call::{begin, bytes, feed, field, giving, import, number, structure, ulong, yes};
 use super::curve::{self, trimmed};
 use super::vector::{Needed, Vector, vector};
-use super::{Family, hash};
+use super::{Family, hash, packed, sets};
 use crate::cryptoki::{Function::*, Version};
 use crate::plan::Needs;
 use crate::sequence::{Call, ParameterValue};
 
 pub(super) const ECDSA: Family = Family {
-    sets: "ecdsa_brainpoolP224r1_sha224_p1363 ecdsa_brainpoolP224r1_sha224 \
-        ecdsa_brainpoolP224r1_sha3_224 ecdsa_brainpoolP256r1_sha256_p1363 \
-        ecdsa_brainpoolP256r1_sha256 ecdsa_brainpoolP256r1_sha3_256 \
-        ecdsa_brainpoolP320r1_sha3_384 ecdsa_brainpoolP320r1_sha384_p1363 \
-        ecdsa_brainpoolP320r1_sha384 ecdsa_brainpoolP384r1_sha3_384 \
-        ecdsa_brainpoolP384r1_sha384_p1363 ecdsa_brainpoolP384r1_sha384 \
-        ecdsa_brainpoolP512r1_sha3_512 ecdsa_brainpoolP512r1_sha512_p1363 \
-        ecdsa_brainpoolP512r1_sha512 ecdsa_secp160k1_sha256_p1363 ecdsa_secp160k1_sha256 \
-        ecdsa_secp160r1_sha256_p1363 ecdsa_secp160r1_sha256 ecdsa_secp160r2_sha256_p1363 \
-        ecdsa_secp160r2_sha256 ecdsa_secp192k1_sha256_p1363 ecdsa_secp192k1_sha256 \
-        ecdsa_secp192r1_sha256_p1363 ecdsa_secp192r1_sha256 ecdsa_secp224k1_sha224_p1363 \
-        ecdsa_secp224k1_sha224 ecdsa_secp224k1_sha256_p1363 ecdsa_secp224k1_sha256 \
-        ecdsa_secp224r1_sha224_p1363 ecdsa_secp224r1_sha224 ecdsa_secp224r1_sha256_p1363 \
-        ecdsa_secp224r1_sha256 ecdsa_secp224r1_sha3_224 ecdsa_secp224r1_sha3_256 \
-        ecdsa_secp224r1_sha3_512 ecdsa_secp224r1_sha512_p1363 ecdsa_secp224r1_sha512 \
-        ecdsa_secp224r1_shake128_p1363 ecdsa_secp224r1_shake128 \
-        ecdsa_secp256k1_sha256_p1363 ecdsa_secp256k1_sha256 \
-        ecdsa_secp256k1_sha3_256 ecdsa_secp256k1_sha3_512 ecdsa_secp256k1_sha512_p1363 \
-        ecdsa_secp256k1_sha512 ecdsa_secp256k1_shake128_p1363 ecdsa_secp256k1_shake128 \
-        ecdsa_secp256k1_shake256_p1363 ecdsa_secp256k1_shake256 ecdsa_secp256r1_sha256_p1363 \
-        ecdsa_secp256r1_sha256 ecdsa_secp256r1_sha3_256 ecdsa_secp256r1_sha3_512 \
-        ecdsa_secp256r1_sha512_p1363 ecdsa_secp256r1_sha512 ecdsa_secp256r1_shake128_p1363 \
-        ecdsa_secp256r1_shake128 ecdsa_secp384r1_sha256 ecdsa_secp384r1_sha3_384 \
-        ecdsa_secp384r1_sha3_512 ecdsa_secp384r1_sha384_p1363 ecdsa_secp384r1_sha384 \
-        ecdsa_secp384r1_sha512_p1363 ecdsa_secp384r1_sha512 ecdsa_secp384r1_shake256_p1363 \
-        ecdsa_secp384r1_shake256 ecdsa_secp521r1_sha3_512 ecdsa_secp521r1_sha512_p1363 \
-        ecdsa_secp521r1_sha512 ecdsa_secp521r1_shake256_p1363 ecdsa_secp521r1_shake256",
+    sets: sets::ECDSA,
     drafts: ecdsa_drafts,
 };
 
 pub(super) const EDDSA: Family = Family {
-    sets: "ed25519 ed448",
+    sets: sets::EDDSA,
     drafts: eddsa_drafts,
 };
 
 pub(super) const DSA: Family = Family {
-    sets: "dsa_2048_224_sha224 dsa_2048_224_sha256 dsa_2048_256_sha256 dsa_3072_256_sha256 \
-        dsa_2048_224_sha224_p1363 dsa_2048_224_sha256_p1363 dsa_2048_256_sha256_p1363 \
-        dsa_3072_256_sha256_p1363",
+    sets: sets::DSA,
     drafts: dsa_drafts,
 };
 
 pub(super) const RSA_PKCS1: Family = Family {
-    sets: "rsa_signature_2048_sha224 rsa_signature_2048_sha256 rsa_signature_2048_sha3_224 \
-        rsa_signature_2048_sha3_256 rsa_signature_2048_sha3_384 rsa_signature_2048_sha3_512 \
-        rsa_signature_2048_sha384 rsa_signature_2048_sha512_224 \
-        rsa_signature_2048_sha512_256 rsa_signature_2048_sha512 rsa_signature_3072_sha256 \
-        rsa_signature_3072_sha3_256 rsa_signature_3072_sha3_384 rsa_signature_3072_sha3_512 \
-        rsa_signature_3072_sha384 rsa_signature_3072_sha512_256 rsa_signature_3072_sha512 \
-        rsa_signature_4096_sha256 rsa_signature_4096_sha384 rsa_signature_4096_sha512_256 \
-        rsa_signature_4096_sha512 rsa_signature_8192_sha256 rsa_signature_8192_sha384 \
-        rsa_signature_8192_sha512",
+    sets: sets::RSA_PKCS1,
     drafts: rsa_pkcs1_drafts,
 };
 
 pub(super) const RSA_PSS: Family = Family {
-    sets: "rsa_pss_2048_sha1_mgf1_20_params rsa_pss_2048_sha1_mgf1_20 \
-        rsa_pss_2048_sha256_mgf1_0_params rsa_pss_2048_sha256_mgf1_0 \
-        rsa_pss_2048_sha256_mgf1_32_params rsa_pss_2048_sha256_mgf1_32 \
-        rsa_pss_2048_sha256_mgf1sha1_20 rsa_pss_2048_sha384_mgf1_48 \
-        rsa_pss_2048_sha512_mgf1sha256_32_params rsa_pss_3072_sha256_mgf1_32_params \
-        rsa_pss_3072_sha256_mgf1_32 rsa_pss_4096_sha256_mgf1_32 rsa_pss_4096_sha384_mgf1_48 \
-        rsa_pss_4096_sha512_mgf1_32_params rsa_pss_4096_sha512_mgf1_32 \
-        rsa_pss_4096_sha512_mgf1_64_params rsa_pss_4096_sha512_mgf1_64 rsa_pss_misc_params \
-        rsa_pss_misc",
+    sets: sets::RSA_PSS,
     drafts: rsa_pss_drafts,
 };
 
 pub(super) const ML_DSA_VERIFY: Family = Family {
-    sets: "mldsa_44_verify mldsa_65_verify mldsa_87_verify",
+    sets: sets::ML_DSA_VERIFY,
     drafts: ml_dsa_verify_drafts,
 };
 
 pub(super) const ML_DSA_SIGN: Family = Family {
-    sets: "mldsa_44_sign_noseed mldsa_44_sign_seed mldsa_65_sign_noseed mldsa_65_sign_seed \
-        mldsa_87_sign_noseed mldsa_87_sign_seed",
+    sets: sets::ML_DSA_SIGN,
     drafts: ml_dsa_sign_drafts,
 };
 
@@ -113,9 +68,7 @@ fn verify(
 /// Both ways of the standard to verify ECDSA: with a mechanism that hashes, in the sets whose
 /// signatures have its form and in those that have no such twin; and of a digest, in the others.
 fn ecdsa_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(ecdsa::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: ecdsa::TestSet = packed::load(set);
     let as_is = set.ends_with("_p1363");
     let twin = ECDSA.has(&format!("{set}_p1363"));
     let mut drafts = Vec::new();
@@ -167,9 +120,7 @@ fn is_short(signature: &[u8], width: usize) -> bool {
 
 /// The public point stands in an OCTET STRING in 3.0 and as it is from 3.1 on.
 fn eddsa_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(eddsa::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: eddsa::TestSet = packed::load(set);
     let mut drafts = Vec::new();
     for group in read.test_groups {
         // On the curves of RFC 8410 the mechanism is EdDSA in pure mode, without a parameter.
@@ -212,9 +163,7 @@ fn eddsa_drafts(set: &str) -> Vec<Draft> {
 const V3_1: Version = Version { major: 3, minor: 1 };
 
 fn dsa_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(dsa::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: dsa::TestSet = packed::load(set);
     let as_is = set.ends_with("_p1363");
     let mut drafts = Vec::new();
     for group in read.test_groups {
@@ -264,9 +213,7 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Call {
 
 /// Where there is no mechanism with the hash, CKM_RSA_PKCS is given the DigestInfo.
 fn rsa_pkcs1_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(rsa_pkcs1_verify::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: rsa_pkcs1_verify::TestSet = packed::load(set);
     let mut drafts = Vec::new();
     for group in read.test_groups {
         let key = rsa_key(&group.key.n, &group.key.e);
@@ -288,9 +235,7 @@ fn rsa_pkcs1_drafts(set: &str) -> Vec<Draft> {
 }
 
 fn rsa_pss_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(rsa_pss_verify::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: rsa_pss_verify::TestSet = packed::load(set);
     let mut drafts = Vec::new();
     for group in read.test_groups {
         let Some((mechanism, parameter)) =
@@ -348,9 +293,7 @@ fn additional_context(hedge: u64, context: &[u8]) -> ParameterValue {
 }
 
 fn ml_dsa_verify_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(mldsa_verify::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: mldsa_verify::TestSet = packed::load(set);
     let mut drafts = Vec::new();
     for group in read.test_groups {
         let attributes = vec![
@@ -378,9 +321,7 @@ fn ml_dsa_verify_drafts(set: &str) -> Vec<Draft> {
 /// Deterministic signatures of messages; the standard has no way to sign what is already hashed with
 /// the key (mu), nor to give the randomness.
 fn ml_dsa_sign_drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(mldsa_sign::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: mldsa_sign::TestSet = packed::load(set);
     let mut drafts = Vec::new();
     for group in read.test_groups {
         let mut attributes = vec![ulong(CKA_PARAMETER_SET, parameter_set(set)), yes(CKA_SIGN)];

