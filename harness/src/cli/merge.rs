@@ -15,7 +15,7 @@ use super::waivers::evidence_of;
 
 /// Joins runs.
 pub(super) fn merge(args: &Merge) -> Result<i32, Failure> {
-    args.reports.ensure_writable()?;
+    args.shown.reports.ensure_writable()?;
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let mut parts = Vec::new();
     let mut homes = HashMap::new();
@@ -29,7 +29,11 @@ pub(super) fn merge(args: &Merge) -> Result<i32, Failure> {
         parts.push(Part { name, evidence });
     }
     let command = std::env::args().collect();
-    let gate = args.gate.is_given().then(|| args.gate.gate(None));
+    let gate = args
+        .shown
+        .gate
+        .is_given()
+        .then(|| args.shown.gate.gate(None));
     let Merged {
         mut events,
         missing,
@@ -49,8 +53,8 @@ pub(super) fn merge(args: &Merge) -> Result<i32, Failure> {
         writer.append(event).map_err(Failure::usage)?;
     }
     let evidence = stream::read(&path).map_err(Failure::harness)?;
-    args.reports.write(&evidence)?;
-    Ok(finish(&evidence, &args.output))
+    args.shown.reports.write(&evidence)?;
+    Ok(finish(&evidence, &args.shown.output))
 }
 
 /// Copies the reproducer of a case to the joined run, and has the command that replays it look there.

@@ -16,11 +16,11 @@ use super::waivers::evidence_of;
 
 /// Renders the evidence of a run again.
 pub(super) fn report(args: &Report) -> Result<i32, Failure> {
-    args.reports.ensure_writable()?;
+    args.shown.reports.ensure_writable()?;
     let mut evidence = stream::read(&evidence_of(&args.run)).map_err(Failure::usage)?;
-    evidence.started.gate = args.gate.gate(Some(&evidence.started.gate));
-    args.reports.write(&evidence)?;
-    Ok(finish(&evidence, &args.output))
+    evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
+    args.shown.reports.write(&evidence)?;
+    Ok(finish(&evidence, &args.shown.output))
 }
 
 impl ReportArgs {

@@ -18,15 +18,9 @@ pub(in crate::cli) struct ReportArgs {
     pub(in crate::cli) json: Option<PathBuf>,
 }
 
-/// Arguments of `merge`.
+/// What a command shows of evidence that there is already.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Merge {
-    /// Folders of the runs, or their evidence.
-    #[arg(value_name = "RUN", required = true)]
-    pub(in crate::cli) runs: Vec<PathBuf>,
-    /// Folder of the joined run; a new one below `runs/` if not given.
-    #[arg(long, value_name = "DIR")]
-    pub(in crate::cli) run_dir: Option<PathBuf>,
+pub(in crate::cli) struct Shown {
     /// Reports.
     #[command(flatten)]
     pub(in crate::cli) reports: ReportArgs,
@@ -38,21 +32,29 @@ pub(in crate::cli) struct Merge {
     pub(in crate::cli) output: OutputArgs,
 }
 
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Merge {
+    /// Folders of the runs, or their evidence.
+    #[arg(value_name = "RUN", required = true)]
+    pub(in crate::cli) runs: Vec<PathBuf>,
+    /// Folder of the joined run; a new one below `runs/` if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) run_dir: Option<PathBuf>,
+    /// What is shown of it.
+    #[command(flatten)]
+    pub(in crate::cli) shown: Shown,
+}
+
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Report {
     /// Folder of the run, or its evidence.
     #[arg(value_name = "RUN")]
     pub(in crate::cli) run: PathBuf,
-    /// Reports.
+    /// What is shown of it.
     #[command(flatten)]
-    pub(in crate::cli) reports: ReportArgs,
-    /// Gate.
-    #[command(flatten)]
-    pub(in crate::cli) gate: GateArgs,
-    /// Output.
-    #[command(flatten)]
-    pub(in crate::cli) output: OutputArgs,
+    pub(in crate::cli) shown: Shown,
 }
 
 /// Arguments of `waivers`.

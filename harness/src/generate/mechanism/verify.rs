@@ -43,23 +43,21 @@ fn begin(subject: &Subject<'_>, signature: Content) -> Call {
     call
 }
 
-fn there_and_back(subject: &Subject<'_>) -> Draft {
-    signed(subject, "verify-signature", "5.15.8")
-        .title(format!(
-            "{} verifies a signature that is given first",
-            subject.row.name
-        ))
+/// What was signed is verified: how, the title says.
+fn verified(subject: &Subject<'_>, id: &str, section: &'static str, how: &str) -> Draft {
+    signed(subject, id, section)
+        .title(format!("{} verifies a signature {how}", subject.row.name))
         .call(begin(subject, kept("signature")))
+}
+
+fn there_and_back(subject: &Subject<'_>) -> Draft {
+    verified(subject, "verify-signature", "5.15.8", "that is given first")
         .call(feed(C_VerifySignature, &[message()]))
 }
 
 fn parts(subject: &Subject<'_>) -> Draft {
-    signed(subject, "verify-signature-parts", "5.15.9")
-        .title(format!(
-            "{} verifies a signature that is given first on parts",
-            subject.row.name
-        ))
-        .call(begin(subject, kept("signature")))
+    let how = "that is given first on parts";
+    verified(subject, "verify-signature-parts", "5.15.9", how)
         .call(feed(C_VerifySignatureUpdate, &[half()]))
         .call(feed(C_VerifySignatureUpdate, &[half()]))
         .call(feed(C_VerifySignatureFinal, &[]))

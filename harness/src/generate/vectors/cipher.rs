@@ -36,14 +36,14 @@ pub(super) const RSA_PKCS1: Family = Family {
 const BOTH: u64 = CKF_ENCRYPT | CKF_DECRYPT;
 
 /// How a cipher is called for a vector.
-struct Cipher {
-    mechanism: u64,
-    key_type: u64,
-    parameter: ParameterValue,
+pub(super) struct Cipher {
+    pub(super) mechanism: u64,
+    pub(super) key_type: u64,
+    pub(super) parameter: ParameterValue,
 }
 
 /// Encryption and decryption of what is valid; decryption of what is not.
-fn there_and_back(
+pub(super) fn there_and_back(
     vector: &Vector,
     cipher: &Cipher,
     key: &[u8],

