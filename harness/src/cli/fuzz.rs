@@ -110,6 +110,7 @@ fn search(
         mechanisms.contains(&mechanism)
     });
     setting.bent = args.classes.contains(&ClassArg::B);
+    setting.lies = args.classes.contains(&ClassArg::C);
     let search = Search {
         pair: Pair {
             target: side,

@@ -16,7 +16,7 @@ use crate::sequence::decode::Decoded;
 use crate::sequence::expectation::Expected;
 use crate::sequence::visit::{self, Place};
 use crate::sequence::{
-    ANY, Call, Content, Expectation, Number, Reference, Relation, Sequence, Step,
+    ANY, Argument, Call, Content, Expectation, Number, Reference, Relation, Sequence, Step,
 };
 
 /// The name under which a state keeps its session.
@@ -51,13 +51,27 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
             section: suspect.function.map_or("5", Function::section).to_owned(),
         },
         level: Level::Must,
-        class: Class::B,
+        class: class(&sequence),
         ladder,
         needs: Needs::default(),
         with: Vec::new(),
         sequence,
         has_strict_reading: false,
         line: 0,
+    }
+}
+
+/// How honest the sequence is. What is bent is not kept, so that nothing is called legal.
+fn class(sequence: &Sequence) -> Class {
+    let lies = |argument: &Argument| match argument {
+        Argument::Bytes(bytes) => bytes.claim.is_some() && bytes.content.is_some(),
+        Argument::Template(template) => template.claim.is_some(),
+        Argument::Mechanism(mechanism) => mechanism.claim.is_some(),
+        _ => false,
+    };
+    match sequence.calls().any(|call| call.arguments.iter().any(lies)) {
+        true => Class::C,
+        false => Class::B,
     }
 }
 

@@ -24,7 +24,8 @@ pub(in crate::cli) struct Fuzz {
     /// Folder of inputs that led somewhere new: read at the start, added to. libFuzzer's will do.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) corpus: Option<PathBuf>,
-    /// How dishonest arguments may be: A is legal throughout, B has bad values in honest memory.
+    /// How dishonest arguments may be: A is legal throughout, B has bad values in honest memory, C
+    /// lengths and counts that no memory holds.
     #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
     pub(in crate::cli) classes: Vec<ClassArg>,
     /// Longest that one call may take, for instance `10s`.
@@ -55,4 +56,6 @@ pub(in crate::cli) enum ClassArg {
     A,
     /// Bad values, honest memory.
     B,
+    /// Lying lengths.
+    C,
 }

@@ -18,6 +18,23 @@ use crate::sequence::{
 /// How seldom an argument is wrong on purpose.
 const WRONG: u8 = 48;
 
+/// How seldom an argument lies in a setting that has lies.
+const LIE: u8 = 24;
+
+/// The argument with a length or count that no memory holds. A module can tell it for a lie; one that is
+/// only a little too long it cannot, and to follow that is not its fault.
+fn lie(tape: &mut Tape<'_>, mut argument: Argument) -> Argument {
+    const ABSURD: [u64; 4] = [u64::MAX, u64::MAX - 1, 1 << 63, 1 << 48];
+    let told = Some(Number::Literal(ABSURD[tape.below(ABSURD.len())]));
+    match &mut argument {
+        Argument::Bytes(bytes) => bytes.claim = told,
+        Argument::Template(template) => template.claim = told,
+        Argument::Mechanism(mechanism) => mechanism.claim = told,
+        _ => {}
+    }
+    argument
+}
+
 /// Adds a call: the arguments named are as given but for an occasional wrong one, and the others
 /// are read from the tape.
 pub(super) fn call(
@@ -44,6 +61,10 @@ pub(super) fn call(
                     Argument::Mechanism(Box::new(suited))
                 }
                 other => other,
+            };
+            let argument = match writer.setting.lies && tape.once_in(LIE) {
+                true => lie(tape, argument),
+                false => argument,
             };
             (parameter.name, argument)
         })

@@ -315,4 +315,37 @@ mod tests {
         }
         assert!(logins > 2000, "some beside those of the preludes");
     }
+
+    /// Lies are asked for, and gross enough for any module to tell.
+    #[test]
+    fn lengths_lie_only_where_they_are_to_and_then_absurdly() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let strategy = proptest::collection::vec(any::<u8>(), 200);
+        let (honest, mut lying) = (token(), token());
+        lying.lies = true;
+        let claims = |decoded: &Decoded| {
+            let claim = |argument: &Argument| match argument {
+                Argument::Bytes(bytes) if bytes.content.is_some() => bytes.claim.clone(),
+                Argument::Template(template) => template.claim.clone(),
+                Argument::Mechanism(mechanism) => mechanism.claim.clone(),
+                _ => None,
+            };
+            let calls = decoded.sequence.calls();
+            calls
+                .flat_map(|call| call.arguments.iter().filter_map(claim))
+                .collect::<Vec<_>>()
+        };
+        let mut seen = 0;
+        for _ in 0..300 {
+            let tree = strategy.new_tree(&mut runner).expect("bytes");
+            let bytes = proptest::strategy::ValueTree::current(&tree);
+            assert_eq!(claims(&decode(&bytes, &honest)), []);
+            let lies = claims(&decode(&bytes, &lying));
+            seen += lies.len();
+            let absurd =
+                |claim: &Number| matches!(claim, Number::Literal(told) if *told >= 1 << 48);
+            assert!(lies.iter().all(absurd), "{lies:?}");
+        }
+        assert!(seen > 100, "{seen}");
+    }
 }

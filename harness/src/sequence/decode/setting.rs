@@ -42,6 +42,8 @@ pub struct Setting<'p> {
     pub prelude: Prelude<'p>,
     /// Whether arguments, templates and parameters are wrong at times (input class B).
     pub bent: bool,
+    /// Whether lengths and counts lie at times, so grossly that no memory holds them (input class C).
+    pub lies: bool,
     rows: HashMap<Use, Vec<&'static Mechanism>>,
 }
 
@@ -58,6 +60,7 @@ impl<'p> Setting<'p> {
         Self {
             prelude,
             bent: true,
+            lies: false,
             rows,
         }
     }
