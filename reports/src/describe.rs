@@ -32,9 +32,10 @@ pub(crate) fn finding(case: &Case, finding: &Finding) -> String {
     line(out)
 }
 
-/// `step 2`, `step 3 in lane 1`.
+/// `step 2`, `step 3 in lane 1`, `step 4 in the child`.
 fn place(step: u32, lane: Option<u32>) -> String {
     match lane {
+        Some(0) => format!("step {step} in the child"),
         Some(lane) => format!("step {step} in lane {lane}"),
         None => format!("step {step}"),
     }

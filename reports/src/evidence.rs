@@ -276,7 +276,8 @@ pub struct Finding {
     /// Number of the step, from 1; absent if it belongs to no step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
-    /// The lane of the step, from 1, if it stands in one of several that run at the same time.
+    /// The lane of the step, from 1, if it stands in one of several that run at the same time; 0 for a
+    /// step of a child process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<u32>,
     /// The Cryptoki function.
@@ -302,7 +303,8 @@ pub struct Finding {
 pub struct Call {
     /// Number of the step, from 1.
     pub step: u32,
-    /// The lane that made it, from 1, if it was one of several that ran at the same time. Calls of a
+    /// The lane that made it, from 1, if it was one of several that ran at the same time; 0 for a child
+    /// process. Calls of a
     /// lane are in their order; how those of several lanes lay in time is not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<u32>,

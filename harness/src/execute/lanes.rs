@@ -15,7 +15,7 @@ use super::shelf::Shelf;
 use super::stop::{Stop, leave};
 use crate::memory::Arena;
 use crate::sequence::MAX_LANES;
-use crate::worker::{CrashStack, JournalWriter, LANES, thread};
+use crate::worker::{CrashStack, JournalWriter, Journaled, LANES, thread};
 
 const _: () = assert!(MAX_LANES <= LANES, "the journal has a part for every lane");
 
@@ -42,10 +42,10 @@ pub(super) struct Lane {
 }
 
 /// A lane with all that a thread needs to run it.
-struct Runner<'t> {
-    executor: Prepared<'t>,
-    gives: Vec<usize>,
-    journal: JournalWriter,
+pub(super) struct Runner<'t> {
+    pub(super) executor: Prepared<'t>,
+    pub(super) gives: Vec<usize>,
+    pub(super) journal: JournalWriter,
     stop: Option<Stop>,
 }
 
@@ -82,33 +82,15 @@ impl<'t> Prepared<'t> {
         index: usize,
         journal: &mut JournalWriter,
     ) -> Option<Stop> {
-        let Some(Block { repeat, lanes }) = self.blocks.get_mut(index).map(std::mem::take) else {
-            return leave(journal, Stop::Unresolved, "a lane has no lanes of its own");
-        };
         // SAFETY: joined below, before the journal is used for anything else.
-        let Some(writers) = (unsafe { journal.lanes(lanes.len()) }) else {
-            self.blocks[index] = Block { repeat, lanes };
-            return leave(
-                journal,
-                Stop::OutOfMemory,
-                "the journal has no room for lanes",
-            );
+        let (mut runners, repeat) = match unsafe { self.runners(index, Journaled::Lanes, journal) }
+        {
+            Ok(runners) => runners,
+            Err(stop) => return stop,
         };
-        let lanes = lanes.into_iter().zip(writers);
-        let mut runners: Vec<_> = lanes
-            .map(|(lane, writer)| self.runner(lane, writer))
-            .collect();
         // SAFETY: passed on to the caller.
         let ran = unsafe { run_all(&mut runners, repeat) };
-        let (lanes, writers) = runners
-            .into_iter()
-            .map(|runner| self.take_back(runner))
-            .unzip();
-        journal.join(writers);
-        let lanes: Vec<(Lane, Option<Stop>)> = lanes;
-        let stop = lanes.iter().find_map(|(_, stop)| *stop);
-        let lanes = lanes.into_iter().map(|(lane, _)| lane).collect();
-        self.blocks[index] = Block { repeat, lanes };
+        let stop = self.join(index, repeat, runners, journal);
         match ran {
             Ok(()) => stop,
             Err(error) => {
@@ -116,6 +98,53 @@ impl<'t> Prepared<'t> {
                 leave(journal, Stop::OutOfMemory, &text)
             }
         }
+    }
+
+    /// The lanes of a block, each ready to run, and how often; or why the sequence was left.
+    ///
+    /// # Safety
+    /// The journal is not used before [`join`](Self::join).
+    pub(super) unsafe fn runners(
+        &mut self,
+        index: usize,
+        how: Journaled,
+        journal: &mut JournalWriter,
+    ) -> Result<(Vec<Runner<'t>>, u32), Option<Stop>> {
+        let Some(Block { repeat, lanes }) = self.blocks.get_mut(index).map(std::mem::take) else {
+            let text = "a lane or child has none of its own";
+            return Err(leave(journal, Stop::Unresolved, text));
+        };
+        // SAFETY: passed on to the caller.
+        let Some(writers) = (unsafe { journal.lanes(lanes.len(), how) }) else {
+            self.blocks[index] = Block { repeat, lanes };
+            let text = "the journal has no room for lanes";
+            return Err(leave(journal, Stop::OutOfMemory, text));
+        };
+        let lanes = lanes.into_iter().zip(writers);
+        let runners = lanes.map(|(lane, writer)| self.runner(lane, writer));
+        Ok((runners.collect(), repeat))
+    }
+
+    /// Ends a block: keeps what its lanes gave; gives the reason if one was left early.
+    pub(super) fn join(
+        &mut self,
+        index: usize,
+        repeat: u32,
+        runners: Vec<Runner<'t>>,
+        journal: &mut JournalWriter,
+    ) -> Option<Stop> {
+        let mut stop = None;
+        let mut writers = Vec::with_capacity(runners.len());
+        let mut lanes = Vec::with_capacity(runners.len());
+        for runner in runners {
+            stop = stop.or(runner.stop);
+            let (lane, writer) = self.take_back(runner);
+            lanes.push(lane);
+            writers.push(writer);
+        }
+        journal.join(writers);
+        self.blocks[index] = Block { repeat, lanes };
+        stop
     }
 
     fn runner(&self, lane: Lane, journal: JournalWriter) -> Runner<'t> {
@@ -139,7 +168,7 @@ impl<'t> Prepared<'t> {
     }
 
     /// Keeps what a lane gave.
-    fn take_back(&mut self, runner: Runner<'t>) -> ((Lane, Option<Stop>), JournalWriter) {
+    fn take_back(&mut self, runner: Runner<'t>) -> (Lane, JournalWriter) {
         let executor = runner.executor;
         for register in &runner.gives {
             self.values[*register].clone_from(&executor.values[*register]);
@@ -151,7 +180,7 @@ impl<'t> Prepared<'t> {
             shelf: executor.shelf,
             gives: runner.gives,
         };
-        ((lane, runner.stop), runner.journal)
+        (lane, runner.journal)
     }
 }
 

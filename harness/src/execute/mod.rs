@@ -7,6 +7,7 @@
 mod aggregate;
 mod call;
 mod callbacks;
+mod child;
 mod content;
 mod lanes;
 mod offer;
@@ -21,4 +22,5 @@ pub use call::is_present;
 pub use callbacks::notifications;
 pub use prepare::Defaults;
 pub use run::{Options, Prepared};
+pub(crate) use stop::leave;
 pub use stop::{Stop, note};

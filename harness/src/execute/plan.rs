@@ -2,6 +2,8 @@
 //! where its outputs appear.
 #![allow(unsafe_code, reason = "asks for cache lines")]
 
+use std::time::Duration;
+
 use crate::cryptoki::Function;
 use crate::cryptoki::function::ParameterKind;
 use crate::memory::{Arena, GuardedBuffer, OutOfMemory, UNTOUCHED};
@@ -21,6 +23,10 @@ pub(super) enum PreparedStep {
     },
     /// A block of lanes, by its number.
     Together(usize),
+    /// Steps of a child, a block of one lane.
+    InChild(usize),
+    Pause(Duration),
+    Reload,
 }
 
 /// A call ready to be made.

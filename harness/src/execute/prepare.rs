@@ -2,6 +2,7 @@
 //! called.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use cryptoki_sys::CK_FUNCTION_LIST_3_2;
 
@@ -11,11 +12,11 @@ use super::plan::{
 };
 use super::shelf::Shelf;
 use super::{call, callbacks, is_present};
-use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
+use crate::cryptoki::function::{Domain, Parameter, ParameterKind, Record};
 use crate::cryptoki::structure;
 use crate::memory::{Arena, OutOfMemory};
 use crate::sequence::{
-    self, Argument, Buffer, BufferSize, Call, InitArgs, Number, Reference, Step, Together,
+    self, Argument, Buffer, BufferSize, Call, InitArgs, Number, Reference, Step,
 };
 
 /// What every sequence of a run can refer to and what default arguments need.
@@ -43,6 +44,13 @@ impl Registers {
 
     pub(super) fn get(&self, name: &str) -> Option<usize> {
         self.0.get(name).copied()
+    }
+
+    /// All names with their registers.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.0
+            .iter()
+            .map(|(name, register)| (name.as_str(), *register))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,20 +87,27 @@ impl Preparer<'_> {
                         bind: self.registers.of(&each.bind),
                         steps: self.steps(&each.steps)?,
                     },
-                    Step::Together(block) => self.block(block)?,
+                    Step::Together(block) => {
+                        PreparedStep::Together(self.block(block.repeat, &block.lanes)?)
+                    }
+                    Step::InChild(steps) => {
+                        PreparedStep::InChild(self.block(1, std::slice::from_ref(steps))?)
+                    }
+                    Step::Reload => PreparedStep::Reload,
+                    Step::Pause(milliseconds) => {
+                        PreparedStep::Pause(Duration::from_millis((*milliseconds).into()))
+                    }
                 })
             })
             .collect()
     }
 
-    fn block(&mut self, block: &Together) -> Result<PreparedStep, OutOfMemory> {
-        let lanes = block.lanes.iter().map(|steps| self.lane(steps));
+    /// Lays out lanes; gives the number of their block.
+    fn block(&mut self, repeat: u32, lanes: &[Vec<Step>]) -> Result<usize, OutOfMemory> {
+        let lanes = lanes.iter().map(|steps| self.lane(steps));
         let lanes = lanes.collect::<Result<_, _>>()?;
-        self.blocks.push(Block {
-            repeat: block.repeat,
-            lanes,
-        });
-        Ok(PreparedStep::Together(self.blocks.len() - 1))
+        self.blocks.push(Block { repeat, lanes });
+        Ok(self.blocks.len() - 1)
     }
 
     /// A lane shares no memory with any other.
@@ -232,7 +247,8 @@ impl Preparer<'_> {
             Argument::Structure(value) => self.message_parameter(slot, value)?,
             Argument::Template(template) => self.template(slot, template)?,
             Argument::InitArgs(args) => {
-                let buffer = self.init_args(slot.prepared, args)?;
+                let args = args.completed(self.defaults.init_args.as_ref());
+                let buffer = self.init_args(slot.prepared, &args)?;
                 self.point(slot.prepared, here, buffer);
             }
             Argument::Buffer(buffer) => self.array(slot, parameter.kind, buffer)?,
@@ -261,6 +277,10 @@ impl Preparer<'_> {
                 let layout = structure::layout(record.structure());
                 let size = layout.map_or(0, |layout| layout.size);
                 let buffer = self.take(slot.prepared, size, 8)?;
+                // [PKCS11-Base 3.2] 3.6: the caller says its version, which is 0.
+                if record == Record::AsyncData {
+                    slot.prepared.content(self.shelf, buffer).fill(0);
+                }
                 self.point(slot.prepared, here, buffer);
                 slot.output(OutputShape::Record { buffer });
             }

@@ -102,6 +102,14 @@ impl<'t> Prepared<'t> {
         stop
     }
 
+    /// What was captured so far, by name.
+    pub fn captured(&self) -> impl Iterator<Item = (String, Value)> {
+        self.registers.names().filter_map(|(name, register)| {
+            let value = self.values.get(register)?.clone()?;
+            Some((name.to_owned(), value))
+        })
+    }
+
     /// Whether the library was initialised (true) or finalized (false) by the last of such calls;
     /// `None` if there was none.
     #[must_use]
@@ -128,6 +136,17 @@ impl<'t> Prepared<'t> {
                 }
                 // SAFETY: passed on to the caller.
                 PreparedStep::Together(block) => unsafe { self.together(*block, journal) },
+                // SAFETY: passed on to the caller.
+                PreparedStep::InChild(block) => unsafe { self.in_child(*block, journal) },
+                PreparedStep::Reload => leave(
+                    journal,
+                    Stop::Unresolved,
+                    "the library is loaded for good here",
+                ),
+                PreparedStep::Pause(time) => {
+                    std::thread::sleep(*time);
+                    None
+                }
             };
             if stop.is_some() {
                 return stop;

@@ -34,13 +34,22 @@ pub enum Stop {
     OutOfMemory = 5,
     /// The module named an absurd size.
     Absurd = 6,
+    /// A child did not come to the end of its steps by itself.
+    ChildEnded = 7,
+    /// The library cannot be unloaded: it is part of the program.
+    Linked = 8,
+    /// The library could not be loaded again.
+    NotReloaded = 9,
 }
 
 impl Stop {
     /// The reason that a note's first byte stands for.
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
-        use Stop::{Absurd, MissingFunction, NotApplicable, OutOfMemory, Unresolved, WrongReturn};
+        use Stop::{
+            Absurd, ChildEnded, Linked, MissingFunction, NotApplicable, NotReloaded, OutOfMemory,
+            Unresolved, WrongReturn,
+        };
         [
             WrongReturn,
             NotApplicable,
@@ -48,6 +57,9 @@ impl Stop {
             Unresolved,
             OutOfMemory,
             Absurd,
+            ChildEnded,
+            Linked,
+            NotReloaded,
         ]
         .into_iter()
         .find(|stop| *stop as u8 == byte)
@@ -56,7 +68,7 @@ impl Stop {
 
 /// Journals that the sequence is left.
 #[cold]
-pub(super) fn leave(journal: &mut JournalWriter, stop: Stop, text: &str) -> Option<Stop> {
+pub(crate) fn leave(journal: &mut JournalWriter, stop: Stop, text: &str) -> Option<Stop> {
     let mut bytes = vec![stop as u8];
     bytes.extend_from_slice(text.as_bytes());
     journal.note(note::STOP, &bytes);

@@ -107,7 +107,7 @@ fn usual_beginning(steps: &mut Vec<Step>) -> Ladder {
     };
     let name = match &steps[0] {
         Step::Call(call) => call.gives.first().map(|capture| capture.name.clone()),
-        Step::ForEach(_) | Step::Together(_) => None,
+        _ => None,
     };
     steps.drain(..count);
     for call in calls_mut(steps) {
@@ -157,6 +157,8 @@ fn settle_steps(steps: &mut [Step], trace: &CaseTrace, known: &mut BTreeSet<Stri
                 known.insert(each.bind.clone());
                 settle_steps(&mut each.steps, trace, known);
             }
+            Step::InChild(steps) => settle_steps(steps, trace, known),
+            Step::Pause(_) | Step::Reload => {}
             Step::Together(together) => {
                 let before = known.clone();
                 for lane in &mut together.lanes {

@@ -185,7 +185,7 @@ fn each_argument<E>(
         for place in 0..count {
             let found = match &decoded.sequence.steps[step] {
                 Step::Call(call) => alternatives(&call.arguments[place]),
-                Step::ForEach(_) | Step::Together(_) => Vec::new(),
+                _ => Vec::new(),
             };
             for argument in found {
                 let mut candidate = decoded.sequence.clone();

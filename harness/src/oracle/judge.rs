@@ -14,7 +14,8 @@ use super::trace::{CaseTrace, Stopped, TraceCall};
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
 use crate::execute::Stop;
-use crate::sequence::{self, Call, ForEach, MAX_ITERATIONS, Step, Together, Value};
+use crate::sequence::{self, Call, ForEach, MAX_ITERATIONS, Step, Value};
+use crate::worker::CHILD;
 
 /// Which reading of the profile test cases a verdict rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,20 +106,26 @@ impl Walk<'_, '_> {
         steps.iter().try_for_each(|step| match step {
             Step::Call(call) => self.call(call),
             Step::ForEach(each) => self.for_each(each),
-            Step::Together(block) => self.together(block),
+            Step::Together(block) => self.lanes(block.repeat, (0..).zip(&block.lanes)),
+            Step::InChild(steps) => self.lanes(1, [(CHILD, steps)]),
+            Step::Pause(_) | Step::Reload => Ok(()),
         })
     }
 
     /// Every lane is judged, whatever became of the others; the case is not judged beyond the block if
     /// one of them was not to its end.
-    fn together(&mut self, block: &Together) -> Result<(), Halt> {
+    fn lanes<'l>(
+        &mut self,
+        repeat: u32,
+        lanes: impl IntoIterator<Item = (u16, &'l Vec<Step>)>,
+    ) -> Result<(), Halt> {
         let before = self.values.clone();
         let mut after = before.clone();
         let mut result = Ok(());
-        for (number, lane) in (0..).zip(&block.lanes) {
+        for (number, lane) in lanes {
             self.lane = Some(number);
             self.values.clone_from(&before);
-            let walked = (0..block.repeat).try_for_each(|_| self.steps(lane));
+            let walked = (0..repeat).try_for_each(|_| self.steps(lane));
             if walked.is_err() {
                 self.pass_by(number);
                 result = walked;
@@ -263,7 +270,7 @@ impl Walk<'_, '_> {
         message: String,
         permitted: Vec<String>,
     ) {
-        self.findings.push(Finding {
+        let finding = Finding {
             verdict,
             step: Some(call.number),
             lane: counted(self.lane),
@@ -273,7 +280,11 @@ impl Walk<'_, '_> {
             permitted,
             clause: None,
             end: None,
-        });
+        };
+        // The rounds of a lane say the same more than once.
+        if self.lane.is_none() || !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
     }
 
     fn settle(&mut self, verdict: Verdict, reason: String) {
@@ -335,6 +346,15 @@ impl Walk<'_, '_> {
                     });
                 }
             }
+            Stop::ChildEnded => {
+                let calls = &self.subject.trace.calls;
+                let finding = end::ended_child(after.and_then(|after| calls.get(after)), text);
+                self.findings.push(finding);
+            }
+            Stop::Linked => self.inapplicable(Why::NotReachable, text.clone()),
+            Stop::NotReloaded => self
+                .findings
+                .push(end::not_reloaded(self.deviation(), text)),
             Stop::Unresolved if self.findings.is_empty() && self.set.is_none() => {
                 let reason = format!("{text}; the case should say what it requires of that call");
                 self.settle(Verdict::HarnessFault, reason);
@@ -398,9 +418,12 @@ fn right(call: &Call) -> Vec<String> {
     }
 }
 
-/// A lane's number for people, from 1.
+/// A lane's number for people, from 1; 0 for a child.
 pub(crate) fn counted(lane: Option<u16>) -> Option<u32> {
-    lane.map(|lane| u32::from(lane) + 1)
+    lane.map(|lane| match lane {
+        CHILD => 0,
+        lane => u32::from(lane) + 1,
+    })
 }
 
 fn between(call: &TraceCall, verdict: Verdict, oracle: &str, message: String) -> Finding {

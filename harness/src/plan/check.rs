@@ -107,7 +107,10 @@ impl Scope<'_, '_> {
             }
             return Ok(());
         }
-        if get(entries, "together").is_some() {
+        if get(entries, "together")
+            .or(get(entries, "in-child"))
+            .is_some()
+        {
             return self.together(entries, place, known);
         }
         for (key, value) in entries {
@@ -168,11 +171,12 @@ impl Scope<'_, '_> {
                 .try_for_each(|item| self.uses(item, place, known)),
             Kind::Mapping(entries) => entries.iter().try_for_each(|(key, value)| {
                 self.uses(key, place, known)?;
-                // What stands under `text` is text, dollar or not.
-                if text_of(key) == Some("text") {
-                    Ok(())
-                } else {
-                    self.uses(value, place, known)
+                match (text_of(key), text_of(value)) {
+                    // What stands under `text` is text, dollar or not.
+                    (Some("text"), _) => Ok(()),
+                    // The target's own arguments of C_Initialize, or the rest of them.
+                    (Some("init_args" | "rest"), Some("$target")) => Ok(()),
+                    _ => self.uses(value, place, known),
                 }
             }),
             _ => Ok(()),
@@ -290,7 +294,7 @@ fn collect_givers<'n>(node: &'n Node, place: Place, givers: &mut Vec<Giver<'n>>)
     }
 }
 
-/// The steps of every lane of a block; none if the step is no block.
+/// The steps of every lane of a block, or of a child; none if the step is neither.
 fn lanes(entries: &[(Node, Node)]) -> impl Iterator<Item = impl Iterator<Item = &Node>> {
     fn items(node: &Node) -> &[Node] {
         match &node.kind {
@@ -299,7 +303,8 @@ fn lanes(entries: &[(Node, Node)]) -> impl Iterator<Item = impl Iterator<Item = 
         }
     }
     let lanes = get(entries, "together").map_or(&[][..], items);
-    lanes.iter().map(|lane| items(lane).iter())
+    let child = get(entries, "in-child");
+    lanes.iter().chain(child).map(|lane| items(lane).iter())
 }
 
 /// True if a step uses a name.

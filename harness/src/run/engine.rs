@@ -339,10 +339,12 @@ impl Shift<'_, '_, '_, '_> {
         let mut record = record::executed(judged, settings.redactor);
         record.confirmed = confirmed;
         if let Some(Confirmation { tries, same: 0 }) = confirmed {
+            let cause = match case.sequence.has_lanes() {
+                true => "chance or the cases before it decide",
+                false => "it depends on the cases before it",
+            };
             for finding in &mut record.findings {
-                finding.message += &format!(
-                    " (not seen again in {tries} fresh worker: it depends on the cases before it)"
-                );
+                finding.message += &format!(" (not seen again in {tries} fresh worker: {cause})");
             }
         }
         if record.verdict.is_finding() {

@@ -5,12 +5,12 @@
 )]
 
 use crate::cryptoki::Function;
-use crate::execute::{Defaults, Options, Prepared, note};
+use crate::execute::{Defaults, Options, Prepared, Stop, leave, note};
 use crate::memory::Arena;
-use crate::module::{Module, Source};
+use crate::module::{LoadError, Module, Source};
 use crate::oracle::trace::HOUSEKEEPING;
 use crate::plan::Ladder;
-use crate::sequence::{Argument, Call, Number, Sequence, Step};
+use crate::sequence::{Argument, Call, Number, Sequence, Step, Value};
 use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
 
 use super::ladder;
@@ -22,6 +22,7 @@ const ROOM: usize = 4 << 20;
 /// Makes this process a worker; never returns.
 pub fn worker() -> ! {
     let mut state = State {
+        load: None,
         module: None,
         arena: Arena::new(),
         initialized: false,
@@ -31,6 +32,8 @@ pub fn worker() -> ! {
 }
 
 struct State {
+    /// How the module was loaded.
+    load: Option<Load>,
     module: Option<Module>,
     arena: Arena,
     initialized: bool,
@@ -57,14 +60,8 @@ impl State {
     }
 
     fn load(&mut self, load: &Load, journal: &mut JournalWriter) -> LoadReply {
-        let source = load.path.clone().map_or(Source::Builtin, Source::Path);
-        let wanted = load
-            .version
-            .map(|(major, minor)| crate::cryptoki::Version { major, minor });
-        journal.call_begin(0, LOAD);
-        let result = Module::load(&source, wanted);
-        journal.call_end(0);
-        match result {
+        self.load = Some(load.clone());
+        match load_module(load, journal) {
             Ok(module) => {
                 let facts = Box::new(module.facts().clone());
                 self.module = Some(module);
@@ -86,6 +83,7 @@ impl State {
                 return BatchReply { done };
             }
             let number = job.number;
+            let is_last = job.sequence.spends_its_process();
             journal.case_begin(number);
             let ready = self.case(job, &defaults, journal);
             if let Some(state) = &mut before {
@@ -96,7 +94,7 @@ impl State {
                 *state = after;
             }
             journal.case_end(number);
-            if !ready {
+            if !ready || is_last {
                 // A fresh process may come to the state that this one does not.
                 return BatchReply { done: done + 1 };
             }
@@ -185,17 +183,72 @@ impl State {
         self.execute(&sequence, &[], defaults, journal);
     }
 
-    /// Executes a sequence; true if it came to its end.
+    /// Executes a sequence; true if it came to its end. Where the library is loaded again, a part of it
+    /// ends: the next is laid out for the new library, with what was captured before.
     fn execute(
         &mut self,
         sequence: &Sequence,
-        given: &[(String, crate::sequence::Value)],
+        given: &[(String, Value)],
         defaults: &Defaults,
         journal: &mut JournalWriter,
     ) -> bool {
-        let Some(module) = &self.module else {
-            return false;
+        if !sequence.steps.contains(&Step::Reload) {
+            return self
+                .part(sequence, given, defaults, journal, |_| ())
+                .is_some();
+        }
+        let mut given = given.to_vec();
+        let mut parts = sequence.steps.split(|step| *step == Step::Reload);
+        let mut next = parts.next();
+        while let Some(steps) = next {
+            let part = Sequence {
+                steps: steps.to_vec(),
+            };
+            let keep = |prepared: Prepared<'_>| prepared.captured().collect::<Vec<_>>();
+            let Some(captured) = self.part(&part, &given, defaults, journal, keep) else {
+                return false;
+            };
+            given.extend(captured);
+            next = parts.next();
+            if next.is_some()
+                && let Err((stop, text)) = self.reload(journal)
+            {
+                leave(journal, stop, &text);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Unloads the library and loads it again.
+    fn reload(&mut self, journal: &mut JournalWriter) -> Result<(), (Stop, String)> {
+        let load = self.load.clone().filter(|load| load.path.is_some());
+        let Some(load) = load else {
+            let text = "the built-in token is part of the program and stays loaded";
+            return Err((Stop::Linked, text.to_owned()));
         };
+        journal.call_begin(0, LOAD);
+        self.module = None;
+        journal.call_end(0);
+        let module = load_module(&load, journal);
+        self.module = Some(module.map_err(|error| {
+            let text = format!("cannot be loaded again: {error}");
+            (Stop::NotReloaded, text)
+        })?);
+        Ok(())
+    }
+
+    /// Executes a sequence in which the library stays loaded; gives what `keep` makes of it if it came to
+    /// its end.
+    fn part<T>(
+        &mut self,
+        sequence: &Sequence,
+        given: &[(String, Value)],
+        defaults: &Defaults,
+        journal: &mut JournalWriter,
+        keep: impl FnOnce(Prepared<'_>) -> T,
+    ) -> Option<T> {
+        let module = self.module.as_ref()?;
         let prepared = Prepared::new(
             sequence,
             module.table(),
@@ -211,14 +264,23 @@ impl State {
                 if let Some(initialized) = prepared.lifecycle() {
                     self.initialized = initialized;
                 }
-                stop.is_none()
+                stop.is_none().then(|| keep(prepared))
             }
             Err(error) => {
-                let mut bytes = vec![crate::execute::Stop::OutOfMemory as u8];
-                bytes.extend_from_slice(error.to_string().as_bytes());
-                journal.note(note::STOP, &bytes);
-                false
+                leave(journal, Stop::OutOfMemory, &error.to_string());
+                None
             }
         }
     }
+}
+
+fn load_module(load: &Load, journal: &mut JournalWriter) -> Result<Module, LoadError> {
+    let source = load.path.clone().map_or(Source::Builtin, Source::Path);
+    let wanted = load
+        .version
+        .map(|(major, minor)| crate::cryptoki::Version { major, minor });
+    journal.call_begin(0, LOAD);
+    let result = Module::load(&source, wanted);
+    journal.call_end(0);
+    result
 }

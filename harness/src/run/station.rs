@@ -251,7 +251,7 @@ impl Station {
         self.prepare()
     }
 
-    /// Stops the worker, if there is one. One that had died by itself meanwhile is not forgotten.
+    /// Stops the worker, if there is one; the next case gets another. One that had died by itself meanwhile is not forgotten.
     fn retire(&mut self) {
         let Some(worker) = self.worker.take() else {
             return;

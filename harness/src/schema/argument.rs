@@ -214,6 +214,10 @@ fn init_args(parts: &mut Definitions) -> Json {
         "flags" => literal(parts, Domain::Flags(Kind::INIT_FLAGS)),
         "mutexes" => words(MUTEXES.iter().map(|(name, _)| *name)),
         "nss" => described(text(), "LibraryParameters, which NSS has before pReserved."),
+        "rest" => described(
+            words(["$target"]),
+            "Both `nss` and `reserved` are those of the target.",
+        ),
         _ => any([null(), text(), pointer(parts)]),
     })
 }

@@ -15,8 +15,8 @@ use crate::plan::suite::words::{
     CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS, PURPOSES,
     SUITE_KEYS, VARIANT_KEYS,
 };
-use crate::sequence::read::{FOR_EACH_KEYS, STEP_KEYS, TOGETHER_KEYS};
-use crate::sequence::{ANY_WORD, MAX_LANES, MAX_REPEAT};
+use crate::sequence::read::{FOR_EACH_KEYS, RELOAD, STEP_KEYS, TOGETHER_KEYS};
+use crate::sequence::{ANY_WORD, MAX_LANES, MAX_PAUSE, MAX_REPEAT};
 
 /// A part of an id; the parts of a suite's name are joined by `/`.
 const SEGMENT: &str = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
@@ -157,19 +157,32 @@ fn step(parts: &mut Definitions) -> Json {
         ),
         call(parts),
         together(parts),
+        requiring(object([("in-child", steps(parts))]), &["in-child"]),
+        pause(),
+        words([RELOAD]),
     ])
+}
+
+fn pause() -> Json {
+    let pause = described(
+        from_one_to(MAX_PAUSE),
+        "Milliseconds in which nothing is called.",
+    );
+    requiring(object([("pause", pause)]), &["pause"])
+}
+
+fn from_one_to(most: u32) -> Json {
+    let mut number = count(most.into());
+    number["minimum"] = json!(1);
+    number
 }
 
 fn together(parts: &mut Definitions) -> Json {
     let block = keyed(TOGETHER_KEYS, |key| match key {
-        "repeat" => {
-            let mut count = count(MAX_REPEAT.into());
-            count["minimum"] = json!(1);
-            described(
-                count,
-                "How often every lane makes its steps; once if left out.",
-            )
-        }
+        "repeat" => described(
+            from_one_to(MAX_REPEAT),
+            "How often every lane makes its steps; once if left out.",
+        ),
         _ => {
             let mut lanes = array(steps(parts));
             lanes["minItems"] = json!(1);

@@ -239,6 +239,25 @@ pub struct InitArgs {
     pub nss: Option<String>,
     /// `pReserved`.
     pub reserved: Reserved,
+    /// True if the last two are those of the target's own arguments.
+    #[serde(default)]
+    pub rest_of_target: bool,
+}
+
+impl InitArgs {
+    /// These with what they leave to the arguments of the target.
+    #[must_use]
+    pub fn completed(&self, target: Option<&Self>) -> Self {
+        let own = self.clone();
+        match target.filter(|_| self.rest_of_target) {
+            None => own,
+            Some(target) => Self {
+                nss: target.nss.clone(),
+                reserved: target.reserved.clone(),
+                ..own
+            },
+        }
+    }
 }
 
 /// Which mutex callbacks are supplied.

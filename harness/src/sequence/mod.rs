@@ -49,6 +49,12 @@ pub enum Step {
     ForEach(ForEach),
     /// Several lists of steps at the same time.
     Together(Together),
+    /// Steps that a forked child of the process makes; the process waits for its end.
+    InChild(Vec<Step>),
+    /// The library is unloaded and loaded again.
+    Reload,
+    /// Nothing for so many milliseconds: time for what goes on in the library or in another lane.
+    Pause(u32),
 }
 
 /// A loop over a captured list.
@@ -81,6 +87,8 @@ pub struct Together {
 pub const MAX_LANES: usize = 8;
 /// How often the lanes of a block may make their steps.
 pub const MAX_REPEAT: u32 = 1000;
+/// Longest pause, milliseconds.
+pub const MAX_PAUSE: u32 = 1000;
 
 /// One call with everything that is expected of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,6 +184,21 @@ impl Sequence {
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         calls(&self.steps)
     }
+
+    /// True if the process is not what it was afterwards: it had a child, which shares files and sockets
+    /// with it, or another copy of the library.
+    #[must_use]
+    pub fn spends_its_process(&self) -> bool {
+        let spends = |step: &Step| matches!(step, Step::InChild(_) | Step::Reload);
+        self.steps.iter().any(spends)
+    }
+
+    /// True if steps run at the same time, so that chance decides in which order.
+    #[must_use]
+    pub fn has_lanes(&self) -> bool {
+        let is_block = |step: &Step| matches!(step, Step::Together(_));
+        self.steps.iter().any(is_block)
+    }
 }
 
 /// Every call of the steps in the order of the text, loops entered once.
@@ -191,6 +214,8 @@ fn collect<'s>(steps: &'s [Step], found: &mut Vec<&'s Call>) {
             Step::Call(call) => found.push(call),
             Step::ForEach(each) => collect(&each.steps, found),
             Step::Together(block) => block.lanes.iter().for_each(|lane| collect(lane, found)),
+            Step::InChild(steps) => collect(steps, found),
+            Step::Pause(_) | Step::Reload => {}
         }
     }
 }
@@ -205,6 +230,8 @@ pub fn calls_mut(steps: &mut [Step]) -> Vec<&mut Call> {
             Step::Together(block) => {
                 found.extend(block.lanes.iter_mut().flat_map(|lane| calls_mut(lane)));
             }
+            Step::InChild(steps) => found.extend(calls_mut(steps)),
+            Step::Pause(_) | Step::Reload => {}
         }
     }
     found

@@ -135,6 +135,7 @@ impl InitArgsForm {
             mutexes: form.mutexes,
             nss,
             reserved,
+            rest_of_target: false,
         }))
     }
 }

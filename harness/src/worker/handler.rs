@@ -47,6 +47,11 @@ pub(super) fn install(mapping: Mapping) -> io::Result<&'static Mapping> {
     Ok(mapping)
 }
 
+/// The shared memory, once crashes are recorded in it.
+pub(super) fn mapping() -> Option<&'static Mapping> {
+    MAPPING.get()
+}
+
 /// The stack on which a thread's crash is handled, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct CrashStack {

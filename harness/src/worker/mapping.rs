@@ -107,6 +107,17 @@ impl Mapping {
         Ok(())
     }
 
+    /// Lets forked children share the mapping.
+    pub(super) fn give_to_forks(&self) -> io::Result<()> {
+        // SAFETY: as for `keep_from_forks`.
+        let done =
+            unsafe { libc::madvise(self.base.cast(), self.layout.total(), libc::MADV_DOFORK) };
+        if done < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
     pub(super) fn layout(&self) -> Layout {
         self.layout
     }

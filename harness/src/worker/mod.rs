@@ -42,6 +42,7 @@ mod audit;
 mod cancel;
 mod child;
 mod end;
+mod fork;
 mod frames;
 mod handler;
 mod image;
@@ -59,10 +60,12 @@ pub use crate::memory::GuardHit;
 pub use audit::{Disposition, ProcessState, StateChange, VariableChange};
 pub use cancel::Canceller;
 pub use child::{Handler, serve};
+pub(crate) use fork::{Ended, Fork, fork};
 pub(crate) use handler::{CrashStack, thread};
+pub(crate) use journal::Journaled;
 pub use journal::{
-    CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LANES, LOAD, Payload,
-    Record, Returned, Timing,
+    CHILD, CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LANES, LOAD,
+    Payload, Record, Returned, Timing,
 };
 pub use options::{SpawnError, WorkerOptions};
 pub use parent::{Outcome, Reply, Worker};

@@ -244,7 +244,7 @@ impl Worker {
     fn end_hang(&self, deadline: Duration) -> End {
         let pid = self.process.pid();
         let thread = self.hung.map_or(pid, |lane| self.thread_of(lane));
-        let snapshot = Snapshot::of_thread(pid, thread);
+        let snapshot = Snapshot::of_thread(thread);
         if snapshot.is_none() {
             // Tracing is not permitted here: let the worker's own crash handler look.
             self.process.signal_thread(thread, libc::SIGABRT);

@@ -48,18 +48,18 @@ impl Snapshot {
         }
     }
 
-    /// A snapshot of a thread of our child `pid`; `None` if tracing is not permitted. The thread
+    /// A snapshot of a thread of our child or of a child of its; `None` if tracing is not permitted. The thread
     /// stays stopped and the child has to be killed afterwards.
-    pub(super) fn of_thread(pid: libc::pid_t, thread: libc::pid_t) -> Option<Self> {
+    pub(super) fn of_thread(thread: libc::pid_t) -> Option<Self> {
         let registers = arch::from_trace(&stopped_registers(thread)?);
         let mut stack = vec![0; STACK_BYTES];
-        let (stack_start, length) = read_stack(pid, &registers, &mut stack);
+        let (stack_start, length) = read_stack(thread, &registers, &mut stack);
         stack.truncate(length);
         Some(Self {
             registers,
             stack_start,
             stack,
-            maps: std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default(),
+            maps: std::fs::read_to_string(format!("/proc/{thread}/maps")).unwrap_or_default(),
         })
     }
 

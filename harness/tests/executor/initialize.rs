@@ -68,13 +68,21 @@ fn the_target_says_what_is_given_unless_the_step_does() {
         reserved: Reserved::Text("target".to_owned()),
         ..InitArgs::default()
     };
-    let mut script = Script::new("- C_Initialize: { init_args: $target }\n- C_Initialize\n");
+    let mut script = Script::new(
+        "- C_Initialize: { init_args: $target }\n\
+         - C_Initialize\n\
+         - C_Initialize: { init_args: { flags: CKF_OS_LOCKING_OK, rest: $target } }\n",
+    );
     script.init_args = Some(given);
-    let trace = script.run(|got| {
-        assert_eq!(bytes_at(ulongs_at(got.words[0], 6)[5], 7), b"target\0");
+    let mut flags = Vec::new();
+    let trace = script.run(move |got| {
+        let words = ulongs_at(got.words[0], 6);
+        assert_eq!(bytes_at(words[5], 7), b"target\0");
+        flags.push(words[4]);
+        assert_eq!(flags, [0, 0, CKF_OS_LOCKING_OK as usize][..flags.len()]);
         CKR_OK
     });
-    assert_eq!(trace.calls.len(), 2);
+    assert_eq!(trace.calls.len(), 3);
     run("- C_Initialize", |got| {
         assert_eq!(got.words, [0], "without a target's arguments: NULL");
         CKR_OK

@@ -4,6 +4,7 @@ use p11assay_reports::evidence::{End, Finding, Verdict};
 
 use super::counted;
 use crate::oracle::trace::{CaseTrace, TraceCall};
+use crate::worker::CHILD;
 
 /// The finding for a worker that did not return. Several lanes may have been in a call: the one that
 /// ended the worker is blamed, or the first if that is not known, and the others are told.
@@ -46,6 +47,38 @@ pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
 
 fn is_open(call: &&TraceCall) -> bool {
     call.returned.is_none()
+}
+
+/// The finding for a child of the worker that did not come to the end of its steps. `last` is the last
+/// call before.
+pub(super) fn ended_child(last: Option<&TraceCall>, text: &str) -> Finding {
+    let open = last.filter(|call| call.lane == Some(CHILD) && is_open(call));
+    Finding {
+        verdict: Verdict::Crash,
+        step: open.map(|call| call.step),
+        lane: counted(Some(CHILD)),
+        function: open.map(|call| call.function.name().to_owned()),
+        oracle: "end".to_owned(),
+        message: format!("the child process {text}"),
+        permitted: vec!["a return value".to_owned()],
+        clause: None,
+        end: None,
+    }
+}
+
+/// The finding for a library that could not be loaded a second time.
+pub(super) fn not_reloaded(verdict: Verdict, text: &str) -> Finding {
+    Finding {
+        verdict,
+        step: None,
+        lane: None,
+        function: None,
+        oracle: "reload".to_owned(),
+        message: text.to_owned(),
+        permitted: vec!["a library that can be loaded again".to_owned()],
+        clause: None,
+        end: None,
+    }
 }
 
 /// How a worker ended, as the end of a sentence that begins with the module or a function.

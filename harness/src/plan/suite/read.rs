@@ -168,6 +168,8 @@ fn mark_fixture(step: &mut Step) {
         Step::Call(call) => call.fixture = true,
         Step::ForEach(each) => each.steps.iter_mut().for_each(mark_fixture),
         Step::Together(block) => block.lanes.iter_mut().flatten().for_each(mark_fixture),
+        Step::InChild(steps) => steps.iter_mut().for_each(mark_fixture),
+        Step::Pause(_) | Step::Reload => {}
     }
 }
 

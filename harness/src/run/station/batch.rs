@@ -123,7 +123,13 @@ impl Station {
             )
         });
         let account = Account::of(&reply, count).without_harness(self.load.path.as_deref());
-        self.settle(account, unfinished, jobs.len(), count, ran)
+        let is_spent = count > 0 && jobs[count - 1].sequence.spends_its_process();
+        let result = self.settle(account, unfinished, jobs.len(), count, ran);
+        // The next case gets a process of which nothing but the module's loading is known.
+        if is_spent {
+            self.retire();
+        }
+        result
     }
 
     /// Finds out whom to blame for a request that was not answered as it should be.

@@ -172,12 +172,16 @@ fn init_args() -> impl Strategy<Value = InitArgs> {
         any::<u64>().prop_map(Reserved::Pointer),
     ];
     let mutexes = select(vec![Mutexes::None, Mutexes::Callbacks, Mutexes::Incomplete]);
-    (value(), mutexes, option::of(text()), reserved).prop_map(|(flags, mutexes, nss, reserved)| {
+    let own = (option::of(text()), reserved);
+    (value(), mutexes, option::weighted(0.7, own)).prop_map(|(flags, mutexes, own)| {
+        let rest_of_target = own.is_none();
+        let (nss, reserved) = own.unwrap_or_default();
         InitArgs {
             flags,
             mutexes,
             nss,
             reserved,
+            rest_of_target,
         }
     })
 }

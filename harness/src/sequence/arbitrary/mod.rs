@@ -126,7 +126,10 @@ pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
         .prop_map(|(list, bind, steps)| Step::ForEach(ForEach { list, bind, steps }));
     let together = (1..9u32, vec(vec(one(), 0..3), 1..4))
         .prop_map(|(repeat, lanes)| Step::Together(Together { repeat, lanes }));
-    vec(prop_oneof![4 => one(), 1 => each, 1 => together], 0..4).prop_map(|mut steps| {
+    let pause = (1..=1000u32).prop_map(Step::Pause);
+    let child = vec(one(), 0..3).prop_map(Step::InChild);
+    let others = prop_oneof![each, together, child, pause, Just(Step::Reload)];
+    vec(prop_oneof![4 => one(), 3 => others], 0..4).prop_map(|mut steps| {
         number_calls(&mut steps, &mut 0);
         Sequence { steps }
     })
@@ -144,6 +147,8 @@ fn number_calls(steps: &mut [Step], counter: &mut u32) {
                 let lanes = block.lanes.iter_mut();
                 lanes.for_each(|lane| number_calls(lane, counter));
             }
+            Step::InChild(steps) => number_calls(steps, counter),
+            Step::Pause(_) | Step::Reload => {}
         }
     }
 }

@@ -259,7 +259,7 @@ fn date(node: &Node) -> Result<Bytes, Error> {
 }
 
 /// Keys of the arguments of `C_Initialize`.
-pub(crate) const INIT_ARGS_KEYS: &[&str] = &["flags", "mutexes", "nss", "reserved"];
+pub(crate) const INIT_ARGS_KEYS: &[&str] = &["flags", "mutexes", "nss", "reserved", "rest"];
 
 /// Words for the mutex callbacks of `C_Initialize`.
 pub(crate) const MUTEXES: &[(&str, Mutexes)] = &[
@@ -275,7 +275,7 @@ pub(crate) const MUTEXES: &[(&str, Mutexes)] = &[
 pub fn init_args(node: &Node) -> Result<InitArgs, Error> {
     let entries = mapping(
         node,
-        "init arguments: `flags`, `mutexes`, `nss`, `reserved`",
+        "init arguments: `flags`, `mutexes`, `nss`, `reserved`, `rest`",
     )?;
     only_keys(entries, INIT_ARGS_KEYS)?;
     let mut init_args = InitArgs::default();
@@ -301,6 +301,14 @@ pub fn init_args(node: &Node) -> Result<InitArgs, Error> {
     }
     if let Some(value) = get(entries, "reserved") {
         init_args.reserved = reserved(value)?;
+    }
+    if let Some(value) = get(entries, "rest") {
+        let alone = get(entries, "nss").or(get(entries, "reserved")).is_none();
+        if !alone || super::text_of(value) != Some("$target") {
+            let message = "expected `$target`, in place of both `nss` and `reserved`";
+            return Err(fault(value, message));
+        }
+        init_args.rest_of_target = true;
     }
     Ok(init_args)
 }

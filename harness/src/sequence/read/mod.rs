@@ -7,8 +7,8 @@ mod memory;
 mod structure;
 
 use super::{
-    ANY, ANY_WORD, Call, Capture, ForEach, MAX_LANES, MAX_REPEAT, Reference, Sequence, Step,
-    Together,
+    ANY, ANY_WORD, Call, Capture, ForEach, MAX_LANES, MAX_PAUSE, MAX_REPEAT, Reference, Sequence,
+    Step, Together,
 };
 use crate::cryptoki::{Function, Kind, names, returns};
 use crate::yaml::{self, Error, Node};
@@ -37,6 +37,9 @@ pub const STEP_KEYS: &[&str] = &[
 /// Keys of a loop.
 pub(crate) const FOR_EACH_KEYS: &[&str] = &["in", "as", "steps"];
 
+/// The step that loads the library again.
+pub(crate) const RELOAD: &str = "reload";
+
 /// Keys of a step that is a block of lanes.
 pub(crate) const TOGETHER_KEYS: &[&str] = &["together", "repeat"];
 
@@ -62,6 +65,9 @@ pub fn steps(node: &Node, number: &mut u32) -> Result<Vec<Step>, Error> {
 }
 
 fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
+    if text_of(node) == Some(RELOAD) {
+        return Ok(Step::Reload);
+    }
     if let yaml::Kind::Text(name) = &node.kind {
         *number += 1;
         return Ok(Step::Call(Box::new(Call::new(
@@ -81,16 +87,29 @@ fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
         only_keys(entries, TOGETHER_KEYS)?;
         return together(lanes, get(entries, "repeat"), number).map(Step::Together);
     }
+    if let Some(list) = get(entries, "in-child") {
+        only_keys(entries, &["in-child"])?;
+        return plain(list, steps(list, number)?).map(Step::InChild);
+    }
+    if let Some(milliseconds) = get(entries, "pause") {
+        only_keys(entries, &["pause"])?;
+        return from_one_to(MAX_PAUSE, milliseconds).map(Step::Pause);
+    }
     call(node, entries, number).map(|call| Step::Call(Box::new(call)))
 }
 
 fn for_each(node: &Node, number: &mut u32) -> Result<ForEach, Error> {
     let entries = mapping(node, "`in`, `as` and `steps`")?;
     only_keys(entries, FOR_EACH_KEYS)?;
+    let inner = required(node, entries, "steps")?;
+    let steps = steps(inner, number)?;
+    if steps.contains(&Step::Reload) {
+        return Err(fault(inner, "a loop has no `reload` in it"));
+    }
     Ok(ForEach {
         list: reference(required(node, entries, "in")?)?,
         bind: new_name(required(node, entries, "as")?)?,
-        steps: steps(required(node, entries, "steps")?, number)?,
+        steps,
     })
 }
 
@@ -102,33 +121,37 @@ fn together(node: &Node, repeat: Option<&Node>, number: &mut u32) -> Result<Toge
     }
     let lane = |node: &Node| {
         let steps = steps(node, number)?;
-        match has_lanes(&steps) {
-            true => Err(fault(node, "a lane cannot have lanes of its own")),
-            false => Ok(steps),
-        }
-    };
-    let repeat = match repeat.map(|node| (node, &node.kind)) {
-        None => 1,
-        Some((_, yaml::Kind::Unsigned(n))) if (1..=MAX_REPEAT.into()).contains(n) => *n as u32,
-        Some((node, _)) => {
-            return Err(fault(
-                node,
-                format!("expected a number from 1 to {MAX_REPEAT}"),
-            ));
-        }
+        plain(node, steps)
     };
     Ok(Together {
-        repeat,
+        repeat: repeat.map_or(Ok(1), |node| from_one_to(MAX_REPEAT, node))?,
         lanes: lanes.iter().map(lane).collect::<Result<_, _>>()?,
     })
 }
 
-fn has_lanes(steps: &[Step]) -> bool {
-    steps.iter().any(|step| match step {
-        Step::Call(_) => false,
-        Step::ForEach(each) => has_lanes(&each.steps),
-        Step::Together(_) => true,
-    })
+/// The steps of a lane or child, which has none of its own and does not change the library under others.
+fn plain(node: &Node, steps: Vec<Step>) -> Result<Vec<Step>, Error> {
+    fn is_plain(step: &Step) -> bool {
+        match step {
+            Step::Call(_) | Step::Pause(_) => true,
+            Step::ForEach(each) => each.steps.iter().all(is_plain),
+            Step::Together(_) | Step::InChild(_) | Step::Reload => false,
+        }
+    }
+    match steps.iter().all(is_plain) {
+        true => Ok(steps),
+        false => Err(fault(
+            node,
+            "a lane or child has no `together`, `in-child` or `reload` in it",
+        )),
+    }
+}
+
+fn from_one_to(most: u32, node: &Node) -> Result<u32, Error> {
+    match node.kind {
+        yaml::Kind::Unsigned(n) if (1..=most.into()).contains(&n) => Ok(n as u32),
+        _ => Err(fault(node, format!("expected a number from 1 to {most}"))),
+    }
 }
 
 fn call(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Call, Error> {
@@ -140,7 +163,10 @@ fn call(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Call,
     };
     let name = text(key, "the name of a function")?;
     if !name.starts_with("C_") {
-        let known = STEP_KEYS.iter().copied().chain(["for-each", "together"]);
+        let known = STEP_KEYS
+            .iter()
+            .copied()
+            .chain(["for-each", "together", "in-child", "pause"]);
         return Err(fault(key, yaml::unknown_name("key of a step", name, known)));
     }
     if let Some((second, _)) = functions.next() {

@@ -102,6 +102,19 @@ fn mistakes_are_named_at_their_place() {
             "- for-each: { in: $l, as: a b, steps: [] }\n",
             "1:27 `a b` is no reference; write `$name`, `$name.field`, `${name[0]}` or `$name.length`",
         ),
+        (
+            "- C_Initialize: { init_args: { nss: a, rest: $target } }\n",
+            "1:46 expected `$target`, in place of both `nss` and `reserved`",
+        ),
+        (
+            "- in-child: [C_GetInfo, { in-child: [] }]\n",
+            "1:13 a lane or child has no `together`, `in-child` or `reload` in it",
+        ),
+        (
+            "- for-each: { in: $l, as: x, steps: [reload] }\n",
+            "1:37 a loop has no `reload` in it",
+        ),
+        ("- pause: soon\n", "1:10 expected a number from 1 to 1000"),
         ("- together: []\n", "1:13 expected 1 to 8 lanes"),
         (
             "- together: [[C_GetInfo], C_GetInfo]\n",
@@ -109,7 +122,7 @@ fn mistakes_are_named_at_their_place() {
         ),
         (
             "- together: [[{ together: [[C_GetInfo]] }]]\n",
-            "1:14 a lane cannot have lanes of its own",
+            "1:14 a lane or child has no `together`, `in-child` or `reload` in it",
         ),
         (
             "- together: [[]]\n  repeat: 0\n",

@@ -253,5 +253,8 @@ pub fn init_args(init_args: &InitArgs) -> Json {
             entries.insert("reserved".into(), json!({ "pointer": value }));
         }
     }
+    if init_args.rest_of_target {
+        entries.insert("rest".into(), json!("$target"));
+    }
     Json::Object(entries)
 }

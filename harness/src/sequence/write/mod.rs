@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::read::RELOAD;
 use super::{ANY, ANY_WORD, Argument, Call, Sequence, Step, Together};
 use crate::cryptoki::{Kind, names};
 use crate::yaml::{self, Diagnostic, Document};
@@ -37,6 +38,9 @@ fn step(step: &Step) -> Json {
             "steps": steps(&each.steps),
         }}),
         Step::Together(block) => together(block),
+        Step::InChild(list) => json!({ "in-child": steps(list) }),
+        Step::Reload => json!(RELOAD),
+        Step::Pause(milliseconds) => json!({ "pause": milliseconds }),
     }
 }
 
@@ -157,6 +161,7 @@ fn mark_fixtures(from: &[Step], to: &mut [Step]) {
                 let lanes = from.lanes.iter().zip(&mut to.lanes);
                 lanes.for_each(|(from, to)| mark_fixtures(from, to));
             }
+            (Step::InChild(from), Step::InChild(to)) => mark_fixtures(from, to),
             _ => {}
         }
     }
@@ -183,6 +188,7 @@ pub(crate) mod tests {
     pub(crate) const EVERYTHING: &str = r#"
 - C_Initialize: { init_args: { flags: CKF_OS_LOCKING_OK, mutexes: callbacks, nss: "configdir=''", reserved: { pointer: 1 } } }
 - C_Initialize: { init_args: null }
+- C_Initialize: { init_args: { flags: CKF_OS_LOCKING_OK, rest: $target } }
 - C_GetInterface: { interface_name: "PKCS 11", version: "3.2", interface: { pointer: 16 }, flags: CKF_INTERFACE_FORK_SAFE }
 - C_GetSlotList: { token_present: true, slot_list: { buffer: $slots.length, claim: 9 } }
   gives: { slot_list: $slots }
@@ -203,7 +209,14 @@ pub(crate) mod tests {
     - - C_GetInfo
     - []
   repeat: 3
-- together: [[C_GetInfo: {}]]
+- together: [[C_GetInfo: {}], [{ pause: 1 }]]
+- pause: 1000
+- in-child:
+    - C_Initialize
+    - C_GenerateRandom: { session: $s, random_data: { buffer: 4 } }
+      gives: { random_data: $random }
+- C_Finalize
+- reload
 - C_OpenSession: { slot: dangling, flags: CKF_SERIAL_SESSION, notify: callback, session: null }
   returns: [CKR_SLOT_ID_INVALID, 0x80000007]
   not-applicable-on: CKR_FUNCTION_NOT_SUPPORTED

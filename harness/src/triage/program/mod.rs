@@ -23,8 +23,8 @@ pub enum Inexpressible {
         "`${0}` is part of a value that a program does not take apart: replay the case instead"
     )]
     Part(Reference),
-    /// Calls at the same time.
-    #[error("the case makes calls at the same time: replay it instead")]
+    /// Calls at the same time, in a child, or of a library that is loaded again.
+    #[error("the case does more than make one call after the other: replay it instead")]
     Together,
     /// The address of a callback, or the like.
     #[error("{0} has an argument that only the harness can give: replay the case instead")]
@@ -148,7 +148,9 @@ impl Writer<'_> {
     fn steps(&mut self, steps: &[Step]) -> Result<(), Inexpressible> {
         steps.iter().try_for_each(|step| match step {
             Step::Call(call) => self.call(call),
-            Step::Together(_) => Err(Inexpressible::Together),
+            Step::Together(_) | Step::InChild(_) | Step::Reload | Step::Pause(_) => {
+                Err(Inexpressible::Together)
+            }
             Step::ForEach(each) => {
                 if !each.list.path.is_empty() {
                     return Err(Inexpressible::Part(each.list.clone()));
@@ -254,7 +256,8 @@ impl Writer<'_> {
             }
             Argument::Template(given) => memory.template(given, arguments)?,
             Argument::InitArgs(given) => {
-                let made = memory.init_args(given, function)?;
+                let given = given.completed(self.module.init_args.as_ref());
+                let made = memory.init_args(&given, function)?;
                 arguments.word(format!("(W){made}"));
             }
             Argument::Buffer(buffer) => memory.output(parameter, buffer, arguments)?,

@@ -19,6 +19,18 @@ use std::ops::Range;
 /// Most lanes of a block.
 pub const LANES: usize = 8;
 
+/// The number of a lane that is a child of the worker.
+pub const CHILD: u16 = u16::MAX;
+
+/// How the lanes of a block are told apart in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Journaled {
+    /// By their number.
+    Lanes,
+    /// The only one is a child of the worker.
+    Child,
+}
+
 /// Function number by which a worker journals the loading of the module itself.
 pub const LOAD: u16 = u16::MAX;
 
@@ -40,7 +52,8 @@ enum Kind {
     Output = 4,
     Note = 5,
     Full = 6,
-    /// A block of lanes: the tag is their number, and each has an equal part of the payload.
+    /// A block of lanes: the tag is their number, [`CHILD`] for a child, and each has an equal part of
+    /// the payload.
     Lanes = 7,
     /// The end of the block before: the length of every lane's records.
     Joined = 8,
@@ -153,7 +166,8 @@ pub enum Record<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
-    /// The records from here on are those of this lane, counted from 0; `None` after the last.
+    /// The records from here on are those of this lane, counted from 0, or [`CHILD`]; `None` after the
+    /// last.
     Lane(Option<u16>),
 }
 
@@ -286,7 +300,11 @@ impl Journal {
         for record in self.records() {
             match record {
                 Record::CaseBegin(mark) => case = Some(mark.case),
-                Record::CaseEnd(_) => case = None,
+                // The child of a case that ended may have died in a call.
+                Record::CaseEnd(_) => {
+                    case = None;
+                    open.clear();
+                }
                 Record::Lane(of) => lane = of,
                 Record::Call(call) if call.returned.is_none() => open.push(InFlight {
                     case,

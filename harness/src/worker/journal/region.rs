@@ -1,6 +1,6 @@
 //! Walking along the records of a journal, or of a lane in it, as far as they verify.
 
-use super::{CallRecord, CaseMark, HEAD, Head, Kind, RETURNED, Record, Returned, lane_salt};
+use super::{CHILD, CallRecord, CaseMark, HEAD, Head, Kind, RETURNED, Record, Returned, lane_salt};
 use std::ops::Range;
 
 /// Where the chain of genuine records ends, and where its last record begins. `read` gives the
@@ -71,7 +71,12 @@ impl<'j> Region<'j> {
             What::Lanes(head) => {
                 let mut records = Vec::new();
                 for (lane, region) in self.lanes(range.start, head).enumerate() {
-                    records.push(Record::Lane(Some(lane as u16)));
+                    let lane = if head.tag == CHILD {
+                        CHILD
+                    } else {
+                        lane as u16
+                    };
+                    records.push(Record::Lane(Some(lane)));
                     // A lane has no lanes.
                     records.extend(region.walk().filter_map(|(_, what)| match what {
                         What::Record(record) => Some(record),
@@ -87,7 +92,10 @@ impl<'j> Region<'j> {
 
     /// The lanes of the block whose record begins here.
     fn lanes(self, begin: usize, head: Head) -> impl Iterator<Item = Region<'j>> {
-        let count = usize::from(head.tag).max(1);
+        let count = match head.tag {
+            0 | CHILD => 1,
+            count => usize::from(count),
+        };
         let (begin, size) = (begin + HEAD, head.auxiliary as usize / count);
         (0..count).map(move |lane| {
             let range = begin + lane * size..begin + (lane + 1) * size;

@@ -174,7 +174,7 @@ fn with_lanes(joined: bool) -> (JournalWriter, usize) {
     let mut writer = JournalWriter::in_memory(1 << 20, Timing::Off);
     writer.case_begin(1);
     // SAFETY: used and joined below, before the writer is used again.
-    let mut lanes = unsafe { writer.lanes(3) }.expect("room");
+    let mut lanes = unsafe { writer.lanes(3, Journaled::Lanes) }.expect("room");
     std::thread::scope(|scope| {
         for (number, lane) in (0..).zip(&mut lanes) {
             scope.spawn(move || {
@@ -246,12 +246,12 @@ fn damage_in_a_lane_is_seen_once_the_lane_has_ended() {
 fn lanes_need_room_and_have_none_of_their_own() {
     let mut small = JournalWriter::in_memory(8192, Timing::Off);
     // SAFETY: there are no writers.
-    assert!(unsafe { small.lanes(4) }.is_none());
+    assert!(unsafe { small.lanes(4, Journaled::Lanes) }.is_none());
     let mut writer = JournalWriter::in_memory(1 << 20, Timing::Off);
     // SAFETY: as above, or dropped at once.
-    let mut lanes = unsafe { writer.lanes(1) }.expect("room");
+    let mut lanes = unsafe { writer.lanes(1, Journaled::Lanes) }.expect("room");
     // SAFETY: there are no writers.
-    assert!(unsafe { lanes[0].lanes(1) }.is_none());
+    assert!(unsafe { lanes[0].lanes(1, Journaled::Lanes) }.is_none());
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_lane_without_room_left_marks_the_journal_as_truncated() {
     let mut writer = JournalWriter::in_memory(16 << 10, Timing::Off);
     // SAFETY: joined below.
     #[allow(unsafe_code, reason = "the writers of lanes are gone before theirs")]
-    let mut lanes = unsafe { writer.lanes(1) }.expect("room");
+    let mut lanes = unsafe { writer.lanes(1, Journaled::Lanes) }.expect("room");
     while lanes[0].note(1, &[0; 64]) {}
     writer.join(lanes);
     assert!(writer.take_journal().is_truncated());

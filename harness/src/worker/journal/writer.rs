@@ -10,7 +10,8 @@
 
 use super::clock::Clock;
 use super::{
-    CALL_BYTES, CASE_BYTES, HEAD, Head, Journal, Kind, LANES, RETURNED, extent, lane_salt, salt,
+    CALL_BYTES, CASE_BYTES, CHILD, HEAD, Head, Journal, Journaled, Kind, LANES, RETURNED, extent,
+    lane_salt, salt,
 };
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -169,10 +170,7 @@ impl JournalWriter {
         self.progress()
             .sequence
             .store(self.sequence, Ordering::Release);
-        for lane in self.lane_progress().into_iter().flatten() {
-            let calls = lane.sequence.load(Ordering::Relaxed).next_multiple_of(2);
-            lane.sequence.store(calls, Ordering::Release);
-        }
+        self.lane_progress().into_iter().flatten().for_each(settle);
     }
 
     /// Begins a block of so many lanes: a writer for each, on a part of this journal. `None` if the
@@ -181,13 +179,17 @@ impl JournalWriter {
     /// # Safety
     /// The writers must not be used any more when this writer is used for anything else but `join`,
     /// or is gone.
-    pub(crate) unsafe fn lanes(&mut self, count: usize) -> Option<Vec<Self>> {
+    pub(crate) unsafe fn lanes(&mut self, count: usize, how: Journaled) -> Option<Vec<Self>> {
         let size = (self.remaining() / 4 * 3 / count.max(1)).min(LANE_BYTES) / 64 * 64;
         if size < LEAST_LANE || count > LANES || self.lanes.is_null() {
             return None;
         }
         let begin = self.offset + HEAD;
-        self.seal(Head::new(Kind::Lanes, count as u16, (size * count) as u32));
+        let tag = match how {
+            Journaled::Lanes => count as u16,
+            Journaled::Child => CHILD,
+        };
+        self.seal(Head::new(Kind::Lanes, tag, (size * count) as u32));
         let lane = |lane: usize| {
             let mut writer = Self {
                 // SAFETY: inside the record just sealed, which ends within the journal.
@@ -217,9 +219,15 @@ impl JournalWriter {
     pub(crate) fn join(&mut self, lanes: Vec<Self>) {
         self.append(Kind::Joined, 0, |payload| {
             for lane in &lanes {
-                payload.numbers([lane.offset as u64]);
+                // As published: a child's writer is not this one.
+                payload.numbers([lane.progress().written.load(Ordering::Acquire)]);
             }
         });
+        // A child may have ended in a call.
+        for lane in &lanes {
+            lane.used_by(0);
+            settle(lane.progress());
+        }
     }
 
     /// Tells the parent which thread uses this writer of a lane; 0 for none any more.
@@ -410,6 +418,12 @@ impl JournalWriter {
         // SAFETY: just checked to lie inside the journal, whose memory is initialised.
         u64::from_le(unsafe { self.base.add(offset).cast::<u64>().read_volatile() })
     }
+}
+
+/// Says that no call of a lane is in flight.
+fn settle(lane: &Progress) {
+    let calls = lane.sequence.load(Ordering::Relaxed).next_multiple_of(2);
+    lane.sequence.store(calls, Ordering::Release);
 }
 
 /// The content of a record while it is written.
