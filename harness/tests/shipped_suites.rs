@@ -9,9 +9,16 @@ use p11assay::plan::Suite;
 /// The suite files below `suites/`, provisioning included.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites");
-    let mut folders = ["life", "operations", "profiles", "canaries", "vectors"]
-        .map(|name| root.join(name))
-        .to_vec();
+    let names = [
+        "life",
+        "operations",
+        "threads",
+        "undefined",
+        "profiles",
+        "canaries",
+        "vectors",
+    ];
+    let mut folders = names.map(|name| root.join(name)).to_vec();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir().expect("a folder of suites") {

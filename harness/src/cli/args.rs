@@ -148,7 +148,7 @@ impl OutputArgs {
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// Suites to run: files, or ids and globs of shipped cases; all shipped suites but the test
-    /// vectors (`vectors/*`) if none.
+    /// vectors (`vectors/*`) and what the standard leaves undefined (`undefined/*`) if none.
     #[arg(value_name = "SUITE")]
     pub(super) suites: Vec<String>,
     /// Only the cases of a profile (`baseline-provider`, ...).
@@ -247,7 +247,8 @@ pub(super) struct Probe {
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Suites: files, or ids and globs of shipped cases (`vectors/*` for test vectors).
+    /// Suites: files, or ids and globs of shipped cases (`vectors/*` for test vectors, `undefined/*`
+    /// for what the standard leaves undefined).
     #[arg(value_name = "SUITE")]
     pub(super) suites: Vec<String>,
     /// Only cases that match.

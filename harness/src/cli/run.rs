@@ -91,9 +91,12 @@ fn named(args: &Run, earlier: Option<&stream::Evidence>) -> Vec<String> {
     let files = plan.suites.iter().filter(|file| *file != vectors::SOURCE);
     let (own, mut named): (Vec<&String>, Vec<&String>) = files.partition(own);
     let everything = "*".to_owned();
-    // Nothing but their names brings vectors into a run.
-    let of_vectors = plan.cases.iter().filter(|id| vectors::are_meant(id));
-    let suites = of_vectors.filter_map(|id| id.rsplit_once('/').map(|(suite, _)| suite.to_owned()));
+    // Nothing but their names brings these into a run.
+    let by_name = plan
+        .cases
+        .iter()
+        .filter(|id| shipped::by_name(id).is_some());
+    let suites = by_name.filter_map(|id| id.rsplit_once('/').map(|(suite, _)| suite.to_owned()));
     let suites: BTreeSet<String> = suites.collect();
     named.extend(&suites);
     if !own.is_empty() && !named.is_empty() {
@@ -140,8 +143,11 @@ pub(super) fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers
         suites.extend(named.filter(|suite| !known.contains(&suite.name)));
     }
     let checked = |case: &str| {
+        let folder = shipped::by_name(case);
+        let mut folders = suites.iter().map(|suite| shipped::by_name(&suite.name));
+        let is_read = folder.is_none() || folders.any(|read| read == folder);
         // What a search will find nobody knows before.
-        (with_vectors || !vectors::are_meant(case)) && !case.starts_with("fuzz/")
+        is_read && !case.starts_with("fuzz/")
     };
     waivers
         .check(&document, &suites, &stray::IDS, checked)

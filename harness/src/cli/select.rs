@@ -28,9 +28,9 @@ pub(super) fn select(
     Ok(Selection { suites, plan })
 }
 
-/// Every suite that comes with the program, written or generated, but for test vectors.
+/// Every suite that comes with the program, written or generated, but for those that only run by name.
 pub(super) fn all() -> Result<Vec<Suite>, Failure> {
-    own(|name| !vectors::are_meant(name))
+    own(|name| shipped::by_name(name).is_none())
 }
 
 /// The suites of test vectors that patterns mean.
@@ -79,10 +79,10 @@ fn suites(named: &[String], profile: Option<String>) -> Result<(Vec<Suite>, Vec<
     if !wanted.is_empty() {
         let files: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
         suites.extend(own(|name| {
-            let meant = !vectors::are_meant(name);
+            let folder = shipped::by_name(name);
             let mut globs = wanted
                 .iter()
-                .filter(|glob| meant || vectors::are_meant(glob));
+                .filter(|glob| folder.is_none() || shipped::by_name(glob) == folder);
             globs.any(|glob| may_name(glob, name))
         })?);
         suites.extend(named_vectors(&wanted));

@@ -41,12 +41,31 @@ const SUITES: &[(&str, &str)] = shipped![
     "operations/signatures.yaml",
     "operations/messages.yaml",
     "operations/one-time.yaml",
+    "life/notifications.yaml",
+    "life/asynchronous.yaml",
+    "life/processes.yaml",
+    "life/reload.yaml",
+    "threads/locking.yaml",
+    "threads/sessions.yaml",
+    "threads/operations.yaml",
     "life/wrong-pin.yaml",
     "life/pin.yaml",
     "life/init-token.yaml",
+    "undefined/threads.yaml",
     "vectors/nist/digests.yaml",
     "vectors/nist/ciphers.yaml",
 ];
+
+/// Folders of suites that only run when they are named: what takes long, and what the standard does not
+/// ask for.
+const BY_NAME: &[&str] = &["vectors", "undefined"];
+
+/// The folder of a suite, id or pattern that means only what is named by it; absent for all others.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static str> {
+    let folder = name.split('/').next().unwrap_or(name);
+    BY_NAME.iter().find(|known| **known == folder).copied()
+}
 
 /// Suites that may leave a token locked or empty, and so run after all others, generated ones too.
 const LAST: &[&str] = &["life/wrong-pin", "life/pin", "life/init-token"];

@@ -80,6 +80,12 @@ fn lists_completions_and_manual() {
         .run(&["list", "suite.yaml", "--filter", "none"])
         .says(5, &[]);
     folder
+        .run(&["list", "*closed-while-digesting"])
+        .says(2, &["no case matches"]);
+    folder
+        .run(&["list", "undefined/*closed-while-digesting"])
+        .says(0, &["undefined/threads/closed-while-digesting"]);
+    folder
         .run(&["list", "--targets"])
         .says(0, &["builtin\n", "softhsm2\n"]);
     folder

@@ -38,6 +38,9 @@ pub(crate) fn run(mutant: &str, cases: &[&str]) -> Run {
     }
 }
 
+/// Every suite but the vectors, those that only run by name among them.
+const ALL: &[&str] = &["*", "undefined/*"];
+
 fn is_finding(verdict: Verdict) -> bool {
     use Verdict::{Crash, Deviation, Hang, PermittedButWeak, SecurityViolation};
     [Deviation, SecurityViolation, PermittedButWeak, Crash, Hang].contains(&verdict)
@@ -46,7 +49,7 @@ fn is_finding(verdict: Verdict) -> bool {
 /// What comes of a mutant in a run of all suites. A case that caught it before is named again;
 /// otherwise the first, cases written by hand before generated ones.
 fn outcome(mutant: &str, before: Option<&Row>, sound: &[(String, Verdict)]) -> Row {
-    let run = run(mutant, &[]);
+    let run = run(mutant, ALL);
     let fine = |id: &str| {
         let mut verdicts = sound.iter().filter(|(known, _)| known == id);
         verdicts.any(|(_, verdict)| !is_finding(*verdict))
@@ -57,7 +60,10 @@ fn outcome(mutant: &str, before: Option<&Row>, sound: &[(String, Verdict)]) -> R
         .filter(|(id, verdict)| is_finding(*verdict) && fine(id))
         .collect();
     let known = |id: &str| before.and_then(Row::case) == Some(id);
-    let by_hand = |id: &str| id.starts_with("life/") || id.starts_with("operations/");
+    let by_hand = |id: &str| {
+        let folders = ["life/", "operations/", "threads/"];
+        folders.iter().any(|folder| id.starts_with(folder))
+    };
     found.sort_by_key(|(id, verdict)| {
         let weak = *verdict == Verdict::PermittedButWeak;
         (!known(id), weak, !by_hand(id))
@@ -80,7 +86,7 @@ fn outcome(mutant: &str, before: Option<&Row>, sound: &[(String, Verdict)]) -> R
 
 /// The table as runs of all suites have it. Reasons of those that no case catches are kept.
 pub(crate) fn survey(before: &[Row]) -> Vec<Row> {
-    let sound = run("", &[]).cases;
+    let sound = run("", ALL).cases;
     let mutants = manifest();
     let rows: Mutex<Vec<(usize, Row)>> = Mutex::default();
     let next = Mutex::new(mutants.iter().enumerate());
