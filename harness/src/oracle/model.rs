@@ -115,7 +115,30 @@ struct Apart {
     names: BTreeSet<String>,
     /// Objects that say themselves whether a login is needed to see them.
     privacy_known: BTreeSet<String>,
-    objects: BTreeSet<String>,
+    sessions: Handles,
+    objects: Handles,
+}
+
+/// Handles of one kind. The number of one that is gone may be given out again, by one side and not by the
+/// other: nothing forbids it.
+#[derive(Default)]
+struct Handles {
+    all: BTreeSet<String>,
+    /// Those that may be gone since the last one was given out.
+    gone: BTreeSet<String>,
+}
+
+impl Handles {
+    /// Every handle given out so far may be gone.
+    fn may_all_be_gone(&mut self) {
+        self.gone.extend(self.all.iter().cloned());
+    }
+
+    /// A new one; gives those that may have the same number.
+    fn give_out(&mut self, name: &str) -> BTreeSet<String> {
+        self.all.insert(name.to_owned());
+        std::mem::take(&mut self.gone)
+    }
 }
 
 impl Apart {
@@ -136,18 +159,26 @@ impl Apart {
         let unsure = self.touches(call);
         let alike = done == would && !unsure;
         if call.function == Function::C_Logout && done {
-            let hidden = self.objects.difference(&self.privacy_known);
+            let hidden = self.objects.all.difference(&self.privacy_known);
             self.names.extend(hidden.cloned().collect::<Vec<_>>());
+        }
+        if done || would {
+            self.handles_end(call);
         }
         if is_global(call.function) {
             return alike;
         }
         for capture in &call.gives {
-            if alike && is_object(call, &capture.output.name) {
-                self.objects.insert(capture.name.clone());
-                if says_privacy(call) {
-                    self.privacy_known.insert(capture.name.clone());
-                }
+            if done || would {
+                let reused = match given_handle(call, &capture.output.name) {
+                    Some(Domain::Session) => self.sessions.give_out(&capture.name),
+                    Some(Domain::Object) => self.objects.give_out(&capture.name),
+                    _ => BTreeSet::new(),
+                };
+                self.names.extend(reused);
+            }
+            if says_privacy(call) {
+                self.privacy_known.insert(capture.name.clone());
             }
             if !alike {
                 self.names.insert(capture.name.clone());
@@ -160,6 +191,23 @@ impl Apart {
             self.set_apart(call);
         }
         true
+    }
+
+    /// Which handles the call may have put an end to.
+    fn handles_end(&mut self, call: &Call) {
+        match call.function {
+            Function::C_CloseAllSessions | Function::C_Finalize => {
+                self.sessions.may_all_be_gone();
+                self.objects.may_all_be_gone();
+            }
+            Function::C_CloseSession => {
+                self.sessions.gone.extend(handle(call, 0));
+                self.objects.may_all_be_gone();
+            }
+            Function::C_Logout => self.objects.may_all_be_gone(),
+            Function::C_DestroyObject => self.objects.gone.extend(handle(call, 1)),
+            _ => {}
+        }
     }
 
     /// The session and the objects that the call works on.
@@ -197,10 +245,21 @@ fn is_global(function: Function) -> bool {
     )
 }
 
-fn is_object(call: &Call, output: &str) -> bool {
+/// The kind of handle that an output is.
+fn given_handle(call: &Call, output: &str) -> Option<Domain> {
     let mut parameters = call.function.parameters().iter();
-    let found = parameters.find(|parameter| parameter.name == output);
-    found.is_some_and(|parameter| parameter.kind == ParameterKind::OutUlong(Domain::Object))
+    match parameters.find(|parameter| parameter.name == output)?.kind {
+        ParameterKind::OutUlong(domain) => Some(domain),
+        _ => None,
+    }
+}
+
+/// The name of the handle that is an argument.
+fn handle(call: &Call, place: usize) -> Option<String> {
+    match call.arguments.get(place)? {
+        Argument::Number(Number::Reference(reference)) => Some(reference.name.clone()),
+        _ => None,
+    }
 }
 
 /// True if the template of the object says whether it is private. The default is the token's own
@@ -214,7 +273,7 @@ fn says_privacy(call: &Call) -> bool {
     })
 }
 
-/// True if a handle is a number that the module may have given out as well as not.
+/// True if a handle, or a slot, is a number that the module may have given out as well as not.
 fn has_bare_handle(call: &Call) -> bool {
     let mut parameters = call.function.parameters().iter().zip(&call.arguments);
     parameters.any(|(parameter, argument)| {
@@ -222,11 +281,12 @@ fn has_bare_handle(call: &Call) -> bool {
             parameter.kind,
             ParameterKind::Ulong(Domain::Session | Domain::Object)
         );
-        handle
-            && match argument {
-                Argument::Number(Number::Literal(number)) => *number != 0,
-                _ => false,
-            }
+        // 0 is never a handle; a slot may well have it as its number.
+        let slot = parameter.kind == ParameterKind::Ulong(Domain::Slot);
+        match argument {
+            Argument::Number(Number::Literal(number)) => slot || handle && *number != 0,
+            _ => false,
+        }
     })
 }
 

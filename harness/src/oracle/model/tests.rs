@@ -161,3 +161,32 @@ fn when_everything_is_apart_nothing_is_compared() {
     let target = [0, 5, 0, 0, CKR_OPERATION_NOT_INITIALIZED, 0];
     assert_eq!(step(&calls, &target, &[0; 6]), None);
 }
+
+/// After the end of one handle its number may be that of the next of its kind.
+#[test]
+fn a_number_may_be_given_out_again() {
+    let closed = |later: Vec<Call>| {
+        let mut calls = vec![
+            giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+            on(2, Function::C_CloseSession, &[("session", "s0")]),
+        ];
+        calls.extend(later);
+        calls.push(on(9, Function::C_GetSessionInfo, &[("session", "s0")]));
+        let mut model = vec![0; calls.len()];
+        model[calls.len() - 1] = CKR_SESSION_HANDLE_INVALID;
+        step(&calls, &vec![0; calls.len()], &model)
+    };
+    assert_eq!(closed(Vec::new()), Some(9), "nobody else can have it");
+    let other = giving(on(3, Function::C_OpenSession, &[]), "session", "s1");
+    assert_eq!(closed(vec![other]), None);
+}
+
+#[test]
+fn a_slot_of_the_model_is_none_of_the_targets() {
+    let mut call = Call::new(1, Function::C_GetSlotInfo);
+    call.arguments[0] = Argument::Number(Number::Literal(1));
+    let model = [cryptoki_sys::CKR_SLOT_ID_INVALID];
+    assert_eq!(step(&[call.clone()], &[0], &model), None);
+    call.arguments[0] = Argument::Number(Number::Dangling);
+    assert_eq!(step(&[call], &[0], &model), Some(1));
+}
