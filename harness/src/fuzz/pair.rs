@@ -52,16 +52,17 @@ impl Pair {
         let (on_target, on_model) = (on_target?, on_model?);
         let both = on_target.into_iter().zip(on_model);
         let judged = both.zip(sequences).map(|((ran, beside), decoded)| {
-            let suspect = Suspect::of(&ran).or_else(|| disagrees(decoded, &ran, &beside));
+            let calls: Vec<&Call> = decoded.sequence.calls().collect();
+            let suspect = Suspect::of(&calls, &ran);
+            let suspect = suspect.or_else(|| disagrees(&calls, &ran, &beside));
             Outcome { ran, suspect }
         });
         Ok(judged.collect())
     }
 }
 
-fn disagrees(decoded: &Decoded, ran: &Ran, beside: &Ran) -> Option<Suspect> {
-    let calls: Vec<&Call> = decoded.sequence.calls().collect();
-    let found = disagreement(&calls, &ran.trace, &beside.trace)?;
+fn disagrees(calls: &[&Call], ran: &Ran, beside: &Ran) -> Option<Suspect> {
+    let found = disagreement(calls, &ran.trace, &beside.trace)?;
     Some(Suspect {
         step: Some(found.step),
         function: Some(found.function),

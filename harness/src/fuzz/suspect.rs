@@ -6,6 +6,7 @@ use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
 use crate::oracle::model::Disagreement;
 use crate::run::Ran;
+use crate::sequence::{Argument, Call, Number};
 
 /// Something wrong, before it is confirmed and shrunk.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,9 +33,9 @@ pub enum What {
 }
 
 impl Suspect {
-    /// What is wrong with what a sequence did on the target, the model aside.
+    /// What is wrong with what the calls of a sequence did on the target, the model aside.
     #[must_use]
-    pub fn of(ran: &Ran) -> Option<Self> {
+    pub fn of(calls: &[&Call], ran: &Ran) -> Option<Self> {
         let last = ran.trace.calls.last();
         let at = |what| Suspect {
             step: last.map(|call| call.step),
@@ -57,7 +58,9 @@ impl Suspect {
         if ran.spoiled {
             return Some(at(What::Guard("the worker's own memory".to_owned())));
         }
+        let asked = last.and_then(|last| calls.iter().find(|call| call.number == last.step));
         let absurd = ran.trace.absurd.as_ref();
+        let absurd = absurd.filter(|_| !asked.is_some_and(|call| asks_absurdly(call)));
         absurd.map(|size| at(What::Absurd(size.clone())))
     }
 
@@ -111,6 +114,18 @@ impl Suspect {
     }
 }
 
+/// True if an input is said to have an absurd length: that of the output follows from it.
+fn asks_absurdly(call: &Call) -> bool {
+    const ABSURD: u64 = 1 << 20;
+    call.arguments.iter().any(|argument| match argument {
+        Argument::Bytes(bytes) => match bytes.claim {
+            Some(Number::Literal(claim)) => claim >= ABSURD,
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
 /// The innermost frame in the module, which tells one fault from another in the same function.
 fn top(frames: &[Frame]) -> String {
     let frame = frames.iter().find(|frame| frame.module.contains(".so"));
@@ -120,4 +135,74 @@ fn top(frames: &[Frame]) -> String {
         .filter(own)
         .or(frames.iter().filter(own).find(|f| f.module != "?"));
     frame.map_or_else(String::new, |frame| format!("-{:x}", frame.offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::{CaseTrace, TraceCall};
+    use crate::sequence::Bytes;
+    use crate::worker::Returned;
+
+    fn ran(absurd: &str) -> Ran {
+        let call = TraceCall {
+            step: 1,
+            lane: None,
+            function: Function::C_DecryptUpdate,
+            question: true,
+            returned: Some(Returned {
+                rv: 0,
+                duration_ns: 0,
+            }),
+            outputs: Vec::new(),
+            violations: Vec::new(),
+            malformed: false,
+        };
+        Ran {
+            number: 0,
+            trace: CaseTrace {
+                calls: vec![call],
+                absurd: Some(absurd.to_owned()),
+                ..CaseTrace::default()
+            },
+            end: None,
+            stdout: String::new(),
+            stderr: String::new(),
+            guard: None,
+            spoiled: false,
+            fault: None,
+            duration_ns: 0,
+        }
+    }
+
+    #[test]
+    fn a_size_is_absurd_unless_an_input_is_said_to_be_as_long() {
+        let mut call = Call::new(1, Function::C_DecryptUpdate);
+        let size = u64::MAX.to_string();
+        let found = Suspect::of(&[&call], &ran(&size)).expect("a suspect");
+        assert_eq!(found.name(), "C_DecryptUpdate/absurd-size");
+        call.arguments[1] = Argument::Bytes(Bytes {
+            content: None,
+            claim: Some(Number::Literal(u64::MAX - 16)),
+        });
+        assert_eq!(Suspect::of(&[&call], &ran(&size)), None);
+    }
+
+    #[test]
+    fn a_crash_is_known_by_its_place_in_the_module() {
+        let frame = |module: &str, offset| Frame {
+            module: module.to_owned(),
+            offset,
+            build_id: None,
+            symbol: None,
+        };
+        let frames = [
+            frame("libc.so.6", 1),
+            frame("libmine.so", 0xabc),
+            frame("libmine.so", 2),
+        ];
+        assert_eq!(top(&frames), "-abc");
+        assert_eq!(top(&[frame("libc.so.6", 1)]), "");
+        assert_eq!(top(&[frame("?", 7), frame("p11assay", 9)]), "-9");
+    }
 }
