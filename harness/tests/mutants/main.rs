@@ -36,6 +36,15 @@ fn main() -> std::process::ExitCode {
             move || sound(&rows)
         }),
     ];
+    trials.push(Trial::test(
+        "a_search_finds_nothing_in_the_token_without_a_mutant",
+        || searched("", Some(0)),
+    ));
+    trials.extend(SEARCHED.iter().map(|mutant| {
+        Trial::test(format!("a_search_finds_{mutant}"), || {
+            searched(mutant, Some(1))
+        })
+    }));
     trials.extend(rows.into_iter().map(|row| {
         let name = row.mutant.clone();
         Trial::test(name, move || caught(&row))
@@ -71,6 +80,32 @@ fn sound(rows: &[Row]) -> Result<(), Failed> {
     match failing.is_empty() && run.code == Some(0) {
         true => Ok(()),
         false => Err(format!("exit code {:?}: {failing:?}", run.code).into()),
+    }
+}
+
+/// Mutants that `p11assay fuzz` finds from an empty corpus: by the reference token beside them, and one,
+/// which only a lie shows, by its crash.
+const SEARCHED: [&str; 10] = [
+    "absurd-count-aborts",
+    "close-session-does-nothing",
+    "find-final-without-init",
+    "handles-of-other-objects",
+    "init-while-active",
+    "message-final-without-init",
+    "session-info-forgets-rw",
+    "size-query-ends-operation",
+    "state-ignores-login",
+    "verify-accepts-anything",
+];
+
+/// The exit code of a search in the token with a mutant, or with none. So many sequences are enough
+/// for each of them with this seed.
+fn searched(mutant: &str, wanted: Option<i32>) -> Result<(), Failed> {
+    let sequences = if mutant.is_empty() { "300" } else { "3000" };
+    let run = runs::search(mutant, sequences);
+    match run.code == wanted {
+        true => Ok(()),
+        false => Err(format!("exit code {:?}: {:?}", run.code, run.cases).into()),
     }
 }
 

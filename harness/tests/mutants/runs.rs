@@ -17,12 +17,23 @@ pub(crate) struct Run {
 
 /// A run of these cases, or of all suites, on the built-in token with a mutant, or with none.
 pub(crate) fn run(mutant: &str, cases: &[&str]) -> Run {
+    program(mutant, &[&["run"], cases].concat())
+}
+
+/// A search of so many sequences at most, which ends with the first finding.
+pub(crate) fn search(mutant: &str, sequences: &str) -> Run {
+    let limits = ["--sequences", sequences, "--time", "1h", "--fail-fast"];
+    let fixed = ["fuzz", "--seed", "1", "--classes", "A,B,C"];
+    program(mutant, &[&fixed[..], &limits].concat())
+}
+
+fn program(mutant: &str, arguments: &[&str]) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let run_dir = folder.path().join("run");
     let output = Command::new(env!("CARGO_BIN_EXE_p11assay"))
-        .args(["run", "--run-dir"])
+        .args(arguments)
+        .arg("--run-dir")
         .arg(&run_dir)
-        .args(cases)
         .env("REFERENCE_TOKEN_MUTANT", mutant)
         .output()
         .expect("the program runs");
