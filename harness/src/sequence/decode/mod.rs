@@ -348,4 +348,43 @@ mod tests {
         }
         assert!(seen > 100, "{seen}");
     }
+
+    /// Bytes in place of a nested template would be taken for its pointers.
+    #[test]
+    fn no_bytes_are_taken_for_a_template() {
+        use crate::cryptoki::{AttributeType, attribute};
+        use crate::sequence::{Attribute, AttributeValue};
+        fn look(attributes: &[Attribute], seen: &mut usize) {
+            for one in attributes {
+                let template = attribute::attribute_type(one.attribute) == AttributeType::Template;
+                match &one.value {
+                    AttributeValue::Template(nested) => look(nested, seen),
+                    AttributeValue::Bytes(bytes) if template => {
+                        *seen += 1;
+                        let literal = match &bytes.content {
+                            Some(Content::Literal(literal)) => literal.len(),
+                            other => panic!("{other:?}"),
+                        };
+                        assert!(!literal.is_multiple_of(24), "{one:?}");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let strategy = proptest::collection::vec(any::<u8>(), 300);
+        let (setting, mut seen) = (token(), 0);
+        for _ in 0..4000 {
+            let tree = strategy.new_tree(&mut runner).expect("bytes");
+            let decoded = decode(&proptest::strategy::ValueTree::current(&tree), &setting);
+            for call in decoded.sequence.calls() {
+                for argument in &call.arguments {
+                    if let Argument::Template(template) = argument {
+                        look(&template.attributes, &mut seen);
+                    }
+                }
+            }
+        }
+        assert!(seen > 3, "{seen}");
+    }
 }

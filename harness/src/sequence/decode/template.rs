@@ -89,14 +89,20 @@ fn attribute(writer: &Writer<'_>, tape: &mut Tape<'_>, depth: u32) -> Attribute 
 
 /// A value of the attribute's data type, seldom of another.
 fn value(writer: &Writer<'_>, tape: &mut Tape<'_>, attribute: u64, depth: u32) -> AttributeValue {
+    let kind = attribute::attribute_type(attribute);
     let bytes = |tape: &mut Tape<'_>| {
-        let count = tape.below(40);
+        let count = match kind {
+            // No array of attributes has an odd size: these are never taken for pointers that lie, which
+            // is class C.
+            AttributeType::Template => tape.below(40) | 1,
+            _ => tape.below(40),
+        };
         AttributeValue::Bytes(Bytes::of(Content::Literal(tape.bytes(count))))
     };
     if tape.once_in(12) {
         return bytes(tape);
     }
-    match attribute::attribute_type(attribute) {
+    match kind {
         AttributeType::Bool => AttributeValue::Bool(match tape.below(8) {
             0 => tape.byte(),
             choice => (choice & 1) as u8,
@@ -113,6 +119,7 @@ fn value(writer: &Writer<'_>, tape: &mut Tape<'_>, attribute: u64, depth: u32) -
             let nested = (0..count).map(|_| self::attribute(writer, tape, depth - 1));
             AttributeValue::Template(nested.collect())
         }
+        AttributeType::Template => bytes(tape),
         _ => match tape.pick_recent(&writer.outputs) {
             Some(name) if tape.once_in(3) => {
                 AttributeValue::Bytes(Bytes::of(Content::Reference(Reference::to(name.clone()))))
