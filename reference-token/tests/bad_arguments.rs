@@ -71,6 +71,34 @@ fn functions_of_operations_that_never_began_refuse_null_and_absurd_lengths() {
     each!(token, (s, other.as_mut_ptr(), null_mut()): C_AsyncComplete);
 }
 
+/// As long as an array of attributes, and its pointers lead nowhere: bytes, as far as anybody knows.
+#[test]
+fn a_type_that_nobody_knows_is_not_taken_for_a_template() {
+    let token = Token::fresh();
+    let s = token.user_session();
+    let mut value = [0x41u8; 24];
+    for unknown in [
+        CKF_ARRAY_ATTRIBUTE | 0xffff,
+        0x7fff_ffff,
+        CK_ATTRIBUTE_TYPE::MAX,
+    ] {
+        let mut template = CK_ATTRIBUTE {
+            type_: unknown,
+            pValue: value.as_mut_ptr().cast(),
+            ulValueLen: 24,
+        };
+        let mut object = 0;
+        let rv = call!(token, C_CreateObject(s, &mut template, 1, &mut object));
+        assert_ne!(rv, CKR_OK, "{unknown:#x}");
+        let rv = call!(token, C_FindObjectsInit(s, &mut template, 1));
+        assert!(
+            [CKR_OK, CKR_ATTRIBUTE_TYPE_INVALID].contains(&rv),
+            "{rv:#x}"
+        );
+        call!(token, C_FindObjectsFinal(s));
+    }
+}
+
 #[test]
 fn a_message_parameter_of_the_ordinary_function_is_not_taken_for_one() {
     let token = Token::fresh();

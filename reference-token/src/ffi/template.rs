@@ -60,12 +60,16 @@ unsafe fn read_nested(
         .collect()
 }
 
-/// Whether the value of an attribute is an array of attributes.
-fn is_array(attribute: CK_ATTRIBUTE_TYPE) -> bool {
-    // These two are templates although their published values lack the array flag.
-    attribute & CKF_ARRAY_ATTRIBUTE != 0 && attribute != CKA_ALLOWED_MECHANISMS
-        || [CKA_ENCAPSULATE_TEMPLATE, CKA_DECAPSULATE_TEMPLATE].contains(&attribute)
-}
+/// The attributes whose values are arrays of attributes. CKF_ARRAY_ATTRIBUTE does not say it: two of these
+/// lack it, CKA_ALLOWED_MECHANISMS has it, and what an application means by a type that the standard does
+/// not have is not known, least of all that there are pointers in it.
+const ARRAYS: [CK_ATTRIBUTE_TYPE; 5] = [
+    CKA_WRAP_TEMPLATE,
+    CKA_UNWRAP_TEMPLATE,
+    CKA_DERIVE_TEMPLATE,
+    CKA_ENCAPSULATE_TEMPLATE,
+    CKA_DECAPSULATE_TEMPLATE,
+];
 
 /// # Safety
 /// Unless NULL, `pValue` is valid for reads of `ulValueLen` bytes.
@@ -76,7 +80,7 @@ unsafe fn value(attribute: &CK_ATTRIBUTE, depth: usize, budget: &mut Budget) -> 
         length != CK_UNAVAILABLE_INFORMATION,
         CKR_ATTRIBUTE_VALUE_INVALID,
     )?;
-    if !is_array(attribute.type_) {
+    if !ARRAYS.contains(&attribute.type_) {
         // SAFETY: as the caller promises.
         let bytes = unsafe { bytes(attribute.pValue.cast(), length)? };
         Budget::take(&mut budget.bytes, length)?;
