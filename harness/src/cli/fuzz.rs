@@ -169,12 +169,9 @@ fn plan(found: Found, seed: u64, time: Duration) -> Plan {
         "{sequences} sequences with {calls} calls in {}, seed {seed}",
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
-    if !found.lost.is_empty() {
-        title += &format!(
-            "; {} things were seen that a fresh worker does not show, the first: {}",
-            found.lost.len(),
-            found.lost[0]
-        );
+    if let Some(first) = found.lost.values().next() {
+        let count = found.lost.len();
+        title += &format!("; {count} seen that a fresh worker does not show, the first: {first}");
     }
     let search = Case {
         id: "fuzz/search".to_owned(),

@@ -20,6 +20,9 @@ const BATCH: u64 = 32;
 /// Longest that one finding is shrunk.
 const SHRINKING: Duration = Duration::from_secs(10);
 
+/// How often something that is not seen again is looked into.
+const TRIES: u64 = 3;
+
 /// Why a search could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
@@ -51,10 +54,8 @@ pub struct Progress {
 pub struct Found {
     /// A case for each finding, shrunk.
     pub cases: Vec<Case>,
-    /// How often each was met, by the id of its case.
-    pub times: BTreeMap<String, u64>,
-    /// Findings that were not seen again when their sequence was run alone.
-    pub lost: Vec<String>,
+    /// What was not seen again when its sequence was run alone: titles by name.
+    pub lost: BTreeMap<String, String>,
     /// What was done.
     pub progress: Progress,
 }
@@ -169,9 +170,10 @@ impl Search<'_> {
         watcher: &mut dyn Watcher,
     ) -> Result<(), SearchError> {
         let name = suspect.name();
-        let times = state.found.times.entry(name.clone()).or_default();
+        let times = state.times.entry(name.clone()).or_default();
         *times += 1;
-        if !state.known.insert(name.clone()) {
+        // What does not show alone may show another time, but not for ever.
+        if *times > TRIES && !state.known.contains(&name) || !state.known.insert(name.clone()) {
             return Ok(());
         }
         let pair = &mut self.pair;
@@ -183,9 +185,8 @@ impl Search<'_> {
             Ok::<_, StationError>(seen.is_some_and(|seen| seen.name() == name))
         };
         if !shows(&decoded)? {
-            // It may need another time to show; then again it may not.
             state.known.remove(&name);
-            state.found.lost.push(suspect.title());
+            state.found.lost.insert(name, suspect.title());
             return Ok(());
         }
         let mut budget = Budget::of(SHRINKING);
@@ -195,9 +196,10 @@ impl Search<'_> {
             let suspect = outcome.suspect.clone();
             (outcome, suspect)
         }) else {
-            state.found.lost.push(suspect.title());
+            state.found.lost.insert(name, suspect.title());
             return Ok(());
         };
+        state.found.lost.remove(&name);
         let case = finding::case(&shrunk, &suspect, &outcome.ran.trace);
         watcher.found(&case)?;
         state.found.cases.push(case);
@@ -210,6 +212,8 @@ impl Search<'_> {
 struct State {
     novelty: Novelty,
     known: BTreeSet<String>,
+    /// How often each thing was met, by its name.
+    times: BTreeMap<String, u64>,
     found: Found,
 }
 

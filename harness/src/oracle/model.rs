@@ -113,6 +113,8 @@ fn wrong_output(given: &TraceCall, wanted: &TraceCall) -> Option<(&'static str, 
 #[derive(Default)]
 struct Apart {
     names: BTreeSet<String>,
+    /// Handles that may have the number of another one by now.
+    doubtful: BTreeSet<String>,
     /// Objects that say themselves whether a login is needed to see them.
     privacy_known: BTreeSet<String>,
     sessions: Handles,
@@ -142,15 +144,15 @@ impl Handles {
 }
 
 impl Apart {
-    /// True if the call uses what is apart, or a handle by its bare number, which may be somebody's.
+    /// True if the call uses what is apart, or a handle that may be somebody else's.
     fn touches(&self, call: &Call) -> bool {
-        let mut touches = false;
-        visit::call(&mut call.clone(), &mut |place| {
-            touches |= place
-                .reference()
-                .is_some_and(|reference| self.names.contains(&reference.name));
-        });
-        touches || has_bare_handle(call)
+        refers_to(call, &self.names) || self.may_be_on_another(call)
+    }
+
+    /// True if the call uses a handle by its bare number, or one whose number may be another's: what it
+    /// does, it may do to a session or object that goes by another name.
+    fn may_be_on_another(&self, call: &Call) -> bool {
+        refers_to(call, &self.doubtful) || has_bare_handle(call)
     }
 
     /// Takes note of what the call did on either side; false if nothing can be compared any more.
@@ -158,6 +160,9 @@ impl Apart {
         let (done, would) = (rv == CKR_OK, model == CKR_OK);
         let unsure = self.touches(call);
         let alike = done == would && !unsure;
+        if (done || would) && self.may_be_on_another(call) {
+            return false;
+        }
         if call.function == Function::C_Logout && done {
             let hidden = self.objects.all.difference(&self.privacy_known);
             self.names.extend(hidden.cloned().collect::<Vec<_>>());
@@ -175,7 +180,7 @@ impl Apart {
                     Some(Domain::Object) => self.objects.give_out(&capture.name),
                     _ => BTreeSet::new(),
                 };
-                self.names.extend(reused);
+                self.doubtful.extend(reused);
             }
             if says_privacy(call) {
                 self.privacy_known.insert(capture.name.clone());
@@ -227,6 +232,16 @@ impl Apart {
             }
         }
     }
+}
+
+/// True if the arguments of a call refer to one of these.
+fn refers_to(call: &Call, names: &BTreeSet<String>) -> bool {
+    let mut refers = false;
+    visit::call(&mut call.clone(), &mut |place| {
+        let reference = place.reference();
+        refers |= reference.is_some_and(|reference| names.contains(&reference.name));
+    });
+    refers
 }
 
 /// Functions whose effect is on everything.

@@ -190,3 +190,39 @@ fn a_slot_of_the_model_is_none_of_the_targets() {
     call.arguments[0] = Argument::Number(Number::Dangling);
     assert_eq!(step(&[call], &[0], &model), Some(1));
 }
+
+/// A session closed by its bare number is the one that has it on the target, and none on the model.
+#[test]
+fn what_a_bare_handle_did_may_have_been_done_to_any() {
+    let mut close = Call::new(2, Function::C_CloseSession);
+    close.arguments[0] = Argument::Number(Number::Literal(1));
+    let calls = [
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        close,
+        on(3, Function::C_GetSessionInfo, &[("session", "s0")]),
+    ];
+    let target = [0, 0, CKR_SESSION_HANDLE_INVALID];
+    let model = [0, CKR_SESSION_HANDLE_INVALID, 0];
+    assert_eq!(step(&calls, &target, &model), None);
+    let refused = [0, CKR_SESSION_HANDLE_INVALID, CKR_SESSION_HANDLE_INVALID];
+    assert_eq!(
+        step(&calls, &refused, &model),
+        Some(3),
+        "nothing was closed"
+    );
+}
+
+/// So is one that is closed by a name whose number may be another's by now.
+#[test]
+fn what_an_old_handle_did_may_have_been_done_to_a_new_one() {
+    let calls = [
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        on(2, Function::C_CloseSession, &[("session", "s0")]),
+        giving(on(3, Function::C_OpenSession, &[]), "session", "s1"),
+        on(4, Function::C_CloseSession, &[("session", "s0")]),
+        on(5, Function::C_GetSessionInfo, &[("session", "s1")]),
+    ];
+    let target = [0, 0, 0, 0, CKR_SESSION_HANDLE_INVALID];
+    let model = [0, 0, 0, CKR_SESSION_HANDLE_INVALID, 0];
+    assert_eq!(step(&calls, &target, &model), None);
+}
