@@ -22,8 +22,8 @@ use crate::oracle::Reading;
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
 use crate::probe::{self, ProbeError};
 use crate::run::Interrupt;
+use crate::sequence::Sequence;
 use crate::sequence::decode::{Prelude, Setting};
-use crate::sequence::{Sequence, Value};
 use crate::target::template::Template;
 use crate::target::{Credentials, Overrides, Provisioned, Target};
 use crate::triage::program::{self, Module};
@@ -33,7 +33,7 @@ const FOUND: &str = "found";
 
 /// Looks for findings for a while, and reports them.
 pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
-    args.reports.ensure_writable()?;
+    args.shown.reports.ensure_writable()?;
     let (mut target, credentials) = resolve(&args.target)?;
     if let Some(text) = &args.timeout {
         target.call_deadline = timeout("--timeout", text)?;
@@ -49,20 +49,20 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
         credentials,
         folder,
         reading: Reading::Relaxed,
-        gate: args.gate.gate(None),
+        gate: args.shown.gate.gate(None),
         seed,
         resumed: false,
         jobs: 1,
         fail_fast: false,
         waivers,
         every_trace: false,
-        verbosity: args.output.verbosity(),
+        verbosity: args.shown.output.verbosity(),
         keep_scratch: args.target.keep_scratch,
         target_arguments: arguments(&args.target),
     };
     let evidence = session.execute(plan(found, seed, time))?;
-    args.reports.write(&evidence)?;
-    Ok(finish(&evidence, &args.output))
+    args.shown.reports.write(&evidence)?;
+    Ok(finish(&evidence, &args.shown.output))
 }
 
 fn may_be_fuzzed(target: &Target, credentials: &Credentials) -> Result<(), Failure> {
@@ -90,31 +90,25 @@ fn search(
         let text = credentials.redactor().text(&error.to_string());
         Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
     };
-    let (token, side, mechanisms) =
+    let reached =
         reach(target, credentials, &interrupt).map_err(|error| unusable(target, &error))?;
-    let slot = match &side.given {
-        Value::Record(fields) => fields.iter().find(|(name, _)| name == "slot"),
-        _ => None,
-    };
-    let slot = slot.and_then(|(_, slot)| slot.as_number()).unwrap_or(0);
-    let module = super::program::module(target, &token, credentials, slot);
     let model = model()?;
     let pins = model.credentials().map_err(Failure::harness)?;
-    let (_model_token, beside, _) =
-        reach(&model, &pins, &interrupt).map_err(|error| unusable(&model, &error))?;
+    let beside = reach(&model, &pins, &interrupt).map_err(|error| unusable(&model, &error))?;
+    let module = super::program::module(target, &reached.token, credentials, reached.slot);
     let (corpus, first) = match &args.corpus {
         Some(folder) => Corpus::open(folder).map_err(Failure::usage)?,
         None => (Corpus::in_memory(), Vec::new()),
     };
     let mut setting = Setting::new(Prelude::Session, |mechanism| {
-        mechanisms.contains(&mechanism)
+        reached.mechanisms.contains(&mechanism)
     });
     setting.bent = args.classes.contains(&ClassArg::B);
     setting.lies = args.classes.contains(&ClassArg::C);
     let search = Search {
         pair: Pair {
-            target: side,
-            model: beside,
+            target: reached.side,
+            model: beside.side,
         },
         setting,
         seed,
@@ -126,7 +120,7 @@ fn search(
         corpus,
         interrupt,
     };
-    let mut terminal = Terminal::new(folder, args.output.verbosity(), module);
+    let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), module);
     let found = search.run(first, &mut terminal);
     terminal.bar.finish_and_clear();
     found.map_err(|error| match error {
@@ -146,18 +140,32 @@ fn model() -> Result<Target, Failure> {
     Ok(model)
 }
 
+/// A target that can be fuzzed, or the model.
+struct Reached {
+    /// Its token, which goes when this does.
+    token: Provisioned,
+    side: Side,
+    slot: u64,
+    /// What the token lists.
+    mechanisms: Vec<u64>,
+}
+
 fn reach(
     target: &Target,
     credentials: &Credentials,
     interrupt: &Interrupt,
-) -> Result<(Provisioned, Side, Vec<u64>), ProbeError> {
+) -> Result<Reached, ProbeError> {
     let (token, mut station) = probe::reach(target, credentials, interrupt, false)?;
     let probe = probe::probe(&mut station, target, credentials)?;
     // What sequences do to the process is not looked at: it would cost more than they do.
     station.skip_audit();
-    let mechanisms = probe.capabilities(target).mechanisms.into_keys().collect();
     let given = probe.given(credentials);
-    Ok((token, Side { station, given }, mechanisms))
+    Ok(Reached {
+        token,
+        side: Side { station, given },
+        slot: probe.slot().id,
+        mechanisms: probe.capabilities(target).mechanisms.into_keys().collect(),
+    })
 }
 
 /// The findings, and a case for the search itself, which says what was looked at.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{GateArgs, OutputArgs, ReportArgs, TargetArgs, number};
+use super::evidence::Shown;
+use super::{TargetArgs, number};
 
 /// Arguments of `fuzz`.
 #[derive(Debug, Args)]
@@ -37,15 +38,9 @@ pub(in crate::cli) struct Fuzz {
     /// The target.
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,
-    /// Gate.
+    /// What is shown of it.
     #[command(flatten)]
-    pub(in crate::cli) gate: GateArgs,
-    /// Reports.
-    #[command(flatten)]
-    pub(in crate::cli) reports: ReportArgs,
-    /// Output.
-    #[command(flatten)]
-    pub(in crate::cli) output: OutputArgs,
+    pub(in crate::cli) shown: Shown,
 }
 
 /// A class of input.

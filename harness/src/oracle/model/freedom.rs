@@ -9,7 +9,7 @@ use crate::cryptoki::Function;
 struct Claim {
     value: CK_RV,
     /// Functions of which it is a claim; all if there are none.
-    functions: &'static [&'static str],
+    functions: &'static [Function],
 }
 
 const fn claim(value: CK_RV) -> Claim {
@@ -43,12 +43,12 @@ const CLAIMS: [Claim; 13] = [
     Claim {
         value: CKR_OPERATION_ACTIVE,
         functions: &[
-            "C_EncryptInit",
-            "C_DecryptInit",
-            "C_DigestInit",
-            "C_SignInit",
-            "C_VerifyInit",
-            "C_FindObjectsInit",
+            Function::C_EncryptInit,
+            Function::C_DecryptInit,
+            Function::C_DigestInit,
+            Function::C_SignInit,
+            Function::C_VerifyInit,
+            Function::C_FindObjectsInit,
         ],
     },
 ];
@@ -61,7 +61,7 @@ pub(super) fn claims(function: Function) -> Vec<u64> {
 
 fn is_claim(function: Function, value: u64) -> bool {
     CLAIMS.iter().any(|claim| {
-        let about = claim.functions.is_empty() || claim.functions.contains(&function.name());
+        let about = claim.functions.is_empty() || claim.functions.contains(&function);
         claim.value == value && about
     })
 }
