@@ -1,6 +1,9 @@
 //! The prepared form of a call: its words, its memory, what to patch in before it is made, and
 //! where its outputs appear.
-#![allow(unsafe_code, reason = "asks for cache lines")]
+#![allow(
+    unsafe_code,
+    reason = "asks for cache lines, and writes to buffers by address"
+)]
 
 use std::time::Duration;
 
@@ -44,6 +47,8 @@ pub(super) struct PreparedCall {
     pub(super) parts: Vec<Part>,
     /// What shared parts hold when the call begins, one after the other.
     pub(super) image: Vec<u8>,
+    /// Where each word of the image goes; empty if some part is not of whole words.
+    pub(super) homes: Vec<usize>,
     /// Arguments that earlier calls gave.
     pub(super) patches: Vec<Patch>,
     pub(super) outputs: Vec<Output>,
@@ -95,8 +100,16 @@ impl PreparedCall {
         let (buffer, shared) = shelf.take(arena, (length, align), others)?;
         let mut image = None;
         if shared {
+            let whole = self.homes.len() * 8 == self.image.len() && length.is_multiple_of(8);
             image = Some(self.image.len() as u32);
             self.image.resize(self.image.len() + length, UNTOUCHED);
+            let start = shelf.get(buffer).ptr();
+            let words = (0..length).step_by(8);
+            let words = words.map(|offset| start.wrapping_add(offset).expose_provenance());
+            match whole {
+                true => self.homes.extend(words),
+                false => self.homes.clear(),
+            }
         } else {
             shelf.get_mut(buffer).set_label(u64::from(self.number));
         }
@@ -120,12 +133,30 @@ impl PreparedCall {
     }
 
     /// Puts what shared parts are to hold in place.
+    ///
+    /// Word by word: contents are a few words, and this is done for every call.
     #[inline]
     pub(super) fn load(&self, shelf: &mut Shelf) {
+        if self.homes.len() * 8 != self.image.len() {
+            return self.load_ragged(shelf);
+        }
+        for (home, word) in self.homes.iter().zip(self.image.as_chunks::<8>().0) {
+            let home = std::ptr::with_exposed_provenance_mut::<[u8; 8]>(*home);
+            // SAFETY: a word of a buffer of the shelf, which has them as long as it lives and is
+            // borrowed exclusively. Volatile keeps the loop from becoming larger than its work.
+            unsafe { home.write_volatile(*word) };
+        }
+    }
+
+    /// [`load`](Self::load) where some part is not of whole words.
+    #[inline(never)]
+    fn load_ragged(&self, shelf: &mut Shelf) {
         let mut image = self.image.as_slice();
         for part in self.parts.iter().filter(|part| part.image.is_some()) {
-            let buffer = shelf.get_mut(part.buffer as usize);
-            image = buffer.load(image);
+            let buffer = shelf.get_mut(part.buffer as usize).as_mut_slice();
+            let content;
+            (content, image) = image.split_at(buffer.len());
+            buffer.copy_from_slice(content);
         }
     }
 
@@ -139,6 +170,7 @@ impl PreparedCall {
         fetch(std::ptr::from_ref(self).wrapping_byte_add(192));
         fetch(self.parts.as_ptr());
         fetch(self.image.as_ptr());
+        fetch(self.homes.as_ptr());
         fetch(self.patches.as_ptr());
         fetch(self.outputs.as_ptr());
     }

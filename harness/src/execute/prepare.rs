@@ -142,6 +142,7 @@ impl Preparer<'_> {
             words: [0; _],
             parts: Vec::new(),
             image: Vec::new(),
+            homes: Vec::new(),
             patches: Vec::new(),
             outputs: Vec::new(),
             offers: false,

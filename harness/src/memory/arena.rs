@@ -183,26 +183,6 @@ impl GuardedBuffer {
         self.as_mut_slice().fill(pattern);
     }
 
-    /// Sets the content to as many bytes of `content` as it has, and gives the others.
-    ///
-    /// Word by word: contents are a few words, and this is done for every buffer of every call.
-    #[inline]
-    pub fn load<'c>(&mut self, content: &'c [u8]) -> &'c [u8] {
-        let (content, others) = content.split_at(self.length);
-        let (words, last) = content.as_chunks::<8>();
-        let mut place = self.start;
-        for word in words {
-            // SAFETY: there are as many bytes as `content` has. Volatile keeps it from becoming a call.
-            unsafe { place.cast::<[u8; 8]>().write_volatile(*word) };
-            place = place.wrapping_add(8);
-        }
-        if !last.is_empty() {
-            // SAFETY: as above; `content` is not of this buffer, which is borrowed exclusively.
-            unsafe { place.copy_from_nonoverlapping(last.as_ptr(), last.len()) };
-        }
-        others
-    }
-
     /// Gives the buffer a name that a [`GuardHit`] will carry: the executor's own numbering.
     #[inline]
     pub fn set_label(&mut self, label: u64) {
