@@ -26,11 +26,20 @@ impl CorpusError {
     }
 }
 
+/// An input that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The input.
+    pub bytes: Vec<u8>,
+    /// True if its sequence takes as long as many others: it is changed less often than they.
+    pub dear: bool,
+}
+
 /// The inputs, and the folder they are kept in, if in any.
 #[derive(Debug, Default)]
 pub struct Corpus {
     folder: Option<PathBuf>,
-    inputs: Vec<Vec<u8>>,
+    inputs: Vec<Kept>,
     names: HashSet<String>,
 }
 
@@ -76,15 +85,15 @@ impl Corpus {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn add(&mut self, input: Vec<u8>) -> Result<(), CorpusError> {
-        let name = to_hex(&Sha1::digest(&input));
+    pub fn add(&mut self, input: Kept) -> Result<(), CorpusError> {
+        let name = to_hex(&Sha1::digest(&input.bytes));
         if !self.names.insert(name.clone()) {
             return Ok(());
         }
         if let Some(folder) = &self.folder {
             let path = folder.join(&name);
             if !path.exists() {
-                let written = std::fs::write(&path, &input);
+                let written = std::fs::write(&path, &input.bytes);
                 written.map_err(|error| CorpusError::not_written(path, error))?;
             }
         }
@@ -94,7 +103,7 @@ impl Corpus {
 
     /// The inputs.
     #[must_use]
-    pub fn inputs(&self) -> &[Vec<u8>] {
+    pub fn inputs(&self) -> &[Kept] {
         &self.inputs
     }
 }
@@ -110,7 +119,8 @@ mod tests {
         let (mut corpus, found) = Corpus::open(&place).expect("opens");
         assert!(found.is_empty());
         for input in [b"one".to_vec(), b"two".to_vec(), b"one".to_vec()] {
-            corpus.add(input).expect("is written");
+            let dear = false;
+            corpus.add(Kept { bytes: input, dear }).expect("is written");
         }
         assert_eq!(corpus.inputs().len(), 2);
         let (corpus, mut found) = Corpus::open(&place).expect("opens");

@@ -80,7 +80,8 @@ impl Side {
                 initialized: true,
                 given,
                 sequence: decoded.sequence.clone(),
-                shares_login: false,
+                shares_login: decoded.shares_login,
+                on_empty_token: true,
             }
         });
         let jobs = jobs.collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::corpus::{Corpus, CorpusError};
+use super::corpus::{Corpus, CorpusError, Kept};
 use super::finding;
 use super::novelty::Novelty;
 use super::pair::{Outcome, Pair};
@@ -138,17 +138,24 @@ impl Search<'_> {
         state: &mut State,
         watcher: &mut dyn Watcher,
     ) -> Result<(), SearchError> {
-        let decoded: Vec<Decoded> = batch
-            .iter()
-            .map(|input| decode(input, &self.setting))
+        let mut both: Vec<(Vec<u8>, Decoded)> = batch
+            .into_iter()
+            .map(|input| {
+                let decoded = decode(&input, &self.setting);
+                (input, decoded)
+            })
             .collect();
+        // Those that share a login one after the other, so that there are few of them.
+        both.sort_by_key(|(_, decoded)| !decoded.shares_login);
+        let (batch, decoded): (Vec<Vec<u8>>, Vec<Decoded>) = both.into_iter().unzip();
         let outcomes = self.pair.run(&decoded)?;
         for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
             let calls: Vec<&Call> = decoded.sequence.calls().collect();
             state.count(&outcome);
             let new = state.novelty.add(&calls, &outcome.ran.trace);
             if new > 0 && outcome.suspect.is_none() {
-                self.corpus.add(input)?;
+                let dear = decoded.is_dear();
+                self.corpus.add(Kept { bytes: input, dear })?;
             }
             let enough = state.found.progress.findings >= self.limits.findings;
             if let Some(suspect) = outcome.suspect.filter(|_| !enough) {
@@ -176,7 +183,7 @@ impl Search<'_> {
         if *times > TRIES && !state.known.contains(&name) || !state.known.insert(name.clone()) {
             return Ok(());
         }
-        let pair = &mut self.pair;
+        let (pair, decoded) = (&mut self.pair, decoded.by_itself());
         // What came of the sequences before it in the same worker is not its own.
         pair.target.station.renew()?;
         let mut shows = |candidate: &Decoded| {

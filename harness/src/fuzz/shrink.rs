@@ -70,6 +70,7 @@ fn attempt<E>(
     let candidate = Decoded {
         sequence: candidate,
         given: decoded.given.clone(),
+        shares_login: decoded.shares_login,
     };
     let kept = shows(&candidate)?;
     if kept {
@@ -217,6 +218,7 @@ mod tests {
                 steps: steps.collect(),
             },
             given: Vec::new(),
+            shares_login: false,
         }
     }
 

@@ -2,10 +2,14 @@
 
 use fastrand::Rng;
 
+use super::corpus::Kept;
+
 /// Longest input, bytes. What a sequence makes use of ends long before.
 const LONGEST: usize = 1024;
 /// Most changes made to an input at once.
 const MOST_CHANGES: usize = 6;
+/// How often another input is drawn in place of a dear one.
+const DRAWS: usize = 4;
 
 /// Makes inputs; the same ones for the same seed and corpus.
 #[derive(Debug)]
@@ -21,11 +25,23 @@ impl Tapes {
     }
 
     /// An input: one of the corpus changed, mostly, or one made up.
-    pub(super) fn next(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
-        match self.rng.choice(corpus) {
+    pub(super) fn next(&mut self, corpus: &[Kept]) -> Vec<u8> {
+        match self.choose(corpus) {
             Some(one) if self.rng.u8(..8) > 0 => self.changed(one, corpus),
             _ => self.fresh(),
         }
+    }
+
+    /// One of the inputs, one that is dear only if the draw falls on such often enough.
+    fn choose<'c>(&mut self, corpus: &'c [Kept]) -> Option<&'c [u8]> {
+        let mut one = self.rng.choice(corpus)?;
+        for _ in 0..DRAWS {
+            if !one.dear {
+                break;
+            }
+            one = self.rng.choice(corpus)?;
+        }
+        Some(&one.bytes)
     }
 
     fn fresh(&mut self) -> Vec<u8> {
@@ -39,7 +55,7 @@ impl Tapes {
         bytes
     }
 
-    fn changed(&mut self, one: &[u8], corpus: &[Vec<u8>]) -> Vec<u8> {
+    fn changed(&mut self, one: &[u8], corpus: &[Kept]) -> Vec<u8> {
         let mut bytes = one.to_vec();
         for _ in 0..=self.rng.usize(..MOST_CHANGES) {
             self.change(&mut bytes, corpus);
@@ -48,7 +64,7 @@ impl Tapes {
         bytes
     }
 
-    fn change(&mut self, bytes: &mut Vec<u8>, corpus: &[Vec<u8>]) {
+    fn change(&mut self, bytes: &mut Vec<u8>, corpus: &[Kept]) {
         let place = self.rng.usize(..=bytes.len());
         let length = self.rng.usize(1..32).min(bytes.len() - place);
         match self.rng.u8(..7) {
@@ -63,7 +79,7 @@ impl Tapes {
                 bytes.splice(place..place, part);
             }
             5 => {
-                if let Some(other) = self.rng.choice(corpus) {
+                if let Some(other) = self.choose(corpus) {
                     let from = self.rng.usize(..=other.len());
                     bytes.truncate(place);
                     bytes.extend_from_slice(&other[from..]);
@@ -84,7 +100,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_inputs_and_another_others() {
-        let corpus = vec![vec![1; 40], vec![2; 300]];
+        let kept = |bytes, dear| Kept { bytes, dear };
+        let corpus = vec![kept(vec![1; 40], false), kept(vec![2; 300], true)];
         let run = |seed| {
             let mut tapes = Tapes::new(seed);
             (0..50).map(|_| tapes.next(&corpus)).collect::<Vec<_>>()

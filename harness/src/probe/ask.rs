@@ -141,6 +141,7 @@ impl Question {
             given,
             sequence,
             shares_login: false,
+            on_empty_token: false,
         };
         let mut ran = station.execute(vec![job])?;
         let Some(ran) = ran.pop() else {

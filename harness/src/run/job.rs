@@ -29,6 +29,7 @@ pub fn job(number: u32, case: &Case, target: &Value) -> Job {
         given,
         sequence: Sequence { steps },
         shares_login,
+        on_empty_token: false,
     }
 }
 

@@ -10,11 +10,11 @@ use crate::memory::Arena;
 use crate::module::{LoadError, Module, Source};
 use crate::oracle::trace::HOUSEKEEPING;
 use crate::plan::Ladder;
-use crate::sequence::{Argument, Call, Number, Sequence, Step, Value};
+use crate::sequence::{Argument, Call, Number, Sequence, Step, Value, calls_mut};
 use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
 
 use super::ladder;
-use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request};
+use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request, from_bytes, to_bytes};
 
 /// Room that must be left in the journal for a case to be begun.
 const ROOM: usize = 4 << 20;
@@ -27,6 +27,7 @@ pub fn worker() -> ! {
         arena: Arena::new(),
         initialized: false,
         logged_in: false,
+        may_have_objects: true,
     };
     serve(&mut |request, journal| state.answer(request, journal))
 }
@@ -39,24 +40,26 @@ struct State {
     initialized: bool,
     /// Whether a session of the worker's own keeps the user logged in.
     logged_in: bool,
+    /// Whether there may be objects on the token.
+    may_have_objects: bool,
 }
 
 impl State {
     fn answer(&mut self, request: &[u8], journal: &mut JournalWriter) -> Vec<u8> {
-        let request: Request = serde_json::from_slice(request).expect("the parent's own format");
+        let request: Request<'_> = from_bytes(request).expect("the parent's own format");
         let response = match request {
-            Request::Load(load) => serde_json::to_vec(&self.load(&load, journal)),
-            Request::Run(batch) => serde_json::to_vec(&self.run(batch, journal)),
+            Request::Load(load) => to_bytes(&self.load(&load, journal)),
+            Request::Run(batch) => to_bytes(&self.run(batch, journal)),
             Request::Unload => {
                 self.finalize(journal, 0);
                 // Unloading runs the module's own destructors: journal it like loading.
                 journal.call_begin(0, LOAD);
                 self.module = None;
                 journal.call_end(0);
-                serde_json::to_vec(&())
+                to_bytes(&())
             }
         };
-        response.expect("every response has a JSON form")
+        response.expect("every response has a form")
     }
 
     fn load(&mut self, load: &Load, journal: &mut JournalWriter) -> LoadReply {
@@ -71,14 +74,14 @@ impl State {
         }
     }
 
-    fn run(&mut self, batch: Batch, journal: &mut JournalWriter) -> BatchReply {
+    fn run(&mut self, batch: Batch<'_>, journal: &mut JournalWriter) -> BatchReply {
         let defaults = Defaults {
             slot: batch.slot,
             init_args: batch.init_args,
         };
         let mut before = batch.audit.then(ProcessState::capture);
         let count = batch.cases.len();
-        for (done, job) in batch.cases.into_iter().enumerate() {
+        for (done, job) in batch.cases.into_owned().into_iter().enumerate() {
             if done > 0 && journal.remaining() < ROOM {
                 return BatchReply { done };
             }
@@ -117,6 +120,12 @@ impl State {
         if self.initialized != job.initialized {
             return false;
         }
+        if job.on_empty_token && self.may_have_objects {
+            let mut given = job.given.clone();
+            given.push((ladder::LEFT.to_owned(), Value::List(Vec::new())));
+            self.execute(&ladder::empty_token(), &given, defaults, journal);
+        }
+        self.may_have_objects = !job.on_empty_token || job.sequence.makes_token_objects();
         let ended_well = if job.shares_login {
             self.logged_in_case(job, defaults, journal)
         } else {
@@ -139,12 +148,17 @@ impl State {
         journal: &mut JournalWriter,
     ) -> bool {
         if !self.logged_in {
-            let login = Sequence {
+            let mut login = Sequence {
                 steps: ladder::housekeeping(ladder::steps(Ladder::User)),
             };
+            // What no verdict depends on goes on without a user where none can log in.
+            for call in calls_mut(&mut login.steps) {
+                call.keep_going = job.on_empty_token;
+            }
             self.logged_in = self.execute(&login, &job.given, defaults, journal);
         }
-        job.sequence.steps.push(ladder::close());
+        let closing = ladder::close(&job.sequence);
+        job.sequence.steps.extend(closing);
         self.logged_in && self.execute(&job.sequence, &job.given, defaults, journal)
     }
 

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use p11assay_reports::evidence::End;
 
 use super::library;
-use super::wire::{Job, Load, LoadReply, Request};
+use super::wire::{self, Job, Load, LoadReply, Request};
 use crate::cryptoki::Function;
 use crate::module::Loaded;
 use crate::oracle::{CaseTrace, describe_end};
@@ -282,9 +282,9 @@ impl Station {
         Ok(())
     }
 
-    fn send(&mut self, request: &Request) -> Result<Reply, StationError> {
+    fn send(&mut self, request: &Request<'_>) -> Result<Reply, StationError> {
         let bytes =
-            serde_json::to_vec(request).map_err(|error| StationError::Fault(error.to_string()))?;
+            wire::to_bytes(request).map_err(|error| StationError::Fault(error.to_string()))?;
         match &mut self.worker {
             Some(worker) => Ok(worker.request(&bytes)),
             None => Err(StationError::Cancelled),
@@ -324,7 +324,7 @@ impl Station {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StationError> {
-    serde_json::from_slice(bytes)
+    wire::from_bytes(bytes)
         .map_err(|error| StationError::Fault(format!("the worker's answer is malformed: {error}")))
 }
 

@@ -1,19 +1,39 @@
-//! What parent and worker say to each other: requests and responses, as JSON in shared memory.
+//! What parent and worker say to each other: requests and responses, in shared memory. Both are the same
+//! program, so that a form without names will do (postcard).
+
+use std::borrow::Cow;
 
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::module::Loaded;
 use crate::sequence::{InitArgs, Sequence, Value};
 
+/// The bytes of a request or a response.
+///
+/// # Errors
+/// If it has none, which no value of this module's types is without.
+pub fn to_bytes(message: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_stdvec(message)
+}
+
+/// The request or response that the bytes are.
+///
+/// # Errors
+/// If they are none.
+pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, postcard::Error> {
+    postcard::from_bytes(bytes)
+}
+
 /// What a worker is asked to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Request {
+pub enum Request<'r> {
     /// Load the module.
     Load(Load),
     /// Execute cases one after the other.
-    Run(Batch),
+    Run(Batch<'r>),
     /// Finalize and unload the module, in the order a program would.
     Unload,
 }
@@ -38,13 +58,13 @@ pub enum LoadReply {
 
 /// Cases to execute on a loaded module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Batch {
+pub struct Batch<'r> {
     /// The slot under test.
     pub slot: u64,
     /// The target's arguments of `C_Initialize`; `None` is NULL.
     pub init_args: Option<InitArgs>,
     /// The cases.
-    pub cases: Vec<Job>,
+    pub cases: Cow<'r, [Job]>,
     /// Whether the state of the process is compared around every case.
     pub audit: bool,
 }
@@ -63,6 +83,8 @@ pub struct Job {
     /// Whether the user is to be logged in by the worker itself, which need not do so anew after a case
     /// of the same kind.
     pub shares_login: bool,
+    /// Whether the token must have no objects when the first step is made.
+    pub on_empty_token: bool,
 }
 
 /// What became of a batch.

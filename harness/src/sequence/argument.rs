@@ -298,10 +298,16 @@ pub(crate) mod hex_bytes {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(crate) fn serialize<S: Serializer>(bytes: &[u8], out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(&super::super::lexicon::to_hex(bytes))
+        match out.is_human_readable() {
+            true => out.serialize_str(&super::super::lexicon::to_hex(bytes)),
+            false => out.serialize_bytes(bytes),
+        }
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<u8>, D::Error> {
+        if !input.is_human_readable() {
+            return Vec::deserialize(input);
+        }
         let text = String::deserialize(input)?;
         super::super::lexicon::from_hex(&text)
             .ok_or_else(|| D::Error::custom("expected an even number of hexadecimal digits"))

@@ -21,6 +21,7 @@ pub mod value;
 pub mod visit;
 pub mod write;
 
+use cryptoki_sys::{CK_FALSE, CKA_TOKEN};
 use serde::{Deserialize, Serialize};
 
 pub use argument::{
@@ -193,6 +194,20 @@ impl Sequence {
         self.steps.iter().any(spends)
     }
 
+    /// True if a template of the sequence asks for an object on the token, which may be there when the
+    /// sequence is over.
+    #[must_use]
+    pub fn makes_token_objects(&self) -> bool {
+        let on_token = |attribute: &Attribute| {
+            attribute.attribute == CKA_TOKEN && attribute.value != AttributeValue::Bool(CK_FALSE)
+        };
+        let mut arguments = self.calls().flat_map(|call| &call.arguments);
+        arguments.any(|argument| match argument {
+            Argument::Template(template) => template.attributes.iter().any(on_token),
+            _ => false,
+        })
+    }
+
     /// True if steps run at the same time, so that chance decides in which order.
     #[must_use]
     pub fn has_lanes(&self) -> bool {
@@ -242,10 +257,18 @@ mod function_by_name {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(f: &Function, out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(f.name())
+        match out.is_human_readable() {
+            true => out.serialize_str(f.name()),
+            false => out.serialize_u16(*f as u16),
+        }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Function, D::Error> {
+        if !input.is_human_readable() {
+            let index = u16::deserialize(input)?;
+            return Function::from_index(index)
+                .ok_or_else(|| D::Error::custom(format!("no function {index}")));
+        }
         let name = String::deserialize(input)?;
         Function::from_name(&name).ok_or_else(|| D::Error::custom(format!("no function `{name}`")))
     }

@@ -1,6 +1,7 @@
 //! Sending cases to the worker, and finding out whom to blame for a request that was not answered
 //! as it should be.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use super::account::Account;
@@ -86,7 +87,7 @@ impl Station {
         let batch = Batch {
             slot: self.slot,
             init_args: self.init_args.clone(),
-            cases: jobs.to_vec(),
+            cases: Cow::Borrowed(jobs),
             audit: self.audit,
         };
         let begun = Instant::now();

@@ -17,10 +17,11 @@ mod template;
 
 pub use self::setting::{Pins, Prelude, Setting};
 
-use self::setting::Swarm;
+use self::setting::{ENDS_SESSIONS, Swarm};
 use self::tape::Tape;
 use super::{ANY, Argument, Call, Capture, Content, Number, Reference, Sequence, Step, Value};
 use crate::cryptoki::function::{Domain, ParameterKind};
+use crate::cryptoki::mechanism as table;
 use crate::cryptoki::{Function, names};
 
 /// Most phrases of a sequence.
@@ -36,7 +37,42 @@ pub struct Decoded {
     /// What its names stand for until a call gives them a value, so that a call that fails does not
     /// end the sequence.
     pub given: Vec<(String, Value)>,
+    /// True if the user is to be logged in when it begins, by a session that is not the sequence's own.
+    pub shares_login: bool,
 }
+
+impl Decoded {
+    /// True if a call of it takes as long as thousands of others: it generates keys out of large primes.
+    #[must_use]
+    pub fn is_dear(&self) -> bool {
+        let is_dear = |argument: &Argument| match argument {
+            Argument::Mechanism(given) => match given.mechanism {
+                Number::Literal(value) => table::by_value(value).is_some_and(phrase::is_dear),
+                _ => false,
+            },
+            _ => false,
+        };
+        let mut arguments = self.sequence.calls().flat_map(|call| &call.arguments);
+        arguments.any(is_dear)
+    }
+
+    /// The sequence with a login of its own if it had none.
+    #[must_use]
+    pub fn by_itself(&self) -> Self {
+        let mut alone = self.clone();
+        let first = alone.sequence.steps.first();
+        if let Some(Step::Call(open)) = first.filter(|_| self.shares_login) {
+            let session = open.gives.first().map(|capture| capture.name.clone());
+            let login = prelude::login(LOGIN, &session.unwrap_or_default());
+            alone.sequence.steps.insert(1, login);
+            alone.shares_login = false;
+        }
+        alone
+    }
+}
+
+/// Number of the login of a sequence that finds a token with PINs.
+const LOGIN: u32 = 2;
 
 /// Reads bytes as a sequence.
 #[must_use]
@@ -166,9 +202,18 @@ impl<'s> Writer<'s> {
     }
 
     fn finish(self) -> Decoded {
-        Decoded {
+        let ends_sessions = |step: &Step| match step {
+            Step::Call(call) => ENDS_SESSIONS.contains(&call.function),
+            _ => false,
+        };
+        let decoded = Decoded {
+            shares_login: self.setting.prelude == Prelude::Session,
             sequence: Sequence { steps: self.steps },
             given: self.given,
+        };
+        match decoded.sequence.steps.iter().any(ends_sessions) {
+            true => decoded.by_itself(),
+            false => decoded,
         }
     }
 }
@@ -313,7 +358,7 @@ mod tests {
                 }
             }
         }
-        assert!(logins > 2000, "some beside those of the preludes");
+        assert!(logins > 200, "{logins}");
     }
 
     /// Lies are asked for, and gross enough for any module to tell.

@@ -1,7 +1,10 @@
 //! Phrases: groups of calls that belong together. Each is begun with what it needs (a key that fits
 //! the mechanism), and any call of it may be left out, done twice, or cut off by another.
 
-use cryptoki_sys::{CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
+use cryptoki_sys::{
+    CKK_DH, CKK_DSA, CKK_RSA, CKK_X9_42_DH, CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
+    CKO_SECRET_KEY,
+};
 
 use super::argument::{call, output, session};
 use super::setting::{Prelude, SPENDS_PINS};
@@ -13,6 +16,12 @@ use crate::sequence::{Argument, Attribute, Template};
 
 /// How seldom a phrase is interrupted before one of its calls.
 const INTERRUPTED: u8 = 16;
+
+/// Types of key whose generation takes as long as thousands of other calls.
+const DEAR_TO_MAKE: [u64; 4] = [CKK_RSA, CKK_DSA, CKK_DH, CKK_X9_42_DH];
+
+/// How seldom one of them is generated where any type will do.
+const DEAR: u8 = 32;
 
 use Function as F;
 
@@ -99,9 +108,10 @@ pub(super) fn key(
     {
         return reference(&object.name);
     }
-    let made = recipe::key(tape, class, &row.key_types)
-        .or_else(|| recipe::key(tape, CKO_SECRET_KEY, &row.key_types))
-        .or_else(|| recipe::key(tape, CKO_OTP_KEY, &row.key_types));
+    // Importing a key is cheap; that of another class than the function's is wrong in a way of its own.
+    let classes = [class, CKO_SECRET_KEY, CKO_OTP_KEY, CKO_PRIVATE_KEY];
+    let mut classes = classes.into_iter();
+    let made = classes.find_map(|class| recipe::key(tape, class, &row.key_types));
     match made {
         Some(recipe) => {
             create_from(writer, tape, recipe.attributes());
@@ -155,10 +165,21 @@ fn generate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     );
 }
 
+/// True of the mechanisms that make keys out of large primes.
+pub(super) fn is_dear(row: &Mechanism) -> bool {
+    let makes = [Use::GeneratePair, Use::Generate];
+    row.uses.iter().any(|of| makes.contains(of))
+        && row.key_types.iter().any(|of| DEAR_TO_MAKE.contains(of))
+}
+
 /// A key pair, of this type if the standard can generate one.
 fn pair(writer: &mut Writer<'_>, tape: &mut Tape<'_>, key_type: Option<u64>) {
     let mut rows = writer.setting.mechanisms(Use::GeneratePair);
-    rows.retain(|row| key_type.is_none_or(|key_type| row.key_types.contains(&key_type)));
+    let dear = tape.once_in(DEAR);
+    rows.retain(|row| match key_type {
+        Some(key_type) => row.key_types.contains(&key_type),
+        None => is_dear(row) == dear,
+    });
     let picked = writer.swarm.pick(tape, &rows, |row| row.value);
     let Some(row) = picked.copied() else {
         return create(writer, tape);

@@ -1,27 +1,21 @@
 //! What a decoded sequence begins with.
 
-use cryptoki_sys::{CK_TRUE, CKA_TOKEN, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_SO, CKU_USER};
+use cryptoki_sys::{CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_SO, CKU_USER};
 
 use super::setting::{Pins, Prelude};
 use super::{Writer, number, reference, text};
 use crate::cryptoki::Function;
-use crate::sequence::{
-    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Capture, Content, ForEach,
-    Number, Reference, Step, Template, calls_mut,
-};
-
-/// Most objects on the token that a sequence destroys before it begins.
-const MOST_OBJECTS: u64 = 64;
+use crate::sequence::{ANY, Argument, Bytes, Call, Content, Reference, Step, calls_mut};
 
 impl Writer<'_> {
-    /// A session with the user logged in, on a token without objects.
+    /// A session with the user logged in, or about to be.
     pub(super) fn prelude(&mut self) {
         match self.setting.prelude {
             Prelude::Token(pins) => self.new_token(pins),
             Prelude::Session => {
                 self.open_session();
-                self.log_in();
-                self.empty_token();
+                // Room for the login that the sequence may turn out to need.
+                self.calls += 1;
             }
         }
         for call in calls_mut(&mut self.steps) {
@@ -54,8 +48,7 @@ impl Writer<'_> {
 
     /// Logs the user in with the PIN that the token keeps.
     pub(super) fn log_in(&mut self) {
-        let pin = Content::Reference(Reference::to("target").field("pin"));
-        self.log_in_as(CKU_USER, Argument::Bytes(Bytes::of(pin)));
+        self.log_in_as(CKU_USER, pin());
     }
 
     fn log_in_as(&mut self, user: u64, pin: Argument) {
@@ -70,37 +63,18 @@ impl Writer<'_> {
     fn session(&self) -> Argument {
         reference(&self.current)
     }
+}
 
-    /// Destroys what earlier sequences left on the token.
-    fn empty_token(&mut self) {
-        let on_token = Attribute {
-            attribute: CKA_TOKEN,
-            value: AttributeValue::Bool(CK_TRUE),
-        };
-        let template = Template {
-            attributes: vec![on_token],
-            claim: None,
-        };
-        let session = self.session();
-        let on = ("session", session.clone());
-        let given = [on.clone(), ("template", Argument::Template(template))];
-        self.call(Function::C_FindObjectsInit, &given);
-        let room = Buffer::of(BufferSize::Elements(Number::Literal(MOST_OBJECTS)));
-        let given = [on.clone(), ("object", Argument::Buffer(room))];
-        let find = self.call(Function::C_FindObjects, &given);
-        find.gives = vec![Capture {
-            output: Reference::to("object"),
-            name: "left".to_owned(),
-        }];
-        self.given
-            .push(("left".to_owned(), super::Value::List(Vec::new())));
-        self.call(Function::C_FindObjectsFinal, std::slice::from_ref(&on));
-        let mut destroy = self.bare(Function::C_DestroyObject);
-        destroy.arguments = vec![session, reference("one")];
-        self.steps.push(Step::ForEach(ForEach {
-            list: Reference::to("left"),
-            bind: "one".to_owned(),
-            steps: vec![Step::Call(Box::new(destroy))],
-        }));
-    }
+/// The PIN that the token keeps.
+fn pin() -> Argument {
+    let pin = Content::Reference(Reference::to("target").field("pin"));
+    Argument::Bytes(Bytes::of(pin))
+}
+
+/// Logs the user in on a session.
+pub(super) fn login(step: u32, session: &str) -> Step {
+    let mut call = Call::new(step, Function::C_Login);
+    call.arguments = vec![reference(session), number(CKU_USER), pin()];
+    (call.except, call.fixture) = (vec![ANY], true);
+    Step::Call(Box::new(call))
 }

@@ -21,8 +21,9 @@ pub struct Pins<'p> {
 pub enum Prelude<'p> {
     /// It initialises the library and the token, with these PINs. Anything may be done to PINs.
     Token(Pins<'p>),
-    /// The library is initialised, the token has its PINs (`$target.pin`) and keeps them, and its
-    /// token objects are destroyed: no function that could change or spend a PIN is called.
+    /// The library is initialised, the token has its PINs (`$target.pin`) and keeps them, and no
+    /// objects: no function that could change or spend a PIN is called. A sequence logs in by itself only if it
+    /// may end a login or a session: logging in is dear to tokens that guard their PINs well.
     Session,
 }
 
@@ -33,6 +34,15 @@ pub(super) const SPENDS_PINS: [Function; 4] = [
     Function::C_InitPIN,
     Function::C_SetPIN,
     Function::C_LoginUser,
+];
+
+/// Functions after which a login, or a session, may be no more.
+pub(super) const ENDS_SESSIONS: [Function; 5] = [
+    Function::C_Logout,
+    Function::C_CloseSession,
+    Function::C_CloseAllSessions,
+    Function::C_Finalize,
+    Function::C_InitToken,
 ];
 
 /// The setting of a sequence.

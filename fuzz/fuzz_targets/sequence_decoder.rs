@@ -1,0 +1,37 @@
+//! Any bytes as a sequence, in every kind of setting: reading never panics, and what is read can be written
+//! as YAML and read again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use p11assay::sequence::decode::{Pins, Prelude, Setting, decode};
+
+const PINS: Pins<'static> = Pins {
+    so: "12345678",
+    user: "1234",
+};
+
+thread_local! {
+    static SETTINGS: Vec<Setting<'static>> = [Prelude::Token(PINS), Prelude::Session]
+        .into_iter()
+        .flat_map(|prelude| {
+            [false, true].map(|wrong| {
+                let mut setting = Setting::new(prelude, |_| true);
+                (setting.bent, setting.lies) = (wrong, wrong);
+                setting
+            })
+        })
+        .collect();
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((first, tape)) = bytes.split_first() else {
+        return;
+    };
+    SETTINGS.with(|settings| {
+        let setting = &settings[usize::from(*first) % settings.len()];
+        let sequence = decode(tape, setting).sequence;
+        let (written, again) = p11assay::sequence::write::read_back(&sequence)
+            .unwrap_or_else(|error| panic!("the written form is not read: {error}"));
+        assert_eq!(again, sequence, "{written}");
+    });
+});
