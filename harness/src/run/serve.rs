@@ -124,6 +124,10 @@ impl State {
             let mut given = job.given.clone();
             given.push((ladder::LEFT.to_owned(), Value::List(Vec::new())));
             self.execute(&ladder::empty_token(), &given, defaults, journal);
+            // A module may keep a session that was closed.
+            if !self.logged_in {
+                self.close_all(defaults, journal);
+            }
         }
         self.may_have_objects = !job.on_empty_token || job.sequence.makes_token_objects();
         let ended_well = if job.shares_login {

@@ -2,14 +2,16 @@
 //! the mechanism), and any call of it may be left out, done twice, or cut off by another.
 
 use cryptoki_sys::{
-    CKK_DH, CKK_DSA, CKK_RSA, CKK_X9_42_DH, CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
-    CKO_SECRET_KEY,
+    CKF_RW_SESSION, CKF_SERIAL_SESSION, CKK_DH, CKK_DSA, CKK_RSA, CKK_X9_42_DH, CKO_OTP_KEY,
+    CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
 };
 
 use super::argument::{call, output, session};
 use super::setting::{Prelude, SPENDS_PINS};
 use super::tape::Tape;
-use super::{Object, Writer, mechanism, names_of_nothing, operation, recipe, reference, template};
+use super::{
+    Object, Writer, mechanism, names_of_nothing, number, operation, recipe, reference, template,
+};
 use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::{Argument, Attribute, Template};
@@ -40,6 +42,7 @@ pub(super) fn phrase(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         11 => search(writer, tape),
         12 => object_life(writer, tape),
         13 => operation::dual(writer, tape),
+        14 if tape.once_in(4) => session_life(writer, tape),
         _ => any(writer, tape),
     }
 }
@@ -290,6 +293,24 @@ fn search(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         step(writer, tape, F::C_FindObjects, &on);
     }
     step(writer, tape, F::C_FindObjectsFinal, &on);
+}
+
+/// A session, opened, used, closed, and used again.
+fn session_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
+    const CALLS: [Function; 4] = [
+        F::C_GetSessionInfo,
+        F::C_FindObjectsInit,
+        F::C_GenerateRandom,
+        F::C_DigestInit,
+    ];
+    let flags = [CKF_SERIAL_SESSION | CKF_RW_SESSION, CKF_SERIAL_SESSION][tape.below(2)];
+    call(writer, tape, F::C_OpenSession, &[("flags", number(flags))]);
+    let last = writer.sessions.last().map(|name| reference(name));
+    let on = [("session", last.unwrap_or(Argument::Default))];
+    for function in [None, Some(F::C_CloseSession), None] {
+        let any = CALLS[tape.below(CALLS.len())];
+        step(writer, tape, function.unwrap_or(any), &on);
+    }
 }
 
 fn object_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
