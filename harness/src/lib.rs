@@ -1,5 +1,6 @@
 //! p11assay: a conformance and fuzz testing harness for PKCS #11 modules.
 
+pub mod bench;
 pub mod cli;
 pub mod coverage;
 pub mod cryptoki;

@@ -147,6 +147,7 @@ impl<'b> Executed<'b> {
         };
         let options = Options {
             unguarded: way != Way::Guards,
+            ..Options::default()
         };
         let given = [
             ("slot", bed.slot),

@@ -1,5 +1,6 @@
 //! The arguments of every command. Names that pkcs11-tool has too are its names.
 
+mod bench;
 mod evidence;
 mod fuzz;
 mod gate;
@@ -12,6 +13,9 @@ use p11assay_reports::terminal::Verbosity;
 use crate::plan::Partition;
 use crate::target::claim::Profile;
 
+pub(super) use bench::{
+    Bench, BenchCommand, Compare as BenchCompare, History as BenchHistory, Measure,
+};
 pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
 pub(super) use fuzz::{ClassArg, Fuzz};
 pub(super) use gate::GateArgs;
@@ -45,6 +49,8 @@ pub(super) enum Command {
     Replay(Replay),
     /// Look for findings by call sequences made up as it goes, with the reference token as oracle.
     Fuzz(Box<Fuzz>),
+    /// Measure how fast a module is, and compare measurements.
+    Bench(Box<Bench>),
     /// Write the case of a reproducer as a C program of its own.
     Program(Program),
     /// Join runs that were made with --partition into one.

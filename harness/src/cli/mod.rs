@@ -2,6 +2,7 @@
 //! below; this one says what went wrong and ends with the documented code.
 
 mod args;
+mod bench;
 mod coverage;
 mod fuzz;
 mod list;
@@ -85,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => run::replay(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::Program(arguments) => program::program(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),

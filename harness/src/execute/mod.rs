@@ -10,6 +10,7 @@ mod callbacks;
 mod child;
 mod content;
 mod lanes;
+mod measure;
 mod offer;
 mod output;
 mod plan;
@@ -20,6 +21,7 @@ mod stop;
 
 pub use call::is_present;
 pub use callbacks::notifications;
+pub use measure::{Loop, WrongReturn};
 pub use prepare::Defaults;
 pub use run::{Options, Prepared};
 pub(crate) use stop::leave;

@@ -26,6 +26,8 @@ use fill::{UNRESOLVED, find};
 pub struct Options {
     /// Leaves out the check of the memory next to buffers (for measuring).
     pub unguarded: bool,
+    /// Gives every call buffers of its own, which keep what is put there.
+    pub apart: bool,
 }
 
 /// A sequence laid out for one module's function list.
@@ -57,7 +59,7 @@ impl<'t> Prepared<'t> {
         options: Options,
     ) -> Result<Self, OutOfMemory> {
         let mut registers = Registers::default();
-        let mut shelf = Shelf::for_steps(&sequence.steps);
+        let mut shelf = Shelf::for_steps(&sequence.steps, options.apart);
         let mut blocks = Vec::new();
         let mut preparer = Preparer {
             arena,

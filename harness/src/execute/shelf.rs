@@ -29,10 +29,10 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// An empty shelf for a sequence of these steps.
-    pub(super) fn for_steps(steps: &[Step]) -> Self {
+    /// An empty shelf for a sequence of these steps, whose calls may each want buffers of their own.
+    pub(super) fn for_steps(steps: &[Step], apart: bool) -> Self {
         Self {
-            apart: steps.iter().any(outlives_its_call),
+            apart: apart || steps.iter().any(outlives_its_call),
             ..Self::default()
         }
     }

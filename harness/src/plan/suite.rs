@@ -89,7 +89,16 @@ impl Suite {
     }
 
     fn from_document(document: &Document, file: &str) -> Result<Self, Diagnostic> {
-        read::suite(document.root(), file).map_err(|error| diagnose(document.source(), error))
+        let read = Self::from_node(document.root(), file);
+        read.map_err(|error| diagnose(document.source(), error))
+    }
+
+    /// Reads a suite from the root of a document.
+    pub(crate) fn from_node(
+        node: &crate::yaml::Node,
+        file: &str,
+    ) -> Result<Self, crate::yaml::Error> {
+        read::suite(node, file)
     }
 }
 

@@ -4,6 +4,8 @@
     reason = "runs sequences on the loaded module, which is a worker's purpose"
 )]
 
+use crate::bench::wire::{Answer, Ask, Prepare};
+use crate::bench::work::Bed;
 use crate::cryptoki::Function;
 use crate::execute::{Defaults, Options, Prepared, Stop, leave, note};
 use crate::memory::Arena;
@@ -28,6 +30,7 @@ pub fn worker() -> ! {
         initialized: false,
         logged_in: false,
         may_have_objects: true,
+        bed: None,
     };
     serve(&mut |request, journal| state.answer(request, journal))
 }
@@ -42,6 +45,8 @@ struct State {
     logged_in: bool,
     /// Whether there may be objects on the token.
     may_have_objects: bool,
+    /// The benchmark that is ready, and its slot.
+    bed: Option<(Bed, u64)>,
 }
 
 impl State {
@@ -50,7 +55,9 @@ impl State {
         let response = match request {
             Request::Load(load) => to_bytes(&self.load(&load, journal)),
             Request::Run(batch) => to_bytes(&self.run(batch, journal)),
+            Request::Bench(ask) => to_bytes(&self.bench(ask, journal)),
             Request::Unload => {
+                self.bed = None;
                 self.finalize(journal, 0);
                 // Unloading runs the module's own destructors: journal it like loading.
                 journal.call_begin(0, LOAD);
@@ -75,6 +82,7 @@ impl State {
     }
 
     fn run(&mut self, batch: Batch<'_>, journal: &mut JournalWriter) -> BatchReply {
+        self.let_go(journal);
         let defaults = Defaults {
             slot: batch.slot,
             init_args: batch.init_args,
@@ -103,6 +111,56 @@ impl State {
             }
         }
         BatchReply { done: count }
+    }
+
+    fn bench(&mut self, ask: Ask, journal: &mut JournalWriter) -> Answer {
+        match ask {
+            Ask::Prepare(prepare) => self.make_bed(*prepare, journal),
+            Ask::Release => {
+                self.let_go(journal);
+                Answer::Done
+            }
+            ask => match &mut self.bed {
+                Some((bed, _)) => bed.answer(&ask, journal),
+                None => Answer::Failed("no benchmark is ready".to_owned()),
+            },
+        }
+    }
+
+    /// Lets go of the benchmark that is ready, with all sessions.
+    fn let_go(&mut self, journal: &mut JournalWriter) {
+        if let Some((_, slot)) = self.bed.take() {
+            let defaults = Defaults {
+                slot,
+                init_args: None,
+            };
+            self.close_all(&defaults, journal);
+        }
+    }
+
+    /// Makes a benchmark ready, in an initialised library without sessions.
+    fn make_bed(&mut self, prepare: Prepare, journal: &mut JournalWriter) -> Answer {
+        let defaults = Defaults {
+            slot: prepare.slot,
+            init_args: prepare.init_args.clone(),
+        };
+        self.bed = None;
+        self.may_have_objects = true;
+        let slot = prepare.slot;
+        if !self.initialized {
+            self.housekeeping(Function::C_Initialize, &defaults, journal);
+        }
+        self.close_all(&defaults, journal);
+        let Some(module) = &self.module else {
+            return Answer::Failed("no module is loaded".to_owned());
+        };
+        match Bed::prepare(prepare, module.table(), journal) {
+            Ok(bed) => {
+                self.bed = Some((bed, slot));
+                Answer::Done
+            }
+            Err(answer) => answer,
+        }
     }
 
     /// Executes a case; gives false if the library could not be brought to the state that it

@@ -2,6 +2,7 @@
 
 mod account;
 mod batch;
+mod bench;
 
 use std::ffi::OsString;
 
@@ -15,6 +16,8 @@ use crate::oracle::{CaseTrace, describe_end};
 use crate::sequence::InitArgs;
 use crate::target::{self, Prepared, Target};
 use crate::worker::{Canceller, Outcome, Reply, SpawnError, Worker, WorkerOptions};
+
+pub use bench::Broken;
 
 /// Most cases in one request.
 pub const BATCH: usize = 64;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::bench::wire::Ask;
 use crate::module::Loaded;
 use crate::sequence::{InitArgs, Sequence, Value};
 
@@ -34,6 +35,8 @@ pub enum Request<'r> {
     Load(Load),
     /// Execute cases one after the other.
     Run(Batch<'r>),
+    /// Do something about a benchmark.
+    Bench(Ask),
     /// Finalize and unload the module, in the order a program would.
     Unload,
 }

@@ -105,6 +105,8 @@ fn every_shipped_file_is_accepted() {
         let text = std::fs::read_to_string(&path).expect("readable");
         let of = document(&text);
         let validator = match () {
+            // A catalogue, whose parameters stand for what a schema would look at.
+            () if of.get("benchmarks").is_some() => continue,
             () if of.get("suite").is_some() => &SUITE,
             () if of.get("target").is_some() => &TARGET,
             () => continue,

@@ -58,7 +58,7 @@ impl Station {
     }
 
     /// A failed start may be chance; a second is not.
-    fn renew_or_again(&mut self) -> Result<(), StationError> {
+    pub(super) fn renew_or_again(&mut self) -> Result<(), StationError> {
         match self.renew() {
             Err(StationError::Cancelled) => Err(StationError::Cancelled),
             Err(_) => self.renew(),
