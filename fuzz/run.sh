@@ -25,17 +25,17 @@ cargo build --release --bin "$target" --target "$host" --target-dir target \
     --config 'profile.release.debug-assertions=true' \
     --config 'profile.release.overflow-checks=true'
 
+program=target/$host/release/$target
+if [ -n "${BUILD_ONLY:-}" ]; then
+    echo "fuzz/$program"
+    exit
+fi
+
 corpus=corpus/$target
 mkdir -p "$corpus" "artifacts/$target"
-# Every shipped file of the target's language is a seed, under a name that tells where it is from.
-case $target in
-suite_parser) seeds=$(find ../suites -name '*.yaml' -not -path '*/targets/*') ;;
-*) seeds= ;;
-esac
-for seed in $seeds seeds/"$target"/*; do
-    if [ -f "$seed" ]; then
-        cp "$seed" "$corpus/$(echo "${seed#../}" | tr / -)"
-    fi
+# Seeds get a name that tells where they are from.
+for seed in $(./seeds.sh "$target"); do
+    cp "../$seed" "$corpus/$(echo "$seed" | tr / -)"
 done
 
-exec "target/$host/release/$target" -artifact_prefix="artifacts/$target/" "$@" "$corpus"
+exec "$program" -artifact_prefix="artifacts/$target/" "$@" "$corpus"

@@ -13,7 +13,7 @@ use super::Failure;
 use super::args::{ClassArg, Fuzz};
 use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
-use super::session::Session;
+use super::session::{Session, jobs_possible};
 use super::target::{arguments, resolve};
 use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::{Found, Limits, Progress, Search, SearchError, Watcher};
@@ -90,26 +90,34 @@ fn search(
         let text = credentials.redactor().text(&error.to_string());
         Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
     };
-    let reached =
-        reach(target, credentials, &interrupt).map_err(|error| unusable(target, &error))?;
     let model = model()?;
     let pins = model.credentials().map_err(Failure::harness)?;
-    let beside = reach(&model, &pins, &interrupt).map_err(|error| unusable(&model, &error))?;
-    let module = super::program::module(target, &reached.token, credentials, reached.slot);
-    let (corpus, first) = match &args.corpus {
+    let jobs = jobs_possible(target, usize::from(args.jobs));
+    let reach_all = |target: &Target, pins: &Credentials| {
+        let each = (0..jobs).map(|_| reach(target, pins, &interrupt));
+        let all: Result<Vec<_>, _> = each.collect();
+        all.map_err(|error| unusable(target, &error))
+    };
+    let reached = reach_all(target, credentials)?;
+    let (models, sides) = unzip(reach_all(&model, &pins)?);
+    let first = &reached[0];
+    let module = super::program::module(target, &first.token, credentials, first.slot);
+    let (corpus, inputs) = match &args.corpus {
         Some(folder) => Corpus::open(folder).map_err(Failure::usage)?,
         None => (Corpus::in_memory(), Vec::new()),
     };
     let mut setting = Setting::new(Prelude::Session, |mechanism| {
-        reached.mechanisms.contains(&mechanism)
+        first.mechanisms.contains(&mechanism)
     });
     setting.bent = args.classes.contains(&ClassArg::B);
     setting.lies = args.classes.contains(&ClassArg::C);
+    // Their tokens stay until the search is over.
+    let (tokens, targets) = unzip(reached);
+    let pairs = targets.into_iter().zip(sides);
     let search = Search {
-        pair: Pair {
-            target: reached.side,
-            model: beside.side,
-        },
+        pairs: pairs
+            .map(|(target, model)| Pair { target, model })
+            .collect(),
         setting,
         seed,
         limits: Limits {
@@ -121,8 +129,9 @@ fn search(
         interrupt,
     };
     let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), module);
-    let found = search.run(first, &mut terminal);
+    let found = search.run(inputs, &mut terminal);
     terminal.bar.finish_and_clear();
+    drop((tokens, models));
     found.map_err(|error| match error {
         SearchError::Station(error) => {
             Failure::target(credentials.redactor().text(&error.to_string()))
@@ -138,6 +147,11 @@ fn model() -> Result<Target, Failure> {
     let sound = ("REFERENCE_TOKEN_MUTANT".to_owned(), Template::literal(""));
     model.environment.extend([sound]);
     Ok(model)
+}
+
+fn unzip(reached: Vec<Reached>) -> (Vec<Provisioned>, Vec<Side>) {
+    let both = reached.into_iter().map(|one| (one.token, one.side));
+    both.unzip()
 }
 
 /// A target that can be fuzzed, or the model.

@@ -152,7 +152,7 @@ impl Session {
     /// Provisions a token for every job and probes it.
     fn reach(&self, interrupt: &Interrupt) -> Result<Reached, Failure> {
         let (mut tokens, mut stations, mut first) = (Vec::new(), Vec::new(), None);
-        for _ in 0..self.jobs_possible() {
+        for _ in 0..jobs_possible(&self.target, self.jobs) {
             let (provisioned, mut station) = probe::reach(
                 &self.target,
                 &self.credentials,
@@ -178,12 +178,6 @@ impl Session {
             stations,
             probe,
         })
-    }
-
-    /// One job unless every job gets a token of its own.
-    fn jobs_possible(&self) -> usize {
-        let own = self.target.module == Module::Builtin || !self.target.provision.is_empty();
-        if own { self.jobs } else { 1 }
     }
 
     fn unusable(&self, error: &probe::ProbeError) -> Failure {
@@ -334,4 +328,10 @@ fn now() -> String {
         .unwrap_or(now)
         .format(&time::format_description::well_known::Rfc3339)
         .unwrap_or_default()
+}
+
+/// One job unless every job gets a token of its own.
+pub(super) fn jobs_possible(target: &Target, jobs: usize) -> usize {
+    let own = target.module == Module::Builtin || !target.provision.is_empty();
+    if own { jobs } else { 1 }
 }

@@ -1,6 +1,9 @@
 //! The search: inputs run on target and model until the time is over, each finding shrunk as it falls.
+//! Its jobs have a target and a model each, and what they learn in common.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::corpus::{Corpus, CorpusError, Kept};
@@ -50,7 +53,7 @@ pub struct Progress {
 }
 
 /// What a search came to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Found {
     /// A case for each finding, shrunk.
     pub cases: Vec<Case>,
@@ -84,11 +87,11 @@ pub struct Limits {
 
 /// A search.
 pub struct Search<'s> {
-    /// The target and the model.
-    pub pair: Pair,
+    /// The target and the model, for each job: one sequence after the other runs on a pair.
+    pub pairs: Vec<Pair>,
     /// What sequences may have.
     pub setting: Setting<'s>,
-    /// Seed of everything random.
+    /// Seed of everything random. With one job the same sequences come about each time.
     pub seed: u64,
     /// When to stop.
     pub limits: Limits,
@@ -102,46 +105,140 @@ impl Search<'_> {
     /// Runs the inputs given, then new ones until the time is over or somebody stops it.
     ///
     /// # Errors
-    /// If a station cannot go on, or something found cannot be kept.
+    /// If a station cannot go on, or something found cannot be kept. The other jobs stop then, too.
     pub fn run(
-        mut self,
+        self,
         first: Vec<Vec<u8>>,
-        watcher: &mut dyn Watcher,
+        watcher: &mut (dyn Watcher + Send),
     ) -> Result<Found, SearchError> {
         let begun = Instant::now();
-        let limits = self.limits;
-        let mut state = State::default();
-        let mut tapes = Tapes::new(self.seed);
-        let mut waiting = first.into_iter();
-        while begun.elapsed() < limits.time && !self.interrupt.is_raised() {
-            let progress = state.found.progress;
-            let left = limits.sequences.saturating_sub(progress.sequences);
-            if left == 0 || progress.findings >= limits.findings {
-                break;
-            }
-            let corpus = self.corpus.inputs();
-            let batch: Vec<Vec<u8>> = (0..left.min(BATCH))
-                .map(|_| waiting.next().unwrap_or_else(|| tapes.next(corpus)))
-                .collect();
-            match self.batch(batch, &mut state, watcher) {
-                Err(SearchError::Station(StationError::Cancelled)) => break,
-                result => result?,
-            }
-            watcher.progress(&state.found.progress);
-        }
-        Ok(state.found)
+        let common = Common {
+            setting: &self.setting,
+            limits: self.limits,
+            interrupt: &self.interrupt,
+            begun,
+            failed: AtomicBool::new(false),
+            state: Mutex::new(State {
+                corpus: self.corpus,
+                waiting: first.into_iter(),
+                watcher,
+                novelty: Novelty::default(),
+                known: BTreeSet::new(),
+                times: BTreeMap::new(),
+                begun: 0,
+                found: Found::default(),
+            }),
+        };
+        let results: Vec<Result<(), SearchError>> = std::thread::scope(|scope| {
+            let jobs = self.pairs.into_iter().zip(0..).map(|(pair, number)| {
+                let tapes = Tapes::new(self.seed.wrapping_add(number));
+                let common = &common;
+                scope.spawn(move || {
+                    Job {
+                        pair,
+                        tapes,
+                        common,
+                    }
+                    .run()
+                })
+            });
+            // All are started before the first is waited for.
+            let jobs: Vec<_> = jobs.collect();
+            let panicked = || SearchError::Station(StationError::Fault("a job panicked".into()));
+            let joined = jobs.into_iter().map(|job| job.join());
+            joined
+                .map(|result| result.unwrap_or_else(|_| Err(panicked())))
+                .collect()
+        });
+        results.into_iter().collect::<Result<(), _>>()?;
+        Ok(common.lock().found.clone())
+    }
+}
+
+/// What the jobs of a search have in common.
+struct Common<'s> {
+    setting: &'s Setting<'s>,
+    limits: Limits,
+    interrupt: &'s Interrupt,
+    begun: Instant,
+    failed: AtomicBool,
+    state: Mutex<State<'s>>,
+}
+
+struct State<'s> {
+    corpus: Corpus,
+    /// Inputs to run before new ones are made.
+    waiting: std::vec::IntoIter<Vec<u8>>,
+    watcher: &'s mut (dyn Watcher + Send),
+    novelty: Novelty,
+    known: BTreeSet<String>,
+    /// How often each thing was met, by its name.
+    times: BTreeMap<String, u64>,
+    /// Sequences that a job took on.
+    begun: u64,
+    found: Found,
+}
+
+impl<'s> Common<'s> {
+    fn lock(&self) -> MutexGuard<'_, State<'s>> {
+        // A job that panicked ends the search; what the others know is sound.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn batch(
-        &mut self,
-        batch: Vec<Vec<u8>>,
-        state: &mut State,
-        watcher: &mut dyn Watcher,
-    ) -> Result<(), SearchError> {
+    /// The inputs of the next batch; none if the search is over.
+    fn next(&self, tapes: &mut Tapes) -> Vec<Vec<u8>> {
+        let over = self.begun.elapsed() >= self.limits.time || self.interrupt.is_raised();
+        if over || self.failed.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let mut state = self.lock();
+        if state.found.progress.findings >= self.limits.findings {
+            return Vec::new();
+        }
+        let count = self.limits.sequences.saturating_sub(state.begun).min(BATCH);
+        state.begun += count;
+        (0..count)
+            .map(|_| {
+                let waiting = state.waiting.next();
+                waiting.unwrap_or_else(|| tapes.next(state.corpus.inputs()))
+            })
+            .collect()
+    }
+}
+
+/// One of the jobs of a search.
+struct Job<'c, 's> {
+    pair: Pair,
+    tapes: Tapes,
+    common: &'c Common<'s>,
+}
+
+impl Job<'_, '_> {
+    fn run(mut self) -> Result<(), SearchError> {
+        loop {
+            let batch = self.common.next(&mut self.tapes);
+            if batch.is_empty() {
+                return Ok(());
+            }
+            match self.batch(batch) {
+                Err(SearchError::Station(StationError::Cancelled)) => return Ok(()),
+                Err(error) => {
+                    self.common.failed.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+                Ok(()) => {}
+            }
+            let mut state = self.common.lock();
+            let progress = state.found.progress;
+            state.watcher.progress(&progress);
+        }
+    }
+
+    fn batch(&mut self, batch: Vec<Vec<u8>>) -> Result<(), SearchError> {
         let mut both: Vec<(Vec<u8>, Decoded)> = batch
             .into_iter()
             .map(|input| {
-                let decoded = decode(&input, &self.setting);
+                let decoded = decode(&input, self.common.setting);
                 (input, decoded)
             })
             .collect();
@@ -150,40 +247,48 @@ impl Search<'_> {
         let (batch, decoded): (Vec<Vec<u8>>, Vec<Decoded>) = both.into_iter().unzip();
         let outcomes = self.pair.run(&decoded)?;
         for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
-            let calls: Vec<&Call> = decoded.sequence.calls().collect();
-            state.count(&outcome);
-            let new = state.novelty.add(&calls, &outcome.ran.trace);
-            if new > 0 && outcome.suspect.is_none() {
-                let dear = decoded.is_dear();
-                self.corpus.add(Kept { bytes: input, dear })?;
-            }
-            let enough = state.found.progress.findings >= self.limits.findings;
-            if let Some(suspect) = outcome.suspect.filter(|_| !enough) {
-                self.look_into(decoded, suspect, state, watcher)?;
+            if let Some(suspect) = self.account(input, &decoded, outcome)? {
+                self.look_into(&decoded, suspect)?;
             }
         }
-        let progress = &mut state.found.progress;
-        progress.corpus = self.corpus.inputs().len();
-        progress.features = state.novelty.count();
         Ok(())
     }
 
-    /// Shrinks a sequence that showed something not known yet.
-    fn look_into(
-        &mut self,
-        decoded: Decoded,
-        suspect: Suspect,
-        state: &mut State,
-        watcher: &mut dyn Watcher,
-    ) -> Result<(), SearchError> {
+    /// Takes note of what a sequence showed; gives what is to be looked into.
+    fn account(
+        &self,
+        input: Vec<u8>,
+        decoded: &Decoded,
+        outcome: Outcome,
+    ) -> Result<Option<Suspect>, SearchError> {
+        let calls: Vec<&Call> = decoded.sequence.calls().collect();
+        let mut state = self.common.lock();
+        let new = state.novelty.add(&calls, &outcome.ran.trace);
+        if new > 0 && outcome.suspect.is_none() {
+            let dear = decoded.is_dear();
+            state.corpus.add(Kept { bytes: input, dear })?;
+        }
+        let (corpus, features) = (state.corpus.inputs().len(), state.novelty.count());
+        let progress = &mut state.found.progress;
+        progress.sequences += 1;
+        progress.calls += outcome.ran.trace.calls.len() as u64;
+        (progress.corpus, progress.features) = (corpus, features);
+        let enough = progress.findings >= self.common.limits.findings;
+        let Some(suspect) = outcome.suspect.filter(|_| !enough) else {
+            return Ok(None);
+        };
         let name = suspect.name();
         let times = state.times.entry(name.clone()).or_default();
         *times += 1;
         // What does not show alone may show another time, but not for ever.
-        if *times > TRIES && !state.known.contains(&name) || !state.known.insert(name.clone()) {
-            return Ok(());
-        }
-        let (pair, decoded) = (&mut self.pair, decoded.by_itself());
+        let often = *times > TRIES && !state.known.contains(&name);
+        Ok((!often && state.known.insert(name)).then_some(suspect))
+    }
+
+    /// Shrinks a sequence that showed something not known yet.
+    fn look_into(&mut self, decoded: &Decoded, suspect: Suspect) -> Result<(), SearchError> {
+        let (pair, name) = (&mut self.pair, suspect.name());
+        let decoded = decoded.by_itself();
         // What came of the sequences before it in the same worker is not its own.
         pair.target.station.renew()?;
         let mut shows = |candidate: &Decoded| {
@@ -192,6 +297,7 @@ impl Search<'_> {
             Ok::<_, StationError>(seen.is_some_and(|seen| seen.name() == name))
         };
         if !shows(&decoded)? {
+            let mut state = self.common.lock();
             state.known.remove(&name);
             state.found.lost.insert(name, suspect.title());
             return Ok(());
@@ -199,6 +305,7 @@ impl Search<'_> {
         let mut budget = Budget::of(SHRINKING);
         let shrunk = shrink(decoded, &mut budget, &mut shows)?;
         let outcome = self.pair.run(std::slice::from_ref(&shrunk))?.pop();
+        let mut state = self.common.lock();
         let Some((outcome, Some(suspect))) = outcome.map(|outcome| {
             let suspect = outcome.suspect.clone();
             (outcome, suspect)
@@ -208,25 +315,9 @@ impl Search<'_> {
         };
         state.found.lost.remove(&name);
         let case = finding::case(&shrunk, &suspect, &outcome.ran.trace);
-        watcher.found(&case)?;
+        state.watcher.found(&case)?;
         state.found.cases.push(case);
         state.found.progress.findings = state.found.cases.len();
         Ok(())
-    }
-}
-
-#[derive(Default)]
-struct State {
-    novelty: Novelty,
-    known: BTreeSet<String>,
-    /// How often each thing was met, by its name.
-    times: BTreeMap<String, u64>,
-    found: Found,
-}
-
-impl State {
-    fn count(&mut self, outcome: &Outcome) {
-        self.found.progress.sequences += 1;
-        self.found.progress.calls += outcome.ran.trace.calls.len() as u64;
     }
 }

@@ -105,6 +105,20 @@ fn a_search_that_finds_nothing_says_what_it_did_and_can_be_made_again() {
 }
 
 #[test]
+fn jobs_share_out_the_sequences_and_the_findings() {
+    let folder = Folder::new();
+    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
+    let jobs = ["--target", &target, "--jobs", "2", "--sequences", "600"];
+    fuzz(&folder, &jobs).says(1, &["fuzz/C_SeedRandom/SIGSEGV", "1 crash"]);
+    let search = folder.evidence().cases.pop().expect("the search");
+    assert!(
+        search.title.starts_with("600 sequences"),
+        "{}",
+        search.title
+    );
+}
+
+#[test]
 fn a_token_that_must_not_be_destroyed_is_left_alone() {
     let folder = Folder::new();
     let name = folder.hostile("C_SeedRandom:segv-read", "1s");

@@ -16,6 +16,9 @@ pub(in crate::cli) struct Fuzz {
     /// Stop after so many sequences, if the time is not over before: the same for the same seed.
     #[arg(long, value_name = "N", value_parser = number)]
     pub(in crate::cli) sequences: Option<u64>,
+    /// Sequences at once, each on a token of its own; with one, a seed gives the same search each time.
+    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(in crate::cli) jobs: u16,
     /// Stop at the first finding.
     #[arg(long)]
     pub(in crate::cli) fail_fast: bool,
