@@ -1,6 +1,6 @@
 //! What executing a call costs beyond the call itself, on the built-in token and on SoftHSM2.
 //!
-//! Each operation is measured in four ways (see [`Way`]): criterion measures each by itself and
+//! Each operation is measured in five ways (see [`Way`]): criterion measures each by itself and
 //! keeps a history; the table printed in the end lets the ways take turns in slices of some
 //! hundred microseconds, so that what disturbs the machine disturbs all of them, and tells the
 //! medians. Run with `cargo bench --bench executor`.

@@ -21,3 +21,15 @@ pub(crate) fn is_chosen(name: &str) -> bool {
         std::sync::LazyLock::new(|| std::env::var("REFERENCE_TOKEN_MUTANT").ok());
     CHOSEN.as_deref() == Some(name)
 }
+
+/// Does something, and takes 15% longer over it than it does.
+#[cfg(feature = "mutants")]
+pub(crate) fn slowed<T>(work: impl FnOnce() -> T) -> T {
+    let begun = std::time::Instant::now();
+    let done = work();
+    let late = begun + begun.elapsed() * 115 / 100;
+    while std::time::Instant::now() < late {
+        std::hint::spin_loop();
+    }
+    done
+}

@@ -9,7 +9,7 @@ use cryptoki_sys::{
     CK_ATTRIBUTE, CK_INFO, CK_MECHANISM, CK_SESSION_INFO, CKA_CLASS, CKF_SERIAL_SESSION,
     CKM_SHA256, CKR_OK,
 };
-use p11assay::execute::{Defaults, Options, Prepared};
+use p11assay::execute::{Defaults, Loop, Options, Prepared};
 use p11assay::memory::Arena;
 use p11assay::sequence::{Sequence, Value, read};
 use p11assay::worker::{JournalWriter, Timing};
@@ -35,13 +35,21 @@ pub(crate) enum Way {
     Journal,
     /// With the check of the memory next to buffers: as in a run.
     Guards,
+    /// By the loop of `p11assay bench`, in which nothing is journaled.
+    Loop,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 4] = [Self::Raw, Self::Bare, Self::Journal, Self::Guards];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Raw,
+        Self::Bare,
+        Self::Journal,
+        Self::Guards,
+        Self::Loop,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
-        ["raw", "executor", "with-journal", "with-guards"][self as usize]
+        ["raw", "executor", "with-journal", "with-guards", "loop"][self as usize]
     }
 }
 
@@ -103,6 +111,7 @@ impl Operation {
     pub(crate) fn prepare<'b>(&self, bed: &'b Bed, way: Way) -> Subject<'b> {
         let mut subject = match way {
             Way::Raw => Subject::Raw(bed, self.raw),
+            Way::Loop => Subject::Loop(Box::new(looped(self, bed))),
             _ => Subject::Executed(Box::new(Executed::new(self, bed, way))),
         };
         subject.time(1);
@@ -114,6 +123,7 @@ impl Operation {
 pub(crate) enum Subject<'b> {
     Raw(&'b Bed, unsafe fn(&Bed) -> u64),
     Executed(Box<Executed<'b>>),
+    Loop(Box<Loop<'b>>),
 }
 
 impl Subject<'_> {
@@ -128,6 +138,11 @@ impl Subject<'_> {
                 }
             }
             Self::Executed(executed) => (0..passes).for_each(|_| executed.pass()),
+            Self::Loop(subject) => {
+                // SAFETY: the sequence is legal.
+                let done = unsafe { subject.run(u64::from(passes) * COPIES as u64) };
+                assert_eq!(done, Ok(()));
+            }
         }
         begun.elapsed()
     }
@@ -149,32 +164,12 @@ impl<'b> Executed<'b> {
             unguarded: way != Way::Guards,
             ..Options::default()
         };
-        let given = [
-            ("slot", bed.slot),
-            ("session", bed.session),
-            ("object", bed.object),
-        ]
-        .map(|(name, value)| (name.to_owned(), Value::Number(value)));
-        let defaults = Defaults {
-            slot: bed.slot,
-            init_args: None,
-        };
-        let prepared = Prepared::new(
-            &sequence(&operation.steps.repeat(COPIES)),
-            bed.table(),
-            Box::leak(Box::new(Arena::new())),
-            &defaults,
-            &given,
-            options,
-        );
+        let prepared = prepared(&operation.steps.repeat(COPIES), bed, options);
         let mut journal = JournalWriter::in_memory(JOURNAL, timing);
         // As between the requests of a worker, the journal's clock learns the counter's rate.
         std::thread::sleep(Duration::from_millis(2));
         journal.clear();
-        Self {
-            prepared: prepared.expect("memory for a few buffers"),
-            journal,
-        }
+        Self { prepared, journal }
     }
 
     fn pass(&mut self) {
@@ -185,6 +180,42 @@ impl<'b> Executed<'b> {
         let stop = unsafe { self.prepared.run(&mut self.journal) };
         assert_eq!(stop, None);
     }
+}
+
+/// Steps laid out for a bed.
+fn prepared<'b>(steps: &str, bed: &'b Bed, options: Options) -> Prepared<'b> {
+    let given = [
+        ("slot", bed.slot),
+        ("session", bed.session),
+        ("object", bed.object),
+    ]
+    .map(|(name, value)| (name.to_owned(), Value::Number(value)));
+    let defaults = Defaults {
+        slot: bed.slot,
+        init_args: None,
+    };
+    let prepared = Prepared::new(
+        &sequence(steps),
+        bed.table(),
+        Box::leak(Box::new(Arena::new())),
+        &defaults,
+        &given,
+        options,
+    );
+    prepared.expect("memory for a few buffers")
+}
+
+/// One copy of an operation, run once and then as a loop.
+fn looped<'b>(operation: &Operation, bed: &'b Bed) -> Loop<'b> {
+    let options = Options {
+        apart: true,
+        ..Options::default()
+    };
+    let mut prepared = prepared(operation.steps, bed, options);
+    let mut journal = JournalWriter::in_memory(JOURNAL, Timing::Off);
+    // SAFETY: the sequence is legal.
+    assert_eq!(unsafe { prepared.run(&mut journal) }, None);
+    Loop::new(prepared, operation.calls).expect("calls alone")
 }
 
 fn sequence(text: &str) -> Sequence {

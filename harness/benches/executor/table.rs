@@ -28,8 +28,8 @@ pub(crate) fn print(beds: &[Bed]) {
     for (told, place) in TOLD {
         println!("\nns a call, {told} of {ROUNDS} slices, the ways taking turns; (+ beyond raw)");
         println!(
-            "{:<44}{:>10}{:>18}{:>18}{:>18}",
-            "", "raw", "executor", "with journal", "with guards"
+            "{:<44}{:>10}{:>18}{:>18}{:>18}{:>18}",
+            "", "raw", "executor", "with journal", "with guards", "loop of bench"
         );
         for (name, slices) in &measured {
             let raw = slices[0][place];

@@ -1,6 +1,8 @@
 //! The parent's side of a run of benchmarks: each is tried as a case first, then measured round by round in
 //! fresh workers. Whatever ends a worker is recorded with the benchmark, and the others go on.
 
+mod bed;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,13 +12,12 @@ use p11assay_reports::evidence::Verdict;
 use super::Benchmark;
 use super::estimate;
 use super::rank;
-use super::wire::{Answer, Ask, Closed, Load, Open, Prepare, Sampling};
-use crate::oracle::Reading;
-use crate::plan::{Ladder, Unmet};
-use crate::run::job::{job, verdict};
-use crate::run::wire::Job;
-use crate::run::{Broken, Station, StationError, ladder};
-use crate::sequence::{Sequence, Value};
+use super::wire::{Ask, Closed, Load, Open, Sampling};
+use crate::plan::Unmet;
+use crate::run::{Station, StationError};
+use crate::sequence::Value;
+pub(super) use bed::{Left, prepare, timed, try_as_case};
+use bed::{done, failed, loads};
 
 /// Folder of criterion's files in that of a run.
 pub const ARTEFACTS: &str = "criterion";
@@ -77,37 +78,6 @@ pub enum DriveError {
     /// What was found cannot be recorded.
     #[error("{0}")]
     Record(String),
-}
-
-/// How a benchmark that cannot be measured ends.
-pub(super) enum Left {
-    Station(StationError),
-    With(Outcome),
-}
-
-impl From<StationError> for Left {
-    fn from(error: StationError) -> Self {
-        match error {
-            // The module cannot be initialised any more; the next worker may be luckier.
-            StationError::Ended(text) | StationError::EndedLoading(text) => {
-                Self::With(failed("crash", text))
-            }
-            other => Self::Station(other),
-        }
-    }
-}
-
-impl From<Broken> for Left {
-    fn from(broken: Broken) -> Self {
-        Self::With(failed(broken.verdict, broken.message))
-    }
-}
-
-pub(super) fn failed(verdict: &str, message: impl Into<String>) -> Outcome {
-    Outcome::Failed {
-        verdict: verdict.to_owned(),
-        message: message.into(),
-    }
 }
 
 /// Measures benchmarks on a station, round by round.
@@ -187,10 +157,10 @@ fn entry(benchmark: &Benchmark, unmet: Option<&Unmet>) -> Entry {
 }
 
 /// A benchmark on a target.
-pub(super) struct Subject<'s> {
-    pub(super) benchmark: &'s Benchmark,
-    pub(super) given: &'s Value,
-    pub(super) plan: &'s Plan,
+struct Subject<'s> {
+    benchmark: &'s Benchmark,
+    given: &'s Value,
+    plan: &'s Plan,
 }
 
 impl Subject<'_> {
@@ -376,106 +346,6 @@ fn slower(one: &Throughput, more: &Throughput) -> Option<String> {
         format!(
             "slower with more threads: {threads} threads get {scaling:.2} times as much done as one"
         )
-    })
-}
-
-/// Runs a benchmark as a case, in the usual way: what does not work is judged there.
-pub(super) fn try_as_case(
-    benchmark: &Benchmark,
-    given: &Value,
-    station: &mut Station,
-) -> Result<(), Left> {
-    let case = &benchmark.case;
-    let job = job(0, case, given);
-    let ran = station.execute(vec![job.clone()])?;
-    let Some(ran) = ran.first() else {
-        return Err(Left::With(failed("harness-fault", "it was not executed")));
-    };
-    let judgement = verdict(case, &job, ran, Reading::Relaxed);
-    let found = judgement.findings.first().map(|finding| {
-        let function = finding.function.as_deref().unwrap_or("the module");
-        format!("{function} {}", finding.message)
-    });
-    let reason = judgement.reason.or(found).unwrap_or_default();
-    match judgement.verdict {
-        Verdict::Pass | Verdict::PermittedButWeak => Ok(()),
-        Verdict::NotApplicable => Err(Left::With(Outcome::NotApplicable { reason })),
-        other => Err(Left::With(failed(&word(other), reason))),
-    }
-}
-
-/// A verdict as evidence writes it.
-fn word(verdict: Verdict) -> String {
-    let json = serde_json::to_value(verdict).ok();
-    let text = json.as_ref().and_then(serde_json::Value::as_str);
-    text.unwrap_or("harness-fault").to_owned()
-}
-
-/// Makes a benchmark ready, with so many threads.
-pub(super) fn prepare(
-    benchmark: &Benchmark,
-    given: &Value,
-    station: &mut Station,
-    threads: usize,
-) -> Result<(), Left> {
-    let prepare = Prepare {
-        slot: station.slot(),
-        init_args: station.init_args().cloned(),
-        lanes: (0..threads)
-            .map(|lane| lane_job(benchmark, given, lane))
-            .collect(),
-        measured: benchmark.measured,
-    };
-    done(station.ask(Ask::Prepare(Box::new(prepare)))??)
-}
-
-/// The sequence of a lane. The first logs in, for all sessions of the process.
-fn lane_job(benchmark: &Benchmark, given: &Value, lane: usize) -> Job {
-    let case = &benchmark.case;
-    let ladder = match (lane, case.ladder) {
-        (0, ladder) => ladder,
-        (_, Ladder::User) => Ladder::Session,
-        (_, Ladder::RwUser | Ladder::So) => Ladder::RwSession,
-        (_, ladder) => ladder,
-    };
-    let mut steps = ladder::steps(ladder);
-    steps.extend(case.sequence.steps.iter().cloned());
-    Job {
-        number: lane as u32,
-        initialized: true,
-        given: vec![("target".to_owned(), given.clone())],
-        sequence: Sequence { steps },
-        shares_login: false,
-        on_empty_token: false,
-    }
-}
-
-pub(super) fn timed(answer: Answer) -> Result<u64, Left> {
-    match answer {
-        Answer::Timed { ns } => Ok(ns),
-        other => Err(unlike(other)),
-    }
-}
-
-fn done(answer: Answer) -> Result<(), Left> {
-    match answer {
-        Answer::Done => Ok(()),
-        other => Err(unlike(other)),
-    }
-}
-
-fn loads(answer: Answer) -> Result<Vec<Load>, Left> {
-    match answer {
-        Answer::Loads(loads) => Ok(loads),
-        other => Err(unlike(other)),
-    }
-}
-
-fn unlike(answer: Answer) -> Left {
-    Left::With(match answer {
-        Answer::Wrong(wrong) => failed("deviation", wrong.to_string()),
-        Answer::Failed(reason) => failed("harness-fault", reason),
-        _ => failed("harness-fault", "the worker answered something else"),
     })
 }
 

@@ -9,6 +9,7 @@
 //!
 //! The second command writes the table anew, from a run of all suites with each fault.
 
+mod gate;
 mod runs;
 mod table;
 
@@ -39,6 +40,10 @@ fn main() -> std::process::ExitCode {
     trials.push(Trial::test(
         "a_search_finds_nothing_in_the_token_without_a_mutant",
         || searched("", Some(0)),
+    ));
+    trials.push(Trial::test(
+        "the_gate_tells_a_token_from_a_slower_one",
+        || gate::tells_a_slower_token().map_err(Failed::from),
     ));
     trials.extend(SEARCHED.iter().map(|mutant| {
         Trial::test(format!("a_search_finds_{mutant}"), || {

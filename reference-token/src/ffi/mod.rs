@@ -40,6 +40,15 @@ pub use table::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 /// Runs the body of a function and turns its result into a return code. A panic ends here, as
 /// CKR_GENERAL_ERROR: unwinding into the application would be undefined behaviour.
 fn guard(body: impl FnOnce() -> Result<()>) -> CK_RV {
+    #[cfg(feature = "mutants")]
+    if mutant!("fifteen-percent-slower") {
+        return crate::mutants::slowed(|| answer(body));
+    }
+    answer(body)
+}
+
+#[inline]
+fn answer(body: impl FnOnce() -> Result<()>) -> CK_RV {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => CKR_OK,
         Ok(Err(refusal)) => refusal.code(),

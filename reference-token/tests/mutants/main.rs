@@ -77,6 +77,8 @@ enum End {
     Hang,
     /// With more and more memory.
     Leak,
+    /// With the same answers, only later: no transcript tells.
+    Late,
 }
 
 const AREAS: [&str; 14] = [

@@ -125,7 +125,11 @@ fn judge(mutant: &Mutant, clean: &[(&str, Outcome)]) -> Option<String> {
     };
     let (_, clean) = clean.iter().find(|(area, _)| *area == mutant.area)?;
     let outcome = play(&mutant.area, &mutant.name, deadline);
-    if outcome.transcript == clean.transcript && outcome.status == clean.status {
+    let same = outcome.transcript == clean.transcript && outcome.status == clean.status;
+    if expected == End::Late {
+        return (!same).then(|| format!("{} answers otherwise than the token", mutant.name));
+    }
+    if same {
         return Some(format!("{} cannot be told from the token", mutant.name));
     }
     // A fault that only shows in answers may still upset the battery's own steps.
