@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod cluster;
 pub mod counts;
 pub mod coverage;
 mod describe;
@@ -12,6 +13,7 @@ pub mod json;
 pub mod junit;
 pub mod merge;
 pub mod render;
+pub mod sarif;
 pub mod stream;
 pub mod terminal;
 pub mod text;

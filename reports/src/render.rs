@@ -4,6 +4,7 @@
 use crate::coverage::Coverage;
 use crate::json;
 use crate::junit::{self, JunitError};
+use crate::sarif;
 use crate::stream::Evidence;
 use crate::terminal::{self, Style};
 use std::fs::{File, OpenOptions};
@@ -18,22 +19,25 @@ pub enum Format {
     Junit,
     /// One JSON document ([`json::write()`]).
     Json,
+    /// SARIF of what was found ([`sarif::write()`]).
+    Sarif,
     /// What a terminal shows in verbose mode, without colour.
     Text,
 }
 
 impl Format {
     /// Every format with its name on the command line.
-    pub const ALL: [(Format, &'static str); 3] = [
+    pub const ALL: [(Format, &'static str); 4] = [
         (Format::Junit, "junit"),
         (Format::Json, "json"),
+        (Format::Sarif, "sarif"),
         (Format::Text, "text"),
     ];
 }
 
 /// The name is of no format.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no report format {0:?}: choose junit, json or text")]
+#[error("there is no report format {0:?}: choose junit, json, sarif or text")]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
@@ -83,6 +87,7 @@ pub fn render(
     match format {
         Format::Junit => return junit::write(evidence, path, junit::DEFAULT_LIMIT),
         Format::Json => replace_file(path, |file| json::write(evidence, file))?,
+        Format::Sarif => replace_file(path, |file| sarif::write(evidence, file))?,
         Format::Text => replace_file(path, |file| write_text(evidence, file))?,
     }
     Ok(vec![path.to_owned()])

@@ -4,6 +4,7 @@ mod bench;
 mod evidence;
 mod fuzz;
 mod gate;
+mod triage;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub(super) use bench::{
 pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
 pub(super) use fuzz::{ClassArg, Fuzz};
 pub(super) use gate::GateArgs;
+pub(super) use triage::Triage;
 
 /// Conformance and fuzz testing of PKCS #11 modules.
 ///
@@ -59,6 +61,8 @@ pub(super) enum Command {
     Report(Report),
     /// Show what the cases cover of the standard, and what a run reached.
     Coverage(Coverage),
+    /// Group the findings of a run, the gravest first, and check whether they are still there.
+    Triage(Box<Triage>),
     /// Draft waivers for the findings of a run.
     Waivers(Waivers),
     /// Show what a target is and can do.

@@ -15,6 +15,7 @@ mod run;
 mod select;
 mod session;
 mod target;
+mod triage;
 mod waivers;
 
 use std::ffi::OsStr;
@@ -87,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => run::replay(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
+        Command::Triage(arguments) => triage::triage(&arguments),
         Command::Program(arguments) => program::program(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),

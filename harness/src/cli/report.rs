@@ -25,7 +25,11 @@ pub(super) fn report(args: &Report) -> Result<i32, Failure> {
 
 impl ReportArgs {
     fn wanted(&self) -> impl Iterator<Item = (Format, &PathBuf)> {
-        let all = [(Format::Junit, &self.junit), (Format::Json, &self.json)];
+        let all = [
+            (Format::Junit, &self.junit),
+            (Format::Json, &self.json),
+            (Format::Sarif, &self.sarif),
+        ];
         all.into_iter()
             .filter_map(|(format, path)| Some((format, path.as_ref()?)))
     }

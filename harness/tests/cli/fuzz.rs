@@ -142,3 +142,38 @@ fn any_case_becomes_a_program_but_for_those_of_the_built_in_token() {
         .run(&["program", "suite.yaml"])
         .says(2, &["built-in", "--module"]);
 }
+
+/// What is found in one version of a module is looked for in another.
+#[test]
+fn findings_are_grouped_and_checked_against_another_version() {
+    let folder = Folder::new();
+    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
+    fuzz(&folder, &["--target", &target, "--fail-fast"]).says(1, &["1 crash"]);
+    let grouped = folder.run(&["triage", "run", "--sarif", "found.sarif"]);
+    let crash = "MODERATE C_SeedRandom  SIGSEGV, read  libhostile.so+0x";
+    grouped.says(
+        0,
+        &[crash, "a NULL pointer is followed", "1 finding in 1 group"],
+    );
+    let sarif: serde_json::Value =
+        serde_json::from_str(&folder.read("found.sarif")).expect("a document");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    assert_eq!(results.len(), 1, "{sarif:#}");
+    assert_eq!(results[0]["level"], "error");
+    let place = &results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    let place = place.as_str().expect("a file");
+    assert!(folder.path("run").join(place).is_file(), "{place}");
+    let check = ["triage", "run", "--check", "--target", &target, "--run-dir"];
+    folder
+        .run(&[&check[..], &["again"]].concat())
+        .says(1, &["still: 1", "1 finding in 1 group"]);
+    let mended = hostile(&folder, "", "2s");
+    let check = ["triage", "run", "--check", "--target", &mended, "--run-dir"];
+    folder
+        .run(&[&check[..], &["mended", "--junit", "mended.xml"]].concat())
+        .says(0, &["fixed: 1"]);
+    assert!(folder.read("mended.xml").contains("fuzz/C_SeedRandom"));
+    // A run without findings has nothing to check.
+    let nothing = ["triage", "mended", "--check", "--target", &mended];
+    folder.run(&nothing).says(2, &["nothing to check"]);
+}

@@ -16,6 +16,9 @@ pub(in crate::cli) struct ReportArgs {
     /// Write a JSON report.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) json: Option<PathBuf>,
+    /// Write the findings as SARIF, for code scanning services.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) sarif: Option<PathBuf>,
 }
 
 /// What a command shows of evidence that there is already.

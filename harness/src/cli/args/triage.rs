@@ -1,0 +1,32 @@
+//! The arguments of the command that sorts findings and looks whether they are still there.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::TargetArgs;
+use super::evidence::Shown;
+
+/// Arguments of `triage`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Triage {
+    /// Folder of the run, or its evidence.
+    #[arg(value_name = "RUN")]
+    pub(in crate::cli) run: PathBuf,
+    /// Run every reproducer again on the target, another version of the module for instance, and tell
+    /// what is fixed, what is still there and what has changed.
+    #[arg(long)]
+    pub(in crate::cli) check: bool,
+    /// Longest that one call may take, for instance `10s`.
+    #[arg(long, value_name = "TIME", requires = "check")]
+    pub(in crate::cli) timeout: Option<String>,
+    /// Folder of the new run; a new one below `runs/` if not given.
+    #[arg(long, value_name = "DIR", requires = "check")]
+    pub(in crate::cli) run_dir: Option<PathBuf>,
+    /// The target of `--check`.
+    #[command(flatten)]
+    pub(in crate::cli) target: TargetArgs,
+    /// What is shown of it.
+    #[command(flatten)]
+    pub(in crate::cli) shown: Shown,
+}

@@ -1,0 +1,208 @@
+//! `p11assay triage`: the findings of a run by what they have in common, the gravest first; and whether they are
+//! still there in another version of the module.
+
+use std::io::Write;
+use std::path::Path;
+
+use p11assay_reports::cluster::{Cluster, Signature, clusters, signature};
+use p11assay_reports::evidence::{Case, Verdict};
+use p11assay_reports::exit;
+use p11assay_reports::stream::{self, Evidence};
+use p11assay_reports::terminal::Verbosity;
+use p11assay_reports::text::one_line;
+
+use super::Failure;
+use super::args::Triage;
+use super::report::fresh_folder;
+use super::run::{fresh_seed, timeout};
+use super::session::Session;
+use super::target::{arguments, resolve};
+use super::waivers::evidence_of;
+use crate::oracle::Reading;
+use crate::plan::{Plan, Suite, Waivers};
+
+/// Sorts findings, and checks them.
+pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
+    args.shown.reports.ensure_writable()?;
+    let file = evidence_of(&args.run);
+    let mut evidence = stream::read(&file).map_err(Failure::usage)?;
+    evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
+    let found = clusters(&evidence);
+    let mut out = std::io::stdout();
+    if !args.check {
+        for cluster in &found {
+            let _ = writeln!(out, "{}", described(cluster, &[]));
+        }
+        let _ = writeln!(out, "{}", total(&found));
+        args.shown.reports.write(&evidence)?;
+        return Ok(exit::PASSED);
+    }
+    let home = file.parent().unwrap_or(Path::new("."));
+    let again = check(args, &evidence, home)?;
+    for cluster in &found {
+        let states: Vec<State> = cluster
+            .cases
+            .iter()
+            .map(|case| State::of(case, &again))
+            .collect();
+        let _ = writeln!(out, "{}", described(cluster, &states));
+    }
+    let _ = writeln!(out, "{}", total(&found));
+    args.shown.reports.write(&again)?;
+    Ok(again.exit_code())
+}
+
+/// Runs the reproducers of a run once more.
+fn check(args: &Triage, evidence: &Evidence, home: &Path) -> Result<Evidence, Failure> {
+    let cases = evidence.cases.iter().filter(|c| signature(c).is_some());
+    let files = cases.filter_map(|case| case.reproducer.as_ref());
+    let suites: Result<Vec<Suite>, _> = files.map(|file| Suite::read(&home.join(file))).collect();
+    let suites = suites.map_err(Failure::usage)?;
+    if suites.is_empty() {
+        return Err(Failure::usage(
+            "the run has no finding with a reproducer: there is nothing to check",
+        ));
+    }
+    let plan = Plan::select(&suites, &[], None).map_err(Failure::usage)?;
+    let (mut target, credentials) = resolve(&args.target)?;
+    if let Some(text) = &args.timeout {
+        target.call_deadline = timeout("--timeout", text)?;
+    }
+    let session = Session {
+        target,
+        credentials,
+        folder: args.run_dir.clone().unwrap_or_else(fresh_folder),
+        reading: Reading::Relaxed,
+        gate: args.shown.gate.gate(Some(&evidence.started.gate)),
+        seed: fresh_seed(),
+        resumed: false,
+        jobs: 1,
+        fail_fast: false,
+        // What is accepted is still there.
+        waivers: Waivers::default(),
+        every_trace: false,
+        verbosity: Verbosity::Quiet,
+        keep_scratch: args.target.keep_scratch,
+        target_arguments: arguments(&args.target),
+    };
+    session.execute(plan)
+}
+
+/// What became of a finding.
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    /// The case passes.
+    Fixed,
+    /// It is known again.
+    Still,
+    /// There is another finding in its place.
+    Changed(Signature),
+    /// It could not be judged, and why.
+    Open(String),
+}
+
+impl State {
+    fn of(before: &Case, again: &Evidence) -> Self {
+        let Some(now) = again.cases.iter().find(|case| case.id == before.id) else {
+            return Self::Open("it has no reproducer".to_owned());
+        };
+        match (now.verdict, signature(now)) {
+            (Verdict::Pass | Verdict::PermittedButWeak, _) => Self::Fixed,
+            (_, Some(found)) => match Some(&found) == signature(before).as_ref() {
+                true => Self::Still,
+                false if is_moved(&found, before) => Self::Still,
+                false => Self::Changed(found),
+            },
+            (verdict, None) => {
+                let verdict = format!("{verdict:?}").to_lowercase();
+                Self::Open(now.reason.clone().unwrap_or(verdict))
+            }
+        }
+    }
+}
+
+/// True if the finding is the same but for its place: another version of a module has its code elsewhere.
+fn is_moved(found: &Signature, before: &Case) -> bool {
+    signature(before).is_some_and(|old| {
+        let file = |place: &str| place.split('+').next().unwrap_or_default().to_owned();
+        old.function == found.function
+            && old.kind == found.kind
+            && file(&old.place) == file(&found.place)
+    })
+}
+
+/// A cluster in a few lines, with what became of it.
+fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
+    let Signature {
+        function,
+        kind,
+        place,
+    } = &cluster.signature;
+    let function = match function.as_str() {
+        "" => "(no function)",
+        name => name,
+    };
+    let place = match place.as_str() {
+        "" => String::new(),
+        place => format!("  {place}"),
+    };
+    let kind = one_line(kind);
+    let count = match cluster.cases.len() {
+        1 => String::new(),
+        many => format!("  ({many} cases)"),
+    };
+    let gravity = cluster.gravity.name().to_uppercase();
+    let mut text = format!("{gravity:>9} {function}  {kind}{place}{count}\n");
+    text += &format!("          {}", cluster.reason);
+    let waived = cluster.cases.iter().filter(|c| c.waived.is_some()).count();
+    if waived > 0 {
+        text += &format!("; {waived} accepted");
+    }
+    let first = cluster.cases[0];
+    text += &format!("\n          {}", first.id);
+    for (name, is) in NAMES {
+        let count = states.iter().filter(|state| is(state)).count();
+        if count > 0 {
+            text += &format!("\n          {name}: {count}");
+        }
+    }
+    for (case, state) in cluster.cases.iter().zip(states) {
+        match state {
+            State::Changed(now) => {
+                let now = format!("{} {} {}", now.function, now.kind, now.place);
+                text += &format!("\n          changed  {}: {}", case.id, one_line(&now));
+            }
+            State::Open(why) => {
+                text += &format!("\n          open     {}: {}", case.id, one_line(why));
+            }
+            State::Fixed | State::Still => {}
+        }
+    }
+    if states.is_empty()
+        && let Some(replay) = &first.replay
+    {
+        text += &format!("\n          replay   {replay}");
+    }
+    text
+}
+
+/// The states that are counted.
+const NAMES: [(&str, fn(&State) -> bool); 4] = [
+    ("fixed", |state| *state == State::Fixed),
+    ("still", |state| *state == State::Still),
+    ("changed", |state| matches!(state, State::Changed(_))),
+    ("open", |state| matches!(state, State::Open(_))),
+];
+
+fn total(found: &[Cluster<'_>]) -> String {
+    let cases: usize = found.iter().map(|cluster| cluster.cases.len()).sum();
+    let plural = |count: usize, word: &str| match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    };
+    format!(
+        "{} in {}",
+        plural(cases, "finding"),
+        plural(found.len(), "group")
+    )
+}

@@ -1,0 +1,136 @@
+//! Findings as SARIF 2.1.0 (OASIS), which code scanning services and editors read (`--sarif FILE`). A rule is a
+//! case; its result stands at its reproducer, since a module's source is rarely to be had.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::cluster::{gravity, signature};
+use crate::evidence::{Case, Verdict};
+use crate::stream::Evidence;
+
+/// Where the schema of the format is.
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// Writes what is wrong with the target, and what is weak, as one SARIF log.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(evidence: &Evidence, out: &mut dyn Write) -> std::io::Result<()> {
+    let reported: Vec<&Case> = evidence
+        .cases
+        .iter()
+        .filter(|c| level(c).is_some())
+        .collect();
+    let rules: Vec<Value> = reported.iter().map(|case| rule(case)).collect();
+    let results: Vec<Value> = reported
+        .iter()
+        .enumerate()
+        .map(|(index, case)| result(case, index))
+        .collect();
+    let started = &evidence.started;
+    let target = evidence.target.as_ref();
+    let log = json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "p11assay",
+                "semanticVersion": started.version,
+                "rules": rules,
+            }},
+            "automationDetails": { "id": format!("p11assay/{}", target.map_or("", |t| &t.name)) },
+            "properties": { "target": target },
+            "results": results,
+        }],
+    });
+    serde_json::to_writer_pretty(&mut *out, &log)?;
+    writeln!(out)
+}
+
+/// The level of a case that is to be reported.
+fn level(case: &Case) -> Option<&'static str> {
+    Some(match case.verdict {
+        Verdict::Crash | Verdict::Hang | Verdict::SecurityViolation => "error",
+        Verdict::Deviation => "warning",
+        Verdict::PermittedButWeak => "note",
+        Verdict::Pass | Verdict::NotApplicable | Verdict::Environment | Verdict::HarnessFault => {
+            return None;
+        }
+    })
+}
+
+fn rule(case: &Case) -> Value {
+    let clause = &case.clause;
+    let rests_on = format!(
+        "{} {} section {}",
+        clause.document, clause.version, clause.section
+    );
+    json!({
+        "id": case.id,
+        "shortDescription": { "text": title(case) },
+        "fullDescription": { "text": format!("{} Rests on {rests_on}.", sentence(title(case))) },
+        "properties": { "clause": rests_on, "tags": tags(case) },
+    })
+}
+
+/// A case that has no title of its own is called by its id.
+fn title(case: &Case) -> &str {
+    match case.title.as_str() {
+        "" => &case.id,
+        title => title,
+    }
+}
+
+fn sentence(text: &str) -> String {
+    match text.ends_with('.') {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    }
+}
+
+fn tags(case: &Case) -> Vec<&'static str> {
+    match case.verdict {
+        Verdict::SecurityViolation | Verdict::Crash => vec!["security", "conformance"],
+        _ => vec!["conformance"],
+    }
+}
+
+fn result(case: &Case, rule: usize) -> Value {
+    let messages: Vec<&str> = case.findings.iter().map(|f| f.message.as_str()).collect();
+    let message = match messages.is_empty() {
+        true => title(case).to_owned(),
+        false => messages.join("; "),
+    };
+    let functions = case.findings.iter().filter_map(|f| f.function.as_deref());
+    let logical: Vec<Value> = functions
+        .map(|name| json!({ "name": name, "kind": "function" }))
+        .collect();
+    let file = case
+        .reproducer
+        .clone()
+        .unwrap_or_else(|| "evidence.jsonl".to_owned());
+    let mut result = json!({
+        "ruleId": case.id,
+        "ruleIndex": rule,
+        "level": level(case),
+        "message": { "text": message },
+        "locations": [{
+            "physicalLocation": { "artifactLocation": { "uri": file } },
+            "logicalLocations": logical,
+        }],
+        "properties": { "verdict": case.verdict, "gravity": gravity(case).0.name() },
+    });
+    if let Some(signature) = signature(case) {
+        let parts = [signature.function, signature.kind, signature.place];
+        result["partialFingerprints"] = json!({ "signature/v1": parts.join("|") });
+    }
+    if let Some(reason) = &case.waived {
+        result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
+    }
+    if let Some(replay) = &case.replay {
+        result["properties"]["replay"] = json!(replay);
+    }
+    result
+}
