@@ -44,6 +44,18 @@ pub static CREATION_REFUSED: LazyLock<Vec<CK_RV>> =
 /// The word for [`CREATION_REFUSED`] in suites.
 pub const CREATION_REFUSED_WORD: &str = "creation-refused";
 
+/// Every value of the standard but CKR_OK: what is presumed to succeed says nothing if it does not. Suites
+/// write `failure` for all of them.
+pub static FAILURES: LazyLock<Vec<CK_RV>> = LazyLock::new(|| {
+    let all = names::of_kind(names::Kind::RETURN)
+        .iter()
+        .map(|one| one.value);
+    all.filter(|value| *value != cryptoki_sys::CKR_OK).collect()
+});
+
+/// The word for [`FAILURES`] in suites.
+pub const FAILURE_WORD: &str = "failure";
+
 static LISTED: LazyLock<HashMap<Function, Vec<u64>>> = LazyLock::new(|| {
     let text = include_str!("../../../suites/spec/return-values.json");
     let lists: HashMap<String, Vec<String>> =

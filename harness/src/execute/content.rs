@@ -113,7 +113,9 @@ impl Preparer<'_> {
                 self.registers.of(&reference.name);
             }
             Content::Concat(parts) => parts.iter().for_each(|part| self.names_in(part)),
-            Content::Flip { of, .. } | Content::Take { of, .. } => self.names_in(of),
+            Content::Flip { of, .. } | Content::Take { of, .. } | Content::Skip { of, .. } => {
+                self.names_in(of);
+            }
             _ => {}
         }
     }

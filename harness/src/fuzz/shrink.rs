@@ -160,7 +160,9 @@ fn plainer_bytes(bytes: &Bytes) -> Vec<Bytes> {
             }
             plainer
         }
-        Some(Content::Flip { of, .. } | Content::Take { of, .. }) => vec![(**of).clone()],
+        Some(Content::Flip { of, .. } | Content::Take { of, .. } | Content::Skip { of, .. }) => {
+            vec![(**of).clone()]
+        }
         _ => Vec::new(),
     };
     let whole = |content| Bytes {

@@ -25,6 +25,7 @@ use crate::cryptoki::Function;
 use crate::plan::{Case, Suite};
 
 use draft::Draft;
+pub(crate) use mechanism::usual_parameter;
 
 /// What evidence and messages name as the file of generated cases.
 pub const SOURCE: &str = "generated from suites/spec";

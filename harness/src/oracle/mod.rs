@@ -1,10 +1,11 @@
 //! Oracles: from a trace to a verdict.
 //!
 //! [`trace`] reads what happened from the journal; [`judge`] walks the sequence beside it and asks
-//! each oracle; [`relation`] decides single expectations. Nothing here talks to a worker.
+//! each oracle; [`relation`] decides single expectations, [`random`] whether bytes look random. Nothing here talks to a worker.
 
 mod judge;
 pub mod model;
+mod random;
 pub mod relation;
 pub mod trace;
 

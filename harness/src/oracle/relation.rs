@@ -1,5 +1,6 @@
 //! Whether a value is what an expectation says.
 
+use super::random;
 use crate::cryptoki::function::Domain;
 use crate::sequence::content::{self, Find, Unresolved};
 use crate::sequence::expectation::{Expected, Relation};
@@ -45,6 +46,7 @@ pub fn broken(
         Relation::Lacks(bits) => value.as_number().is_some_and(|found| found & bits == 0),
         Relation::Unique => is_unique(value),
         Relation::Padded => is_padded(value),
+        Relation::Random => matches!(value, Value::Bytes(bytes) if random::is_plausible(bytes)),
         Relation::Text(text) => is_text(value, text),
         Relation::Unavailable => {
             matches!(value, Value::Absent)
@@ -165,6 +167,7 @@ fn describe(relation: &Relation, domain: Domain, find: &Find<'_>) -> String {
         Relation::Lacks(bits) => format!("{} not set", show(domain, *bits)),
         Relation::Unique => "a list without repetition".to_owned(),
         Relation::Padded => "text padded with blanks, without NUL".to_owned(),
+        Relation::Random => "bytes that look random".to_owned(),
         Relation::Text(text) => format!("\"{text}\""),
         Relation::Unavailable => "CK_UNAVAILABLE_INFORMATION".to_owned(),
         Relation::Length(_) | Relation::All(_) => write::relation(relation, domain).to_string(),

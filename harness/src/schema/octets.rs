@@ -60,7 +60,7 @@ fn content_key(parts: &mut Definitions, key: &str) -> Json {
         "repeat" => described(pattern("^[0-9A-Fa-f]{2}$"), "The byte."),
         "concat" => array(content(parts)),
         "flip" => described(count(u64::MAX), "The bit to turn over, from 0."),
-        "count" | "take" => count(u64::MAX),
+        "count" | "take" | "skip" => count(u64::MAX),
         "claim" => described(
             number(parts, Domain::Plain),
             "The length that is claimed instead of the true one: class C.",

@@ -257,7 +257,7 @@ fn outputs(parts: &mut Definitions, function: Function) -> Json {
 
 fn step_key(parts: &mut Definitions, key: &str) -> Json {
     let codes = |parts: &mut Definitions| {
-        let several = json!({ "const": returns::CREATION_REFUSED_WORD });
+        let several = json!({ "enum": [returns::CREATION_REFUSED_WORD, returns::FAILURE_WORD] });
         let one = any([constant(parts, Kind::RETURN), several]);
         any([one.clone(), array(one)])
     };

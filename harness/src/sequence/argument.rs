@@ -104,6 +104,13 @@ pub enum Content {
         /// How many.
         count: usize,
     },
+    /// Another content without its first bytes.
+    Skip {
+        /// The content.
+        of: Box<Content>,
+        /// How many.
+        count: usize,
+    },
 }
 
 /// Memory for an output.

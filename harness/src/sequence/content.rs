@@ -70,6 +70,10 @@ pub fn bytes(content: &Content, find: &Find<'_>) -> Result<Vec<u8>, Unresolved> 
             all.truncate(*count);
             all
         }
+        Content::Skip { of, count } => {
+            let all = bytes(of, find)?;
+            all.get(*count..).unwrap_or_default().to_vec()
+        }
     })
 }
 
@@ -80,7 +84,9 @@ pub fn is_static(content: &Content) -> bool {
         Content::Literal(_) | Content::Text(_) | Content::Repeat { .. } => true,
         Content::Reference(_) => false,
         Content::Concat(parts) => parts.iter().all(is_static),
-        Content::Flip { of, .. } | Content::Take { of, .. } => is_static(of),
+        Content::Flip { of, .. } | Content::Take { of, .. } | Content::Skip { of, .. } => {
+            is_static(of)
+        }
     }
 }
 
@@ -99,6 +105,12 @@ mod tests {
             bit: 8,
         };
         assert_eq!(bytes(&flip, &find), Ok(vec![1, 0x82, 3]));
+        let skip = |count| Content::Skip {
+            of: Box::new(iv()),
+            count,
+        };
+        assert_eq!(bytes(&skip(1), &find), Ok(vec![2, 3]));
+        assert_eq!(bytes(&skip(4), &find), Ok(Vec::new()));
         let missing = Content::Reference(Reference::to("x"));
         assert_eq!(bytes(&missing, &find), Err(Unresolved(Reference::to("x"))));
     }

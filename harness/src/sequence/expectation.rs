@@ -43,6 +43,8 @@ pub enum Relation {
     Unique,
     /// It is text padded with blanks and not terminated by NUL ([PKCS11-Base 3.2] 3).
     Padded,
+    /// It is bytes that cannot be told from random ones by counting ones and runs.
+    Random,
     /// It is this text, blanks at the end aside.
     Text(String),
     /// `CK_UNAVAILABLE_INFORMATION` stands for its length, or it is that number.

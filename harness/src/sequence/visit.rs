@@ -1,8 +1,9 @@
-//! Every place in a call's arguments that may refer to what earlier calls gave.
+//! Every place in a call's arguments, or in what is expected of it, that may refer to what earlier calls gave.
 
+use super::expectation::Expected;
 use super::{
     Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Content, FieldValue,
-    MechanismArgument, Number, ParameterValue, Reference, Structure,
+    MechanismArgument, Number, ParameterValue, Reference, Relation, Structure,
 };
 
 /// A place that is, or may be, a reference.
@@ -57,6 +58,42 @@ pub fn argument(argument: &mut Argument, visit: &mut Visit<'_>) {
     }
 }
 
+/// Visits every place of what must hold of an output.
+pub fn relation(relation: &mut Relation, visit: &mut Visit<'_>) {
+    match relation {
+        Relation::Equals(expected) | Relation::Differs(expected) => {
+            self::expected(expected, visit);
+        }
+        Relation::OneOf(list) | Relation::Contains(list) | Relation::Excludes(list) => {
+            for one in list {
+                self::expected(one, visit);
+            }
+        }
+        Relation::Length(inner) => self::relation(inner, visit),
+        Relation::AtLeast(number) | Relation::AtMost(number) => visit(Place::Number(number)),
+        Relation::All(list) => {
+            for inner in list {
+                self::relation(inner, visit);
+            }
+        }
+        Relation::Has(_)
+        | Relation::Lacks(_)
+        | Relation::Unique
+        | Relation::Padded
+        | Relation::Random
+        | Relation::Text(_)
+        | Relation::Unavailable => {}
+    }
+}
+
+fn expected(expected: &mut Expected, visit: &mut Visit<'_>) {
+    match expected {
+        Expected::Number(number) => visit(Place::Number(number)),
+        Expected::Bytes(given) => content(given, visit),
+        Expected::Version(..) => {}
+    }
+}
+
 fn claim(claim: &mut Option<Number>, visit: &mut Visit<'_>) {
     if let Some(number) = claim {
         visit(Place::Number(number));
@@ -83,7 +120,9 @@ fn content(content: &mut Content, visit: &mut Visit<'_>) {
                 self::content(part, visit);
             }
         }
-        Content::Flip { of, .. } | Content::Take { of, .. } => self::content(of, visit),
+        Content::Flip { of, .. } | Content::Take { of, .. } | Content::Skip { of, .. } => {
+            self::content(of, visit);
+        }
         _ => visit(Place::Content(content)),
     }
 }

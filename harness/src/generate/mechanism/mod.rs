@@ -29,6 +29,7 @@ mod works;
 mod wrap;
 
 pub(super) use key::create;
+pub(crate) use parameter::valid as usual_parameter;
 
 use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;
@@ -37,7 +38,7 @@ use super::answer::Answer;
 use super::draft::{Draft, session};
 use crate::cryptoki::mechanism::{self as table, Mechanism, Rule};
 use crate::cryptoki::refusal::{Occasion, refusals};
-use crate::cryptoki::{Function, ParameterKind, Version, names};
+use crate::cryptoki::{Function, ParameterKind, Version, names, returns};
 use crate::plan::{Ladder, MechanismNeed, Needs, Suite};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{
@@ -185,10 +186,8 @@ fn begin(
 
 /// A call whose success another case asks for: without it there is nothing to judge here.
 pub(super) fn presumed(call: Call) -> Call {
-    let all = names::of_kind(names::Kind::RETURN).iter();
-    let failures = all.map(|c| c.value).filter(|value| *value != CKR_OK);
     Call {
-        not_applicable: failures.collect(),
+        not_applicable: returns::FAILURES.to_vec(),
         ..call
     }
 }

@@ -8,7 +8,7 @@ use crate::sequence::{
 };
 
 /// A parameter that goes with the message of the cases; None for shapes that nothing is known of here.
-pub(super) fn valid(row: &Mechanism) -> Option<ParameterValue> {
+pub(crate) fn valid(row: &Mechanism) -> Option<ParameterValue> {
     if row.optional_parameter {
         return Some(ParameterValue::None);
     }

@@ -64,6 +64,7 @@ fn relation(of: Shape, depth: u32) -> BoxedStrategy<Relation> {
         select(vec![
             Relation::Unique,
             Relation::Padded,
+            Relation::Random,
             Relation::Unavailable,
         ]),
     );

@@ -73,6 +73,7 @@ fn content() -> impl Strategy<Value = Content> {
             vec(inner.clone(), 0..3).prop_map(Content::Concat),
             (of(), any::<usize>()).prop_map(|(of, bit)| Content::Flip { of, bit }),
             (of(), any::<usize>()).prop_map(|(of, count)| Content::Take { of, count }),
+            (of(), any::<usize>()).prop_map(|(of, count)| Content::Skip { of, count }),
         ]
     })
 }

@@ -25,6 +25,7 @@ pub(crate) const RELATIONS: &[&str] = &[
     "lacks",
     "unique",
     "padded",
+    "random",
     "text",
     "unavailable",
 ];
@@ -243,6 +244,7 @@ fn one_relation(shape: Shape, key: &str, node: &Node) -> Result<Relation, Error>
         "text" => Relation::Text(text(node, "text in quotes")?.to_owned()),
         "unique" => marker(node, Relation::Unique)?,
         "padded" => marker(node, Relation::Padded)?,
+        "random" => marker(node, Relation::Random)?,
         _ => marker(node, Relation::Unavailable)?,
     })
 }

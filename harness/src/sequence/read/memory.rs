@@ -71,7 +71,7 @@ fn literal_count(node: &Node) -> Result<usize, Error> {
 }
 
 const BYTES: &str = "bytes: hexadecimal digits in quotes, a reference, `{text: ...}`, `{repeat: \"00\", count: 9}`, \
-     `{concat: [...]}`, `{of: $x, flip: 3}`, `{of: $x, take: 4}` or null";
+     `{concat: [...]}`, `{of: $x, flip: 3}`, `{of: $x, take: 4}`, `{of: $x, skip: 4}` or null";
 
 /// Bytes for a parameter: content, and perhaps a claimed length.
 pub(super) fn bytes(node: &Node) -> Result<Bytes, Error> {
@@ -129,7 +129,7 @@ pub(crate) const CONTENT_FORMS: &[&[&str]] = &[
     &["hex"],
     &["repeat", "count"],
     &["concat"],
-    &["of", "flip", "take"],
+    &["of", "flip", "take", "skip"],
 ];
 
 /// Refuses what does not belong to the form that the keys make, lest it be dropped in silence.
@@ -178,16 +178,24 @@ fn content_of(node: &Node, entries: &[(Node, Node)]) -> Result<Content, Error> {
     }
     if let Some(value) = get(entries, "of") {
         let of = Box::new(content(value)?);
-        return match (get(entries, "flip"), get(entries, "take")) {
-            (Some(bit), None) => Ok(Content::Flip {
+        let how = ["flip", "take", "skip"].map(|key| get(entries, key));
+        return match how {
+            [Some(bit), None, None] => Ok(Content::Flip {
                 of,
                 bit: literal_count(bit)?,
             }),
-            (None, Some(count)) => Ok(Content::Take {
+            [None, Some(count), None] => Ok(Content::Take {
                 of,
                 count: literal_count(count)?,
             }),
-            _ => Err(fault(node, "`of` goes with either `flip` or `take`")),
+            [None, None, Some(count)] => Ok(Content::Skip {
+                of,
+                count: literal_count(count)?,
+            }),
+            _ => Err(fault(
+                node,
+                "`of` goes with one of `flip`, `take` and `skip`",
+            )),
         };
     }
     Err(fault(node, format!("expected {BYTES}")))

@@ -248,10 +248,12 @@ fn new_name(node: &Node) -> Result<String, Error> {
     Err(fault(node, "expected a new name, without a field or index"))
 }
 
-/// Reads one return value or a list of them, by name or number; `creation-refused` is several.
+/// Reads one return value or a list of them, by name or number; `creation-refused` and
+/// `failure` are several.
 fn return_values(node: &Node) -> Result<Vec<u64>, Error> {
     let some = |node: &Node| match text_of(node) {
         Some(returns::CREATION_REFUSED_WORD) => Ok(returns::CREATION_REFUSED.to_vec()),
+        Some(returns::FAILURE_WORD) => Ok(returns::FAILURES.to_vec()),
         _ => constant(node, Kind::RETURN, "return value").map(|value| vec![value]),
     };
     match &node.kind {

@@ -81,6 +81,7 @@ pub(super) fn content(content: &Content) -> Json {
         }
         Content::Flip { of, bit } => json!({ "of": self::content(of), "flip": bit }),
         Content::Take { of, count } => json!({ "of": self::content(of), "take": count }),
+        Content::Skip { of, count } => json!({ "of": self::content(of), "skip": count }),
     }
 }
 

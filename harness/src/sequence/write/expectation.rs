@@ -67,6 +67,7 @@ fn entry(of: &Relation, domain: Domain) -> (&'static str, Json) {
         Relation::Lacks(bits) => ("lacks", flags(*bits)),
         Relation::Unique => ("unique", json!(true)),
         Relation::Padded => ("padded", json!(true)),
+        Relation::Random => ("random", json!(true)),
         Relation::Text(text) => ("text", json!(text)),
         Relation::Unavailable => ("unavailable", json!(true)),
         Relation::All(_) => ("all", Json::Null),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::read::RELOAD;
 use super::{ANY, ANY_WORD, Argument, Call, Sequence, Step, Together};
-use crate::cryptoki::{Kind, names};
+use crate::cryptoki::{Kind, names, returns};
 use crate::yaml::{self, Diagnostic, Document};
 
 pub(crate) use argument::argument;
@@ -65,8 +65,10 @@ fn call(call: &Call) -> Json {
         }
     }
     entries.insert(call.function.name().into(), Json::Object(arguments));
-    let codes =
-        |list: &[u64]| Json::Array(list.iter().map(|rv| constant(Kind::RETURN, *rv)).collect());
+    let codes = |list: &[u64]| match list == *returns::FAILURES {
+        true => json!(returns::FAILURE_WORD),
+        false => Json::Array(list.iter().map(|rv| constant(Kind::RETURN, *rv)).collect()),
+    };
     if !call.returns.is_empty() {
         entries.insert("returns".into(), codes(&call.returns));
     }

@@ -511,6 +511,7 @@ fn content(of: &Content) -> Made<String> {
         }
         Content::Flip { of, bit } => format!("flipped({}, {bit})", content(of)?),
         Content::Take { of, count } => format!("taken({}, {count})", content(of)?),
+        Content::Skip { of, count } => format!("skipped({}, {count})", content(of)?),
     })
 }
 

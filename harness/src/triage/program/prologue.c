@@ -81,6 +81,12 @@ static bytes taken(bytes of, W count)
     return lit((const char *)of.at, count < of.length ? count : of.length);
 }
 
+static bytes skipped(bytes of, W count)
+{
+    W gone = count < of.length ? count : of.length;
+    return lit((const char *)of.at + gone, of.length - gone);
+}
+
 static bytes secret(const char *variable)
 {
     const char *text = getenv(variable);
