@@ -12,6 +12,7 @@ pub mod module;
 pub mod oracle;
 pub mod plan;
 pub mod probe;
+pub mod property;
 pub mod run;
 pub mod schema;
 pub mod sequence;

@@ -4,6 +4,7 @@ mod bench;
 mod evidence;
 mod fuzz;
 mod gate;
+mod property;
 mod triage;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(super) use bench::{
 pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
 pub(super) use fuzz::{ClassArg, Fuzz};
 pub(super) use gate::GateArgs;
+pub(super) use property::Property;
 pub(super) use triage::Triage;
 
 /// Conformance and fuzz testing of PKCS #11 modules.
@@ -53,6 +55,8 @@ pub(super) enum Command {
     Fuzz(Box<Fuzz>),
     /// Measure how fast a module is, and compare measurements.
     Bench(Box<Bench>),
+    /// Put laws that hold of any token to the test with drawn keys, inputs and calls.
+    Property(Box<Property>),
     /// Write the case of a reproducer as a C program of its own.
     Program(Program),
     /// Join runs that were made with --partition into one.

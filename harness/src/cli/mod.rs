@@ -10,6 +10,7 @@ mod merge;
 mod probe;
 mod program;
 mod progress;
+mod property;
 mod report;
 mod run;
 mod select;
@@ -89,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Triage(arguments) => triage::triage(&arguments),
+        Command::Property(arguments) => property::property(&arguments),
         Command::Program(arguments) => program::program(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),

@@ -147,7 +147,7 @@ pub(super) fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers
         let mut folders = suites.iter().map(|suite| shipped::by_name(&suite.name));
         let is_read = folder.is_none() || folders.any(|read| read == folder);
         // What a search will find nobody knows before.
-        is_read && !case.starts_with("fuzz/")
+        is_read && !case.starts_with("fuzz/") && !case.starts_with("property/")
     };
     waivers
         .check(&document, &suites, &stray::IDS, checked)

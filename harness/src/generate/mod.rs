@@ -25,7 +25,9 @@ use crate::cryptoki::Function;
 use crate::plan::{Case, Suite};
 
 use draft::Draft;
-pub(crate) use mechanism::usual_parameter;
+pub(crate) use mechanism::{
+    Sealed, additional, deriving_parameter, tells_length, usual_parameter, wrapping_parameter,
+};
 
 /// What evidence and messages name as the file of generated cases.
 pub const SOURCE: &str = "generated from suites/spec";

@@ -120,7 +120,10 @@ impl Plan {
                 .filter(|call| call.must_exist)
                 .map(|call| call.function)
                 .collect();
-            planned.unmet = case.needs.unmet(target).or_else(|| {
+            // What is known not to apply does not come to apply.
+            let known = planned.unmet.take();
+            let known = known.or_else(|| case.needs.unmet(target));
+            planned.unmet = known.or_else(|| {
                 case.sequence
                     .calls()
                     .filter(|call| !looked_for.contains(&call.function))

@@ -33,6 +33,25 @@ pub fn job(number: u32, case: &Case, target: &Value) -> Job {
     }
 }
 
+/// The job of a case in a session of the user of which it is known that it does nothing but use that session: it
+/// makes no difference to it who logged in when.
+#[must_use]
+pub fn shared_job(number: u32, case: &Case, target: &Value) -> Job {
+    let opened = match case.ladder {
+        Ladder::User => Ladder::Session,
+        Ladder::RwUser => Ladder::RwSession,
+        _ => return job(number, case, target),
+    };
+    let opened = Case {
+        ladder: opened,
+        ..case.clone()
+    };
+    Job {
+        shares_login: true,
+        ..job(number, &opened, target)
+    }
+}
+
 /// True if a case does nothing but use keys in its session, so that it makes no difference to it who
 /// logged in when, nor to the cases behind it. Logging in is dear to tokens that guard their PINs well.
 /// What somebody wrote is done as it is written.

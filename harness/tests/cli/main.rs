@@ -12,6 +12,7 @@ mod kit;
 mod lanes;
 mod outputs;
 mod partition;
+mod property;
 mod refusals;
 mod repeat;
 mod runs;

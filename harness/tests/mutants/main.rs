@@ -50,6 +50,15 @@ fn main() -> std::process::ExitCode {
             searched(mutant, Some(1))
         })
     }));
+    trials.push(Trial::test(
+        "the_token_without_a_mutant_has_every_property",
+        || asked("", &[], Some(0)),
+    ));
+    trials.extend(BROKEN.iter().map(|(mutant, property)| {
+        Trial::test(format!("{property}_is_broken_by_{mutant}"), || {
+            asked(mutant, &[property], Some(1))
+        })
+    }));
     trials.extend(rows.into_iter().map(|row| {
         let name = row.mutant.clone();
         Trial::test(name, move || caught(&row))
@@ -102,6 +111,54 @@ const SEARCHED: [&str; 10] = [
     "state-ignores-login",
     "verify-accepts-anything",
 ];
+
+/// Mutants, and the properties that `p11assay property` finds them by.
+#[rustfmt::skip]
+const BROKEN: [(&str, &str); 33] = [
+    ("digest-loses-a-byte-at-block-border", "digest-parts"),
+    ("one-byte-too-many", "digest-parts"),
+    ("cbc-vector-kept-between-parts", "encrypt-decrypt"),
+    ("ctr-counter-kept-between-parts", "encrypt-decrypt"),
+    ("verify-ignores-later-parts", "sign-verify"),
+    ("verify-accepts-anything", "altered-not-verified"),
+    ("verify-accepts-truncated-mac", "altered-not-verified"),
+    ("message-ends-process", "message-signature"),
+    ("local-claimed-on-import", "import-as-generated"),
+    ("too-small-ends-encryption", "output-length"),
+    ("digest-ends-when-too-small", "output-length"),
+    ("sign-ends-when-too-small", "output-length"),
+    ("size-query-one-short", "output-length"),
+    ("size-query-ends-operation", "output-length"),
+    ("length-not-told-when-too-small", "output-length"),
+    ("short-buffer-overrun", "output-length"),
+    ("random-is-constant", "random"),
+    ("generated-value-predictable", "random"),
+    ("find-matches-by-prefix", "search"),
+    ("find-forgets-the-rest", "search"),
+    ("find-count-is-the-room", "search"),
+    ("pair-leaves-public-key-behind", "failure-changes-nothing"),
+    ("session-objects-outlive-session", "sessions-apart"),
+    ("close-session-does-nothing", "states"),
+    ("close-all-keeps-login", "states"),
+    ("last-close-keeps-login", "states"),
+    ("state-ignores-login", "states"),
+    ("session-info-forgets-rw", "states"),
+    ("second-login-succeeds", "states"),
+    ("private-found-before-login", "states"),
+    ("ro-session-creates-token-object", "states"),
+    ("token-objects-die-with-session", "states"),
+    ("destroyed-object-lingers", "states"),
+];
+
+/// The exit code of questions to the token with a mutant, or with none.
+fn asked(mutant: &str, properties: &[&str], wanted: Option<i32>) -> Result<(), Failed> {
+    let cases = if mutant.is_empty() { "64" } else { "512" };
+    let run = runs::property(mutant, properties, cases);
+    match run.code == wanted {
+        true => Ok(()),
+        false => Err(format!("exit code {:?}: {:?}", run.code, run.cases).into()),
+    }
+}
 
 /// The exit code of a search in the token with a mutant, or with none. So many sequences are enough
 /// for each of them with this seed.

@@ -27,6 +27,20 @@ pub(crate) fn search(mutant: &str, sequences: &str) -> Run {
     program(mutant, &[&fixed[..], &limits].concat())
 }
 
+/// Properties, asked with so many cases of each at most, until the first failure.
+pub(crate) fn property(mutant: &str, properties: &[&str], cases: &str) -> Run {
+    let limits = [
+        "--cases",
+        cases,
+        "--time",
+        "1h",
+        "--fail-fast",
+        "--seed",
+        "1",
+    ];
+    program(mutant, &[&["property"], properties, &limits].concat())
+}
+
 fn program(mutant: &str, arguments: &[&str]) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let run_dir = folder.path().join("run");

@@ -40,10 +40,11 @@ pub(super) fn cases(row: &Mechanism) -> Vec<Draft> {
 }
 
 /// The structure that goes with each message, by its name and those of its fields.
-pub(super) struct Sealed {
+pub(crate) struct Sealed {
     name: &'static str,
     nonce: &'static str,
-    pub(super) tag: &'static str,
+    /// The field of the tag.
+    pub(crate) tag: &'static str,
     numbers: &'static [(&'static str, u64)],
 }
 
@@ -73,7 +74,8 @@ const SEALED: [(CK_MECHANISM_TYPE, Sealed); 2] = [
 ];
 
 impl Sealed {
-    pub(super) fn of(row: &Mechanism) -> Option<&'static Sealed> {
+    /// That of a mechanism.
+    pub(crate) fn of(row: &Mechanism) -> Option<&'static Sealed> {
         let mut rows = SEALED.iter();
         let (_, sealed) = rows.find(|(mechanism, _)| *mechanism == row.value)?;
         Some(sealed)
@@ -81,7 +83,7 @@ impl Sealed {
 
     /// The structure with this tag, for a message of so many bytes; what the module is to fill in is
     /// zero before.
-    pub(super) fn with(&self, tag: Content, length: u64) -> Structure {
+    pub(crate) fn with(&self, tag: Content, length: u64) -> Structure {
         let bytes = |field: &str, content| {
             let bytes = FieldValue::Bytes(Bytes::of(content));
             (field.to_owned(), bytes)
@@ -112,7 +114,7 @@ struct Sealing<'m> {
 }
 
 /// The additional data of all messages: as the parameters of the plain functions have it.
-pub(super) fn additional() -> Content {
+pub(crate) fn additional() -> Content {
     Content::Repeat {
         byte: 0x24,
         count: 20,

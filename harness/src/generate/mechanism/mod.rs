@@ -29,7 +29,11 @@ mod works;
 mod wrap;
 
 pub(super) use key::create;
-pub(crate) use parameter::valid as usual_parameter;
+pub(crate) use message::{Sealed, additional};
+pub(crate) use parameter::{
+    deriving as deriving_parameter, valid as usual_parameter, wrapping as wrapping_parameter,
+};
+pub(crate) use wrap::tells_length;
 
 use cryptoki_sys::*;
 use p11assay_reports::evidence::Class;

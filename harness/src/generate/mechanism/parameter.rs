@@ -31,7 +31,7 @@ fn bytes(count: usize) -> ParameterValue {
 }
 
 /// A parameter with which a mechanism wraps, if it is another than that for data: 6.13.3 and 6.13.5.
-pub(super) fn wrapping(row: &Mechanism) -> Option<ParameterValue> {
+pub(crate) fn wrapping(row: &Mechanism) -> Option<ParameterValue> {
     let name = match row.value {
         CKM_AES_GCM => "CK_GCM_WRAP_PARAMS",
         CKM_AES_CCM => "CK_CCM_WRAP_PARAMS",
@@ -44,7 +44,7 @@ pub(super) fn wrapping(row: &Mechanism) -> Option<ParameterValue> {
 pub(super) const OTHER: &str = "other";
 
 /// A parameter with which a mechanism derives from the keys of the cases.
-pub(super) fn deriving(row: &Mechanism) -> Option<ParameterValue> {
+pub(crate) fn deriving(row: &Mechanism) -> Option<ParameterValue> {
     let bytes = |bytes| Some(ParameterValue::Bytes(Bytes::of(Content::Literal(bytes))));
     match (row.value, row.parameter) {
         (CKM_DH_PKCS_DERIVE, _) => bytes(recipe::dh_public()),

@@ -383,7 +383,7 @@ impl<'m> Wrapping<'m> {
 
 /// True if the wrapped form tells how long the key is: it is as long as the key, or padded so that the
 /// padding can be found.
-fn tells_length(row: &Mechanism) -> bool {
+pub(crate) fn tells_length(row: &Mechanism) -> bool {
     let blocks = row.name.ends_with("_ECB") || row.name.ends_with("_CBC");
     let zeros = [CKM_AES_KEY_WRAP, CKM_RSA_X_509].contains(&row.value);
     !blocks && !zeros

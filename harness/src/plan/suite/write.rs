@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Case, Ladder};
+use super::{Case, Ladder, Suite};
 use crate::cryptoki::{Version, names};
 use crate::sequence::{Step, Value, lexicon, write};
 use crate::yaml;
@@ -14,7 +14,17 @@ impl Case {
     /// # Errors
     /// If the YAML writer fails.
     pub fn to_yaml(&self) -> Result<String, yaml::WriteError> {
-        let (suite, id) = self.id.rsplit_once('/').unwrap_or(("case", &self.id));
+        Suite::to_yaml(std::slice::from_ref(self))
+    }
+
+    /// The suite that the case is of, and its own id in it.
+    fn names(&self) -> (&str, &str) {
+        self.id.rsplit_once('/').unwrap_or(("case", &self.id))
+    }
+
+    /// The case as an element of `cases`.
+    fn entry(&self) -> Json {
+        let (_, id) = self.names();
         let fixture = |step: &Step| {
             let mut calls = crate::sequence::calls(std::slice::from_ref(step));
             calls.all(|call| call.fixture)
@@ -47,10 +57,24 @@ impl Case {
             case.insert("setup".into(), write::steps(setup));
         }
         case.insert("steps".into(), write::steps(steps));
+        Json::Object(case)
+    }
+}
+
+impl Suite {
+    /// Cases of one suite and of one document as YAML, as [`Case::to_yaml`] writes one.
+    ///
+    /// # Errors
+    /// If the YAML writer fails.
+    pub fn to_yaml(cases: &[Case]) -> Result<String, yaml::WriteError> {
+        let first = cases.first();
+        let cites = first.map(
+            |case| json!({ "document": case.clause.document, "version": case.clause.version }),
+        );
         yaml::to_string(&json!({
-            "suite": suite,
-            "cites": { "document": self.clause.document, "version": self.clause.version },
-            "cases": [case],
+            "suite": first.map_or("case", |case| case.names().0),
+            "cites": cites,
+            "cases": cases.iter().map(Case::entry).collect::<Vec<_>>(),
         }))
     }
 }

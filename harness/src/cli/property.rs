@@ -1,0 +1,269 @@
+//! `p11assay property`: laws put to the test on a target with drawn cases; what fails becomes cases, which
+//! are then run and reported like any others.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use p11assay_reports::evidence::Class;
+use p11assay_reports::terminal::Verbosity;
+
+use super::args;
+use super::report::{finish, fresh_folder};
+use super::run::{fresh_seed, timeout, waivers};
+use super::session::Session;
+use super::target::{arguments, resolve};
+use crate::oracle::Reading;
+use crate::plan::{Case, Ladder, Needs, Plan, Planned};
+use crate::probe;
+use crate::property::driver::{Driver, Failure, Limits, Outcome, Watcher};
+use crate::property::seeds::Seeds;
+use crate::property::tally::Account;
+use crate::property::{Ground, Property, all, chosen, clause, save};
+use crate::run::{Interrupt, StationError};
+use crate::sequence::Sequence;
+use crate::target::{Credentials, Target};
+
+/// Folder of the small cases, within that of the run: they are there as soon as they are found.
+const FOUND: &str = "found";
+
+/// Asks properties of a target, and reports what failed.
+pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
+    if args.list {
+        return Ok(list());
+    }
+    args.shown.reports.ensure_writable()?;
+    let properties = chosen(&args.names).map_err(super::Failure::usage)?;
+    let (mut target, credentials) = resolve(&args.target)?;
+    if let Some(text) = &args.timeout {
+        target.call_deadline = timeout("--timeout", text)?;
+    }
+    let time = timeout("--time", &args.time)?;
+    may_be_asked(&target, &credentials)?;
+    let waivers = waivers(&target, Vec::new())?;
+    let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let saved = args.save.as_deref().map(Seeds::read).transpose();
+    let saved = saved.map_err(super::Failure::usage)?.unwrap_or_default();
+    let limits = Limits {
+        time,
+        cases: args.cases,
+        failures: if args.fail_fast { 1 } else { usize::MAX },
+    };
+    let mut terminal = Terminal::new(folder.join(FOUND), args.shown.output.verbosity());
+    let searched = Searched {
+        target: &target,
+        credentials: &credentials,
+        seed,
+        limits,
+    };
+    let outcome = searched.run(&properties, &saved, &mut terminal)?;
+    terminal.bar.finish_and_clear();
+    if let Some(folder) = &args.save {
+        save::save(folder, saved, &outcome.failures).map_err(super::Failure::usage)?;
+    }
+    if args.shown.output.verbosity() != Verbosity::Quiet {
+        show(&outcome);
+    }
+    let session = Session {
+        target,
+        credentials,
+        folder,
+        reading: Reading::Relaxed,
+        gate: args.shown.gate.gate(None),
+        seed,
+        resumed: false,
+        jobs: 1,
+        fail_fast: false,
+        waivers,
+        every_trace: false,
+        verbosity: args.shown.output.verbosity(),
+        keep_scratch: args.target.keep_scratch,
+        target_arguments: arguments(&args.target),
+    };
+    let evidence = session.execute(plan(&properties, outcome, seed))?;
+    args.shown.reports.write(&evidence)?;
+    Ok(finish(&evidence, &args.shown.output))
+}
+
+/// Objects are made on the token, and the user logs in.
+fn may_be_asked(target: &Target, credentials: &Credentials) -> Result<(), super::Failure> {
+    let lacks = if !target.disposable {
+        "properties change what is on a token: say with --disposable, or `disposable: true` in the \
+         target file, that they may"
+    } else if credentials.pin.is_none() {
+        "properties need the user's PIN: give --pin, or `pin` in the target file"
+    } else {
+        return Ok(());
+    };
+    let name = &target.name;
+    Err(super::Failure::usage(format!("target `{name}`: {lacks}")))
+}
+
+/// Shows what there is to ask.
+fn list() -> i32 {
+    let width = all()
+        .iter()
+        .map(|property| property.name.len())
+        .max()
+        .unwrap_or_default();
+    for property in all() {
+        let _ = writeln!(
+            std::io::stdout(),
+            "{:width$}  {} ({})",
+            property.name,
+            property.title,
+            property.clauses.join(", ")
+        );
+    }
+    p11assay_reports::exit::PASSED
+}
+
+/// A search, once arguments are understood.
+struct Searched<'s> {
+    target: &'s Target,
+    credentials: &'s Credentials,
+    seed: u64,
+    limits: Limits,
+}
+
+impl Searched<'_> {
+    fn run(
+        &self,
+        properties: &[&'static Property],
+        saved: &Seeds,
+        terminal: &mut Terminal,
+    ) -> Result<Outcome, super::Failure> {
+        let interrupt = Interrupt::default();
+        let _signal = super::session::watch_signals(&interrupt)?;
+        let clean = |text: String| self.credentials.redactor().text(&text);
+        let unusable = |error: &probe::ProbeError| {
+            let name = &self.target.name;
+            let text = clean(error.to_string());
+            super::Failure::target(format!("target `{name}` cannot be tested: {text}"))
+        };
+        let reached = probe::reach(self.target, self.credentials, &interrupt, false);
+        let (token, mut station) = reached.map_err(|error| unusable(&error))?;
+        let probe = probe::probe(&mut station, self.target, self.credentials);
+        let probe = probe.map_err(|error| unusable(&error))?;
+        station.skip_audit();
+        let driver = Driver {
+            station,
+            given: probe.given(self.credentials),
+            ground: Arc::new(Ground::new(probe.capabilities(self.target))),
+            seed: self.seed,
+            limits: self.limits,
+            interrupt,
+        };
+        let outcome = driver.run(properties, saved, terminal);
+        drop(token);
+        outcome.map_err(|error: StationError| super::Failure::target(clean(error.to_string())))
+    }
+}
+
+/// The account of every property.
+fn show(outcome: &Outcome) {
+    let names = outcome.accounts.iter().map(|(name, _)| name.len());
+    let width = names.max().unwrap_or_default();
+    let mut text = String::new();
+    for (name, account) in &outcome.accounts {
+        text += &format!("{name:width$}  {}\n", account.line());
+        for more in more(outcome, name, account) {
+            text += &format!("{:width$}    {more}\n", "");
+        }
+    }
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}
+
+/// What else there is to say of a property: what failed, and why cases did not apply.
+fn more(outcome: &Outcome, name: &str, account: &Account) -> Vec<String> {
+    let lost = outcome
+        .lost
+        .iter()
+        .filter(|(_, property)| **property == name);
+    let lost = lost.map(|(mark, _)| format!("seen, and not again in a fresh worker: {mark}"));
+    let failures = account.failures().into_iter().chain(lost);
+    failures.chain(account.reasons()).collect()
+}
+
+/// The failures, and for every property a case that says how it was put to the test.
+fn plan(properties: &[&'static Property], outcome: Outcome, seed: u64) -> Plan {
+    let seconds = outcome.time.as_secs_f64();
+    let summary = |(property, (_, account)): (&&'static Property, &(&str, Account))| Planned {
+        unmet: account.unjudged(),
+        case: Case {
+            id: format!("property/{}", property.name),
+            title: std::iter::once(format!("{}: {}", property.title, account.line()))
+                .chain(more(&outcome, property.name, account))
+                .chain([format!("seed {seed}, {seconds:.1} s for all")])
+                .collect::<Vec<_>>()
+                .join("; "),
+            clause: clause(property),
+            level: property.level,
+            class: Class::A,
+            ladder: Ladder::Initialized,
+            needs: Needs::default(),
+            with: Vec::new(),
+            sequence: Sequence::default(),
+            has_strict_reading: false,
+            line: 0,
+        },
+    };
+    let summaries: Vec<Planned> = properties
+        .iter()
+        .zip(&outcome.accounts)
+        .map(summary)
+        .collect();
+    let failures = outcome.failures.into_iter().map(|failure| Planned {
+        case: failure.case,
+        unmet: None,
+    });
+    Plan {
+        files: vec!["property".to_owned()],
+        cases: failures.chain(summaries).collect(),
+        shard: None,
+    }
+}
+
+/// Shows how the search goes, and keeps what it finds at once.
+struct Terminal {
+    folder: PathBuf,
+    bar: ProgressBar,
+}
+
+impl Terminal {
+    fn new(folder: PathBuf, verbosity: Verbosity) -> Self {
+        let shown = std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet;
+        let bar = match shown {
+            true => ProgressBar::new_spinner(),
+            false => ProgressBar::hidden(),
+        };
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { folder, bar }
+    }
+
+    fn write(&self, case: &Case) -> std::io::Result<()> {
+        let path = self.folder.join(&case.id).with_added_extension("yaml");
+        let yaml = case.to_yaml().map_err(std::io::Error::other)?;
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        std::fs::write(path, yaml)
+    }
+}
+
+impl Watcher for Terminal {
+    fn progress(&mut self, property: &str, cases: u64) {
+        self.bar.set_message(format!("{property}: {cases} cases"));
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        let written = self.write(&failure.case);
+        self.bar.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "failed: {}", failure.case.id);
+            if let Err(error) = written {
+                let _ = writeln!(std::io::stderr(), "warning: it cannot be kept: {error}");
+            }
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! By what a failure is known again: two of one mark are taken for one finding.
+
+use p11assay_reports::evidence::{End, Finding, Verdict};
+
+use crate::oracle::Judgement;
+
+/// The mark of a judgement with findings: the function, and what was wrong with it. Return values and ends
+/// have one cause for many mechanisms, mostly; outputs that are wrong have one each, but where the property
+/// says that they are alike and gives no subject.
+pub(super) fn of(judgement: &Judgement, subject: Option<&str>) -> Option<String> {
+    if judgement.verdict == Verdict::HarnessFault {
+        return Some("harness-fault".to_owned());
+    }
+    let gravest = |finding: &&Finding| finding.verdict == judgement.verdict;
+    let finding = judgement.findings.iter().find(gravest)?;
+    let function = finding.function.as_deref().unwrap_or("worker");
+    let what = match (&finding.end, finding.oracle.as_str()) {
+        (Some(End::Signal { signal, .. }), _) => signal.clone(),
+        (Some(End::Exited { status }), _) => format!("exit-{status}"),
+        (Some(End::Hang { .. }), _) => "hang".to_owned(),
+        (Some(End::MemoryLimit { .. }), _) => "memory-limit".to_owned(),
+        (None, "return-code") => word(finding.message.strip_prefix("returned ")),
+        (None, "expectation") => {
+            let output = word(Some(&finding.message));
+            let subject = subject.map_or_else(String::new, |subject| format!("-{}", id(subject)));
+            format!("wrong-{output}{subject}")
+        }
+        (None, oracle) => oracle.to_owned(),
+    };
+    Some(format!("{function}-{what}"))
+}
+
+/// The first word, as far as it can stand in an id.
+fn word(text: Option<&str>) -> String {
+    let first = text
+        .and_then(|text| text.split_whitespace().next())
+        .unwrap_or_default();
+    id(first)
+}
+
+/// A text as a part of an id.
+pub(super) fn id(text: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
+    text.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    fn judgement(oracle: &str, message: &str, end: Option<End>) -> Judgement {
+        Judgement {
+            verdict: Verdict::Deviation,
+            why: None,
+            reason: None,
+            findings: vec![Finding {
+                verdict: Verdict::Deviation,
+                step: Some(4),
+                lane: None,
+                function: Some("C_Sign".to_owned()),
+                oracle: oracle.to_owned(),
+                message: message.to_owned(),
+                permitted: Vec::new(),
+                clause: None,
+                end,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_mark_says_where_and_what() {
+        for (oracle, message, mark) in [
+            (
+                "return-code",
+                "returned CKR_GENERAL_ERROR",
+                "C_Sign-CKR_GENERAL_ERROR",
+            ),
+            (
+                "expectation",
+                "template.CKA_VALUE is 00",
+                "C_Sign-wrong-template-CKA_VALUE-CKM_X",
+            ),
+            ("guard", "wrote outside its buffers: 1", "C_Sign-guard"),
+        ] {
+            assert_eq!(
+                of(&judgement(oracle, message, None), Some("CKM_X")).as_deref(),
+                Some(mark)
+            );
+        }
+        let exited = judgement("end", "ended", Some(End::Exited { status: 5 }));
+        assert_eq!(of(&exited, Some("CKM_X")).as_deref(), Some("C_Sign-exit-5"));
+    }
+}

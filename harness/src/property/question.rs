@@ -1,0 +1,82 @@
+//! A question to a target: a sequence that holds of it if the property does.
+
+use p11assay_reports::evidence::{Class, Clause, Level};
+
+use super::table::Property;
+use crate::plan::{Case, Ladder, Needs};
+use crate::sequence::Sequence;
+
+/// One question that a property asks.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What it is about beside the property: a mechanism, mostly.
+    pub subject: String,
+    /// The calls, and what must hold of them.
+    pub sequence: Sequence,
+    /// What the calls find.
+    pub ladder: Ladder,
+}
+
+impl Question {
+    /// A question asked in a session of the user.
+    pub(super) fn new(subject: impl Into<String>, script: super::script::Script) -> Self {
+        Self {
+            subject: subject.into(),
+            sequence: script.finish(),
+            ladder: Ladder::RwUser,
+        }
+    }
+
+    /// The same, asked by nobody in particular.
+    pub(super) fn without_login(self) -> Self {
+        Self {
+            ladder: Ladder::RwSession,
+            ..self
+        }
+    }
+
+    /// The same, asked where no session is open.
+    pub(super) fn at_the_beginning(self) -> Self {
+        Self {
+            ladder: Ladder::Initialized,
+            ..self
+        }
+    }
+
+    /// True if it does nothing but use its own session, so that others may have logged in for it.
+    #[must_use]
+    pub fn keeps_to_its_session(&self) -> bool {
+        self.ladder == Ladder::RwUser
+    }
+
+    /// The question as a case with this name within its property.
+    #[must_use]
+    pub fn case(&self, property: &Property, name: &str) -> Case {
+        Case {
+            id: format!("property/{}/{name}", property.name),
+            title: format!("{}: {}", self.subject, property.title),
+            clause: clause(property),
+            level: property.level,
+            class: Class::A,
+            ladder: self.ladder,
+            needs: Needs::default(),
+            with: Vec::new(),
+            sequence: self.sequence.clone(),
+            has_strict_reading: false,
+            line: 0,
+        }
+    }
+}
+
+/// The clause that a property rests on first of all.
+#[must_use]
+pub fn clause(property: &Property) -> Clause {
+    Clause {
+        document: "PKCS11-Base".to_owned(),
+        version: "3.2".to_owned(),
+        section: property.clauses.first().copied().unwrap_or("5").to_owned(),
+    }
+}
+
+/// The level at which nothing but a success against the property is a violation.
+pub(super) const MUST: Level = Level::Must;

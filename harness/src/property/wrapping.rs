@@ -1,0 +1,114 @@
+//! Wrapping: the key that is unwrapped is the one that was wrapped ([PKCS11-Base 3.2] 5.18.3 and 5.18.4).
+
+use std::sync::Arc;
+
+use cryptoki_sys::*;
+use proptest::prelude::*;
+
+use super::draw::{Draw, draw};
+use super::ground::{Ground, absent};
+use super::key::{self, Secret};
+use super::question::Question;
+use super::script::{
+    SESSION, Script, asked, attribute, handle, is_number, kept, mechanism, on, same_as, template,
+    ulong,
+};
+use super::table::Asked;
+use crate::cryptoki::Function::{C_GetAttributeValue, C_UnwrapKey, C_WrapKey};
+use crate::cryptoki::mechanism::{Mechanism, Use};
+use crate::cryptoki::refusal::{Occasion, refusals};
+use crate::generate;
+use crate::sequence::ParameterValue;
+
+/// Names of the wrapping keys, of the key that is wrapped, and of the one that comes of it.
+const FORTH: &str = "forth";
+const BACK: &str = "back";
+const INNER: &str = "inner";
+const UNWRAPPED: &str = "unwrapped";
+
+/// A mechanism that wraps, with a parameter for it.
+type Row = (&'static Mechanism, ParameterValue, u64);
+
+fn rows(ground: &Ground) -> Vec<Row> {
+    let rows = ground
+        .mechanisms(Use::Wrap, CKF_WRAP | CKF_UNWRAP)
+        .into_iter();
+    let row = |row: &'static Mechanism| {
+        let parameter =
+            generate::wrapping_parameter(row).or_else(|| generate::usual_parameter(row))?;
+        let mut types = row.key_types.iter().copied();
+        let key_type = types.find(|of| key::is_secret(*of) || key::is_pair(*of))?;
+        Some((row, parameter, key_type))
+    };
+    rows.filter(|row| row.name != "CKM_NULL")
+        .filter_map(row)
+        .collect()
+}
+
+/// What is unwrapped is what was wrapped.
+pub(super) fn round_trip(ground: &Arc<Ground>) -> Asked {
+    ground.needs(&[C_WrapKey, C_UnwrapKey])?;
+    let rows = rows(ground);
+    if rows.is_empty() {
+        return Err(absent(
+            "the token lists no mechanism that wraps and unwraps",
+        ));
+    }
+    let ground = ground.clone();
+    let ask = move |draw: Draw| {
+        let row = draw.pick(0, &rows).unwrap_or(&rows[0]);
+        let mut script = Script::default();
+        there_and_back(&mut script, &ground, row, &draw);
+        Question::new(row.0.name, script)
+    };
+    Ok(draw().prop_map(ask).boxed())
+}
+
+fn there_and_back(script: &mut Script, ground: &Ground, row: &Row, draw: &Draw) {
+    let (row, parameter, key_type) = row;
+    let back = if key::is_secret(*key_type) {
+        let key = Secret::draw(ground, draw, *key_type);
+        script.add(key.make(&[CKA_WRAP, CKA_UNWRAP], FORTH));
+        FORTH
+    } else {
+        let usages: [&[u64]; 2] = [&[CKA_WRAP], &[CKA_UNWRAP]];
+        key::pair(script, ground, draw, *key_type, usages, [FORTH, BACK]);
+        BACK
+    };
+    // Of a key with one length alone the length is known where the mechanism does not tell it.
+    let inner_type = match (generate::tells_length(row), draw.coin(5)) {
+        (false, _) => CKK_DES3,
+        (true, false) => CKK_AES,
+        (true, true) => CKK_GENERIC_SECRET,
+    };
+    let inner = Secret::draw(ground, draw, inner_type);
+    script.add(inner.make(&[CKA_ENCRYPT, CKA_DECRYPT], INNER));
+    let value = on(SESSION, C_GetAttributeValue)
+        .with("object", handle(INNER))
+        .with("template", asked(&[CKA_VALUE]));
+    script.add(value.keep(&attribute(CKA_VALUE), "value").presumed());
+    let wrap = on(SESSION, C_WrapKey)
+        .with("mechanism", mechanism(row, parameter.clone()))
+        .with("wrapping_key", handle(FORTH))
+        .with("key", handle(INNER));
+    script.add(wrap.keep("wrapped_key", "wrapped").presumed());
+    let mut attributes = key::open();
+    attributes.extend([
+        ulong(CKA_CLASS, CKO_SECRET_KEY),
+        ulong(CKA_KEY_TYPE, inner_type),
+    ]);
+    let refused = refusals(&[Occasion::Start, Occasion::Attributes, Occasion::Unwrap]);
+    let unwrap = on(SESSION, C_UnwrapKey)
+        .with("mechanism", mechanism(row, parameter.clone()))
+        .with("unwrapping_key", handle(back))
+        .bytes("wrapped_key", kept("wrapped"))
+        .with("template", template(attributes));
+    script.add(unwrap.keep("key", UNWRAPPED).unless(&refused));
+    let read = on(SESSION, C_GetAttributeValue)
+        .with("object", handle(UNWRAPPED))
+        .with("template", asked(&[CKA_VALUE, CKA_KEY_TYPE]));
+    script.add(
+        read.is(&attribute(CKA_VALUE), same_as("value"))
+            .is(&attribute(CKA_KEY_TYPE), is_number(inner_type)),
+    );
+}
