@@ -102,6 +102,15 @@ enum State {
 }
 
 impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Still => "still",
+            Self::Changed(_) => "changed",
+            Self::Open(_) => "open",
+        }
+    }
+
     fn of(before: &Case, again: &Evidence) -> Self {
         let Some(now) = again.cases.iter().find(|case| case.id == before.id) else {
             return Self::Open("it has no reproducer".to_owned());
@@ -160,8 +169,8 @@ fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
     }
     let first = cluster.cases[0];
     text += &format!("\n          {}", first.id);
-    for (name, is) in NAMES {
-        let count = states.iter().filter(|state| is(state)).count();
+    for name in ["fixed", "still", "changed", "open"] {
+        let count = states.iter().filter(|state| state.name() == name).count();
         if count > 0 {
             text += &format!("\n          {name}: {count}");
         }
@@ -185,14 +194,6 @@ fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
     }
     text
 }
-
-/// The states that are counted.
-const NAMES: [(&str, fn(&State) -> bool); 4] = [
-    ("fixed", |state| *state == State::Fixed),
-    ("still", |state| *state == State::Still),
-    ("changed", |state| matches!(state, State::Changed(_))),
-    ("open", |state| matches!(state, State::Open(_))),
-];
 
 fn total(found: &[Cluster<'_>]) -> String {
     let cases: usize = found.iter().map(|cluster| cluster.cases.len()).sum();
