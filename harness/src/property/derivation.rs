@@ -94,12 +94,10 @@ fn twice(script: &mut Script, ground: &Ground, row: &'static Mechanism, draw: &D
     };
     let mut length = Some(LENGTH);
     if let Some(value) = known(row, &base.value, &data) {
-        // 6.43: without a length in the template the key is as long as what it is made of.
-        length = draw
-            .coin(4)
-            .then_some(1 + (draw.length % value.len()) as u64);
-        let count = length.map_or(value.len(), |length| length as usize);
-        expected = Some(value[..count].to_vec());
+        // 6.43: without a length in the template the key is as long as what it is made of. Which bytes
+        // are left of it where less is asked for is not said.
+        length = draw.coin(4).then_some(value.len() as u64);
+        expected = Some(value);
     } else if row.value == CKM_IKE_PRF_DERIVE {
         length = None;
     }
