@@ -19,7 +19,7 @@ pub(super) use bench::{
     Bench, BenchCommand, Compare as BenchCompare, History as BenchHistory, Measure,
 };
 pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
-pub(super) use fuzz::{ClassArg, Fuzz};
+pub(super) use fuzz::{ClassArg, CorpusCommand, Fuzz, Minimise};
 pub(super) use gate::GateArgs;
 pub(super) use property::Property;
 pub(super) use triage::Triage;
@@ -65,6 +65,9 @@ pub(super) enum Command {
     Report(Report),
     /// Show what the cases cover of the standard, and what a run reached.
     Coverage(Coverage),
+    /// Work on a corpus of fuzzing.
+    #[command(subcommand)]
+    Corpus(CorpusCommand),
     /// Group the findings of a run, the gravest first, and check whether they are still there.
     Triage(Box<Triage>),
     /// Draft waivers for the findings of a run.

@@ -10,22 +10,19 @@ use p11assay_reports::evidence::{Class, Clause, Level};
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
-use super::args::{ClassArg, Fuzz};
+use super::args::Fuzz;
+use super::ground::{Ground, failure, may_be_fuzzed};
 use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
-use super::session::{Session, jobs_possible};
+use super::session::Session;
 use super::target::{arguments, resolve};
-use crate::fuzz::pair::{Pair, Side};
-use crate::fuzz::search::{Found, Limits, Progress, Search, SearchError, Watcher};
+use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
 use crate::oracle::Reading;
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
-use crate::probe::{self, ProbeError};
 use crate::run::Interrupt;
 use crate::sequence::Sequence;
-use crate::sequence::decode::{Prelude, Setting};
-use crate::target::template::Template;
-use crate::target::{Credentials, Overrides, Provisioned, Target};
+use crate::target::{Credentials, Target};
 use crate::triage::program::{self, Module};
 
 /// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
@@ -65,18 +62,6 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     Ok(finish(&evidence, &args.shown.output))
 }
 
-fn may_be_fuzzed(target: &Target, credentials: &Credentials) -> Result<(), Failure> {
-    let lacks = if !target.disposable {
-        "fuzzing destroys what is on a token: say with --disposable, or `disposable: true` in the \
-         target file, that it may"
-    } else if credentials.pin.is_none() {
-        "fuzzing needs the user's PIN: give --pin, or `pin` in the target file"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
-}
-
 fn search(
     args: &Fuzz,
     target: &Target,
@@ -86,39 +71,14 @@ fn search(
 ) -> Result<Found, Failure> {
     let interrupt = Interrupt::default();
     let _signal = super::session::watch_signals(&interrupt)?;
-    let unusable = |target: &Target, error: &ProbeError| {
-        let text = credentials.redactor().text(&error.to_string());
-        Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
-    };
-    let model = model()?;
-    let pins = model.credentials().map_err(Failure::harness)?;
-    let jobs = jobs_possible(target, usize::from(args.jobs));
-    let reach_all = |target: &Target, pins: &Credentials| {
-        let each = (0..jobs).map(|_| reach(target, pins, &interrupt));
-        let all: Result<Vec<_>, _> = each.collect();
-        all.map_err(|error| unusable(target, &error))
-    };
-    let reached = reach_all(target, credentials)?;
-    let (models, sides) = unzip(reach_all(&model, &pins)?);
-    let first = &reached[0];
-    let module = super::program::module(target, &first.token, credentials, first.slot);
+    let ground = Ground::new(target, credentials, usize::from(args.jobs), &interrupt)?;
     let (corpus, inputs) = match &args.corpus {
         Some(folder) => Corpus::open(folder).map_err(Failure::usage)?,
         None => (Corpus::in_memory(), Vec::new()),
     };
-    let mut setting = Setting::new(Prelude::Session, |mechanism| {
-        first.mechanisms.contains(&mechanism)
-    });
-    setting.bent = args.classes.contains(&ClassArg::B);
-    setting.lies = args.classes.contains(&ClassArg::C);
-    // Their tokens stay until the search is over.
-    let (tokens, targets) = unzip(reached);
-    let pairs = targets.into_iter().zip(sides);
     let search = Search {
-        pairs: pairs
-            .map(|(target, model)| Pair { target, model })
-            .collect(),
-        setting,
+        setting: ground.setting(&args.classes),
+        pairs: ground.pairs,
         seed,
         limits: Limits {
             time,
@@ -128,58 +88,10 @@ fn search(
         corpus,
         interrupt,
     };
-    let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), module);
+    let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), ground.module);
     let found = search.run(inputs, &mut terminal);
     terminal.bar.finish_and_clear();
-    drop((tokens, models));
-    found.map_err(|error| match error {
-        SearchError::Station(error) => {
-            Failure::target(credentials.redactor().text(&error.to_string()))
-        }
-        SearchError::Corpus(error) => Failure::usage(error),
-    })
-}
-
-/// The reference token as shipped, whatever the environment makes of a built-in target.
-fn model() -> Result<Target, Failure> {
-    let mut model =
-        Target::load(Some("builtin"), &Overrides::default()).map_err(Failure::harness)?;
-    let sound = ("REFERENCE_TOKEN_MUTANT".to_owned(), Template::literal(""));
-    model.environment.extend([sound]);
-    Ok(model)
-}
-
-fn unzip(reached: Vec<Reached>) -> (Vec<Provisioned>, Vec<Side>) {
-    let both = reached.into_iter().map(|one| (one.token, one.side));
-    both.unzip()
-}
-
-/// A target that can be fuzzed, or the model.
-struct Reached {
-    /// Its token, which goes when this does.
-    token: Provisioned,
-    side: Side,
-    slot: u64,
-    /// What the token lists.
-    mechanisms: Vec<u64>,
-}
-
-fn reach(
-    target: &Target,
-    credentials: &Credentials,
-    interrupt: &Interrupt,
-) -> Result<Reached, ProbeError> {
-    let (token, mut station) = probe::reach(target, credentials, interrupt, false)?;
-    let probe = probe::probe(&mut station, target, credentials)?;
-    // What sequences do to the process is not looked at: it would cost more than they do.
-    station.skip_audit();
-    let given = probe.given(credentials);
-    Ok(Reached {
-        token,
-        side: Side { station, given },
-        slot: probe.slot().id,
-        mechanisms: probe.capabilities(target).mechanisms.into_keys().collect(),
-    })
+    found.map_err(|error| failure(error, credentials))
 }
 
 /// The findings, and a case for the search itself, which says what was looked at.

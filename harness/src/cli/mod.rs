@@ -3,8 +3,10 @@
 
 mod args;
 mod bench;
+mod corpus;
 mod coverage;
 mod fuzz;
+mod ground;
 mod list;
 mod merge;
 mod probe;
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => run::replay(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
+        Command::Corpus(command) => corpus::corpus(&command),
         Command::Triage(arguments) => triage::triage(&arguments),
         Command::Property(arguments) => property::property(&arguments),
         Command::Program(arguments) => program::program(&arguments),

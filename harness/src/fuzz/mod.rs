@@ -9,6 +9,7 @@
 mod corpus;
 mod finding;
 mod in_process;
+mod minimise;
 mod novelty;
 pub mod pair;
 pub mod search;
@@ -16,6 +17,7 @@ pub mod shrink;
 mod suspect;
 mod tapes;
 
-pub use corpus::{Corpus, CorpusError};
+pub use corpus::{Corpus, CorpusError, Kept};
 pub use in_process::{Finding, InProcess, Summary};
+pub use minimise::{Minimised, minimise};
 pub use suspect::{Suspect, What};

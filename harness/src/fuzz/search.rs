@@ -19,7 +19,7 @@ use crate::sequence::Call;
 use crate::sequence::decode::{Decoded, Setting, decode};
 
 /// Sequences in one request.
-const BATCH: u64 = 32;
+pub(super) const BATCH: u64 = 32;
 /// Longest that one finding is shrunk.
 const SHRINKING: Duration = Duration::from_secs(10);
 

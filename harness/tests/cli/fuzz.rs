@@ -177,3 +177,29 @@ fn findings_are_grouped_and_checked_against_another_version() {
     let nothing = ["triage", "mended", "--check", "--target", &mended];
     folder.run(&nothing).says(2, &["nothing to check"]);
 }
+
+#[test]
+fn a_corpus_is_made_as_small_as_it_can_be() {
+    let folder = Folder::new();
+    fuzz(&folder, &["--sequences", "200", "--corpus", "corpus"]).says(0, &[]);
+    let count = |name: &str| {
+        std::fs::read_dir(folder.path(name))
+            .expect("a folder")
+            .count()
+    };
+    let all = count("corpus");
+    // What is there twice is there once.
+    let minimise = ["corpus", "minimise", "corpus", "corpus", "--into", "small"];
+    let output = folder.run(&minimise);
+    output.says(0, &["inputs lead everywhere", "0 show something wrong"]);
+    assert!(
+        (1..=all).contains(&count("small")),
+        "{} of {all}",
+        count("small")
+    );
+    // Minimising what is minimal already leaves it alone.
+    let again = ["corpus", "minimise", "small", "--into", "smaller"];
+    folder.run(&again).says(0, &[]);
+    assert_eq!(count("small"), count("smaller"));
+    folder.run(&minimise).says(2, &["has inputs already"]);
+}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::evidence::Shown;
 use super::{TargetArgs, number};
@@ -44,6 +44,30 @@ pub(in crate::cli) struct Fuzz {
     /// What is shown of it.
     #[command(flatten)]
     pub(in crate::cli) shown: Shown,
+}
+
+/// What is done with a corpus.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum CorpusCommand {
+    /// Keep the fewest and shortest inputs that lead everywhere the corpus leads.
+    Minimise(Box<Minimise>),
+}
+
+/// Arguments of `corpus minimise`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Minimise {
+    /// Folders of inputs, of `fuzz --corpus` and of libFuzzer; several are joined.
+    #[arg(value_name = "DIR", required = true)]
+    pub(in crate::cli) folders: Vec<PathBuf>,
+    /// New folder for the inputs that are left.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) into: PathBuf,
+    /// The classes of the search that they are for: the same bytes are other sequences with others.
+    #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
+    pub(in crate::cli) classes: Vec<ClassArg>,
+    /// The target.
+    #[command(flatten)]
+    pub(in crate::cli) target: TargetArgs,
 }
 
 /// A class of input.

@@ -1,0 +1,139 @@
+//! What made-up sequences run on: targets that may be destroyed, each with the reference token beside it.
+
+use super::Failure;
+use super::args::ClassArg;
+use super::session::jobs_possible;
+use crate::fuzz::pair::{Pair, Side};
+use crate::fuzz::search::SearchError;
+use crate::probe::{self, ProbeError};
+use crate::run::Interrupt;
+use crate::sequence::decode::{Prelude, Setting};
+use crate::target::template::Template;
+use crate::target::{Credentials, Overrides, Provisioned, Target};
+use crate::triage::program::Module;
+
+/// Targets and models that are ready.
+pub(super) struct Ground {
+    /// A target and a model for each job.
+    pub(super) pairs: Vec<Pair>,
+    /// What a C program needs to know of the first target.
+    pub(super) module: Module,
+    /// What its token lists.
+    mechanisms: Vec<u64>,
+    /// The tokens, which go when this does.
+    _tokens: Vec<Provisioned>,
+}
+
+impl Ground {
+    /// Provisions a target and a model for each of so many jobs, or for one where all would share a token.
+    pub(super) fn new(
+        target: &Target,
+        credentials: &Credentials,
+        jobs: usize,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
+        let unusable = |target: &Target, error: &ProbeError| {
+            let text = credentials.redactor().text(&error.to_string());
+            Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
+        };
+        let model = model()?;
+        let pins = model.credentials().map_err(Failure::harness)?;
+        let reach_all = |target: &Target, pins: &Credentials, jobs: usize| {
+            let each = (0..jobs).map(|_| reach(target, pins, interrupt));
+            let all: Result<Vec<_>, _> = each.collect();
+            all.map_err(|error| unusable(target, &error))
+        };
+        let reached = reach_all(target, credentials, jobs_possible(target, jobs))?;
+        let models = reach_all(&model, &pins, reached.len())?;
+        let first = &reached[0];
+        let module = super::program::module(target, &first.token, credentials, first.slot);
+        let mechanisms = first.mechanisms.clone();
+        let (mut tokens, targets) = unzip(reached);
+        let (others, models) = unzip(models);
+        tokens.extend(others);
+        let pairs = targets.into_iter().zip(models);
+        Ok(Self {
+            pairs: pairs
+                .map(|(target, model)| Pair { target, model })
+                .collect(),
+            module,
+            mechanisms,
+            _tokens: tokens,
+        })
+    }
+
+    /// The setting of sequences of these classes.
+    pub(super) fn setting(&self, classes: &[ClassArg]) -> Setting<'static> {
+        let mut setting = Setting::new(Prelude::Session, |mechanism| {
+            self.mechanisms.contains(&mechanism)
+        });
+        setting.bent = classes.contains(&ClassArg::B);
+        setting.lies = classes.contains(&ClassArg::C);
+        setting
+    }
+}
+
+/// What a search could not do, in words without PINs.
+pub(super) fn failure(error: SearchError, credentials: &Credentials) -> Failure {
+    match error {
+        SearchError::Station(error) => {
+            Failure::target(credentials.redactor().text(&error.to_string()))
+        }
+        SearchError::Corpus(error) => Failure::usage(error),
+    }
+}
+
+/// Refuses a target that made-up sequences would do harm to, or that they could not use.
+pub(super) fn may_be_fuzzed(target: &Target, credentials: &Credentials) -> Result<(), Failure> {
+    let lacks = if !target.disposable {
+        "fuzzing destroys what is on a token: say with --disposable, or `disposable: true` in the \
+         target file, that it may"
+    } else if credentials.pin.is_none() {
+        "fuzzing needs the user's PIN: give --pin, or `pin` in the target file"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
+}
+
+/// The reference token as shipped, whatever the environment makes of a built-in target.
+fn model() -> Result<Target, Failure> {
+    let mut model =
+        Target::load(Some("builtin"), &Overrides::default()).map_err(Failure::harness)?;
+    let sound = ("REFERENCE_TOKEN_MUTANT".to_owned(), Template::literal(""));
+    model.environment.extend([sound]);
+    Ok(model)
+}
+
+fn unzip(reached: Vec<Reached>) -> (Vec<Provisioned>, Vec<Side>) {
+    let both = reached.into_iter().map(|one| (one.token, one.side));
+    both.unzip()
+}
+
+/// A target that can be fuzzed, or the model.
+struct Reached {
+    /// Its token, which goes when this does.
+    token: Provisioned,
+    side: Side,
+    slot: u64,
+    /// What the token lists.
+    mechanisms: Vec<u64>,
+}
+
+fn reach(
+    target: &Target,
+    credentials: &Credentials,
+    interrupt: &Interrupt,
+) -> Result<Reached, ProbeError> {
+    let (token, mut station) = probe::reach(target, credentials, interrupt, false)?;
+    let probe = probe::probe(&mut station, target, credentials)?;
+    // What sequences do to the process is not looked at: it would cost more than they do.
+    station.skip_audit();
+    let given = probe.given(credentials);
+    Ok(Reached {
+        token,
+        side: Side { station, given },
+        slot: probe.slot().id,
+        mechanisms: probe.capabilities(target).mechanisms.into_keys().collect(),
+    })
+}
