@@ -62,7 +62,9 @@ pub(super) fn read(folder: &Path, base: &Path, id: &str) -> Result<Measurement, 
         median: estimates.median.into(),
         mean: estimates.mean.into(),
         round: Round {
-            samples: pairs.map(|(time, count)| time / count).collect(),
+            samples: pairs
+                .map(|(time, count)| picoseconds(time / count))
+                .collect(),
             operations: sample.iters.first().map_or(0, |count| *count as u64),
             artefacts: artefacts
                 .strip_prefix(base)
@@ -71,6 +73,11 @@ pub(super) fn read(folder: &Path, base: &Path, id: &str) -> Result<Measurement, 
                 .to_string(),
         },
     })
+}
+
+/// A time to the picosecond: more digits only fill the record.
+fn picoseconds(ns: f64) -> f64 {
+    (ns * 1000.0).round() / 1000.0
 }
 
 /// The folder `new` of the benchmark with this id.

@@ -4,7 +4,7 @@ mod compare;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use p11assay_reports::bench::{self, Entry, FORMAT, Outcome, Run, Settings};
@@ -27,6 +27,8 @@ use crate::target::{Credentials, Module, Provisioned, Target};
 
 /// File of the record in a run's folder.
 const RECORD: &str = "bench.json";
+/// How often the record is written at most: it has every sample.
+const OFTEN: Duration = Duration::from_secs(1);
 /// A/A differences of nine of ten benchmarks from which a run is called noisy.
 const NOISY: f64 = 0.05;
 
@@ -63,6 +65,7 @@ fn measure(args: &Measure) -> Result<i32, Failure> {
     let mut recorder = Recorder {
         run: started(args, &target, &reached),
         path: folder.join(RECORD),
+        written: Instant::now(),
         bar: bar(
             &args.output.verbosity(),
             planned.len() * rounds(args) as usize,
@@ -81,6 +84,7 @@ fn measure(args: &Measure) -> Result<i32, Failure> {
         Ok(_) => false,
         Err(DriveError::Station(StationError::Cancelled)) => true,
         Err(error) => {
+            recorder.finish(true).map_err(Failure::harness)?;
             let text = credentials.redactor().text(&error.to_string());
             return Err(Failure::target(format!(
                 "{text}; what was measured by then is in {}",
@@ -175,7 +179,7 @@ fn plan_of(args: &Measure, folder: &Path, run: &Run) -> Plan {
     Plan {
         settings: run.settings.clone(),
         cores: run.machine.cores,
-        resamples: if args.quick { 1000 } else { 10_000 },
+        resamples: if args.quick { 1000 } else { 2000 },
         threads_ns: if args.quick { 60_000_000 } else { 300_000_000 },
         plots: args.plots,
         folder: folder.to_owned(),
@@ -304,11 +308,12 @@ fn gated(benchmarks: Vec<Benchmark>, reached: &mut Reached) -> Vec<Planned> {
         .collect()
 }
 
-/// Writes the record anew whenever something is known, and shows how the run goes.
+/// Writes the record anew as something is known, and shows how the run goes.
 struct Recorder {
     run: Run,
     path: PathBuf,
     bar: ProgressBar,
+    written: Instant,
 }
 
 impl Recorder {
@@ -345,6 +350,11 @@ impl Watcher for Recorder {
 
     fn entry(&mut self, entries: &[Entry]) -> Result<(), String> {
         self.run.entries = entries.to_vec();
+        // Who kills a run loses what the last moment found.
+        if self.written.elapsed() < OFTEN {
+            return Ok(());
+        }
+        self.written = Instant::now();
         bench::write(&self.path, &self.run).map_err(|error| error.to_string())
     }
 }
