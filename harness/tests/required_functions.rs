@@ -28,6 +28,7 @@ fn judged_without_the_function(case: &Case) -> Judgement {
     };
     judge(&Subject {
         level: case.level,
+        attack: None,
         steps: &case.sequence.steps,
         given: &[],
         trace: &trace,

@@ -12,6 +12,7 @@ fn files() -> Vec<PathBuf> {
     let names = [
         "life",
         "operations",
+        "security",
         "threads",
         "undefined",
         "profiles",

@@ -123,7 +123,10 @@ fn needed(case: &Case) -> Verbosity {
 fn brief_end(out: &mut Text, case: &Case) {
     let words = match case.verdict {
         Verdict::Pass if case.unexpected_pass => "passed although a waiver covers it".to_owned(),
-        Verdict::Pass => describe::duration(case.duration_ns),
+        Verdict::Pass => {
+            let duration = || describe::duration(case.duration_ns);
+            case.reason.clone().unwrap_or_else(duration)
+        }
         Verdict::NotApplicable => describe::inapplicable(case),
         _ => describe::headline(case),
     };

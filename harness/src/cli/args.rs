@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use p11assay_reports::terminal::Verbosity;
 
 use crate::plan::Partition;
+use crate::target::SecurityProfile;
 use crate::target::claim::Profile;
 
 pub(super) use bench::{
@@ -130,6 +131,10 @@ pub(super) struct TargetArgs {
     /// Hold the module to a profile (`baseline-provider`, ...) that its token does not claim.
     #[arg(long, value_name = "NAME")]
     pub(super) claim: Vec<Profile>,
+    /// Hold the module to a security profile (`secure-templates`, `sp800-57`, `sp800-56a`,
+    /// `fips186-5`): an attack that it forbids is a violation although the standard permits it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) hold_to: Vec<SecurityProfile>,
     /// Everything on the token may be destroyed.
     #[arg(long)]
     pub(super) disposable: bool,

@@ -116,6 +116,7 @@ fn plan(found: Found, seed: u64, time: Duration) -> Plan {
             section: "5".to_owned(),
         },
         level: Level::Must,
+        attack: None,
         class: Class::B,
         ladder: Ladder::Initialized,
         needs: Needs::default(),

@@ -138,6 +138,7 @@ impl Session {
         station: Option<&mut (Station, Value)>,
     ) -> Vec<String> {
         let mut target = probe.capabilities(&self.target);
+        plan.hold_to(&self.target.security_profiles);
         plan.gate(&target);
         if let Some((station, given)) = station {
             target.troubles = probe::troubles(station, plan, &target, given);

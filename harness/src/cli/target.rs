@@ -38,6 +38,7 @@ pub(super) fn resolve(args: &TargetArgs) -> Result<(Target, Credentials), Failur
         so_pin,
         init_args: args.init_args.clone(),
         claims: args.claim.clone(),
+        security_profiles: args.hold_to.clone(),
         disposable: args.disposable,
     };
     let target = Target::load(args.target.as_deref(), &overrides).map_err(|error| match error {
@@ -91,6 +92,9 @@ pub(super) fn arguments(args: &TargetArgs) -> String {
     }
     for profile in &args.claim {
         words.push(format!("--claim {profile}"));
+    }
+    for profile in &args.hold_to {
+        words.push(format!("--hold-to {profile}"));
     }
     if args.disposable {
         words.push("--disposable".to_owned());

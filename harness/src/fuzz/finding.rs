@@ -51,6 +51,7 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
             section: suspect.function.map_or("5", Function::section).to_owned(),
         },
         level: Level::Must,
+        attack: None,
         class: class(&sequence),
         ladder,
         needs: Needs::default(),

@@ -121,6 +121,7 @@ impl Draft {
                 section: self.section.to_owned(),
             },
             level: self.level,
+            attack: None,
             class: self.class,
             ladder: self.ladder,
             needs: self.needs,

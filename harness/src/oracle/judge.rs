@@ -1,6 +1,6 @@
 //! The walk along a sequence and its trace, call by call, and the verdict at its end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use p11assay_reports::evidence::{End, Finding, Level, Verdict, Why};
 
@@ -10,11 +10,12 @@ mod why;
 
 pub use end::describe_end;
 
+use super::attack::Attack;
 use super::trace::{CaseTrace, Stopped, TraceCall};
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
 use crate::execute::Stop;
-use crate::sequence::{self, Call, ForEach, MAX_ITERATIONS, Step, Value};
+use crate::sequence::{self, Call, Expectation, ForEach, MAX_ITERATIONS, Step, Value};
 use crate::worker::CHILD;
 
 /// Which reading of the profile test cases a verdict rests on.
@@ -42,6 +43,8 @@ impl Reading {
 pub struct Subject<'s> {
     /// How binding the case is.
     pub level: Level,
+    /// What it means that all steps are taken, if they are an attack.
+    pub attack: Option<&'s Attack>,
     /// The steps that were executed: those of the state ladder before those of the case.
     pub steps: &'s [Step],
     /// Values that no call gave (`target`, `with`).
@@ -75,8 +78,10 @@ pub fn judge(subject: &Subject<'_>) -> Judgement {
         subject,
         next: 0,
         values: given,
+        answers: HashSet::new(),
         findings: Vec::new(),
         set: None,
+        thwarted: None,
         lost: None,
         lane: None,
     };
@@ -92,9 +97,13 @@ struct Walk<'w, 's> {
     subject: &'w Subject<'s>,
     next: usize,
     values: HashMap<String, Value>,
+    /// Which of the values are return values.
+    answers: HashSet<String>,
     findings: Vec<Finding>,
     /// A verdict that is not a finding: not applicable, environment, harness fault; and why.
     set: Option<(Verdict, Option<Why>, String)>,
+    /// The first step of an attack that was refused, or did not give what it should.
+    thwarted: Option<String>,
     /// The first step without a record.
     lost: Option<u32>,
     /// The lane that is being walked.
@@ -199,6 +208,10 @@ impl Walk<'_, '_> {
             return Err(Halt);
         };
         self.return_value(call, returned.rv)?;
+        if let Some(name) = &call.answer {
+            self.values.insert(name.clone(), Value::Number(returned.rv));
+            self.answers.insert(name.clone());
+        }
         for capture in &call.gives {
             if let Some(value) = expect::output(call, &record, &capture.output.name)
                 .and_then(|value| value.select(&capture.output.path))
@@ -218,6 +231,11 @@ impl Walk<'_, '_> {
             if self.subject.reading == Reading::Strict {
                 self.expectations(call, &record, &call.expect_strict);
             }
+        } else {
+            // A call that failed has no outputs; what it answered can be compared all the same.
+            let answers = call.expect.iter().filter(|of| self.is_answer(of));
+            let answers: Vec<Expectation> = answers.cloned().collect();
+            self.expectations(call, &record, &answers);
         }
         Ok(())
     }
@@ -270,6 +288,10 @@ impl Walk<'_, '_> {
         message: String,
         permitted: Vec<String>,
     ) {
+        if self.subject.attack.is_some() && verdict < Verdict::Hang {
+            self.thwart(call, verdict, &message);
+            return;
+        }
         let finding = Finding {
             verdict,
             step: Some(call.number),
@@ -284,6 +306,15 @@ impl Walk<'_, '_> {
         // The rounds of a lane say the same more than once.
         if self.lane.is_none() || !self.findings.contains(&finding) {
             self.findings.push(finding);
+        }
+    }
+
+    /// A step of an attack that is not taken as it is written is no finding: it is what stops it.
+    fn thwart(&mut self, call: &Call, verdict: Verdict, message: &str) {
+        if verdict > Verdict::PermittedButWeak {
+            let (step, function) = (call.number, call.function);
+            self.thwarted
+                .get_or_insert_with(|| format!("stopped at step {step}: {function} {message}"));
         }
     }
 
@@ -355,6 +386,7 @@ impl Walk<'_, '_> {
             Stop::NotReloaded => self
                 .findings
                 .push(end::not_reloaded(self.deviation(), text)),
+            Stop::Unresolved if self.thwarted.is_some() => {}
             Stop::Unresolved if self.findings.is_empty() && self.set.is_none() => {
                 let reason = format!("{text}; the case should say what it requires of that call");
                 self.settle(Verdict::HarnessFault, reason);
@@ -377,7 +409,21 @@ impl Walk<'_, '_> {
     }
 
     /// Findings outweigh whatever kept the rest from being judged: nothing may hide them.
-    fn conclude(self) -> Judgement {
+    fn conclude(mut self) -> Judgement {
+        let came_through = self.findings.is_empty() && self.set.is_none() && self.lost.is_none();
+        if let Some(attack) = self.subject.attack.filter(|_| came_through) {
+            match self.thwarted {
+                None => self.findings.push(attack.finding()),
+                Some(_) => {
+                    return Judgement {
+                        verdict: Verdict::Pass,
+                        why: None,
+                        reason: self.thwarted,
+                        findings: Vec::new(),
+                    };
+                }
+            }
+        }
         let gravest = self.findings.iter().map(|finding| finding.verdict).max();
         match (gravest, self.set) {
             (Some(verdict), _) => Judgement {

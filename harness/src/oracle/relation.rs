@@ -1,6 +1,7 @@
 //! Whether a value is what an expectation says.
 
 use super::random;
+use super::roca;
 use crate::cryptoki::function::Domain;
 use crate::sequence::content::{self, Find, Unresolved};
 use crate::sequence::expectation::{Expected, Relation};
@@ -52,6 +53,7 @@ pub fn broken(
             matches!(value, Value::Absent)
                 || value.as_number() == Some(cryptoki_sys::CK_UNAVAILABLE_INFORMATION)
         }
+        Relation::Roca => matches!(value, Value::Bytes(bytes) if roca::has_fingerprint(bytes)),
     };
     Ok((!holds).then(|| describe(relation, domain, find)))
 }
@@ -169,6 +171,7 @@ fn describe(relation: &Relation, domain: Domain, find: &Find<'_>) -> String {
         Relation::Padded => "text padded with blanks, without NUL".to_owned(),
         Relation::Random => "bytes that look random".to_owned(),
         Relation::Text(text) => format!("\"{text}\""),
+        Relation::Roca => "a modulus with the fingerprint of ROCA".to_owned(),
         Relation::Unavailable => "CK_UNAVAILABLE_INFORMATION".to_owned(),
         Relation::Length(_) | Relation::All(_) => write::relation(relation, domain).to_string(),
     }

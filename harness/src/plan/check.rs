@@ -246,15 +246,13 @@ impl Scope<'_, '_> {
 }
 
 fn gives(entries: &[(Node, Node)]) -> Vec<(String, &Node)> {
-    let Some(Node {
-        kind: Kind::Mapping(list),
-        ..
-    }) = get(entries, "gives")
-    else {
-        return Vec::new();
+    let list = match get(entries, "gives").map(|node| &node.kind) {
+        Some(Kind::Mapping(list)) => list.as_slice(),
+        _ => &[],
     };
-    list.iter()
-        .filter_map(|(_, value)| {
+    let kept = list.iter().map(|(_, value)| value);
+    kept.chain(get(entries, "answer"))
+        .filter_map(|value| {
             let name = text_of(value)?
                 .trim_start_matches(['$', '{'])
                 .trim_end_matches('}');

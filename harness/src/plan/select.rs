@@ -1,12 +1,13 @@
 //! From suites to the plan of a run: cases chosen, put in order, and gated.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use p11assay_reports::evidence::{Shard, Why};
 
 use super::filter::names;
 use super::partition::{self, Partition};
 use super::{Capabilities, Case, Filter, Suite, Unmet};
+use crate::target::SecurityProfile;
 
 /// The cases of a run in their order.
 #[derive(Debug, Clone, Default)]
@@ -106,6 +107,19 @@ impl Plan {
     pub fn shared_seed(&self) -> Option<u64> {
         let shard = self.shard.as_ref()?;
         Some(partition::hash(shard.whole.iter().map(String::as_str)))
+    }
+
+    /// Marks the attacks that one of these profiles forbids: they are violations.
+    pub fn hold_to(&mut self, profiles: &BTreeSet<SecurityProfile>) {
+        let attacks = self
+            .cases
+            .iter_mut()
+            .filter_map(|planned| planned.case.attack.as_mut());
+        for attack in attacks {
+            attack.held = attack
+                .profile
+                .is_some_and(|profile| profiles.contains(&profile));
+        }
     }
 
     /// Marks the cases that do not apply to the target.

@@ -6,6 +6,7 @@ use std::path::Path;
 use p11assay_reports::evidence::{Class, Clause, Level};
 
 use super::needs::Needs;
+use crate::oracle::Attack;
 use crate::sequence::{Sequence, Value};
 use crate::yaml::{Diagnostic, Document, Source};
 
@@ -55,6 +56,8 @@ pub struct Case {
     pub clause: Clause,
     /// How binding it is.
     pub level: Level,
+    /// What it means that all its steps are taken, if they are an attack.
+    pub attack: Option<Attack>,
     /// How honest its arguments are.
     pub class: Class,
     /// The state it is to find.

@@ -99,6 +99,7 @@ pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement
     let end: Option<&End> = ran.end.as_ref();
     let mut judgement = judge(&Subject {
         level: case.level,
+        attack: case.attack.as_ref(),
         steps: &job.sequence.steps,
         given: &job.given,
         trace: &ran.trace,

@@ -32,7 +32,7 @@ pub(super) fn gives(parts: &mut Definitions, function: Function) -> Json {
 }
 
 /// A new name with a dollar.
-fn capture(parts: &mut Definitions) -> Json {
+pub(super) fn capture(parts: &mut Definitions) -> Json {
     parts.part("capture", |_| {
         let mut capture = pattern(&format!("^\\$({NAME}|\\{{{NAME}\\}})$"));
         capture["not"] = json!({ "enum": ["$target", "${target}"] });

@@ -12,11 +12,12 @@ use super::octets::hex;
 use crate::cryptoki::function::{Domain, Version};
 use crate::cryptoki::{Function, Kind, returns};
 use crate::plan::suite::words::{
-    CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS, PURPOSES,
-    SUITE_KEYS, VARIANT_KEYS,
+    ATTACK_KEYS, CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS,
+    PURPOSES, SUCCESSES, SUITE_KEYS, VARIANT_KEYS,
 };
 use crate::sequence::read::{FOR_EACH_KEYS, RELOAD, STEP_KEYS, TOGETHER_KEYS};
 use crate::sequence::{ANY_WORD, MAX_LANES, MAX_PAUSE, MAX_REPEAT};
+use crate::target::SecurityProfile;
 
 /// A part of an id; the parts of a suite's name are joined by `/`.
 const SEGMENT: &str = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
@@ -71,6 +72,7 @@ fn common(parts: &mut Definitions, key: &str) -> Json {
             words(LADDERS.iter().map(|(name, _)| *name)),
             "The state that a case is to find.",
         ),
+        "attack" => attack(),
         "needs" => needs(parts),
         "setup" | "steps" => steps(parts),
         "with" => {
@@ -85,6 +87,24 @@ fn common(parts: &mut Definitions, key: &str) -> Json {
         }
         _ => described(text(), "One line for people."),
     }
+}
+
+fn attack() -> Json {
+    let attack = keyed(ATTACK_KEYS, |key| match key {
+        "means" => described(
+            words(SUCCESSES.iter().map(|(name, _)| *name)),
+            "What it is by the standard that every step is taken.",
+        ),
+        "profile" => described(
+            words(SecurityProfile::ALL.iter().map(|(_, name, _)| *name)),
+            "A security profile that forbids it.",
+        ),
+        _ => described(text(), "Where it was published."),
+    });
+    described(
+        requiring(attack, &["means", "from"]),
+        "The steps are an attack: a step that is refused is right, that all are taken is the finding.",
+    )
 }
 
 fn case(parts: &mut Definitions) -> Json {
@@ -280,6 +300,10 @@ fn step_key(parts: &mut Definitions, key: &str) -> Json {
         "not-applicable-on" => described(
             codes(parts),
             "Return values that end the case as not applicable.",
+        ),
+        "answer" => described(
+            super::expectation::capture(parts),
+            "The name to keep the return value under, as a number.",
         ),
         "otherwise" => described(text(), "Why the case does not apply if `requires` fails."),
         "keep-going" => described(

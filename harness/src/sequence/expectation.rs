@@ -49,6 +49,8 @@ pub enum Relation {
     Text(String),
     /// `CK_UNAVAILABLE_INFORMATION` stands for its length, or it is that number.
     Unavailable,
+    /// It is an RSA modulus with the fingerprint of ROCA (Nemec et al., CCS 2017, CVE-2017-15361).
+    Roca,
     /// All of these hold.
     All(Vec<Relation>),
 }

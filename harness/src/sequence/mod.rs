@@ -112,6 +112,8 @@ pub struct Call {
     pub not_applicable: Vec<u64>,
     /// Outputs to keep: output (`session`, `template.CKA_MODULUS`) and name.
     pub gives: Vec<Capture>,
+    /// The name under which the return value is kept, as a number.
+    pub answer: Option<String>,
     /// What the outputs must be.
     pub expect: Vec<Expectation>,
     /// What the outputs must be in the strict reading of a profile test case.
@@ -157,6 +159,7 @@ impl Call {
             tolerates: Vec::new(),
             not_applicable: Vec::new(),
             gives: Vec::new(),
+            answer: None,
             expect: Vec::new(),
             expect_strict: Vec::new(),
             requires: Vec::new(),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::claim::Profile;
 use super::humane::{Period, Size};
 use super::init_args::InitArgsForm;
+use super::security_profile::SecurityProfile;
 use super::step::Step;
 use super::template::Template;
 use super::token::TokenChoice;
@@ -56,6 +57,10 @@ pub struct Description {
     /// Profiles to hold the module to even if its token does not claim them by a profile object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Profile>,
+    /// Security profiles to hold the module to: what they forbid is a violation, permitted by the
+    /// standard or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub security_profiles: Vec<SecurityProfile>,
     /// What the module can do, where it does not say so itself.
     #[serde(default)]
     pub capabilities: Capabilities,

@@ -14,6 +14,7 @@ mod provision;
 mod redact;
 mod resolve;
 pub mod secret;
+mod security_profile;
 pub mod shipped;
 pub mod step;
 pub mod template;
@@ -29,4 +30,5 @@ pub use provision::{
 };
 pub use redact::Redactor;
 pub use resolve::{Credentials, Origin, Overrides, SuiteFile, Target, TargetError};
+pub use security_profile::SecurityProfile;
 pub use token::{Selector, SelectorError, TokenChoice};

@@ -13,6 +13,7 @@ use super::init_args::InitArgsForm;
 use super::module_file::{self, Module};
 use super::redact::Redactor;
 use super::secret::{PinSource, Secret, SecretError};
+use super::security_profile::SecurityProfile;
 use super::shipped;
 use super::step::Step;
 use super::template::Template;
@@ -46,6 +47,8 @@ pub struct Overrides {
     pub init_args: Option<String>,
     /// `--claim`: profiles to hold the module to, beside those that the file names.
     pub claims: Vec<Profile>,
+    /// `--hold-to`: security profiles, beside those that the file names.
+    pub security_profiles: Vec<SecurityProfile>,
     /// `--disposable`: everything on the token may be destroyed. Only ever adds to what the file
     /// says, and says it for a target that has no file.
     pub disposable: bool,
@@ -98,6 +101,8 @@ pub struct Target {
     pub login: bool,
     /// Profiles to hold the module to even if its token does not claim them.
     pub claims: BTreeSet<Profile>,
+    /// Security profiles to hold the module to.
+    pub security_profiles: BTreeSet<SecurityProfile>,
     /// Cryptoki version to hold the module to, if declared.
     pub version: Option<Version>,
     /// Longest that one call may take.
@@ -240,6 +245,12 @@ impl Target {
                 .chain(&flags.claims)
                 .copied()
                 .collect(),
+            security_profiles: description
+                .security_profiles
+                .iter()
+                .chain(&flags.security_profiles)
+                .copied()
+                .collect(),
             call_deadline: description
                 .limits
                 .call_deadline
@@ -351,6 +362,7 @@ fn from_flags(flags: &Overrides) -> Description {
         token: Default::default(),
         login: None,
         claims: Vec::new(),
+        security_profiles: Vec::new(),
         capabilities: Default::default(),
         limits: Default::default(),
         waivers: None,

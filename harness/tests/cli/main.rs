@@ -1,5 +1,6 @@
 //! The program as people and CI jobs meet it: arguments in, words, exit code and files out.
 
+mod attacks;
 mod bench;
 mod children;
 mod claims;

@@ -4,6 +4,7 @@ use p11assay_reports::evidence::Why;
 
 use super::{Halt, Walk};
 use crate::cryptoki::function::Domain;
+use crate::cryptoki::names::Kind;
 use crate::cryptoki::{attribute, names};
 use crate::oracle::relation;
 use crate::oracle::trace::TraceCall;
@@ -25,10 +26,25 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// True of an expectation on a return value that was kept.
+    pub(super) fn is_answer(&self, of: &Expectation) -> bool {
+        of.captured && of.subject.path.is_empty() && self.answers.contains(&of.subject.name)
+    }
+
     pub(super) fn expectations(&mut self, call: &Call, record: &TraceCall, list: &[Expectation]) {
         for expectation in list {
             if let Some((found, permitted)) = self.broken(call, record, expectation) {
-                let message = format!("{} is {found}", expectation.subject);
+                let subject = &expectation.subject;
+                if self.subject.attack.is_some() {
+                    // What is not the same each time has no place in the reason of a pass.
+                    let text = match self.is_answer(expectation) {
+                        true => format!("{subject} is {found}"),
+                        false => format!("{subject} is not what the attack needs"),
+                    };
+                    self.thwart(call, self.deviation(), &text);
+                    continue;
+                }
+                let message = format!("{subject} is {found}");
                 self.find(
                     call,
                     self.deviation(),
@@ -53,7 +69,10 @@ impl Walk<'_, '_> {
                 self.values
                     .get(&subject.name)
                     .and_then(|v| v.select(&subject.path)),
-                Domain::Plain,
+                match self.is_answer(expectation) {
+                    true => Domain::Constant(Kind::RETURN),
+                    false => Domain::Plain,
+                },
             )
         } else {
             let value = output(call, record, &subject.name);

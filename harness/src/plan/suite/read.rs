@@ -3,13 +3,14 @@
 use p11assay_reports::evidence::{Class, Clause, Level};
 
 use super::words::{
-    CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS, PURPOSES,
-    SUITE_KEYS, VARIANT_KEYS,
+    ATTACK_KEYS, CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS,
+    PURPOSES, SUCCESSES, SUITE_KEYS, VARIANT_KEYS,
 };
 use super::{Case, Ladder, Suite};
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, Version};
+use crate::oracle::Attack;
 use crate::plan::check;
 use crate::plan::needs::{MechanismNeed, Needs};
 use crate::sequence::read::{
@@ -86,6 +87,7 @@ fn case(node: &Node, frame: &Frame<'_>) -> Result<Vec<(yaml::Mark, Case)>, Error
             clause: clause(id, entries, frame, outer.map(|outer| &outer.clause))?,
             level: get(entries, "level")
                 .map_or(Ok(outer.map_or(frame.level, |outer| outer.level)), level)?,
+            attack: get(entries, "attack").map(attack).transpose()?,
             class: get(entries, "class")
                 .map_or(Ok(outer.map_or(frame.class, |outer| outer.class)), class)?,
             ladder: get(entries, "state")
@@ -230,6 +232,26 @@ fn choice<T: Copy>(node: &Node, what: &str, known: &[(&str, T)]) -> Result<T, Er
 
 fn level(node: &Node) -> Result<Level, Error> {
     choice(node, "level", LEVELS)
+}
+
+/// `{ means: weak, from: ..., profile: ... }`.
+fn attack(node: &Node) -> Result<Attack, Error> {
+    let entries = mapping(node, "what the success of an attack means: `means`, `from`")?;
+    only_keys(entries, ATTACK_KEYS)?;
+    let profile = |node: &Node| {
+        let name = text(node, "the name of a security profile")?;
+        name.parse().map_err(|error: String| fault(node, error))
+    };
+    Ok(Attack {
+        means: choice(
+            required(node, entries, "means")?,
+            "meaning of a success",
+            SUCCESSES,
+        )?,
+        profile: get(entries, "profile").map(profile).transpose()?,
+        held: false,
+        from: text(required(node, entries, "from")?, "where it was published")?.to_owned(),
+    })
 }
 
 fn class(node: &Node) -> Result<Class, Error> {

@@ -4,16 +4,18 @@
 use p11assay_reports::evidence::{Class, Level};
 
 use super::Ladder;
+use crate::oracle::Success;
 
 pub(crate) const SUITE_KEYS: &[&str] = &[
     "suite", "title", "cites", "level", "class", "state", "needs", "setup", "cases",
 ];
 pub(crate) const CASE_KEYS: &[&str] = &[
     "id", "title", "clause", "cites", "level", "class", "state", "needs", "setup", "steps",
-    "variants", "with",
+    "variants", "with", "attack",
 ];
 pub(crate) const VARIANT_KEYS: &[&str] =
     &["id", "title", "clause", "cites", "needs", "with", "level"];
+pub(crate) const ATTACK_KEYS: &[&str] = &["means", "from", "profile"];
 pub(crate) const CITES_KEYS: &[&str] = &["document", "version"];
 pub(crate) const NEEDS_KEYS: &[&str] = &[
     "version",
@@ -33,6 +35,8 @@ pub(crate) const LEVELS: &[(&str, Level)] = &[
     ("profile", Level::Profile),
     ("security", Level::Security),
 ];
+pub(crate) const SUCCESSES: &[(&str, Success)] =
+    &[("violation", Success::Violation), ("weak", Success::Weak)];
 pub(crate) const CLASSES: &[(&str, Class)] = &[("A", Class::A), ("B", Class::B), ("C", Class::C)];
 pub(crate) const LADDERS: &[(&str, Ladder)] = &[
     ("loaded", Ladder::Loaded),

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{Case, Ladder, Suite};
+use super::words::SUCCESSES;
 use crate::cryptoki::{Version, names};
+use crate::oracle::Attack;
 use crate::sequence::{Step, Value, lexicon, write};
 use crate::yaml;
 
@@ -46,6 +48,9 @@ impl Case {
             serde_json::to_value(self.class).unwrap_or_default(),
         );
         case.insert("state".into(), json!(state(self.ladder)));
+        if let Some(attack) = &self.attack {
+            case.insert("attack".into(), self::attack(attack));
+        }
         if !self.with.is_empty() {
             let with = self
                 .with
@@ -77,6 +82,17 @@ impl Suite {
             "cases": cases.iter().map(Case::entry).collect::<Vec<_>>(),
         }))
     }
+}
+
+fn attack(attack: &Attack) -> Json {
+    let means = SUCCESSES.iter().find(|(_, means)| *means == attack.means);
+    let mut entries = Map::new();
+    entries.insert("means".into(), json!(means.map(|(name, _)| name)));
+    if let Some(profile) = attack.profile {
+        entries.insert("profile".into(), json!(profile));
+    }
+    entries.insert("from".into(), json!(attack.from));
+    Json::Object(entries)
 }
 
 /// True of text that is read back as text.

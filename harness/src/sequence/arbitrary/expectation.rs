@@ -66,6 +66,7 @@ fn relation(of: Shape, depth: u32) -> BoxedStrategy<Relation> {
             Relation::Padded,
             Relation::Random,
             Relation::Unavailable,
+            Relation::Roca,
         ]),
     );
     let some = proptest::sample::subsequence(vec![0, 1, 2, 3, 4], 1..=5);

@@ -89,11 +89,11 @@ fn call() -> impl Strategy<Value = Call> {
         let gives = (output(function), name());
         let gives = gives.prop_map(|(output, name)| output.map(|output| Capture { output, name }));
         let checks = [(); 3].map(|()| expectations(function));
-        let rest = (option::of(text()), any::<[bool; 3]>());
+        let rest = (option::of(text()), option::of(name()), any::<[bool; 3]>());
         (arguments, [codes(), codes(), codes()], gives, checks, rest).prop_map(
             move |(arguments, [returns, tolerates, not_applicable], gives, checks, rest)| {
                 let [expect, expect_strict, requires] = checks;
-                let (otherwise, [keep_going, must_exist, all_but]) = rest;
+                let (otherwise, answer, [keep_going, must_exist, all_but]) = rest;
                 // One list of return values: those that are right, or those that are not.
                 let (except, returns) = if all_but {
                     (returns, Vec::new())
@@ -107,6 +107,7 @@ fn call() -> impl Strategy<Value = Call> {
                     tolerates,
                     not_applicable,
                     gives: gives.into_iter().collect(),
+                    answer,
                     expect,
                     expect_strict,
                     requires,

@@ -28,6 +28,7 @@ pub(crate) const RELATIONS: &[&str] = &[
     "random",
     "text",
     "unavailable",
+    "roca",
 ];
 
 /// What is known of an interface.
@@ -245,6 +246,7 @@ fn one_relation(shape: Shape, key: &str, node: &Node) -> Result<Relation, Error>
         "unique" => marker(node, Relation::Unique)?,
         "padded" => marker(node, Relation::Padded)?,
         "random" => marker(node, Relation::Random)?,
+        "roca" => marker(node, Relation::Roca)?,
         _ => marker(node, Relation::Unavailable)?,
     })
 }

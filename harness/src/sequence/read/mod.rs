@@ -26,6 +26,7 @@ pub const STEP_KEYS: &[&str] = &[
     "tolerates",
     "not-applicable-on",
     "gives",
+    "answer",
     "expect",
     "expect-strict",
     "requires",
@@ -204,6 +205,7 @@ fn attach(call: &mut Call, key: &str, value: &Node) -> Result<(), Error> {
         "tolerates" => call.tolerates = return_values(value)?,
         "not-applicable-on" => call.not_applicable = return_values(value)?,
         "gives" => call.gives = captures(call.function, value)?,
+        "answer" => call.answer = Some(given_name(value)?),
         "expect" => call.expect = expectation::expectations(call.function, value)?,
         "expect-strict" => call.expect_strict = expectation::expectations(call.function, value)?,
         "requires" => call.requires = expectation::expectations(call.function, value)?,
@@ -223,18 +225,18 @@ fn captures(function: Function, node: &Node) -> Result<Vec<Capture>, Error> {
     .iter()
     .map(|(key, value)| {
         let output = expectation::output(function, key)?;
-        if !text(value, "a name with a dollar, `$session`")?.starts_with('$') {
-            return Err(fault(
-                value,
-                "expected a new name with a dollar, `$session`",
-            ));
-        }
-        Ok(Capture {
-            output,
-            name: new_name(value)?,
-        })
+        let name = given_name(value)?;
+        Ok(Capture { output, name })
     })
     .collect()
+}
+
+/// The name of a capture where it is given.
+fn given_name(node: &Node) -> Result<String, Error> {
+    if !text(node, "a name with a dollar, `$session`")?.starts_with('$') {
+        return Err(fault(node, "expected a new name with a dollar, `$session`"));
+    }
+    new_name(node)
 }
 
 /// A name that a step gives to a value: one word, with or without a dollar, and not `target`.

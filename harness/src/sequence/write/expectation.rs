@@ -70,6 +70,7 @@ fn entry(of: &Relation, domain: Domain) -> (&'static str, Json) {
         Relation::Random => ("random", json!(true)),
         Relation::Text(text) => ("text", json!(text)),
         Relation::Unavailable => ("unavailable", json!(true)),
+        Relation::Roca => ("roca", json!(true)),
         Relation::All(_) => ("all", Json::Null),
     }
 }

@@ -93,6 +93,9 @@ fn call(call: &Call) -> Json {
             .collect();
         entries.insert("gives".into(), Json::Object(gives));
     }
+    if let Some(name) = &call.answer {
+        entries.insert("answer".into(), json!(format!("${name}")));
+    }
     for (key, list) in [
         ("requires", &call.requires),
         ("expect", &call.expect),
