@@ -15,6 +15,7 @@ pub mod probe;
 pub mod property;
 pub mod run;
 pub mod schema;
+pub mod security;
 pub mod sequence;
 pub mod target;
 pub mod triage;

@@ -6,6 +6,7 @@ mod fuzz;
 mod gate;
 mod property;
 mod triage;
+mod security;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub(super) use fuzz::{ClassArg, CorpusCommand, Fuzz, Minimise};
 pub(super) use gate::GateArgs;
 pub(super) use property::Property;
 pub(super) use triage::Triage;
+pub(super) use security::{Part, Security};
 
 /// Conformance and fuzz testing of PKCS #11 modules.
 ///
@@ -58,6 +60,8 @@ pub(super) enum Command {
     Bench(Box<Bench>),
     /// Put laws that hold of any token to the test with drawn keys, inputs and calls.
     Property(Box<Property>),
+    /// Attack a target as published, and search for ways of its own to keys that must not be revealed.
+    Security(Box<Security>),
     /// Write the case of a reproducer as a C program of its own.
     Program(Program),
     /// Join runs that were made with --partition into one.

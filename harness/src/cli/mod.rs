@@ -15,6 +15,7 @@ mod progress;
 mod property;
 mod report;
 mod run;
+mod security;
 mod select;
 mod session;
 mod target;
@@ -94,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Corpus(command) => corpus::corpus(&command),
         Command::Triage(arguments) => triage::triage(&arguments),
         Command::Property(arguments) => property::property(&arguments),
+        Command::Security(arguments) => security::security(&arguments),
         Command::Program(arguments) => program::program(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),

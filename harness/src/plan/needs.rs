@@ -53,6 +53,12 @@ pub struct Unmet {
 }
 
 impl Unmet {
+    /// True of a verdict that was there before the target was asked what it has.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.why.is_none() && self.verdict != Verdict::Environment
+    }
+
     /// The case does not apply.
     #[must_use]
     pub fn because(why: Why, reason: impl Into<String>) -> Self {

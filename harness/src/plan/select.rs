@@ -124,7 +124,9 @@ impl Plan {
 
     /// Marks the cases that do not apply to the target.
     pub fn gate(&mut self, target: &Capabilities) {
-        for planned in &mut self.cases {
+        let settled =
+            |planned: &&mut Planned| planned.unmet.as_ref().is_some_and(Unmet::is_settled);
+        for planned in self.cases.iter_mut().filter(|planned| !settled(planned)) {
             let case = &planned.case;
             // A case needs the functions that it calls, said or not, unless their absence is what it
             // looks for.

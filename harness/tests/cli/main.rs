@@ -17,5 +17,6 @@ mod property;
 mod refusals;
 mod repeat;
 mod runs;
+mod security;
 mod statuses;
 mod waivers;

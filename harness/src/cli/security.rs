@@ -1,0 +1,231 @@
+//! `p11assay security`: the published attacks, the security properties that the standard promises, and a
+//! search for ways to keys that must not be revealed, on one target.
+
+use std::io::Write;
+
+use p11assay_reports::evidence::{Class, Clause, Level, Verdict};
+use p11assay_reports::stream::Evidence;
+use p11assay_reports::terminal::{Style, Verbosity, case_line};
+
+use super::Failure;
+use super::args::{Part, Security};
+use super::progress::color;
+use super::report::{finish, fresh_folder};
+use super::run::{fresh_seed, timeout, waivers};
+use super::select::all;
+use super::session::Session;
+use super::target::{arguments, resolve};
+use crate::oracle::Reading;
+use crate::plan::{Case, Filter, Ladder, Needs, Plan, Planned, Suite, Unmet};
+use crate::probe::{self, ProbeError};
+use crate::run::{Interrupt, Station};
+use crate::security::search::{self, Answer};
+use crate::security::timing;
+use crate::sequence::{Sequence, Value};
+use crate::target::{Credentials, Provisioned, Target};
+
+/// The folder of suites of attacks, and of what is found beside them.
+const ATTACKS: &str = "security/";
+
+/// Attacks a target, and reports.
+pub(super) fn security(args: &Security) -> Result<i32, Failure> {
+    args.shown.reports.ensure_writable()?;
+    let filter = args.filter.as_deref().map(Filter::parse).transpose();
+    let filter = filter.map_err(Failure::usage)?;
+    let (mut target, credentials) = resolve(&args.target)?;
+    if let Some(text) = &args.timeout {
+        target.call_deadline = timeout("--timeout", text)?;
+    }
+    may_be_attacked(&target, &credentials)?;
+    let waivers = waivers(&target, Vec::new())?;
+    let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let suites = all()?;
+    let mut plan = plan(&suites, args, filter.as_ref());
+    if args.only.contains(&Part::Search) || args.only.contains(&Part::Timing) {
+        plan.cases.extend(found(args, &target, &credentials, seed)?);
+    }
+    let session = Session {
+        target,
+        credentials,
+        folder,
+        reading: Reading::Relaxed,
+        gate: args.shown.gate.gate(None),
+        seed,
+        resumed: false,
+        jobs: 1,
+        fail_fast: false,
+        waivers,
+        every_trace: false,
+        // The report tells all at the end.
+        verbosity: Verbosity::Quiet,
+        keep_scratch: args.target.keep_scratch,
+        target_arguments: arguments(&args.target),
+    };
+    let evidence = session.execute(plan)?;
+    args.shown.reports.write(&evidence)?;
+    show(&evidence, args.shown.output.verbosity());
+    Ok(finish(&evidence, &args.shown.output))
+}
+
+fn may_be_attacked(target: &Target, credentials: &Credentials) -> Result<(), Failure> {
+    let lacks = if !target.disposable {
+        "an attack may destroy what is on a token: say with --disposable, or `disposable: true` in the \
+         target file, that it may"
+    } else if credentials.pin.is_none() {
+        "attacks are those of somebody who is logged in: give --pin, or `pin` in the target file"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
+}
+
+/// The cases that are there already: attacks, and security properties among all the others.
+fn plan(suites: &[Suite], args: &Security, filter: Option<&Filter>) -> Plan {
+    let wanted = |case: &Case| {
+        let part = match case.attack {
+            Some(_) => Part::Attacks,
+            None => Part::Properties,
+        };
+        let secures = case.attack.is_some() || case.level == Level::Security;
+        secures && args.only.contains(&part) && filter.is_none_or(|filter| filter.matches(case))
+    };
+    let chosen = |suite: &&Suite| suite.cases.iter().any(wanted);
+    let chosen: Vec<&Suite> = suites.iter().filter(chosen).collect();
+    let cases = chosen.iter().flat_map(|suite| &suite.cases);
+    Plan {
+        files: chosen.iter().map(|suite| suite.file.clone()).collect(),
+        cases: cases
+            .filter(|case| wanted(case))
+            .map(|case| Planned {
+                case: case.clone(),
+                unmet: None,
+            })
+            .collect(),
+        shard: None,
+    }
+}
+
+/// What the search found, and what time told.
+fn found(
+    args: &Security,
+    target: &Target,
+    credentials: &Credentials,
+    seed: u64,
+) -> Result<Vec<Planned>, Failure> {
+    let interrupt = Interrupt::default();
+    let _signal = super::session::watch_signals(&interrupt)?;
+    let unusable = |error: &dyn std::fmt::Display| {
+        let text = credentials.redactor().text(&error.to_string());
+        Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
+    };
+    let (_token, mut station, given, lists) =
+        reach(target, credentials, &interrupt).map_err(|error| unusable(&error))?;
+    let mut cases = Vec::new();
+    if args.only.contains(&Part::Search) {
+        let answers = search::search(&mut station, &given);
+        let answers = answers.map_err(|error| unusable(&error))?;
+        cases.extend(answers.into_iter().flat_map(of_search));
+    }
+    if args.only.contains(&Part::Timing) {
+        let settings = timing::Settings {
+            rounds: usize::from(args.rounds),
+            seed,
+        };
+        let told = timing::measure(&mut station, &given, &settings, |mechanism| {
+            lists.contains(&mechanism)
+        });
+        let told = told.map_err(|error| unusable(&error))?;
+        cases.extend(told.into_iter().map(of_timing));
+    }
+    Ok(cases)
+}
+
+fn reach(
+    target: &Target,
+    credentials: &Credentials,
+    interrupt: &Interrupt,
+) -> Result<(Provisioned, Station, Value, Vec<u64>), ProbeError> {
+    let (token, mut station) = probe::reach(target, credentials, interrupt, false)?;
+    let probe = probe::probe(&mut station, target, credentials)?;
+    station.skip_audit();
+    let given = probe.given(credentials);
+    let lists = probe.capabilities(target).mechanisms.into_keys().collect();
+    Ok((token, station, given, lists))
+}
+
+/// The ways that were found, or a case that says that there was none.
+fn of_search(answer: Answer) -> Vec<Planned> {
+    let id = answer.id();
+    if answer.cases.is_empty() {
+        let reason = format!("no way was found: {}", answer.looked_at);
+        return vec![settled(&id, "4.11", answer.title(), Verdict::Pass, reason)];
+    }
+    let cases = answer.cases.into_iter();
+    cases.map(|case| Planned { case, unmet: None }).collect()
+}
+
+fn of_timing(told: timing::Told) -> Planned {
+    let verdict = match told.differs {
+        Some(true) => Verdict::PermittedButWeak,
+        Some(false) => Verdict::Pass,
+        None => Verdict::NotApplicable,
+    };
+    settled(&told.id, told.clause, told.title, verdict, told.account)
+}
+
+/// A case whose verdict is there before the run.
+fn settled(id: &str, section: &str, title: String, verdict: Verdict, reason: String) -> Planned {
+    let case = Case {
+        id: id.to_owned(),
+        title,
+        clause: Clause {
+            document: "PKCS11-Base".to_owned(),
+            version: "3.2".to_owned(),
+            section: section.to_owned(),
+        },
+        level: Level::Security,
+        attack: None,
+        class: Class::B,
+        ladder: Ladder::Initialized,
+        needs: Needs::default(),
+        with: Vec::new(),
+        sequence: Sequence::default(),
+        has_strict_reading: false,
+        line: 0,
+    };
+    let unmet = Some(Unmet {
+        verdict,
+        why: None,
+        reason,
+    });
+    Planned { case, unmet }
+}
+
+/// Every attack with its verdict and why; of the properties only what does not hold.
+fn show(evidence: &Evidence, verbosity: Verbosity) {
+    if verbosity == Verbosity::Quiet {
+        return;
+    }
+    let style = Style {
+        color: color(),
+        verbosity,
+    };
+    let lines = evidence.cases.iter().filter_map(|case| {
+        let attack = case.id.starts_with(ATTACKS);
+        let style = match attack {
+            true => Style {
+                verbosity: Verbosity::Verbose,
+                ..style
+            },
+            false => style,
+        };
+        let mut case = case.clone();
+        if verbosity != Verbosity::Verbose {
+            case.trace.clear();
+        }
+        case_line(&case, style)
+    });
+    let text: Vec<String> = lines.collect();
+    let _ = writeln!(std::io::stdout(), "{}", text.join("\n"));
+}
