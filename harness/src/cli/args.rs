@@ -5,8 +5,8 @@ mod evidence;
 mod fuzz;
 mod gate;
 mod property;
-mod triage;
 mod security;
+mod triage;
 
 use std::path::PathBuf;
 
@@ -24,8 +24,8 @@ pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
 pub(super) use fuzz::{ClassArg, CorpusCommand, Fuzz, Minimise};
 pub(super) use gate::GateArgs;
 pub(super) use property::Property;
-pub(super) use triage::Triage;
 pub(super) use security::{Part, Security};
+pub(super) use triage::Triage;
 
 /// Conformance and fuzz testing of PKCS #11 modules.
 ///

@@ -202,6 +202,7 @@ fn plan(properties: &[&'static Property], outcome: Outcome, seed: u64) -> Plan {
                 .join("; "),
             clause: clause(property),
             level: property.level,
+            attack: None,
             class: Class::A,
             ladder: Ladder::Initialized,
             needs: Needs::default(),

@@ -125,6 +125,7 @@ fn found(
     if args.only.contains(&Part::Search) {
         let answers = search::search(&mut station, &given);
         let answers = answers.map_err(|error| unusable(&error))?;
+        cases.push(looked_at(&answers));
         cases.extend(answers.into_iter().flat_map(of_search));
     }
     if args.only.contains(&Part::Timing) {
@@ -152,6 +153,15 @@ fn reach(
     let given = probe.given(credentials);
     let lists = probe.capabilities(target).mechanisms.into_keys().collect();
     Ok((token, station, given, lists))
+}
+
+/// A case for the search itself, which says what was looked at.
+fn looked_at(answers: &[Answer]) -> Planned {
+    let of = |answer: &Answer| format!("{}: {}", answer.protection, answer.looked_at);
+    let reason = answers.iter().map(of).collect::<Vec<_>>().join("; ");
+    let id = format!("{}/looked-at", search::FOLDER);
+    let title = "What the target permits, and what follows from it".to_owned();
+    settled(&id, "4.11", title, Verdict::Pass, reason)
 }
 
 /// The ways that were found, or a case that says that there was none.

@@ -70,6 +70,12 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
 }
 
+/// Values by which a token says that it cannot do at all what an attack asks for: it has not withstood it.
+const LACKS: [u64; 2] = [
+    cryptoki_sys::CKR_MECHANISM_INVALID,
+    cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED,
+];
+
 /// Judges a case.
 #[must_use]
 pub fn judge(subject: &Subject<'_>) -> Judgement {
@@ -248,6 +254,14 @@ impl Walk<'_, '_> {
         }
         if call.is_right(rv) {
             return Ok(());
+        }
+        if self.subject.attack.is_some() && !call.fixture && LACKS.contains(&rv) {
+            let reason = format!(
+                "the attack needs what is not there: {} returned {name}",
+                call.function
+            );
+            self.inapplicable(Why::Absent, reason);
+            return Err(Halt);
         }
         if call.tolerates.contains(&rv) {
             let message = format!("returned {name}, which is permitted but tells less");

@@ -57,6 +57,7 @@ impl Question {
             title: format!("{}: {}", self.subject, property.title),
             clause: clause(property),
             level: property.level,
+            attack: None,
             class: Class::A,
             ladder: self.ladder,
             needs: Needs::default(),

@@ -347,7 +347,9 @@ impl Shift<'_, '_, '_, '_> {
                 finding.message += &format!(" (not seen again in {tries} fresh worker: {cause})");
             }
         }
-        if record.verdict.is_finding() {
+        // An attack that succeeds is shown again, permitted or not.
+        let succeeded = case.attack.is_some() && record.verdict == Verdict::PermittedButWeak;
+        if record.verdict.is_finding() || succeeded {
             match reproducer(case, settings) {
                 Ok(path) => {
                     let arguments = &settings.target_arguments;

@@ -190,7 +190,9 @@ impl Question {
                 shown[0], shown[1]
             ));
         }
-        Ok(judge(&durations))
+        let (differs, account) = judge(&durations);
+        let answer = names::display(Kind::RETURN, answers[0][0]);
+        Ok((differs, format!("{account}; the answer is {answer}")))
     }
 }
 

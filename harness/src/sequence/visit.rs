@@ -82,6 +82,7 @@ pub fn relation(relation: &mut Relation, visit: &mut Visit<'_>) {
         | Relation::Padded
         | Relation::Random
         | Relation::Text(_)
+        | Relation::Roca
         | Relation::Unavailable => {}
     }
 }

@@ -33,6 +33,7 @@ fn the_search_finds_ways_and_proves_them() {
     let folder = Folder::new();
     let output = security(&folder, &["--only", "search"]);
     output.says(0, &["WEAK security/search/sensitive ", "no way was found"]);
+    folder.read("run/security/search/sensitive.yaml");
     let evidence = folder.evidence();
     for closed in [
         "security/search/unextractable",
@@ -40,6 +41,13 @@ fn the_search_finds_ways_and_proves_them() {
     ] {
         assert_eq!(case(&evidence, closed).verdict, Verdict::Pass);
     }
+    let looked_at = case(&evidence, "security/search/looked-at")
+        .reason
+        .as_deref();
+    assert!(
+        looked_at.is_some_and(|text| text.contains("permissions hold")),
+        "{looked_at:?}"
+    );
     let ways = evidence
         .cases
         .iter()

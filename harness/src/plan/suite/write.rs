@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Case, Ladder, Suite};
 use super::words::SUCCESSES;
+use super::{Case, Ladder, Suite};
 use crate::cryptoki::{Version, names};
 use crate::oracle::Attack;
 use crate::sequence::{Step, Value, lexicon, write};
