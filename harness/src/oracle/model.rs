@@ -10,7 +10,9 @@ mod freedom;
 
 use std::collections::{BTreeSet, HashMap};
 
-use cryptoki_sys::{CKA_PRIVATE, CKR_BUFFER_TOO_SMALL, CKR_OK};
+use cryptoki_sys::{
+    CKA_PRIVATE, CKR_BUFFER_TOO_SMALL, CKR_OK, CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED,
+};
 
 use super::trace::{CaseTrace, TraceCall};
 use crate::cryptoki::Function;
@@ -63,7 +65,8 @@ pub fn disagreement(
         let (rv, model) = (back.rv, model.rv);
         let comparable = !call.fixture && !states.touches(call);
         if comparable {
-            let wrong = freedom::contradicts(call.function, rv, model);
+            let wrong =
+                freedom::contradicts(call.function, rv, model) && !states.leaves_free(call, rv);
             let output = wrong_output(given, wanted);
             if wrong || output.is_some() {
                 return Some(Disagreement {
@@ -119,6 +122,10 @@ struct Apart {
     privacy_known: BTreeSet<String>,
     sessions: Handles,
     objects: Handles,
+    /// Sessions on which an operation was begun at some time.
+    busy: BTreeSet<String>,
+    /// Sessions whose last operation took a part of its input.
+    in_parts: BTreeSet<String>,
 }
 
 /// Handles of one kind. The number of one that is gone may be given out again, by one side and not by the
@@ -155,6 +162,37 @@ impl Apart {
         refers_to(call, &self.doubtful) || has_bare_handle(call)
     }
 
+    /// True if what came before leaves the target free to refuse so what the model did: another operation on the
+    /// session, be it a search, may keep one from beginning ([PKCS11-Base 3.2] 5.1.6, CKR_OPERATION_ACTIVE), and a
+    /// token may have a mechanism for input in one part alone.
+    fn leaves_free(&self, call: &Call, rv: u64) -> bool {
+        let session = handle(call, 0);
+        let is_of = |all: &BTreeSet<String>| session.as_ref().is_some_and(|s| all.contains(s));
+        match rv {
+            CKR_OPERATION_ACTIVE => is_of(&self.busy),
+            CKR_OPERATION_NOT_INITIALIZED => takes_a_part(call.function) && !is_of(&self.in_parts),
+            _ => false,
+        }
+    }
+
+    /// Takes note of operations that either side may have now.
+    fn follow_operations(&mut self, call: &Call) {
+        // They may be over, or not ([PKCS11-Base 3.2] 5.6.8, 5.6.9, 5.6.10).
+        let logins = [Function::C_Login, Function::C_LoginUser, Function::C_Logout];
+        if logins.contains(&call.function) {
+            self.names.extend(self.busy.iter().cloned());
+        }
+        let begins = call.function.name().ends_with("Init");
+        if let Some(session) = handle(call, 0) {
+            if begins || call.function == Function::C_SetOperationState {
+                self.in_parts.remove(&session);
+                self.busy.insert(session);
+            } else if takes_a_part(call.function) {
+                self.in_parts.insert(session);
+            }
+        }
+    }
+
     /// Takes note of what the call did on either side; false if nothing can be compared any more.
     fn follow(&mut self, call: &Call, rv: u64, model: u64) -> bool {
         let (done, would) = (rv == CKR_OK, model == CKR_OK);
@@ -168,6 +206,7 @@ impl Apart {
             self.names.extend(hidden.cloned().collect::<Vec<_>>());
         }
         if done || would {
+            self.follow_operations(call);
             self.handles_end(call);
         }
         if is_global(call.function) {
@@ -242,6 +281,14 @@ fn refers_to(call: &Call, names: &BTreeSet<String>) -> bool {
         refers |= reference.is_some_and(|reference| names.contains(&reference.name));
     });
     refers
+}
+
+/// Functions that give an operation a part of its input.
+fn takes_a_part(function: Function) -> bool {
+    let name = function.name();
+    ["Update", "MessageNext", "MessageBegin"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Functions whose effect is on everything.

@@ -226,3 +226,42 @@ fn what_an_old_handle_did_may_have_been_done_to_a_new_one() {
     let model = [0, 0, 0, CKR_SESSION_HANDLE_INVALID, 0];
     assert_eq!(step(&calls, &target, &model), None);
 }
+
+/// What the standard leaves open about operations side by side, across a logout, and in parts.
+#[test]
+fn freedom_that_depends_on_what_came_before_is_no_disagreement() {
+    use cryptoki_sys::CKR_OPERATION_ACTIVE;
+    let open = || giving(on(1, Function::C_OpenSession, &[]), "session", "s0");
+    let call = |number, function| on(number, function, &[("session", "s0")]);
+    let search = vec![
+        open(),
+        call(2, Function::C_FindObjectsInit),
+        call(3, Function::C_DigestInit),
+    ];
+    assert_eq!(
+        step(&search, &[0, 0, CKR_OPERATION_ACTIVE], &[0, 0, 0]),
+        None
+    );
+    // On a session that never had one, no operation is active.
+    let fresh = vec![open(), call(2, Function::C_DigestInit)];
+    assert_eq!(step(&fresh, &[0, CKR_OPERATION_ACTIVE], &[0, 0]), Some(2));
+    let not_begun = CKR_OPERATION_NOT_INITIALIZED;
+    let logout = vec![
+        open(),
+        call(2, Function::C_DigestInit),
+        call(3, Function::C_Logout),
+        call(4, Function::C_DigestUpdate),
+    ];
+    assert_eq!(step(&logout, &[0, 0, 0, 0], &[0, 0, 0, not_begun]), None);
+    let parts = vec![
+        open(),
+        call(2, Function::C_DigestInit),
+        call(3, Function::C_DigestUpdate),
+        call(4, Function::C_DigestUpdate),
+    ];
+    assert_eq!(
+        step(&parts, &[0, 0, not_begun, not_begun], &[0, 0, 0, 0]),
+        None
+    );
+    assert_eq!(step(&parts, &[0, 0, 0, not_begun], &[0, 0, 0, 0]), Some(4));
+}
