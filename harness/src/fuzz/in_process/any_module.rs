@@ -14,6 +14,7 @@ use crate::sequence::{
     Argument, Buffer, BufferSize, Call, Capture, Number, Reference, Sequence, Step, Value,
 };
 use crate::target::secret::PinSource;
+use crate::target::step::Step as ProvisionStep;
 use crate::target::{self, NoSequences, Overrides, Provisioned, Selector, Target};
 
 /// Names the module: a library's path, or a target by name or file.
@@ -39,7 +40,11 @@ impl InProcess {
     /// # Errors
     /// What is missing, in words.
     pub fn from_environment() -> Result<Self, String> {
-        let target = named(&|name| std::env::var(name).ok())?;
+        let mut target = named(&|name| std::env::var(name).ok())?;
+        // They need a worker, and what they put on the token would be destroyed.
+        target
+            .provision
+            .retain(|step| !matches!(step, ProvisionStep::Sequence(_)));
         let credentials = target.credentials().map_err(|error| error.to_string())?;
         let pin = credentials.pin.as_ref();
         let pin = pin.ok_or_else(|| format!("the token needs its user's PIN: set {PIN}"))?;
