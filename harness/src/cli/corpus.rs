@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::Failure;
 use super::args::{CorpusCommand, Minimise};
-use super::ground::{Ground, failure, may_be_fuzzed};
-use super::target::resolve;
+use super::ground::{Ground, failure};
+use super::target::{at_disposal, resolve};
 use crate::fuzz::{Corpus, Kept, minimise};
 use crate::run::Interrupt;
 use p11assay_reports::exit;
@@ -20,7 +20,7 @@ pub(super) fn corpus(command: &CorpusCommand) -> Result<i32, Failure> {
 /// Writes the fewest inputs that lead everywhere to a new folder. What is in the old ones stays there.
 fn minimised(args: &Minimise) -> Result<i32, Failure> {
     let (target, credentials) = resolve(&args.target)?;
-    may_be_fuzzed(&target, &credentials)?;
+    at_disposal(&target, &credentials, "fuzzing")?;
     let mut inputs = Vec::new();
     for folder in &args.folders {
         if !folder.is_dir() {

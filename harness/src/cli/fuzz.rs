@@ -11,14 +11,13 @@ use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
 use super::args::Fuzz;
-use super::ground::{Ground, failure, may_be_fuzzed};
+use super::ground::{Ground, failure};
 use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
-use super::target::{arguments, resolve};
+use super::target::{at_disposal, resolve};
 use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
-use crate::oracle::Reading;
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
 use crate::run::Interrupt;
 use crate::sequence::Sequence;
@@ -36,26 +35,16 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
         target.call_deadline = timeout("--timeout", text)?;
     }
     let time = timeout("--time", &args.time)?;
-    may_be_fuzzed(&target, &credentials)?;
+    at_disposal(&target, &credentials, "fuzzing")?;
     let waivers = waivers(&target, Vec::new())?;
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let found = search(args, &target, &credentials, &folder, (seed, time))?;
     let session = Session {
-        target,
-        credentials,
-        folder,
-        reading: Reading::Relaxed,
         gate: args.shown.gate.gate(None),
-        seed,
-        resumed: false,
-        jobs: 1,
-        fail_fast: false,
         waivers,
-        every_trace: false,
         verbosity: args.shown.output.verbosity(),
-        keep_scratch: args.target.keep_scratch,
-        target_arguments: arguments(&args.target),
+        ..Session::new(target, credentials, folder, seed, &args.target)
     };
     let evidence = session.execute(plan(found, seed, time))?;
     args.shown.reports.write(&evidence)?;

@@ -83,19 +83,6 @@ pub(super) fn failure(error: SearchError, credentials: &Credentials) -> Failure 
     }
 }
 
-/// Refuses a target that made-up sequences would do harm to, or that they could not use.
-pub(super) fn may_be_fuzzed(target: &Target, credentials: &Credentials) -> Result<(), Failure> {
-    let lacks = if !target.disposable {
-        "fuzzing destroys what is on a token: say with --disposable, or `disposable: true` in the \
-         target file, that it may"
-    } else if credentials.pin.is_none() {
-        "fuzzing needs the user's PIN: give --pin, or `pin` in the target file"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
-}
-
 /// The reference token as shipped, whatever the environment makes of a built-in target.
 fn model() -> Result<Target, Failure> {
     let mut model =

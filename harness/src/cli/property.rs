@@ -14,8 +14,7 @@ use super::args;
 use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
-use super::target::{arguments, resolve};
-use crate::oracle::Reading;
+use super::target::{at_disposal, resolve};
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
 use crate::probe;
 use crate::property::driver::{Driver, Failure, Limits, Outcome, Watcher};
@@ -41,7 +40,7 @@ pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
         target.call_deadline = timeout("--timeout", text)?;
     }
     let time = timeout("--time", &args.time)?;
-    may_be_asked(&target, &credentials)?;
+    at_disposal(&target, &credentials, "asking properties")?;
     let waivers = waivers(&target, Vec::new())?;
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
@@ -68,38 +67,14 @@ pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
         show(&outcome);
     }
     let session = Session {
-        target,
-        credentials,
-        folder,
-        reading: Reading::Relaxed,
         gate: args.shown.gate.gate(None),
-        seed,
-        resumed: false,
-        jobs: 1,
-        fail_fast: false,
         waivers,
-        every_trace: false,
         verbosity: args.shown.output.verbosity(),
-        keep_scratch: args.target.keep_scratch,
-        target_arguments: arguments(&args.target),
+        ..Session::new(target, credentials, folder, seed, &args.target)
     };
     let evidence = session.execute(plan(&properties, outcome, seed))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
-}
-
-/// Objects are made on the token, and the user logs in.
-fn may_be_asked(target: &Target, credentials: &Credentials) -> Result<(), super::Failure> {
-    let lacks = if !target.disposable {
-        "properties change what is on a token: say with --disposable, or `disposable: true` in the \
-         target file, that they may"
-    } else if credentials.pin.is_none() {
-        "properties need the user's PIN: give --pin, or `pin` in the target file"
-    } else {
-        return Ok(());
-    };
-    let name = &target.name;
-    Err(super::Failure::usage(format!("target `{name}`: {lacks}")))
 }
 
 /// Shows what there is to ask.

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use p11assay_reports::exit;
-use p11assay_reports::gate::Gate;
 use p11assay_reports::stream;
 use p11assay_reports::terminal::{Style, Verbosity};
 
@@ -16,7 +15,7 @@ use super::progress::color;
 use super::report::{finish, fresh_folder};
 use super::select::{self, Selection, select};
 use super::session::{EVIDENCE, Session};
-use super::target::{arguments, resolve};
+use super::target::resolve;
 use crate::generate::{self, vectors};
 use crate::oracle::Reading;
 use crate::plan::{Plan, Suite, Waivers, shipped};
@@ -55,24 +54,23 @@ pub(super) fn run(args: &Run) -> Result<i32, Failure> {
         None => fresh_folder(),
     };
     let session = Session {
-        target,
-        credentials,
-        folder,
         reading: reading(args.reading),
         gate: args.gate.gate(earlier.as_ref().map(|e| &e.started.gate)),
-        seed: args
-            .seed
-            .or(earlier.as_ref().map(|e| e.started.seed))
-            .or(plan.shared_seed())
-            .unwrap_or_else(fresh_seed),
         resumed: earlier.is_some(),
         jobs: usize::from(args.jobs),
         fail_fast: args.fail_fast,
         waivers,
-        every_trace: false,
         verbosity: args.output.verbosity(),
-        keep_scratch: args.target.keep_scratch,
-        target_arguments: arguments(&args.target),
+        ..Session::new(
+            target,
+            credentials,
+            folder,
+            args.seed
+                .or(earlier.as_ref().map(|e| e.started.seed))
+                .or(plan.shared_seed())
+                .unwrap_or_else(fresh_seed),
+            &args.target,
+        )
     };
     let evidence = session.execute(plan)?;
     args.reports.write(&evidence)?;
@@ -166,21 +164,17 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
     }
     let folder = tempfile::tempdir().map_err(Failure::harness)?;
     let session = Session {
-        target,
-        credentials,
-        folder: folder.path().join("replay"),
         reading: reading(args.reading),
-        gate: Gate::default(),
-        seed: fresh_seed(),
-        resumed: false,
-        jobs: 1,
-        fail_fast: false,
         // A replay shows what the module does, accepted or not.
         waivers: Waivers::default(),
         every_trace: true,
-        verbosity: Verbosity::Quiet,
-        keep_scratch: args.target.keep_scratch,
-        target_arguments: arguments(&args.target),
+        ..Session::new(
+            target,
+            credentials,
+            folder.path().join("replay"),
+            fresh_seed(),
+            &args.target,
+        )
     };
     let evidence = session.execute(plan)?;
     let style = Style {

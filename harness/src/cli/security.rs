@@ -14,8 +14,7 @@ use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::select::all;
 use super::session::Session;
-use super::target::{arguments, resolve};
-use crate::oracle::Reading;
+use super::target::{at_disposal, resolve};
 use crate::plan::{Case, Filter, Ladder, Needs, Plan, Planned, Suite, Unmet};
 use crate::probe::{self, ProbeError};
 use crate::run::{Interrupt, Station};
@@ -36,7 +35,7 @@ pub(super) fn security(args: &Security) -> Result<i32, Failure> {
     if let Some(text) = &args.timeout {
         target.call_deadline = timeout("--timeout", text)?;
     }
-    may_be_attacked(&target, &credentials)?;
+    at_disposal(&target, &credentials, "an attack")?;
     let waivers = waivers(&target, Vec::new())?;
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
@@ -46,38 +45,16 @@ pub(super) fn security(args: &Security) -> Result<i32, Failure> {
         plan.cases.extend(found(args, &target, &credentials, seed)?);
     }
     let session = Session {
-        target,
-        credentials,
-        folder,
-        reading: Reading::Relaxed,
         gate: args.shown.gate.gate(None),
-        seed,
-        resumed: false,
-        jobs: 1,
-        fail_fast: false,
         waivers,
-        every_trace: false,
         // The report tells all at the end.
         verbosity: Verbosity::Quiet,
-        keep_scratch: args.target.keep_scratch,
-        target_arguments: arguments(&args.target),
+        ..Session::new(target, credentials, folder, seed, &args.target)
     };
     let evidence = session.execute(plan)?;
     args.shown.reports.write(&evidence)?;
     show(&evidence, args.shown.output.verbosity());
     Ok(finish(&evidence, &args.shown.output))
-}
-
-fn may_be_attacked(target: &Target, credentials: &Credentials) -> Result<(), Failure> {
-    let lacks = if !target.disposable {
-        "an attack may destroy what is on a token: say with --disposable, or `disposable: true` in the \
-         target file, that it may"
-    } else if credentials.pin.is_none() {
-        "attacks are those of somebody who is logged in: give --pin, or `pin` in the target file"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
 }
 
 /// The cases that are there already: attacks, and security properties among all the others.

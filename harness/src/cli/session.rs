@@ -11,7 +11,9 @@ use p11assay_reports::stream::{self, Writer};
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
+use super::args::TargetArgs;
 use super::progress::Terminal;
+use super::target::arguments;
 use crate::oracle::Reading;
 use crate::plan::{Plan, Planned, Waivers};
 use crate::probe::{self, FileIdentity, Probe};
@@ -49,6 +51,33 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// A run of one job in the relaxed reading, which accepts nothing but what passes and says little: what
+    /// commands have in common before each names what is its own.
+    pub(super) fn new(
+        target: Target,
+        credentials: Credentials,
+        folder: PathBuf,
+        seed: u64,
+        given: &TargetArgs,
+    ) -> Self {
+        Self {
+            target,
+            credentials,
+            folder,
+            reading: Reading::Relaxed,
+            gate: Gate::default(),
+            seed,
+            resumed: false,
+            jobs: 1,
+            fail_fast: false,
+            waivers: Waivers::default(),
+            every_trace: false,
+            verbosity: Verbosity::Quiet,
+            keep_scratch: given.keep_scratch,
+            target_arguments: arguments(given),
+        }
+    }
+
     /// Executes a plan from provisioning to the last line of evidence.
     pub(super) fn execute(&self, mut plan: Plan) -> Result<stream::Evidence, Failure> {
         let begun = Instant::now();

@@ -117,3 +117,23 @@ fn quoted(text: &str) -> String {
     }
     format!("'{}'", text.replace('\'', "'\\''"))
 }
+
+/// Refuses a target that a command would do harm to, or whose user it could not log in. `command` is what the
+/// command does, as a noun.
+pub(super) fn at_disposal(
+    target: &Target,
+    credentials: &Credentials,
+    command: &str,
+) -> Result<(), Failure> {
+    let lacks = if !target.disposable {
+        format!(
+            "{command} destroys what is on a token: say with --disposable, or `disposable: true` in \
+             the target file, that it may"
+        )
+    } else if credentials.pin.is_none() {
+        format!("{command} needs the user's PIN: give --pin, or `pin` in the target file")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
+}

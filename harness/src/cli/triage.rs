@@ -8,7 +8,6 @@ use p11assay_reports::cluster::{Cluster, Signature, clusters, signature};
 use p11assay_reports::evidence::{Case, Verdict};
 use p11assay_reports::exit;
 use p11assay_reports::stream::{self, Evidence};
-use p11assay_reports::terminal::Verbosity;
 use p11assay_reports::text::one_line;
 
 use super::Failure;
@@ -16,9 +15,8 @@ use super::args::Triage;
 use super::report::fresh_folder;
 use super::run::{fresh_seed, timeout};
 use super::session::Session;
-use super::target::{arguments, resolve};
+use super::target::resolve;
 use super::waivers::evidence_of;
-use crate::oracle::Reading;
 use crate::plan::{Plan, Suite, Waivers};
 
 /// Sorts findings, and checks them.
@@ -69,21 +67,16 @@ fn check(args: &Triage, evidence: &Evidence, home: &Path) -> Result<Evidence, Fa
         target.call_deadline = timeout("--timeout", text)?;
     }
     let session = Session {
-        target,
-        credentials,
-        folder: args.run_dir.clone().unwrap_or_else(fresh_folder),
-        reading: Reading::Relaxed,
         gate: args.shown.gate.gate(Some(&evidence.started.gate)),
-        seed: fresh_seed(),
-        resumed: false,
-        jobs: 1,
-        fail_fast: false,
         // What is accepted is still there.
         waivers: Waivers::default(),
-        every_trace: false,
-        verbosity: Verbosity::Quiet,
-        keep_scratch: args.target.keep_scratch,
-        target_arguments: arguments(&args.target),
+        ..Session::new(
+            target,
+            credentials,
+            args.run_dir.clone().unwrap_or_else(fresh_folder),
+            fresh_seed(),
+            &args.target,
+        )
     };
     session.execute(plan)
 }
