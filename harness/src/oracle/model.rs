@@ -231,6 +231,8 @@ impl Apart {
         // An error ends an operation, a short buffer does not, and some stand in between.
         let short = |value| value == CKR_BUFFER_TOO_SMALL;
         let sure = alike && (rv == model || call.function.name().contains("Attribute"));
+        // What an error of a dual function leaves of its two operations is not said (5.17).
+        let sure = sure && (done || !DUAL.contains(&call.function));
         if !sure || short(rv) != short(model) {
             self.set_apart(call);
         }
@@ -282,6 +284,14 @@ fn refers_to(call: &Call, names: &BTreeSet<String>) -> bool {
     });
     refers
 }
+
+/// Functions that work on two operations at once ([PKCS11-Base 3.2] 5.17).
+const DUAL: [Function; 4] = [
+    Function::C_DigestEncryptUpdate,
+    Function::C_DecryptDigestUpdate,
+    Function::C_SignEncryptUpdate,
+    Function::C_DecryptVerifyUpdate,
+];
 
 /// Functions that give an operation a part of its input.
 fn takes_a_part(function: Function) -> bool {

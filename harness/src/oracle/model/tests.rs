@@ -264,4 +264,14 @@ fn freedom_that_depends_on_what_came_before_is_no_disagreement() {
         None
     );
     assert_eq!(step(&parts, &[0, 0, 0, not_begun], &[0, 0, 0, 0]), Some(4));
+    let dual = vec![
+        open(),
+        call(2, Function::C_DigestInit),
+        call(3, Function::C_DigestEncryptUpdate),
+        call(4, Function::C_DigestFinal),
+    ];
+    assert_eq!(
+        step(&dual, &[0, 0, not_begun, not_begun], &[0, 0, not_begun, 0]),
+        None
+    );
 }
