@@ -7,18 +7,19 @@
 //! freedom of the standard is *apart* from then on, and what touches it is not compared.
 
 mod freedom;
+mod operations;
 
 use std::collections::{BTreeSet, HashMap};
 
-use cryptoki_sys::{
-    CKA_PRIVATE, CKR_BUFFER_TOO_SMALL, CKR_OK, CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED,
-};
+use cryptoki_sys::{CKA_PRIVATE, CKR_BUFFER_TOO_SMALL, CKR_OK};
 
 use super::trace::{CaseTrace, TraceCall};
 use crate::cryptoki::Function;
 use crate::cryptoki::function::{Domain, ParameterKind};
 use crate::sequence::visit;
 use crate::sequence::{Argument, AttributeValue, Call, Number, Value};
+
+use operations::{Operations, is_unsaid_after_an_error};
 
 /// A call by which target and model cannot both be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +66,12 @@ pub fn disagreement(
         let (rv, model) = (back.rv, model.rv);
         let comparable = !call.fixture && !states.touches(call);
         if comparable {
-            let wrong =
-                freedom::contradicts(call.function, rv, model) && !states.leaves_free(call, rv);
+            let session = handle(call, 0);
+            let free =
+                states
+                    .operations
+                    .leaves_free(call.function, session.as_deref(), (rv, model));
+            let wrong = freedom::contradicts(call.function, rv, model) && !free;
             let output = wrong_output(given, wanted);
             if wrong || output.is_some() {
                 return Some(Disagreement {
@@ -122,10 +127,7 @@ struct Apart {
     privacy_known: BTreeSet<String>,
     sessions: Handles,
     objects: Handles,
-    /// Sessions on which an operation was begun at some time.
-    busy: BTreeSet<String>,
-    /// Sessions whose last operation took a part of its input.
-    in_parts: BTreeSet<String>,
+    operations: Operations,
 }
 
 /// Handles of one kind. The number of one that is gone may be given out again, by one side and not by the
@@ -159,38 +161,35 @@ impl Apart {
     /// True if the call uses a handle by its bare number, or one whose number may be another's: what it
     /// does, it may do to a session or object that goes by another name.
     fn may_be_on_another(&self, call: &Call) -> bool {
-        refers_to(call, &self.doubtful) || has_bare_handle(call)
+        refers_to(call, &self.doubtful) || self.has_bare_handle(call)
     }
 
-    /// True if what came before leaves the target free to refuse so what the model did: another operation on the
-    /// session, be it a search, may keep one from beginning ([PKCS11-Base 3.2] 5.1.6, CKR_OPERATION_ACTIVE), and a
-    /// token may have a mechanism for input in one part alone.
-    fn leaves_free(&self, call: &Call, rv: u64) -> bool {
-        let session = handle(call, 0);
-        let is_of = |all: &BTreeSet<String>| session.as_ref().is_some_and(|s| all.contains(s));
-        match rv {
-            CKR_OPERATION_ACTIVE => is_of(&self.busy),
-            CKR_OPERATION_NOT_INITIALIZED => takes_a_part(call.function) && !is_of(&self.in_parts),
-            _ => false,
-        }
-    }
-
-    /// Takes note of operations that either side may have now.
-    fn follow_operations(&mut self, call: &Call) {
-        // They may be over, or not ([PKCS11-Base 3.2] 5.6.8, 5.6.9, 5.6.10).
-        let logins = [Function::C_Login, Function::C_LoginUser, Function::C_Logout];
-        if logins.contains(&call.function) {
-            self.names.extend(self.busy.iter().cloned());
-        }
-        let begins = call.function.name().ends_with("Init");
-        if let Some(session) = handle(call, 0) {
-            if begins || call.function == Function::C_SetOperationState {
-                self.in_parts.remove(&session);
-                self.busy.insert(session);
-            } else if takes_a_part(call.function) {
-                self.in_parts.insert(session);
+    /// True if a handle, or a slot, is a number that the module may have given out as well as not, or the
+    /// handle of something of another kind, which may have the same number.
+    fn has_bare_handle(&self, call: &Call) -> bool {
+        let mut parameters = call.function.parameters().iter().zip(&call.arguments);
+        parameters.any(|(parameter, argument)| {
+            let kind = match parameter.kind {
+                ParameterKind::Ulong(Domain::Session) => Some(&self.sessions),
+                ParameterKind::Ulong(Domain::Object) => Some(&self.objects),
+                _ => None,
+            };
+            // 0 is never a handle; a slot may well have it as its number.
+            let slot = parameter.kind == ParameterKind::Ulong(Domain::Slot);
+            match argument {
+                Argument::Number(Number::Literal(number)) => slot || kind.is_some() && *number != 0,
+                Argument::Number(Number::Reference(reference)) => {
+                    let others = [&self.sessions, &self.objects];
+                    kind.is_some_and(|kind| {
+                        !kind.all.contains(&reference.name)
+                            && others
+                                .iter()
+                                .any(|other| other.all.contains(&reference.name))
+                    })
+                }
+                _ => false,
             }
-        }
+        })
     }
 
     /// Takes note of what the call did on either side; false if nothing can be compared any more.
@@ -206,7 +205,9 @@ impl Apart {
             self.names.extend(hidden.cloned().collect::<Vec<_>>());
         }
         if done || would {
-            self.follow_operations(call);
+            self.names
+                .extend(self.operations.unsure_after(call.function));
+            self.operations.follow(call.function, handle(call, 0));
             self.handles_end(call);
         }
         if is_global(call.function) {
@@ -231,8 +232,7 @@ impl Apart {
         // An error ends an operation, a short buffer does not, and some stand in between.
         let short = |value| value == CKR_BUFFER_TOO_SMALL;
         let sure = alike && (rv == model || call.function.name().contains("Attribute"));
-        // What an error of a dual function leaves of its two operations is not said (5.17).
-        let sure = sure && (done || !DUAL.contains(&call.function));
+        let sure = sure && (done || !is_unsaid_after_an_error(call.function));
         if !sure || short(rv) != short(model) {
             self.set_apart(call);
         }
@@ -285,22 +285,6 @@ fn refers_to(call: &Call, names: &BTreeSet<String>) -> bool {
     refers
 }
 
-/// Functions that work on two operations at once ([PKCS11-Base 3.2] 5.17).
-const DUAL: [Function; 4] = [
-    Function::C_DigestEncryptUpdate,
-    Function::C_DecryptDigestUpdate,
-    Function::C_SignEncryptUpdate,
-    Function::C_DecryptVerifyUpdate,
-];
-
-/// Functions that give an operation a part of its input.
-fn takes_a_part(function: Function) -> bool {
-    let name = function.name();
-    ["Update", "MessageNext", "MessageBegin"]
-        .iter()
-        .any(|end| name.ends_with(end))
-}
-
 /// Functions whose effect is on everything.
 fn is_global(function: Function) -> bool {
     matches!(
@@ -342,23 +326,6 @@ fn says_privacy(call: &Call) -> bool {
             attribute.attribute == CKA_PRIVATE && matches!(attribute.value, AttributeValue::Bool(_))
         }),
         _ => false,
-    })
-}
-
-/// True if a handle, or a slot, is a number that the module may have given out as well as not.
-fn has_bare_handle(call: &Call) -> bool {
-    let mut parameters = call.function.parameters().iter().zip(&call.arguments);
-    parameters.any(|(parameter, argument)| {
-        let handle = matches!(
-            parameter.kind,
-            ParameterKind::Ulong(Domain::Session | Domain::Object)
-        );
-        // 0 is never a handle; a slot may well have it as its number.
-        let slot = parameter.kind == ParameterKind::Ulong(Domain::Slot);
-        match argument {
-            Argument::Number(Number::Literal(number)) => slot || handle && *number != 0,
-            _ => false,
-        }
     })
 }
 

@@ -19,6 +19,22 @@ const fn claim(value: CK_RV) -> Claim {
     }
 }
 
+/// A claim of the functions that are told a signature and do nothing but check it. C_VerifyRecover may be asked
+/// for a size, which is told before or after.
+const fn about_signatures(value: CK_RV) -> Claim {
+    Claim {
+        value,
+        functions: &[
+            Function::C_Verify,
+            Function::C_VerifyFinal,
+            Function::C_VerifyMessage,
+            Function::C_VerifyMessageNext,
+            Function::C_VerifySignature,
+            Function::C_VerifySignatureFinal,
+        ],
+    }
+}
+
 /// Values that are a statement on handles, sessions, operations or signatures
 /// ([PKCS11-Base 3.2] 5.1.2, 5.1.6): if the model did the call, they are false, and if the model
 /// returned one of them, success is.
@@ -36,8 +52,8 @@ const CLAIMS: [Claim; 13] = [
     claim(CKR_OPERATION_NOT_INITIALIZED),
     claim(CKR_SESSION_READ_ONLY),
     claim(CKR_SLOT_ID_INVALID),
-    claim(CKR_SIGNATURE_INVALID),
-    claim(CKR_SIGNATURE_LEN_RANGE),
+    about_signatures(CKR_SIGNATURE_INVALID),
+    about_signatures(CKR_SIGNATURE_LEN_RANGE),
     claim(CKR_USER_ALREADY_LOGGED_IN),
     // Which operations a token takes side by side is its own affair; one of a kind is all there is.
     Claim {

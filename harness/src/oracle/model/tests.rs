@@ -274,4 +274,54 @@ fn freedom_that_depends_on_what_came_before_is_no_disagreement() {
         step(&dual, &[0, 0, not_begun, not_begun], &[0, 0, not_begun, 0]),
         None
     );
+    let key = [
+        open(),
+        call(2, Function::C_DigestInit),
+        call(3, Function::C_DigestKey),
+    ];
+    let key = [&key[..], &[call(4, Function::C_DigestFinal)]].concat();
+    let refused = CKR_KEY_HANDLE_INVALID;
+    assert_eq!(
+        step(&key, &[0, 0, refused, not_begun], &[0, 0, refused, 0]),
+        None
+    );
+    // Side by side or not; but never two of a kind.
+    let active = CKR_OPERATION_ACTIVE;
+    let both = vec![
+        open(),
+        call(2, Function::C_DigestInit),
+        call(3, Function::C_SignInit),
+    ];
+    assert_eq!(step(&both, &[0, 0, 0], &[0, 0, active]), None);
+    let twice = vec![
+        open(),
+        call(2, Function::C_DigestInit),
+        call(3, Function::C_DigestInit),
+    ];
+    assert_eq!(step(&twice, &[0, 0, 0], &[0, 0, active]), Some(3));
+    // The model has no parts for some mechanisms; with nothing begun there are none for any.
+    let update = vec![
+        open(),
+        call(2, Function::C_DigestInit),
+        call(3, Function::C_DigestUpdate),
+    ];
+    assert_eq!(step(&update, &[0, 0, 0], &[0, 0, not_begun]), None);
+    let alone = vec![open(), call(2, Function::C_DigestUpdate)];
+    assert_eq!(step(&alone, &[0, 0], &[0, not_begun]), Some(2));
+}
+
+/// The first session and the first object may well both be number 1.
+#[test]
+fn a_handle_of_another_kind_may_be_anybodys() {
+    let calls = vec![
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        giving(
+            on(2, Function::C_CreateObject, &[("session", "s0")]),
+            "object",
+            "o0",
+        ),
+        on(3, Function::C_FindObjectsInit, &[("session", "o0")]),
+    ];
+    let invalid = CKR_SESSION_HANDLE_INVALID;
+    assert_eq!(step(&calls, &[0, 0, 0], &[0, 0, invalid]), None);
 }

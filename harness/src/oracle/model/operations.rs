@@ -1,0 +1,87 @@
+//! Which operations the sessions of a sequence may have, and what that leaves the target free to answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cryptoki_sys::{CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED};
+
+use crate::cryptoki::Function;
+
+/// Functions of which the standard does not say what an error leaves of the operation: those on two at once
+/// ([PKCS11-Base 3.2] 5.17), and C_DigestKey (5.12.4).
+const ERROR_UNSAID: [Function; 5] = [
+    Function::C_DigestEncryptUpdate,
+    Function::C_DecryptDigestUpdate,
+    Function::C_SignEncryptUpdate,
+    Function::C_DecryptVerifyUpdate,
+    Function::C_DigestKey,
+];
+
+/// Functions at which operations may end, or not (5.6.8, 5.6.9, 5.6.10).
+const LOGINS: [Function; 3] = [Function::C_Login, Function::C_LoginUser, Function::C_Logout];
+
+/// What was begun on the sessions, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    /// The last function that began an operation, whether or not it is over.
+    last: BTreeMap<String, Function>,
+    /// Sessions whose last operation took a part of its input.
+    in_parts: BTreeSet<String>,
+}
+
+impl Operations {
+    /// True if what came before lets target and model answer so differently. Which operations a token takes
+    /// side by side is its own affair, searches among them (5.1.6, CKR_OPERATION_ACTIVE); one of a kind is all there
+    /// is. It may have a mechanism for input in one part alone.
+    pub(super) fn leaves_free(
+        &self,
+        function: Function,
+        session: Option<&str>,
+        (target, model): (u64, u64),
+    ) -> bool {
+        let last = session.and_then(|session| self.last.get(session));
+        match (target, model) {
+            (CKR_OPERATION_ACTIVE, _) => last.is_some(),
+            (_, CKR_OPERATION_ACTIVE) => last != Some(&function),
+            (CKR_OPERATION_NOT_INITIALIZED, _) | (_, CKR_OPERATION_NOT_INITIALIZED) => {
+                let parts = session.is_some_and(|session| self.in_parts.contains(session));
+                is_of_parts(function) && last.is_some() && !parts
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes note of a call that succeeded on either side.
+    pub(super) fn follow(&mut self, function: Function, session: Option<String>) {
+        let Some(session) = session else {
+            return;
+        };
+        let begins = function.name().ends_with("Init");
+        if begins || function == Function::C_SetOperationState {
+            self.in_parts.remove(&session);
+            self.last.insert(session, function);
+        } else if is_of_parts(function) {
+            self.in_parts.insert(session);
+        }
+    }
+
+    /// The sessions whose operations may be over after a call that succeeded.
+    pub(super) fn unsure_after(&self, function: Function) -> Vec<String> {
+        match LOGINS.contains(&function) {
+            true => self.last.keys().cloned().collect(),
+            false => Vec::new(),
+        }
+    }
+}
+
+/// True if a call that failed may have ended the operation of its session, or not.
+pub(super) fn is_unsaid_after_an_error(function: Function) -> bool {
+    ERROR_UNSAID.contains(&function)
+}
+
+/// Functions of input in parts.
+fn is_of_parts(function: Function) -> bool {
+    let name = function.name();
+    let ends = ["Update", "MessageNext", "MessageBegin", "Final"];
+    let whole = name.starts_with("C_Message") || function == Function::C_FindObjectsFinal;
+    !whole && ends.iter().any(|end| name.ends_with(end))
+}
