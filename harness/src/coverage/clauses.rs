@@ -1,6 +1,6 @@
-//! The binding sentences of [PKCS11-Base 3.2] chapters 3 to 5, `suites/spec/clauses.csv`. A case covers the
-//! sentences of the section that it cites, or of one item of it the sentence of that number, `5.7.1 item 2`;
-//! of sentences that `suites/spec/clause-cases.csv` has, the cases that it names there.
+//! The binding sentences of [PKCS11-Base 3.2] chapters 3 to 5, `suites/spec/clauses.csv`. A sentence is covered by
+//! the cases that `suites/spec/clause-cases.csv` names for it, and by those that cite it by its number,
+//! `5.7.1 item 2`. That a case cites the section says too little: of which of its sentences?
 
 use std::collections::HashMap;
 
@@ -37,7 +37,7 @@ fn sentences() -> impl Iterator<Item = Sentence> {
 }
 
 /// The cases that ask for sentences, by section and number: patterns of ids.
-fn asked() -> HashMap<(&'static str, &'static str), Vec<&'static str>> {
+pub(super) fn asked() -> HashMap<(&'static str, &'static str), Vec<&'static str>> {
     let rows = include_str!("../../../suites/spec/clause-cases.csv")
         .lines()
         .skip(1);
@@ -63,15 +63,10 @@ fn untestable() -> HashMap<(&'static str, &'static str), &'static str> {
     rows.map(parse).collect()
 }
 
-/// True if a citation is of this sentence, or of its whole section if that will do.
-fn cites(clause: &Clause, sentence: &Sentence, whole: bool) -> bool {
-    if clause.document != "PKCS11-Base" {
-        return false;
-    }
-    match clause.section.split_once(" item ") {
-        Some((section, item)) => section == sentence.section && item == sentence.number,
-        None => whole && clause.section == sentence.section,
-    }
+/// True if a citation is of this sentence.
+fn cites(clause: &Clause, sentence: &Sentence) -> bool {
+    let item = clause.section.split_once(" item ");
+    clause.document == "PKCS11-Base" && item == Some((sentence.section, sentence.number))
 }
 
 pub(super) fn rows(cases: &[&Case], run: Option<&Evidence>) -> Vec<Row> {
@@ -80,10 +75,9 @@ pub(super) fn rows(cases: &[&Case], run: Option<&Evidence>) -> Vec<Row> {
     let row = |sentence: Sentence| {
         let key = (sentence.section, sentence.number);
         let (patterns, excuse) = (asked.get(&key), excuses.get(&key));
-        let whole = patterns.is_none() && excuse.is_none();
         let asks = |id: &str, clause: &Clause| {
             let named = patterns.is_some_and(|all| all.iter().any(|pattern| names(pattern, id)));
-            named || cites(clause, &sentence, whole)
+            named || cites(clause, &sentence)
         };
         let covering = cases.iter().filter(|case| asks(&case.id, &case.clause));
         let judged = run.map(|run| {
@@ -121,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_citation_is_of_a_section_or_of_a_sentence() {
+    fn a_citation_is_of_one_sentence() {
         let clause = |section: &str| Clause {
             document: "PKCS11-Base".to_owned(),
             version: "3.2".to_owned(),
@@ -132,10 +126,9 @@ mod tests {
             number: "2",
             begins: String::new(),
         };
-        assert!(cites(&clause("5.7.1"), &sentence, true));
-        assert!(cites(&clause("5.7.1 item 2"), &sentence, true));
-        assert!(!cites(&clause("5.7.1 item 1"), &sentence, true));
-        assert!(!cites(&clause("5.7.1"), &sentence, false));
-        assert!(!cites(&clause("5.7"), &sentence, true));
+        assert!(cites(&clause("5.7.1 item 2"), &sentence));
+        assert!(!cites(&clause("5.7.1 item 1"), &sentence));
+        assert!(!cites(&clause("5.7.1"), &sentence));
+        assert!(!cites(&clause("5.7 item 2"), &sentence));
     }
 }

@@ -1,12 +1,16 @@
 //! A generated case in the making.
 
-use cryptoki_sys::{CKR_FUNCTION_NOT_SUPPORTED, CKR_OK};
+use cryptoki_sys::{CKA_LABEL, CKR_FUNCTION_NOT_SUPPORTED, CKR_OK};
 use p11assay_reports::evidence::{Class, Clause, Level};
 
 use super::answer::Answer;
 use crate::cryptoki::Function;
 use crate::plan::{Case, Ladder, Needs};
-use crate::sequence::{Argument, Call, Capture, Number, Reference, Sequence, Step};
+use crate::sequence::expectation::Expected;
+use crate::sequence::{
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
+    Expectation, Number, Reference, Relation, Sequence, Step, Template,
+};
 
 /// The name under which the state ladder keeps its session.
 const SESSION: &str = "session";
@@ -152,6 +156,36 @@ pub(super) fn open_session() -> Call {
 }
 
 /// A number as an argument.
+/// Calls of a search that finds no object with this label.
+pub(super) fn nothing_has(label: &str) -> Vec<Call> {
+    let call = |function, second| Call {
+        arguments: vec![session(), second],
+        ..Call::new(0, function)
+    };
+    let labelled = Argument::Template(Template {
+        attributes: vec![Attribute {
+            attribute: CKA_LABEL,
+            value: AttributeValue::Bytes(Bytes::of(Content::Text(label.to_owned()))),
+        }],
+        claim: None,
+    });
+    let room = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(4))));
+    let none = Relation::Equals(Expected::Number(Number::Literal(0)));
+    let find = Call {
+        expect: vec![Expectation {
+            subject: Reference::to("object"),
+            captured: false,
+            relation: Relation::Length(Box::new(none)),
+        }],
+        ..call(Function::C_FindObjects, room)
+    };
+    let over = Call {
+        arguments: vec![session()],
+        ..Call::new(0, Function::C_FindObjectsFinal)
+    };
+    vec![call(Function::C_FindObjectsInit, labelled), find, over]
+}
+
 pub(super) fn number(value: u64) -> Argument {
     Argument::Number(Number::Literal(value))
 }

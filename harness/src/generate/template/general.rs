@@ -6,19 +6,12 @@ use cryptoki_sys::*;
 use p11assay_reports::evidence::{Class, Level};
 
 use super::super::answer::Answer;
-use super::super::draft::Draft;
-use super::shape::{self, OBJECT, Shape, on, presumed};
+use super::super::draft::{Draft, nothing_has};
+use super::shape::{OBJECT, Shape, on, presumed};
 use super::{named, refusal, value};
-use crate::cryptoki::Function::{
-    self, C_CopyObject, C_CreateObject, C_FindObjects, C_FindObjectsFinal, C_FindObjectsInit,
-    C_SetAttributeValue,
-};
+use crate::cryptoki::Function::{self, C_CopyObject, C_CreateObject, C_SetAttributeValue};
 use crate::cryptoki::object::Row;
-use crate::sequence::expectation::{Expected, Relation};
-use crate::sequence::{
-    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Content, Expectation,
-    Number, Reference,
-};
+use crate::sequence::{Attribute, AttributeValue, Bytes, Call, Content, Number};
 
 pub(super) fn cases(shape: &Shape) -> Vec<Draft> {
     let mut cases = Vec::new();
@@ -257,17 +250,6 @@ fn implied(shape: &Shape) -> Vec<Draft> {
 fn nothing_made(shape: &Shape) -> Option<Draft> {
     let usual = value::with(shape.created_from()?, value::text(CKA_LABEL, BENT));
     let bent = value::with(usual, foreign(shape));
-    let mut init = shape::call(C_FindObjectsInit);
-    init.arguments[1] = shape::template(vec![value::text(CKA_LABEL, BENT)]);
-    let mut find = shape::call(C_FindObjects);
-    find.arguments[1] = Argument::Buffer(Buffer::of(BufferSize::Elements(Number::Literal(4))));
-    find.expect = vec![Expectation {
-        subject: Reference::to("object"),
-        captured: false,
-        relation: Relation::Length(Box::new(Relation::Equals(Expected::Number(
-            Number::Literal(0),
-        )))),
-    }];
     // Where the template is taken there is an object, as another case says.
     let refused = Call {
         not_applicable: vec![CKR_OK],
@@ -283,9 +265,7 @@ fn nothing_made(shape: &Shape) -> Option<Draft> {
             ))
             .class(Class::B)
             .call(refused)
-            .call(init)
-            .call(find)
-            .call(shape::call(C_FindObjectsFinal)),
+            .calls(nothing_has(BENT)),
     )
 }
 

@@ -6,28 +6,37 @@ use cryptoki_sys::*;
 use p11assay_reports::evidence::{Class, Level};
 
 use super::super::answer::Answer;
-use super::super::draft::Draft;
+use super::super::draft::{Draft, nothing_has};
 use super::Work;
 use crate::cryptoki::{Function, ParameterKind};
 use crate::plan::{Ladder, Needs};
-use crate::sequence::{Argument, Attribute, AttributeValue, Bytes, Content, Number, Template};
+use crate::sequence::{
+    Argument, Attribute, AttributeValue, Bytes, Call, Content, Number, Template,
+};
 
 pub(super) fn cases(work: &Work) -> Vec<Draft> {
     let parameters = work.function.parameters();
-    // The template of a copy says what differs, and has its cases with those of templates.
-    let makes = parameters
-        .iter()
-        .any(|p| p.name == "key" && p.kind.is_output());
     let template = parameters
         .iter()
         .position(|p| p.kind == ParameterKind::Template);
-    let Some(index) = template.filter(|_| makes) else {
+    let makes = |what: &str| {
+        let made = parameters
+            .iter()
+            .any(|p| p.name == what && p.kind.is_output());
+        template.filter(|_| made)
+    };
+    // The template of a copy says what differs, and has its other cases with those of templates.
+    if let Some(index) = makes("new_object") {
+        return vec![nothing_made(work, index)];
+    }
+    let Some(index) = makes("key") else {
         return Vec::new();
     };
     let bends = BENDS.iter().filter(|bend| bend.is_for(work.function));
     let bends = bends.map(|bend| bent(work, index, bend));
     bends
         .chain([
+            nothing_made(work, index),
             private_in_public(work, index),
             on_token_in_read_only(work, index),
         ])
@@ -160,6 +169,29 @@ fn bent(work: &Work, index: usize, bend: &Bend) -> Draft {
         .call(super::presumed(work.call.clone()))
         .judged(call, answer)
 }
+
+/// What cannot be as the template says is not made at all (5.7.2, 5.18).
+fn nothing_made(work: &Work, index: usize) -> Draft {
+    let function = work.function;
+    let with = vec![text(CKA_LABEL, REFUSED), text(UNKNOWN, "p11assay")];
+    let bent = template(work, index, &[CKA_LABEL], with);
+    // Where the template is taken there is an object, as another case says.
+    let refused = Call {
+        not_applicable: vec![CKR_OK],
+        except: vec![CKR_OK],
+        ..work.bent(index, bent)
+    };
+    work.draft("at-work-template-refused-makes-nothing", function.section())
+        .title(format!(
+            "{function} leaves nothing where it refuses the template"
+        ))
+        .class(Class::B)
+        .call(super::presumed(work.call.clone()))
+        .call(refused)
+        .calls(nothing_has(REFUSED))
+}
+
+const REFUSED: &str = "p11assay refused";
 
 /// 5.18 has the states of sessions in the lists of return values alone.
 fn private_in_public(work: &Work, index: usize) -> Draft {
