@@ -14,6 +14,8 @@ mod hangs;
 mod histories;
 #[path = "worker/lives.rs"]
 mod lives;
+#[path = "worker/reached.rs"]
+mod reached;
 #[path = "worker/states.rs"]
 mod states;
 
@@ -33,6 +35,7 @@ fn main() -> std::process::ExitCode {
         ("hangs", hangs::TESTS),
         ("histories", histories::TESTS),
         ("lives", lives::TESTS),
+        ("reached", reached::TESTS),
         ("states", states::TESTS),
     ];
     let trials = suites.into_iter().flat_map(|(suite, tests)| {

@@ -13,6 +13,7 @@ use crate::module::{LoadError, Module, Source};
 use crate::oracle::trace::HOUSEKEEPING;
 use crate::plan::Ladder;
 use crate::sequence::{Argument, Call, Number, Sequence, Step, Value, calls_mut};
+use crate::worker::reach::{self, Covered};
 use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
 
 use super::ladder;
@@ -63,6 +64,7 @@ impl State {
                 journal.call_begin(0, LOAD);
                 self.module = None;
                 journal.call_end(0);
+                self.followed(reach::unloaded);
                 to_bytes(&())
             }
         };
@@ -75,7 +77,10 @@ impl State {
             Ok(module) => {
                 let facts = Box::new(module.facts().clone());
                 self.module = Some(module);
-                LoadReply::Loaded(facts)
+                match follow(load) {
+                    Some(covered) => LoadReply::Covered(facts, covered),
+                    None => LoadReply::Loaded(facts),
+                }
             }
             Err(error) => LoadReply::Failed(error.to_string()),
         }
@@ -83,6 +88,19 @@ impl State {
 
     fn run(&mut self, batch: Batch<'_>, journal: &mut JournalWriter) -> BatchReply {
         self.let_go(journal);
+        let response = self.batch(batch, journal);
+        self.followed(|| reach::case(reach::OUTSIDE));
+        response
+    }
+
+    /// Does something where functions are followed.
+    fn followed(&self, act: impl FnOnce()) {
+        if self.load.as_ref().is_some_and(|load| load.cover.is_some()) {
+            act();
+        }
+    }
+
+    fn batch(&mut self, batch: Batch<'_>, journal: &mut JournalWriter) -> BatchReply {
         let defaults = Defaults {
             slot: batch.slot,
             init_args: batch.init_args,
@@ -95,6 +113,7 @@ impl State {
             }
             let number = job.number;
             let is_last = job.sequence.spends_its_process();
+            self.followed(|| reach::case(number));
             journal.case_begin(number);
             let ready = self.case(job, &defaults, journal);
             if let Some(state) = &mut before {
@@ -105,6 +124,7 @@ impl State {
                 *state = after;
             }
             journal.case_end(number);
+            self.followed(reach::keep_watch);
             if !ready || is_last {
                 // A fresh process may come to the state that this one does not.
                 return BatchReply { done: done + 1 };
@@ -306,11 +326,14 @@ impl State {
         journal.call_begin(0, LOAD);
         self.module = None;
         journal.call_end(0);
+        self.followed(reach::unloaded);
         let module = load_module(&load, journal);
         self.module = Some(module.map_err(|error| {
             let text = format!("cannot be loaded again: {error}");
             (Stop::NotReloaded, text)
         })?);
+        // What it came to was said when the library was loaded first.
+        let _ = follow(&load);
         Ok(())
     }
 
@@ -348,6 +371,12 @@ impl State {
             }
         }
     }
+}
+
+/// Follows functions of the library just loaded, if that is asked for.
+fn follow(load: &Load) -> Option<Result<Vec<Covered>, String>> {
+    let (path, wish) = load.path.as_deref().zip(load.cover.as_ref())?;
+    Some(reach::cover(path, wish).map_err(|error| error.to_string()))
 }
 
 fn load_module(load: &Load, journal: &mut JournalWriter) -> Result<Module, LoadError> {

@@ -3,6 +3,7 @@
 mod account;
 mod batch;
 mod bench;
+mod follow;
 
 use std::ffi::OsString;
 
@@ -123,6 +124,7 @@ pub struct Station {
     facts: Loaded,
     audit: bool,
     interrupt: Interrupt,
+    following: Option<follow::Following>,
     preparation: Vec<Job>,
     /// Whether the worker has executed nothing yet.
     fresh: bool,
@@ -163,6 +165,7 @@ impl Station {
             load: Load {
                 path,
                 version: target.version.map(|v| (v.major, v.minor)),
+                cover: None,
             },
             init_args: prepared.init_args.clone(),
             slot: 0,
@@ -176,6 +179,7 @@ impl Station {
             },
             audit: true,
             interrupt: interrupt.clone(),
+            following: None,
             preparation: Vec::new(),
             fresh: true,
             cautious: 0,
@@ -232,11 +236,21 @@ impl Station {
     }
 
     fn load_module(&mut self) -> Result<(), StationError> {
+        self.load.cover = self
+            .following
+            .as_ref()
+            .and_then(|following| following.wish());
         let load = Request::Load(self.load.clone());
         let reply = self.send(&load)?;
         match reply.outcome {
             Outcome::Response(bytes) => match parse(&bytes)? {
                 LoadReply::Loaded(facts) => self.facts = *facts,
+                LoadReply::Covered(facts, covered) => {
+                    self.facts = *facts;
+                    if let Some(following) = &mut self.following {
+                        following.loaded(covered);
+                    }
+                }
                 LoadReply::Failed(reason) => {
                     let more = self.load.path.as_deref().and_then(library::misfit);
                     let more = more.map_or(String::new(), |text| format!("; {text}"));
@@ -288,10 +302,12 @@ impl Station {
     fn send(&mut self, request: &Request<'_>) -> Result<Reply, StationError> {
         let bytes =
             wire::to_bytes(request).map_err(|error| StationError::Fault(error.to_string()))?;
-        match &mut self.worker {
-            Some(worker) => Ok(worker.request(&bytes)),
-            None => Err(StationError::Cancelled),
+        let worker = self.worker.as_mut().ok_or(StationError::Cancelled)?;
+        let reply = worker.request(&bytes);
+        if let Some(following) = &mut self.following {
+            following.heed(&reply);
         }
+        Ok(reply)
     }
 
     /// Finalizes and unloads the module, then stops the worker; gives the ends that no case is to

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::wire::Ask;
 use crate::module::Loaded;
 use crate::sequence::{InitArgs, Sequence, Value};
+use crate::worker::reach::{Cover, Covered};
 
 /// The bytes of a request or a response.
 ///
@@ -48,6 +49,8 @@ pub struct Load {
     pub path: Option<PathBuf>,
     /// Version of the function list asked for.
     pub version: Option<(u8, u8)>,
+    /// The functions that are to be followed, if any.
+    pub cover: Option<Cover>,
 }
 
 /// What loading gave.
@@ -55,6 +58,8 @@ pub struct Load {
 pub enum LoadReply {
     /// It is loaded.
     Loaded(Box<Loaded>),
+    /// It is loaded, and the functions of these libraries are followed, or cannot be.
+    Covered(Box<Loaded>, Result<Vec<Covered>, String>),
     /// It cannot be used, and what to do.
     Failed(String),
 }

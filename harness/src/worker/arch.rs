@@ -1,5 +1,5 @@
 //! What differs between processors: the registers of an interrupted thread and the kind of
-//! access that faulted.
+//! access that faulted; what a breakpoint is.
 //!
 //! This module only copies; what the values mean is left to `end` and `frames`.
 #![allow(
@@ -23,10 +23,16 @@ pub(super) mod access {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::{FP, LR, NAMES, PC, SP, from_context, from_trace};
+pub(super) use x86_64::{
+    BREAKPOINT, FP, Instruction, LR, NAMES, PC, SP, code_changed, from_context, from_trace,
+    go_on_at, trapped_at,
+};
 
 #[cfg(target_arch = "aarch64")]
-pub(super) use aarch64::{FP, LR, NAMES, PC, SP, from_context, from_trace};
+pub(super) use aarch64::{
+    BREAKPOINT, FP, Instruction, LR, NAMES, PC, SP, code_changed, from_context, from_trace,
+    go_on_at, trapped_at,
+};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("workers know the registers of x86-64 and aarch64 only");
@@ -71,6 +77,27 @@ mod x86_64 {
         };
         (registers, access)
     }
+
+    /// What is written at once: instructions have any length and begin anywhere.
+    pub(in crate::worker) type Instruction = u8;
+    /// `int3`.
+    pub(in crate::worker) const BREAKPOINT: Instruction = 0xcc;
+
+    /// Where the breakpoint stands that a thread ran into: it was executed.
+    pub(in crate::worker) fn trapped_at(context: &libc::ucontext_t) -> u64 {
+        (context.uc_mcontext.gregs[REG_RIP as usize] as u64).wrapping_sub(1)
+    }
+
+    /// Has the thread go on at this address.
+    pub(in crate::worker) fn go_on_at(context: &mut libc::ucontext_t, address: u64) {
+        context.uc_mcontext.gregs[REG_RIP as usize] = address as i64;
+    }
+
+    /// Makes written code be seen: the processor does by itself.
+    ///
+    /// # Safety
+    /// None here; as on other processors.
+    pub(in crate::worker) unsafe fn code_changed(_address: u64) {}
 
     pub(in crate::worker) fn from_trace(of: &libc::user_regs_struct) -> Registers {
         [
@@ -139,6 +166,37 @@ mod aarch64 {
             offset += size as usize;
         }
         None
+    }
+
+    /// All instructions are words.
+    pub(in crate::worker) type Instruction = u32;
+    /// `brk #0`. It may be the target of an indirect branch where branch targets are checked, as the landing
+    /// pad may be that it stands for.
+    pub(in crate::worker) const BREAKPOINT: Instruction = 0xd420_0000;
+
+    /// Where the breakpoint stands that a thread ran into: it was not executed.
+    pub(in crate::worker) fn trapped_at(context: &libc::ucontext_t) -> u64 {
+        context.uc_mcontext.pc
+    }
+
+    /// Has the thread go on at this address.
+    pub(in crate::worker) fn go_on_at(context: &mut libc::ucontext_t, address: u64) {
+        context.uc_mcontext.pc = address;
+    }
+
+    /// Makes written code be seen: instructions are cached apart from data. What the kernel writes it cleans
+    /// itself.
+    ///
+    /// # Safety
+    /// The address must be mapped.
+    pub(in crate::worker) unsafe fn code_changed(address: u64) {
+        // SAFETY: cleans and drops the cache lines of a mapped address; no register or memory is changed.
+        unsafe {
+            std::arch::asm!(
+                "dc cvau, {0}", "dsb ish", "ic ivau, {0}", "dsb ish", "isb",
+                in(reg) address, options(nostack, preserves_flags)
+            );
+        }
     }
 
     pub(in crate::worker) fn from_trace(of: &libc::user_regs_struct) -> Registers {

@@ -28,15 +28,15 @@ use framehop::aarch64::{
 
 /// One line of a memory map.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Region {
-    range: Range<u64>,
-    executable: bool,
-    offset: u64,
-    path: Option<PathBuf>,
+pub(super) struct Region {
+    pub(super) range: Range<u64>,
+    pub(super) executable: bool,
+    pub(super) offset: u64,
+    pub(super) path: Option<PathBuf>,
 }
 
 impl Region {
-    fn parse(line: &str) -> Option<Self> {
+    pub(super) fn parse(line: &str) -> Option<Self> {
         let mut rest = line;
         let mut field = || {
             let (field, after) = rest.split_once(' ').unwrap_or((rest, ""));

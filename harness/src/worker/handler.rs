@@ -9,6 +9,7 @@
 use super::arch;
 use super::layout::{MAPS_BYTES, STACK_BYTES, stage};
 use super::mapping::Mapping;
+use super::reach;
 use super::snapshot::read_stack;
 use crate::memory;
 use std::ffi::{c_int, c_void};
@@ -133,13 +134,31 @@ fn install_for(signal: c_int) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a signal still comes to the handler installed here.
+pub(super) fn handles(signal: c_int) -> bool {
+    let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_crash;
+    // SAFETY: an all-zero action is valid, and a place for the answer.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut action) == 0
+            && action.sa_sigaction == handler as usize
+    }
+}
+
 extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel gives valid structures to a SA_SIGINFO handler, which nobody else has.
+    let breakpoint = signal == libc::SIGTRAP
+        && unsafe { reach::caught(&*info, &mut *context.cast::<libc::ucontext_t>()) };
+    if breakpoint {
+        return;
+    }
     // SAFETY: no precondition. Asked of the kernel: a child the module forked has our memory but
     // not our shared mapping.
     let pid = unsafe { libc::getpid() };
     if pid == WORKER.load(Relaxed)
         && let Some(mapping) = MAPPING.get()
     {
+        reach::crashing();
         record(mapping, pid, signal, info, context);
     }
     // SAFETY: sets the default action and sends ourselves the signal again, which is delivered

@@ -1,16 +1,17 @@
 //! The shape of the memory a worker shares with its parent: one memfd of a control page, the
-//! request, response and journal areas, and the crash area.
+//! request, response and journal areas, the crash area, and the log of functions that were reached.
 //!
 //! This module owns the offsets and the structures in them; mapping them is left to `mapping`,
 //! their meaning to the module that writes each.
 
 use super::journal::Watched;
+use super::reach;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// First word of the control page, "p11assay" in ASCII, with the format's version in the second.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"p11assay");
 /// Version of this layout: parent and child are the same binary, so any difference is a mistake.
-pub(super) const VERSION: u64 = 2;
+pub(super) const VERSION: u64 = 3;
 
 /// Number of registers a crash record has room for (23 on x86-64, 34 on aarch64).
 pub(super) const REGISTERS: usize = 40;
@@ -153,8 +154,13 @@ impl Layout {
         self.response_offset() + self.response
     }
 
-    pub(super) const fn total(self) -> usize {
+    /// The log of functions that were reached: last, for forked children have it, too.
+    pub(super) const fn reach_offset(self) -> usize {
         self.journal_offset() + self.journal
+    }
+
+    pub(super) const fn total(self) -> usize {
+        self.reach_offset() + reach::BYTES
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
         let layout = Layout::new(1, PAGE + 1, 10 * PAGE);
         assert_eq!(layout.response_offset() - layout.request_offset(), PAGE);
         assert_eq!(layout.journal_offset() - layout.response_offset(), 2 * PAGE);
-        assert_eq!(layout.total() - layout.journal_offset(), 10 * PAGE);
+        assert_eq!(layout.reach_offset() - layout.journal_offset(), 10 * PAGE);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 )]
 
 use super::layout::{Control, Crash, Layout};
+use super::reach::Reach;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -96,11 +97,17 @@ impl Mapping {
     }
 
     /// Leaves the mapping out of forked children: a module's fork that returns into us must not
-    /// write a second history into the journal.
+    /// write a second history into the journal. The log of functions that were reached stays: a child may run
+    /// into a breakpoint of its own.
     pub(super) fn keep_from_forks(&self) -> io::Result<()> {
         // SAFETY: the range is our mapping; the advice changes nothing in this process.
-        let done =
-            unsafe { libc::madvise(self.base.cast(), self.layout.total(), libc::MADV_DONTFORK) };
+        let done = unsafe {
+            libc::madvise(
+                self.base.cast(),
+                self.layout.reach_offset(),
+                libc::MADV_DONTFORK,
+            )
+        };
         if done < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -110,8 +117,13 @@ impl Mapping {
     /// Lets forked children share the mapping.
     pub(super) fn give_to_forks(&self) -> io::Result<()> {
         // SAFETY: as for `keep_from_forks`.
-        let done =
-            unsafe { libc::madvise(self.base.cast(), self.layout.total(), libc::MADV_DOFORK) };
+        let done = unsafe {
+            libc::madvise(
+                self.base.cast(),
+                self.layout.reach_offset(),
+                libc::MADV_DOFORK,
+            )
+        };
         if done < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -133,6 +145,12 @@ impl Mapping {
     pub(super) fn crash(&self) -> &Crash {
         // SAFETY: as for `control`.
         unsafe { &*self.at(self.layout.crash_offset()).cast::<Crash>() }
+    }
+
+    /// The log of functions that were reached.
+    pub(super) fn reach(&self) -> &Reach {
+        // SAFETY: as for `control`.
+        unsafe { &*self.at(self.layout.reach_offset()).cast::<Reach>() }
     }
 
     /// Address of the byte at `offset`, which must lie inside the layout.

@@ -69,3 +69,4 @@ pub use journal::{
 };
 pub use options::{SpawnError, WorkerOptions};
 pub use parent::{Outcome, Reply, Worker};
+pub mod reach;

@@ -39,6 +39,8 @@ pub struct Worker {
     stderr: Output,
     request: u32,
     ended: Option<End>,
+    /// Entries of the log of reached functions that were read.
+    reached: usize,
     /// The lane that did not come back, if it hung in one.
     hung: Option<u16>,
 }
@@ -85,6 +87,7 @@ impl Worker {
             stdout,
             stderr,
             request: 0,
+            reached: 0,
             ended: None,
             hung: None,
         };

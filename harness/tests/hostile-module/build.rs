@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const SOURCES: [&str; 2] = ["src/module.c", "src/misbehave.c"];
+const SOURCES: [&str; 3] = ["src/module.c", "src/misbehave.c", "src/traps.c"];
 
 fn main() {
     let out = std::env::var("OUT_DIR").expect("cargo gives build scripts a folder");

@@ -5,7 +5,9 @@
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CKF_SERIAL_SESSION};
 use libloading::{Library, Symbol};
 use p11assay::memory::Arena;
+use p11assay::worker::reach::{self, Cover};
 use p11assay::worker::{JournalWriter, LOAD, ProcessState};
+use std::path::Path;
 use std::ptr::null_mut;
 
 /// Tag of the note that a guard was violated.
@@ -130,6 +132,7 @@ impl Target {
         let Some(list) = list else {
             return format!("{name}=no list\n");
         };
+        reach::case(case);
         journal.case_begin(case);
         journal.call_begin(1, number);
         // SAFETY: the arguments are as the function wants them.
@@ -140,6 +143,7 @@ impl Target {
             journal.note(GUARD, violation.to_string().as_bytes());
         }
         journal.case_end(case);
+        reach::keep_watch();
         rv.map_or_else(
             || format!("{name}=missing\n"),
             |rv| format!("{name}={rv:#x}\n"),
@@ -166,6 +170,7 @@ pub(crate) fn serve() -> ! {
         for (case, line) in (0..).zip(lines) {
             match line.split_once(' ').unwrap_or((line, "")) {
                 ("audit", _) => target.audit(journal),
+                ("cover", names) => response.push_str(&cover(path, names)),
                 ("panic", text) => panic!("{text}"),
                 ("sleep", ms) => sleep(ms.parse().expect("milliseconds")),
                 ("large", bytes) => {
@@ -181,6 +186,21 @@ pub(crate) fn serve() -> ! {
         }
         response.into_bytes()
     })
+}
+
+/// Follows functions of the module, and of libraries by their names; says of which.
+fn cover(path: &str, names: &str) -> String {
+    let wish = Cover {
+        dependencies: names.split_whitespace().map(str::to_owned).collect(),
+        known: Vec::new(),
+    };
+    match reach::cover(Path::new(path), &wish) {
+        Ok(libraries) => libraries
+            .iter()
+            .map(|library| format!("{} {}\n", library.name, library.functions))
+            .collect(),
+        Err(error) => format!("{error}\n"),
+    }
 }
 
 fn sleep(ms: u64) {

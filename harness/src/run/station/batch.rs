@@ -115,6 +115,10 @@ impl Station {
             self.worker = None;
             return Ok(count - 1);
         }
+        if self.died_of_following(&reply) {
+            self.worker = None;
+            return Ok(count);
+        }
         let unfinished = jobs.get(count).map(|job| {
             Ran::of(
                 job,

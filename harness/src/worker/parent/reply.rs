@@ -3,6 +3,7 @@
 use super::super::end;
 use super::super::journal::{InFlight, Journal, extent, salt};
 use super::super::layout::{checksum, state};
+use super::super::reach::Reached;
 use super::{GuardHit, Worker};
 use p11assay_reports::evidence::End;
 use std::sync::atomic::Ordering::Relaxed;
@@ -40,6 +41,11 @@ pub struct Reply {
     pub in_flight: Option<InFlight>,
     /// The lane that ended the worker by a crash or a hang, if that is known.
     pub lane: Option<u16>,
+    /// Functions reached since the last request, if they are followed ([`cover`](crate::worker::reach::cover)).
+    pub reached: Vec<Reached>,
+    /// Whether the worker gave up following functions, since the module handles breakpoints itself. If it
+    /// ended, that may be due to them.
+    pub gave_up: bool,
     /// The guarded buffer next to the faulting address, if the worker crashed at one.
     pub guard: Option<GuardHit>,
 }
@@ -68,7 +74,7 @@ impl Worker {
         Outcome::Garbled
     }
 
-    pub(super) fn reply(&self, outcome: Outcome, sent: bool) -> Reply {
+    pub(super) fn reply(&mut self, outcome: Outcome, sent: bool) -> Reply {
         let journal = if sent {
             self.journal()
         } else {
@@ -78,7 +84,11 @@ impl Worker {
         let lane = self.ended_lane().filter(|_| ended);
         let open = journal.in_flight();
         let theirs = open.iter().find(|call| call.lane == lane);
+        let (reached, read) = self.process.mapping.reach().since(self.reached);
+        self.reached = read;
         Reply {
+            reached,
+            gave_up: self.process.mapping.reach().was_given_up(),
             in_flight: theirs.or(open.first()).copied().filter(|_| ended),
             lane,
             guard: self.crash().filter(|_| ended).and_then(|crash| crash.guard),

@@ -87,4 +87,12 @@ int misbehave(const char *function, void *buffer, size_t length, CK_RV *rv);
 /* Whether `function` is asked for `behaviour`, which it implements itself. */
 int is_asked(const char *function, const char *behaviour);
 
+/* Behaviours of a file of their own: see `traps.c`. */
+struct place;
+int race(struct place *at);
+int fork_first(struct place *at);
+int vfork_first(struct place *at);
+int handle_traps(struct place *at);
+int block_traps(struct place *at);
+
 #endif

@@ -474,6 +474,11 @@ static const struct {
     {"thread-crash", crash_in_thread},
     {"scribble", scribble},
     {"arm", arm},
+    {"race", race},
+    {"fork-first", fork_first},
+    {"vfork-first", vfork_first},
+    {"handle-traps", handle_traps},
+    {"block-traps", block_traps},
     {"unknown-code", unknown_code},
     {"error", error},
 };
