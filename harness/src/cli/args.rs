@@ -21,7 +21,7 @@ pub(super) use bench::{
     Bench, BenchCommand, Compare as BenchCompare, History as BenchHistory, Measure,
 };
 pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
-pub(super) use fuzz::{ClassArg, CorpusCommand, Fuzz, Minimise};
+pub(super) use fuzz::{ClassArg, CorpusCommand, CoverageArg, CoverageArgs, Fuzz, Minimise};
 pub(super) use gate::GateArgs;
 pub(super) use property::Property;
 pub(super) use security::{Part, Security};

@@ -38,8 +38,9 @@ fn minimised(args: &Minimise) -> Result<i32, Failure> {
     let _signal = super::session::watch_signals(&interrupt)?;
     let mut ground = Ground::new(&target, &credentials, 1, &interrupt)?;
     let setting = ground.setting(&args.classes);
+    let functions = ground.follow(&args.coverage)?;
     let (count, pair) = (inputs.len(), &mut ground.pairs[0]);
-    let found = minimise(pair, &setting, inputs, &interrupt);
+    let found = minimise(pair, &setting, inputs, functions, &interrupt);
     let found = found.map_err(|error| failure(error, &credentials))?;
     let kept = found.kept.len();
     for bytes in found.kept {
@@ -48,8 +49,13 @@ fn minimised(args: &Minimise) -> Result<i32, Failure> {
     }
     let _ = writeln!(
         std::io::stdout(),
-        "{kept} of {count} inputs lead everywhere, to {} features; {} show something wrong and were left out",
-        found.features,
+        "{kept} of {count} inputs lead everywhere, to {}; {} show something wrong and were left out",
+        [
+            vec![format!("{} features", found.features)],
+            found.functions.summary()
+        ]
+        .concat()
+        .join(", "),
         found.wrong
     );
     Ok(exit::PASSED)

@@ -60,11 +60,12 @@ fn search(
 ) -> Result<Found, Failure> {
     let interrupt = Interrupt::default();
     let _signal = super::session::watch_signals(&interrupt)?;
-    let ground = Ground::new(target, credentials, usize::from(args.jobs), &interrupt)?;
+    let mut ground = Ground::new(target, credentials, usize::from(args.jobs), &interrupt)?;
     let (corpus, inputs) = match &args.corpus {
         Some(folder) => Corpus::open(folder).map_err(Failure::usage)?,
         None => (Corpus::in_memory(), Vec::new()),
     };
+    let functions = ground.follow(&args.coverage)?;
     let search = Search {
         setting: ground.setting(&args.classes),
         pairs: ground.pairs,
@@ -75,6 +76,7 @@ fn search(
             findings: if args.fail_fast { 1 } else { usize::MAX },
         },
         corpus,
+        functions,
         interrupt,
     };
     let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), ground.module);
@@ -92,6 +94,12 @@ fn plan(found: Found, seed: u64, time: Duration) -> Plan {
         "{sequences} sequences with {calls} calls in {}, seed {seed}",
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
+    for reached in found.functions.summary() {
+        title += &format!("; {reached} reached");
+    }
+    if let Some(reason) = &found.lost_track {
+        title += &format!(" until it could not be told any more: {reason}");
+    }
     if let Some(first) = found.lost.values().next() {
         let count = found.lost.len();
         title += &format!("; {count} seen that a fresh worker does not show, the first: {first}");
@@ -148,8 +156,12 @@ impl Terminal {
 impl Watcher for Terminal {
     fn progress(&mut self, progress: &Progress) {
         let per_second = progress.sequences as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
+        let functions = match progress.functions {
+            0 => String::new(),
+            functions => format!("{functions} functions, "),
+        };
         self.bar.set_message(format!(
-            "{} sequences ({per_second:.0}/s), {} calls, {} inputs kept, {} findings",
+            "{} sequences ({per_second:.0}/s), {} calls, {} inputs kept, {functions}{} findings",
             progress.sequences, progress.calls, progress.corpus, progress.findings
         ));
     }

@@ -1,8 +1,9 @@
 //! What made-up sequences run on: targets that may be destroyed, each with the reference token beside it.
 
 use super::Failure;
-use super::args::ClassArg;
+use super::args::{ClassArg, CoverageArg, CoverageArgs};
 use super::session::jobs_possible;
+use crate::fuzz::Functions;
 use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::SearchError;
 use crate::probe::{self, ProbeError};
@@ -60,6 +61,24 @@ impl Ground {
             mechanisms,
             _tokens: tokens,
         })
+    }
+
+    /// Follows which functions of the targets are reached, if that is asked for.
+    pub(super) fn follow(&mut self, args: &CoverageArgs) -> Result<Functions, Failure> {
+        let Some(CoverageArg::Breakpoints) = args.coverage else {
+            return Ok(Functions::default());
+        };
+        let mut libraries = Vec::new();
+        for pair in &mut self.pairs {
+            let followed = pair.target.station.follow(args.coverage_of.clone());
+            libraries = followed.map_err(|error| Failure::target(error.to_string()))?;
+        }
+        if libraries.is_empty() {
+            return Err(Failure::usage(
+                "--coverage: the built-in token is part of the program; name a module",
+            ));
+        }
+        Ok(Functions::of(libraries))
     }
 
     /// The setting of sequences of these classes.

@@ -3,11 +3,12 @@
 //!
 //! [`InProcess`] runs the built-in token in this process, for engines that bring their own feedback.
 //! [`search`] runs any target in workers: inputs ([`tapes`]) that show something new ([`novelty`]) are
-//! kept and changed; the reference token beside the target ([`pair`]) tells what cannot be right
+//! kept and changed, those that reach new [`functions`] of a closed module, too; the reference token beside the target ([`pair`]) tells what cannot be right
 //! ([`suspect`]); what is wrong is made short ([`mod@shrink`]) and a case ([`finding`]).
 
 mod corpus;
 mod finding;
+mod functions;
 mod in_process;
 mod minimise;
 mod novelty;
@@ -18,6 +19,7 @@ mod suspect;
 mod tapes;
 
 pub use corpus::{Corpus, CorpusError, Kept};
+pub use functions::Functions;
 pub use in_process::{Finding, InProcess, Summary};
 pub use minimise::{Minimised, minimise};
 pub use suspect::{Suspect, What};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::corpus::{Corpus, CorpusError, Kept};
 use super::finding;
+use super::functions::Functions;
 use super::novelty::Novelty;
 use super::pair::{Outcome, Pair};
 use super::shrink::{Budget, shrink};
@@ -50,6 +51,8 @@ pub struct Progress {
     pub features: usize,
     /// Different things found.
     pub findings: usize,
+    /// Functions of the target reached, if they are followed.
+    pub functions: usize,
 }
 
 /// What a search came to.
@@ -61,6 +64,10 @@ pub struct Found {
     pub lost: BTreeMap<String, String>,
     /// What was done.
     pub progress: Progress,
+    /// Functions of the target that were reached, if they are followed.
+    pub functions: Functions,
+    /// Why they are followed no more, if they are not.
+    pub lost_track: Option<String>,
 }
 
 /// Who is told how a search goes on.
@@ -97,6 +104,8 @@ pub struct Search<'s> {
     pub limits: Limits,
     /// What was kept.
     pub corpus: Corpus,
+    /// Functions that the targets follow, if they do.
+    pub functions: Functions,
     /// Stops the search.
     pub interrupt: Interrupt,
 }
@@ -126,7 +135,10 @@ impl Search<'_> {
                 known: BTreeSet::new(),
                 times: BTreeMap::new(),
                 begun: 0,
-                found: Found::default(),
+                found: Found {
+                    functions: self.functions,
+                    ..Found::default()
+                },
             }),
         };
         let results: Vec<Result<(), SearchError>> = std::thread::scope(|scope| {
@@ -246,24 +258,37 @@ impl Job<'_, '_> {
         both.sort_by_key(|(_, decoded)| !decoded.shares_login);
         let (batch, decoded): (Vec<Vec<u8>>, Vec<Decoded>) = both.into_iter().unzip();
         let outcomes = self.pair.run(&decoded)?;
+        let reached = self.reached();
         for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
-            if let Some(suspect) = self.account(input, &decoded, outcome)? {
+            let reached = reached.get(&outcome.ran.number).copied().unwrap_or(0);
+            if let Some(suspect) = self.account(input, &decoded, outcome, reached)? {
                 self.look_into(&decoded, suspect)?;
             }
         }
         Ok(())
     }
 
-    /// Takes note of what a sequence showed; gives what is to be looked into.
+    /// How many functions the sequences just run reached first, by their numbers.
+    fn reached(&mut self) -> BTreeMap<u32, usize> {
+        let station = &mut self.pair.target.station;
+        let mut state = self.common.lock();
+        let new = state.found.functions.add(&station.take_reached());
+        state.found.progress.functions = state.found.functions.count();
+        state.found.lost_track = station.lost_track().map(str::to_owned);
+        new
+    }
+
+    /// Takes note of what a sequence showed, beside functions that it reached first; gives what is to be looked into.
     fn account(
         &self,
         input: Vec<u8>,
         decoded: &Decoded,
         outcome: Outcome,
+        reached: usize,
     ) -> Result<Option<Suspect>, SearchError> {
         let calls: Vec<&Call> = decoded.sequence.calls().collect();
         let mut state = self.common.lock();
-        let new = state.novelty.add(&calls, &outcome.ran.trace);
+        let new = state.novelty.add(&calls, &outcome.ran.trace) + reached;
         if new > 0 && outcome.suspect.is_none() {
             let dear = decoded.is_dear();
             state.corpus.add(Kept { bytes: input, dear })?;
@@ -285,8 +310,16 @@ impl Job<'_, '_> {
         Ok((!often && state.known.insert(name)).then_some(suspect))
     }
 
-    /// Shrinks a sequence that showed something not known yet.
+    /// Looks into what a sequence showed that is not known yet, in a module without breakpoints.
     fn look_into(&mut self, decoded: &Decoded, suspect: Suspect) -> Result<(), SearchError> {
+        self.pair.target.station.pause_following(true);
+        let result = self.show_again(decoded, suspect);
+        self.pair.target.station.pause_following(false);
+        result
+    }
+
+    /// Shrinks a sequence if it shows the same again.
+    fn show_again(&mut self, decoded: &Decoded, suspect: Suspect) -> Result<(), SearchError> {
         let (pair, name) = (&mut self.pair, suspect.name());
         let decoded = decoded.by_itself();
         // What came of the sequences before it in the same worker is not its own.

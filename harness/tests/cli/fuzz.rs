@@ -203,3 +203,117 @@ fn a_corpus_is_made_as_small_as_it_can_be() {
     assert_eq!(count("small"), count("smaller"));
     folder.run(&minimise).says(2, &["has inputs already"]);
 }
+
+/// Inputs that are the same each time.
+fn inputs(folder: &Folder, name: &str, count: u32) {
+    std::fs::create_dir(folder.path(name)).expect("a folder");
+    let mut state = 1_u64;
+    for number in 0..count {
+        let bytes: Vec<u8> = (0..300)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (state >> 56) as u8
+            })
+            .collect();
+        folder.write(&format!("{name}/{number:03}"), bytes);
+    }
+}
+
+/// What a search over the same inputs came to: what it did, what it found, which functions it reached.
+fn search(
+    folder: &Folder,
+    target: &str,
+    coverage: &[&str],
+) -> (String, Vec<String>, Option<String>) {
+    inputs(folder, "corpus", 96);
+    let fixed = [
+        "--target",
+        target,
+        "--corpus",
+        "corpus",
+        "--sequences",
+        "96",
+    ];
+    let output = fuzz(folder, &[&fixed, coverage].concat());
+    assert!(matches!(output.code, Some(0 | 1)), "{output:#?}");
+    let mut cases = folder.evidence().cases;
+    let search = cases.pop().expect("the search").title;
+    for made in ["run", "corpus"] {
+        std::fs::remove_dir_all(folder.path(made)).expect("a folder");
+    }
+    let (did, reached) = match search.split_once("; ") {
+        Some((did, reached)) => (did.to_owned(), Some(reached.to_owned())),
+        None => (search, None),
+    };
+    (
+        did,
+        cases.into_iter().map(|case| case.id).collect(),
+        reached,
+    )
+}
+
+/// Asserts that breakpoints change nothing but what is known of functions, of which at least so many are reached.
+fn assert_the_same_with_breakpoints(folder: &Folder, target: &str, least: u32) {
+    let (did, found, reached) = search(folder, target, &[]);
+    assert_eq!(reached, None);
+    let with = search(folder, target, &["--coverage", "breakpoints"]);
+    assert_eq!((did, found), (with.0, with.1));
+    let reached = with.2.expect("functions");
+    let number = reached
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    assert!(number >= Some(least), "{reached}");
+    assert!(
+        reached.contains(" functions of lib") && reached.ends_with(" reached"),
+        "{reached}"
+    );
+}
+
+#[test]
+fn breakpoints_change_nothing_of_what_is_found() {
+    let folder = Folder::new();
+    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
+    assert_the_same_with_breakpoints(&folder, &target, 20);
+    match std::path::Path::new("/usr/lib/softhsm/libsofthsm2.so").is_file() {
+        true => assert_the_same_with_breakpoints(&folder, "softhsm2", 700),
+        false => eprintln!("SKIPPED: softhsm2 is not installed"),
+    }
+}
+
+#[test]
+fn a_module_that_does_not_bear_breakpoints_is_searched_without() {
+    for (behaviour, reason) in [
+        ("C_SeedRandom:block-traps", "runs with SIGTRAP blocked"),
+        ("C_SeedRandom:handle-traps", "handles SIGTRAP itself"),
+    ] {
+        let folder = Folder::new();
+        let target = hostile(&folder, behaviour, "2s");
+        let (did, found, reached) = search(&folder, &target, &["--coverage", "breakpoints"]);
+        let reached = reached.expect("functions");
+        assert!(reached.contains(reason), "{reached}");
+        assert_eq!((did, found), {
+            let (did, found, _) = search(&folder, &target, &[]);
+            (did, found)
+        });
+    }
+}
+
+#[test]
+fn functions_are_followed_in_modules_only() {
+    let folder = Folder::new();
+    let coverage = ["--coverage", "breakpoints"];
+    fuzz(&folder, &coverage).says(2, &["the built-in token is part of the program"]);
+    let target = hostile(&folder, "", "2s");
+    let other = ["--coverage-of", "libnone.so", "--target", &target];
+    fuzz(&folder, &[&coverage[..], &other].concat()).says(3, &["no library libnone.so is loaded"]);
+    inputs(&folder, "corpus", 40);
+    let minimise = [
+        "corpus", "minimise", "corpus", "--into", "small", "--target", &target,
+    ];
+    folder
+        .run(&[&minimise[..], &coverage].concat())
+        .says(0, &["inputs lead everywhere", "functions of libhostile.so"]);
+}

@@ -32,6 +32,9 @@ pub(in crate::cli) struct Fuzz {
     /// lengths and counts that no memory holds.
     #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
     pub(in crate::cli) classes: Vec<ClassArg>,
+    /// What code it reaches.
+    #[command(flatten)]
+    pub(in crate::cli) coverage: CoverageArgs,
     /// Longest that one call may take, for instance `10s`.
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) timeout: Option<String>,
@@ -65,9 +68,30 @@ pub(in crate::cli) struct Minimise {
     /// The classes of the search that they are for: the same bytes are other sequences with others.
     #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
     pub(in crate::cli) classes: Vec<ClassArg>,
+    /// What code they reach.
+    #[command(flatten)]
+    pub(in crate::cli) coverage: CoverageArgs,
     /// The target.
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,
+}
+
+/// Whether the code that is reached counts.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CoverageArgs {
+    /// What tells of an input, beside what its calls show, that it leads somewhere new.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(in crate::cli) coverage: Option<CoverageArg>,
+    /// With --coverage: another library whose functions count, by the name of its file, as `libcrypto.so.3`.
+    #[arg(long, value_name = "NAME", requires = "coverage")]
+    pub(in crate::cli) coverage_of: Vec<String>,
+}
+
+/// How the code of a module is seen to be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum CoverageArg {
+    /// By a breakpoint at the start of every function, which is gone once it was hit.
+    Breakpoints,
 }
 
 /// A class of input.
