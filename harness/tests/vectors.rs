@@ -48,7 +48,7 @@ fn run(arguments: &[&str]) -> (i32, stream::Evidence) {
     let folder = tempfile::tempdir().expect("a folder");
     let run_dir = folder.path().join("run");
     let output = Command::new(env!("CARGO_BIN_EXE_p11assay"))
-        .args(["run", "--target", "builtin", "--run-dir"])
+        .args(["run", "--run-dir"])
         .arg(&run_dir)
         .args(arguments)
         .output()
@@ -97,4 +97,51 @@ fn one_vector_is_named_alone_and_none_comes_unnamed() {
             .iter()
             .any(|case| case.id.starts_with("vectors/"))
     );
+}
+
+/// The built-in token as one that creates no secret and private keys.
+const GUARDED: &str = r#"
+target: guarded
+module: builtin
+init-args: { reserved: { string: "configuration=${scratch}/token.toml" } }
+disposable: true
+provision:
+  - write:
+      path: "${scratch}/token.toml"
+      text: |
+        key-import = false
+        file = "${scratch}/token"
+        pin-rounds = 1
+token: { label: "p11assay reference", pin: "1234", so-pin: "12345678" }
+"#;
+
+#[test]
+fn keys_come_in_wrapped_where_none_is_created() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("guarded.yaml");
+    std::fs::write(&target, GUARDED).expect("a target");
+    let target = target.to_str().expect("UTF-8");
+    for set in [
+        "aes_cmac",
+        "rsa_oaep_2048_sha256_mgf1sha256",
+        "ecdh_secp256r1_ecpoint",
+        "x25519",
+    ] {
+        let (id, passed) = SETS
+            .iter()
+            .map(|(id, passed)| (format!("vectors/{id}"), *passed))
+            .find(|(id, _)| id.ends_with(set))
+            .expect("a set of the table");
+        let (code, evidence) = run(&["--target", target, &id]);
+        assert_eq!(code, 0, "{set}");
+        let good = evidence
+            .cases
+            .iter()
+            .filter(|case| case.verdict == Verdict::Pass);
+        assert_eq!(good.count(), passed, "{set}");
+        let said = |note: &p11assay_reports::evidence::Note| {
+            note.kind == "import" && note.text.ends_with("unwrapped with CKM_AES_CBC_PAD")
+        };
+        assert!(evidence.notes.iter().any(said), "{set}");
+    }
 }

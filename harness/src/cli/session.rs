@@ -98,7 +98,7 @@ impl Session {
             mut stations,
             probe,
         } = reached?;
-        let troubles = self.gate_plan(&mut plan, &probe, stations.first_mut());
+        let found = self.gate_plan(&mut plan, &probe, stations.first_mut());
         let path = self.folder.join(EVIDENCE);
         let mut writer = self.open(&path)?;
         let redactor = self.credentials.redactor();
@@ -126,8 +126,8 @@ impl Session {
             let (kind, text) = (kind.to_owned(), idle.remark.clone());
             write(&mut writer, Event::Note(Note { kind, text }))?;
         }
-        for text in troubles {
-            let kind = "canary".to_owned();
+        for (kind, text) in found {
+            let kind = kind.to_owned();
             write(&mut writer, Event::Note(Note { kind, text }))?;
         }
         for profile in probe.claimed_for(&self.target) {
@@ -158,15 +158,16 @@ impl Session {
         stream::read(&path).map_err(Failure::harness)
     }
 
-    /// Marks the cases that do not apply to the target, and those that the host keeps from being judged;
-    /// gives what it does.
+    /// Marks the cases that do not apply to the target, and those that the host keeps from being judged, and has
+    /// keys come in the way that there is; gives what there is to note of it, by kind.
     fn gate_plan(
         &self,
         plan: &mut Plan,
         probe: &Probe,
         station: Option<&mut (Station, Value)>,
-    ) -> Vec<String> {
+    ) -> Vec<(&'static str, String)> {
         let mut target = probe.capabilities(&self.target);
+        let mut import = None;
         plan.hold_to(&self.target.security_profiles);
         plan.gate(&target);
         if let Some((station, given)) = station {
@@ -174,9 +175,13 @@ impl Session {
             if !target.troubles.is_empty() {
                 plan.gate(&target);
             }
+            import = probe::ways_in(station, plan, &target, given);
         }
         let troubles = target.troubles.into_iter();
-        troubles.map(|trouble| trouble.reason).collect()
+        let troubles = troubles.map(|trouble| ("canary", trouble.reason));
+        troubles
+            .chain(import.map(|text| ("import", text)))
+            .collect()
     }
 
     /// Provisions a token for every job and probes it.

@@ -91,8 +91,8 @@ const PROVISIONING: &[(&str, &str)] = shipped![
     "profiles/provision/authentication-generate.yaml",
 ];
 
-/// Suites that tell what the host keeps from a target; see `probe::troubles`.
-const CANARIES: &[(&str, &str)] = shipped!["canaries/host.yaml"];
+/// Suites that tell what the host keeps from a target, and how keys get into it; see `probe`.
+const CANARIES: &[(&str, &str)] = shipped!["canaries/host.yaml", "canaries/import.yaml"];
 
 /// Waivers that shipped targets name.
 const WAIVERS: &[(&str, &str)] = shipped![

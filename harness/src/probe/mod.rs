@@ -5,6 +5,7 @@
 
 mod ask;
 mod canary;
+mod import;
 mod provisioning;
 mod slots;
 
@@ -22,6 +23,7 @@ use crate::target::{Credentials, ProvisionError, Target};
 
 pub use ask::Mechanism;
 pub use canary::troubles;
+pub use import::ways_in;
 use provisioning::ProvisioningSequences;
 pub use slots::Slot;
 

@@ -37,6 +37,8 @@ pub(crate) struct Configuration {
     pub(crate) dual_operations: bool,
     /// Whether the token has asynchronous sessions: CKF_ASYNC_SESSION_SUPPORTED.
     pub(crate) asynchronous_sessions: bool,
+    /// Whether C_CreateObject takes secret and private keys; otherwise they come in wrapped.
+    pub(crate) key_import: bool,
 }
 
 impl Default for Configuration {
@@ -53,6 +55,7 @@ impl Default for Configuration {
             clock: false,
             dual_operations: true,
             asynchronous_sessions: true,
+            key_import: true,
         }
     }
 }

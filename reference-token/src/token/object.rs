@@ -287,6 +287,11 @@ pub(crate) fn create_object(
             by_so: token.is_so(),
         })?;
         token.check_creation(session, &attributes)?;
+        // Section 4.1.1, item 5: a requirement of this token's own.
+        let key = [CKO_SECRET_KEY, CKO_PRIVATE_KEY].map(Some);
+        let imported = key.contains(&attributes.ulong(CKA_CLASS));
+        let takes = token.configuration.key_import || !imported;
+        ensure(takes, CKR_TEMPLATE_INCONSISTENT)?;
         Ok(attributes)
     })?;
     settle(&mut attributes)?;

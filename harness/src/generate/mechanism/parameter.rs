@@ -113,6 +113,12 @@ fn structure(row: &Mechanism, name: &'static str) -> Option<ParameterValue> {
             number("sLen", 16),
         ],
         "CK_RSA_PKCS_OAEP_PARAMS" => return Some(ParameterValue::Structure(oaep())),
+        // 6.2.1: the seed is an input or an output.
+        "CK_DSA_PARAMETER_GEN_PARAM" => vec![
+            number("hash", CKM_SHA256),
+            filled("pSeed", 32),
+            number("ulIndex", 1),
+        ],
         "CK_GCM_PARAMS" => vec![
             filled("pIv", 12),
             number("ulIvBits", 96),
