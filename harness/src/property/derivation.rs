@@ -11,11 +11,13 @@ use super::ground::{Ground, absent};
 use super::key::{self, Secret};
 use super::question::Question;
 use super::script::{
-    Make, SESSION, Script, asked, attribute, equals, handle, literal, mechanism, on, same_as,
-    template, ulong,
+    Make, SESSION, Script, asked, attribute, equals, handle, kept, literal, mechanism, of_type, on,
+    same_as, template, ulong,
 };
 use super::table::Asked;
-use crate::cryptoki::Function::{C_DeriveKey, C_GetAttributeValue};
+use crate::cryptoki::Function::{
+    C_DecapsulateKey, C_DeriveKey, C_EncapsulateKey, C_GetAttributeValue,
+};
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::generate;
 use crate::sequence::{Bytes, Content, FieldValue, Number, ParameterValue, Reference, Structure};
@@ -69,6 +71,49 @@ pub(super) fn repeats(ground: &Arc<Ground>) -> Asked {
         Question::new(row.name, script)
     };
     Ok(draw().prop_map(ask).boxed())
+}
+
+/// Both sides of an encapsulation have the same key.
+pub(super) fn encapsulated(ground: &Arc<Ground>) -> Asked {
+    ground.needs(&[C_EncapsulateKey, C_DecapsulateKey])?;
+    if !ground.has(CKM_ML_KEM, CKF_ENCAPSULATE | CKF_DECAPSULATE) {
+        return Err(absent("the token does not list CKM_ML_KEM"));
+    }
+    let ground = ground.clone();
+    let ask = move |draw: Draw| {
+        let mut script = Script::default();
+        let usages: [&[u64]; 2] = [&[CKA_ENCAPSULATE], &[CKA_DECAPSULATE]];
+        let names = ["forth", "back"];
+        key::pair(&mut script, &ground, &draw, CKK_ML_KEM, usages, names);
+        both_sides(&mut script, draw.coin(4));
+        Question::new("CKM_ML_KEM", script)
+    };
+    Ok(draw().prop_map(ask).boxed())
+}
+
+/// FIPS 203 has secrets of 32 bytes; a template may say so.
+fn both_sides(script: &mut Script, tells_length: bool) {
+    let mut attributes = key::open();
+    attributes.extend([
+        ulong(CKA_CLASS, CKO_SECRET_KEY),
+        ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
+    ]);
+    attributes.extend(tells_length.then(|| ulong(CKA_VALUE_LEN, 32)));
+    let begin = |function, name: &str, key| {
+        on(SESSION, function)
+            .with("mechanism", of_type(CKM_ML_KEM, ParameterValue::None))
+            .with(name, handle(key))
+            .with("template", template(attributes.clone()))
+    };
+    let forth = begin(C_EncapsulateKey, "public_key", "forth");
+    let forth = forth.keep("ciphertext", "ciphertext").keep("key", DERIVED);
+    script.add(forth.presumed());
+    let value = read(DERIVED).keep(&attribute(CKA_VALUE), "first");
+    script.add(value.presumed());
+    let back = begin(C_DecapsulateKey, "private_key", "back");
+    let back = back.bytes("ciphertext", kept("ciphertext"));
+    script.add(back.keep("key", "again"));
+    script.add(read("again").is(&attribute(CKA_VALUE), same_as("first")));
 }
 
 fn twice(script: &mut Script, ground: &Ground, row: &'static Mechanism, draw: &Draw) {

@@ -4,6 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use crate::sequence::lexicon;
 
@@ -50,6 +52,14 @@ pub(super) fn draw() -> impl Strategy<Value = Draw> {
             coins,
         },
     )
+}
+
+/// A few choices, the same each time.
+pub(super) fn samples(count: usize) -> Vec<Draw> {
+    let mut runner = TestRunner::deterministic();
+    let draws = std::iter::repeat_with(|| draw().new_tree(&mut runner));
+    let trees = draws.take(count).filter_map(Result::ok);
+    trees.map(|tree| tree.current()).collect()
 }
 
 impl Draw {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cryptoki_sys::*;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::draw::{Draw, draw, parts};
 use super::ground::{Ground, absent};
@@ -30,48 +31,59 @@ const TAG_LENGTH: usize = 16;
 /// A mechanism that encrypts messages, and the structure that goes with each.
 type Row = (&'static Mechanism, &'static Sealed);
 
+/// The mechanisms that encrypt messages on a target.
+fn rows(ground: &Ground) -> Vec<Row> {
+    let flags = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT;
+    let rows = ground.mechanisms(Use::Encrypt, flags).into_iter();
+    rows.filter_map(|row| Some((row, Sealed::of(row)?)))
+        .collect()
+}
+
 /// Messages are encrypted as data is.
 pub(super) fn encryption(ground: &Arc<Ground>) -> Asked {
     ground.needs(&[C_MessageEncryptInit, C_MessageDecryptInit])?;
-    let flags = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT;
-    let rows = ground.mechanisms(Use::Encrypt, flags).into_iter();
-    let rows: Vec<Row> = rows
-        .filter_map(|row| Some((row, Sealed::of(row)?)))
-        .collect();
-    if rows.is_empty() {
+    if rows(ground).is_empty() {
         return Err(absent(
             "the token lists no mechanism that encrypts messages",
         ));
     }
     let ground = ground.clone();
     let ask = move |draw: Draw| {
-        let (row, sealed) = draw.pick(0, &rows).unwrap_or(&rows[0]);
-        let mut data = draw.data();
-        data.push(1);
         let mut script = Script::default();
-        let key = Secret::draw(&ground, &draw, CKK_AES);
-        script.add(key.make(&[CKA_ENCRYPT, CKA_DECRYPT], KEY));
-        let sealing = Sealing { row, sealed, data };
+        let Some(sealing) = Sealing::draw(&mut script, &ground, &draw) else {
+            return Question::new("nothing", script);
+        };
         sealing.whole(&mut script);
         sealing.opened(&mut script, &draw);
         sealing.of_parts(&mut script, &draw);
-        if row.value == CKM_AES_GCM {
+        if sealing.row.value == CKM_AES_GCM {
             sealing.as_data(&mut script);
         }
-        Question::new(row.name, script)
+        Question::new(sealing.row.name, script)
     };
     Ok(draw().prop_map(ask).boxed())
 }
 
-struct Sealing<'r> {
-    row: &'r Mechanism,
-    sealed: &'r Sealed,
-    data: Vec<u8>,
+/// A mechanism with all that a message needs, as drawn.
+pub(super) struct Sealing {
+    pub(super) row: &'static Mechanism,
+    sealed: &'static Sealed,
+    pub(super) data: Vec<u8>,
 }
 
-impl Sealing<'_> {
+impl Sealing {
+    /// A message with a mechanism of the target; its key is made by the script.
+    pub(super) fn draw(script: &mut Script, ground: &Ground, draw: &Draw) -> Option<Self> {
+        let (row, sealed) = *draw.pick(0, &rows(ground))?;
+        let mut data = draw.data();
+        data.push(1);
+        let key = Secret::draw(ground, draw, CKK_AES);
+        script.add(key.make(&[CKA_ENCRYPT, CKA_DECRYPT], KEY));
+        Some(Self { row, sealed, data })
+    }
+
     /// The parameter comes with each message.
-    fn begin(&self, function: Function) -> Make {
+    pub(super) fn begin(&self, function: Function) -> Make {
         on(SESSION, function)
             .with("mechanism", mechanism(self.row, ParameterValue::None))
             .with("key", handle(KEY))
@@ -90,16 +102,56 @@ impl Sealing<'_> {
         format!("parameter.{}", self.sealed.tag)
     }
 
-    fn room(&self) -> u64 {
+    pub(super) fn room(&self) -> u64 {
         (self.data.len() + 2 * TAG_LENGTH) as u64
     }
 
-    fn whole(&self, script: &mut Script) {
-        script.add(self.begin(C_MessageEncryptInit).presumed());
-        let whole = self
-            .on(C_EncryptMessage, self.blank())
+    /// The call that encrypts the whole.
+    pub(super) fn encrypt(&self) -> Make {
+        self.on(C_EncryptMessage, self.blank())
             .bytes("associated_data", generate::additional())
-            .bytes("plaintext", literal(&self.data));
+            .bytes("plaintext", literal(&self.data))
+    }
+
+    /// The call that decrypts the whole.
+    pub(super) fn decrypt(&self) -> Make {
+        self.on(C_DecryptMessage, kept(TAG))
+            .bytes("associated_data", generate::additional())
+            .bytes("ciphertext", kept(CIPHERTEXT))
+    }
+
+    /// The call that begins to encrypt in parts.
+    pub(super) fn encrypt_begin(&self) -> Make {
+        self.on(C_EncryptMessageBegin, self.blank())
+            .bytes("associated_data", generate::additional())
+    }
+
+    /// The call that encrypts a part.
+    pub(super) fn encrypt_next(&self, part: &[u8]) -> Make {
+        self.on(C_EncryptMessageNext, self.blank())
+            .bytes("plaintext_part", literal(part))
+    }
+
+    /// The call that begins to decrypt in parts.
+    pub(super) fn decrypt_begin(&self) -> Make {
+        self.on(C_DecryptMessageBegin, kept(TAG))
+            .bytes("associated_data", generate::additional())
+    }
+
+    /// The calls that decrypt what was encrypted, in parts.
+    pub(super) fn decrypt_parts(&self, cuts: &[Index]) -> Vec<Make> {
+        let next = |input| {
+            let next = self.on(C_DecryptMessageNext, kept(TAG));
+            next.bytes("ciphertext_part", input)
+        };
+        let inputs = slices(CIPHERTEXT, &parts(&self.data, cuts));
+        inputs.into_iter().map(next).collect()
+    }
+
+    /// The calls that encrypt the whole, and keep what comes of it.
+    pub(super) fn whole(&self, script: &mut Script) {
+        script.add(self.begin(C_MessageEncryptInit).presumed());
+        let whole = self.encrypt();
         script.add(whole.kept(CIPHERTEXT).keep(&self.tag(), TAG).presumed());
         script.add(on(SESSION, C_MessageEncryptFinal));
     }
@@ -107,23 +159,9 @@ impl Sealing<'_> {
     /// What was encrypted is decrypted, whole and in parts.
     fn opened(&self, script: &mut Script, draw: &Draw) {
         script.add(self.begin(C_MessageDecryptInit).presumed());
-        let opened = self
-            .on(C_DecryptMessage, kept(TAG))
-            .bytes("associated_data", generate::additional())
-            .bytes("ciphertext", kept(CIPHERTEXT));
-        script.add(opened.kept(PLAIN).gives(literal(&self.data)));
-        let begin = self.on(C_DecryptMessageBegin, kept(TAG));
-        script.add(
-            begin
-                .bytes("associated_data", generate::additional())
-                .presumed(),
-        );
-        let inputs = slices(CIPHERTEXT, &parts(&self.data, &draw.other_cuts));
-        let next = |input| {
-            let next = self.on(C_DecryptMessageNext, kept(TAG));
-            next.bytes("ciphertext_part", input)
-        };
-        let calls = inputs.into_iter().map(next).collect();
+        script.add(self.decrypt().kept(PLAIN).gives(literal(&self.data)));
+        script.add(self.decrypt_begin().presumed());
+        let calls = self.decrypt_parts(&draw.other_cuts);
         let last = self.parts(script, calls, PLAIN);
         script.add(last);
         script.add(on(SESSION, C_MessageDecryptFinal));
@@ -131,20 +169,9 @@ impl Sealing<'_> {
 
     fn of_parts(&self, script: &mut Script, draw: &Draw) {
         script.add(self.begin(C_MessageEncryptInit));
-        let begin = self.on(C_EncryptMessageBegin, self.blank());
-        script.add(
-            begin
-                .bytes("associated_data", generate::additional())
-                .presumed(),
-        );
-        let next = |part: Vec<u8>| {
-            let next = self.on(C_EncryptMessageNext, self.blank());
-            next.bytes("plaintext_part", literal(&part))
-        };
-        let calls = parts(&self.data, &draw.cuts)
-            .into_iter()
-            .map(next)
-            .collect();
+        script.add(self.encrypt_begin().presumed());
+        let parts = parts(&self.data, &draw.cuts).into_iter();
+        let calls = parts.map(|part| self.encrypt_next(&part)).collect();
         let last = self.parts(script, calls, CIPHERTEXT);
         script.add(
             last.keep(&self.tag(), "tag-of-parts")
@@ -185,12 +212,17 @@ impl Sealing<'_> {
     }
 }
 
+/// The mechanisms that sign messages on a target.
+pub(super) fn signing_rows(ground: &Ground) -> Vec<&'static Mechanism> {
+    let flags = CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
+    let rows = signature::rows(ground).into_iter();
+    rows.filter(|row| ground.has(row.value, flags)).collect()
+}
+
 /// Messages are signed as data is.
 pub(super) fn signature(ground: &Arc<Ground>) -> Asked {
     ground.needs(&[C_MessageSignInit, C_MessageVerifyInit])?;
-    let flags = CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
-    let rows = signature::rows(ground).into_iter();
-    let rows: Vec<_> = rows.filter(|row| ground.has(row.value, flags)).collect();
+    let rows = signing_rows(ground);
     if rows.is_empty() {
         return Err(absent("the token lists no mechanism that signs messages"));
     }
@@ -223,4 +255,9 @@ fn signed(script: &mut Script, signing: &Signing) {
     script.add(on(SESSION, C_MessageVerifyFinal));
     script.add(signing.verifying().presumed());
     script.add(signature::verify(data(), kept(SIGNATURE)));
+    if signing.is_mac() && !signing.data.is_empty() {
+        script.add(signing.signing().presumed());
+        let whole = on(SESSION, C_Sign).bytes("data", data());
+        script.add(whole.gives(kept(SIGNATURE)));
+    }
 }

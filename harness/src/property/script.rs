@@ -59,6 +59,11 @@ pub(super) fn call(function: Function) -> Make {
 }
 
 impl Make {
+    /// What is called.
+    pub(super) fn function(&self) -> Function {
+        self.0.function
+    }
+
     /// With an argument other than the default.
     pub(super) fn with(mut self, parameter: &str, argument: Argument) -> Make {
         let mut parameters = self.0.function.parameters().iter();
@@ -154,6 +159,12 @@ impl Make {
     /// Whatever the token says against it, the case then does not apply.
     pub(super) fn presumed(mut self) -> Make {
         self.0.not_applicable = returns::FAILURES.to_vec();
+        self
+    }
+
+    /// The call is made for what it leaves behind, and may return anything.
+    pub(super) fn whatever_it_returns(mut self) -> Make {
+        self.0.returns = [&[CKR_OK][..], &returns::FAILURES].concat();
         self
     }
 

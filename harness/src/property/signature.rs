@@ -55,7 +55,7 @@ fn key_types(row: &Mechanism) -> Vec<u64> {
 
 /// A mechanism with all that a signature needs, as drawn.
 pub(super) struct Signing {
-    row: &'static Mechanism,
+    pub(super) row: &'static Mechanism,
     pub(super) data: Vec<u8>,
     parameter: ParameterValue,
 }

@@ -10,15 +10,17 @@ use super::ground::{Ground, absent};
 use super::key::{self, Secret};
 use super::question::Question;
 use super::script::{
-    SESSION, Script, asked, attribute, handle, is_number, kept, mechanism, on, same_as, template,
-    ulong,
+    Make, SESSION, Script, asked, attribute, flag, handle, is_number, kept, literal, mechanism,
+    of_type, on, same_as, template, ulong,
 };
 use super::table::Asked;
-use crate::cryptoki::Function::{C_GetAttributeValue, C_UnwrapKey, C_WrapKey};
+use crate::cryptoki::Function::{
+    C_Encrypt, C_EncryptInit, C_GetAttributeValue, C_UnwrapKey, C_WrapKey,
+};
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::generate;
-use crate::sequence::ParameterValue;
+use crate::sequence::{Attribute, ParameterValue};
 
 /// Names of the wrapping keys, of the key that is wrapped, and of the one that comes of it.
 const FORTH: &str = "forth";
@@ -27,9 +29,10 @@ const INNER: &str = "inner";
 const UNWRAPPED: &str = "unwrapped";
 
 /// A mechanism that wraps, with a parameter for it.
-type Row = (&'static Mechanism, ParameterValue, u64);
+pub(super) type Row = (&'static Mechanism, ParameterValue, u64);
 
-fn rows(ground: &Ground) -> Vec<Row> {
+/// The mechanisms that wrap and unwrap on a target.
+pub(super) fn rows(ground: &Ground) -> Vec<Row> {
     let rows = ground
         .mechanisms(Use::Wrap, CKF_WRAP | CKF_UNWRAP)
         .into_iter();
@@ -64,7 +67,68 @@ pub(super) fn round_trip(ground: &Arc<Ground>) -> Asked {
     Ok(draw().prop_map(ask).boxed())
 }
 
-fn there_and_back(script: &mut Script, ground: &Ground, row: &Row, draw: &Draw) {
+/// A cipher without a parameter for keys of a type.
+fn cipher_of(key_type: CK_KEY_TYPE) -> Option<CK_MECHANISM_TYPE> {
+    const CIPHERS: [(CK_KEY_TYPE, CK_MECHANISM_TYPE); 2] =
+        [(CKK_AES, CKM_AES_ECB), (CKK_DES3, CKM_DES3_ECB)];
+    let found = CIPHERS.iter().find(|(of, _)| *of == key_type);
+    found.map(|(_, cipher)| *cipher)
+}
+
+/// The same told by what the keys do: a token need not unwrap keys that show their value (5.18.4).
+fn there_and_back_by_use(script: &mut Script, wrapping: &Wrapping, cipher: CK_MECHANISM_TYPE) {
+    script.add(wrapping.wrap().keep("wrapped_key", "wrapped").presumed());
+    let attributes = vec![
+        ulong(CKA_CLASS, CKO_SECRET_KEY),
+        ulong(CKA_KEY_TYPE, wrapping.inner.key_type),
+        flag(CKA_TOKEN, false),
+        flag(CKA_ENCRYPT, true),
+    ];
+    script.add(wrapping.unwrap(attributes));
+    let encrypt = |script: &mut Script, key: &str| {
+        let begin = on(SESSION, C_EncryptInit).with("key", handle(key));
+        let begin = begin.with("mechanism", of_type(cipher, ParameterValue::None));
+        script.add(begin.presumed());
+        on(SESSION, C_Encrypt).bytes("data", literal(&[7; 16]))
+    };
+    let once = encrypt(script, INNER).kept("ciphertext").presumed();
+    script.add(once);
+    let again = encrypt(script, UNWRAPPED).gives(kept("ciphertext"));
+    script.add(again);
+}
+
+/// A mechanism with all that wrapping needs, as drawn.
+pub(super) struct Wrapping {
+    row: &'static Mechanism,
+    parameter: ParameterValue,
+    back: &'static str,
+    inner: Secret,
+}
+
+impl Wrapping {
+    /// The call that wraps.
+    pub(super) fn wrap(&self) -> Make {
+        on(SESSION, C_WrapKey)
+            .with("mechanism", mechanism(self.row, self.parameter.clone()))
+            .with("wrapping_key", handle(FORTH))
+            .with("key", handle(INNER))
+    }
+
+    /// The call that unwraps what was kept as `wrapped`, with this template.
+    fn unwrap(&self, attributes: Vec<Attribute>) -> Make {
+        let refused = refusals(&[Occasion::Start, Occasion::Attributes, Occasion::Unwrap]);
+        on(SESSION, C_UnwrapKey)
+            .with("mechanism", mechanism(self.row, self.parameter.clone()))
+            .with("unwrapping_key", handle(self.back))
+            .bytes("wrapped_key", kept("wrapped"))
+            .with("template", template(attributes))
+            .keep("key", UNWRAPPED)
+            .unless(&refused)
+    }
+}
+
+/// Makes the wrapping keys, and the key that is to be wrapped.
+pub(super) fn begin(script: &mut Script, ground: &Ground, row: &Row, draw: &Draw) -> Wrapping {
     let (row, parameter, key_type) = row;
     let back = if key::is_secret(*key_type) {
         let key = Secret::draw(ground, draw, *key_type);
@@ -83,27 +147,33 @@ fn there_and_back(script: &mut Script, ground: &Ground, row: &Row, draw: &Draw) 
     };
     let inner = Secret::draw(ground, draw, inner_type);
     script.add(inner.make(&[CKA_ENCRYPT, CKA_DECRYPT], INNER));
+    Wrapping {
+        row,
+        parameter: parameter.clone(),
+        back,
+        inner,
+    }
+}
+
+fn there_and_back(script: &mut Script, ground: &Ground, row: &Row, draw: &Draw) {
+    let wrapping = begin(script, ground, row, draw);
+    let inner_type = wrapping.inner.key_type;
+    let cipher = cipher_of(inner_type).filter(|cipher| ground.has(*cipher, CKF_ENCRYPT));
+    if let Some(cipher) = cipher.filter(|_| draw.coin(6)) {
+        return there_and_back_by_use(script, &wrapping, cipher);
+    }
     let value = on(SESSION, C_GetAttributeValue)
         .with("object", handle(INNER))
         .with("template", asked(&[CKA_VALUE]));
     script.add(value.keep(&attribute(CKA_VALUE), "value").presumed());
-    let wrap = on(SESSION, C_WrapKey)
-        .with("mechanism", mechanism(row, parameter.clone()))
-        .with("wrapping_key", handle(FORTH))
-        .with("key", handle(INNER));
+    let wrap = wrapping.wrap();
     script.add(wrap.keep("wrapped_key", "wrapped").presumed());
     let mut attributes = key::open();
     attributes.extend([
         ulong(CKA_CLASS, CKO_SECRET_KEY),
         ulong(CKA_KEY_TYPE, inner_type),
     ]);
-    let refused = refusals(&[Occasion::Start, Occasion::Attributes, Occasion::Unwrap]);
-    let unwrap = on(SESSION, C_UnwrapKey)
-        .with("mechanism", mechanism(row, parameter.clone()))
-        .with("unwrapping_key", handle(back))
-        .bytes("wrapped_key", kept("wrapped"))
-        .with("template", template(attributes));
-    script.add(unwrap.keep("key", UNWRAPPED).unless(&refused));
+    script.add(wrapping.unwrap(attributes));
     let read = on(SESSION, C_GetAttributeValue)
         .with("object", handle(UNWRAPPED))
         .with("template", asked(&[CKA_VALUE, CKA_KEY_TYPE]));

@@ -101,9 +101,12 @@ pub(crate) fn decapsulate(
         let template = imposed(&key, template)?;
         Ok((family, key, token.shared(session, &template)?))
     })?;
-    let secret = family
+    let mut secret = family
         .decapsulate(mechanism, &key, ciphertext, fixed(&shared))
         .map_err(as_unwrapping)?;
+    if mutant!("decapsulated-key-differs") {
+        secret.reverse();
+    }
     fill(&mut shared, secret)?;
     add(session, shared)
 }

@@ -23,6 +23,7 @@ pub(super) fn keys() {
     let same = value(one) == value(other);
     stage.say(format_args!("the same value twice: {same}"));
     pair(&stage, session);
+    encapsulate(&stage, session);
     derive(&stage, session);
     wrap(&stage, session);
     seal(&stage, session);
@@ -53,6 +54,69 @@ fn pair(stage: &Stage, session: CK_SESSION_HANDLE) {
         )
     );
     stage.find(session, &labelled("half"));
+}
+
+/// A key for either side of an encapsulation.
+fn encapsulate(stage: &Stage, session: CK_SESSION_HANDLE) {
+    let public = Attributes::new()
+        .ulong(CKA_PARAMETER_SET, CKP_ML_KEM_512)
+        .bool(CKA_ENCAPSULATE, true);
+    let private = Attributes::new().bool(CKA_DECAPSULATE, true);
+    let shared = Attributes::new()
+        .ulong(CKA_CLASS, CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+        .bool(CKA_SENSITIVE, false)
+        .bool(CKA_EXTRACTABLE, true);
+    let (mut public, mut private, mut shared) = (public.list(), private.list(), shared.list());
+    let counts = [public.count(), private.count(), shared.count()];
+    let lists = [public.pointer(), private.pointer(), shared.pointer()];
+    let (mut one, mut other, mut forth, mut back) = (0, 0, 0, 0);
+    let mut mechanism = plain(CKM_ML_KEM_KEY_PAIR_GEN);
+    play!(
+        stage,
+        C_GenerateKeyPair(
+            session,
+            &mut mechanism,
+            lists[0],
+            counts[0],
+            lists[1],
+            counts[1],
+            &mut one,
+            &mut other,
+        )
+    );
+    let (mut ciphertext, mut length) = ([0; 768], 768);
+    let place = ciphertext.as_mut_ptr();
+    let mut mechanism = plain(CKM_ML_KEM);
+    play!(
+        stage,
+        C_EncapsulateKey(
+            session,
+            &mut mechanism,
+            one,
+            lists[2],
+            counts[2],
+            place,
+            &mut length,
+            &mut forth,
+        )
+    );
+    play!(
+        stage,
+        C_DecapsulateKey(
+            session,
+            &mut mechanism,
+            other,
+            lists[2],
+            counts[2],
+            place,
+            length,
+            &mut back,
+        )
+    );
+    let value = |key| stage.value(session, key, CKA_VALUE);
+    let same = value(forth) == value(back);
+    stage.say(format_args!("the same on both sides: {same}"));
 }
 
 /// A sensitive key from one that never was.

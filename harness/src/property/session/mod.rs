@@ -1,6 +1,10 @@
 //! Sessions: what goes on in one is nothing to the others ([PKCS11-Base 3.2] 5.6.1, 5.6.2). Operations of several
 //! sessions take turns, and each comes to what it comes to alone.
 
+mod handles;
+
+pub(super) use handles::handles_apart;
+
 use std::sync::Arc;
 
 use cryptoki_sys::*;
