@@ -119,3 +119,89 @@ fn nobody_logs_in_before_the_token_is_initialised() {
     assert_eq!(rv, CKR_USER_PIN_NOT_INITIALIZED);
     assert_eq!(token.login(session, CKU_SO, SO_PIN), CKR_OK);
 }
+
+#[test]
+fn a_removable_token_leaves_its_slot_with_its_file_and_takes_its_sessions_along() {
+    let card = Path::new(env!("CARGO_TARGET_TMPDIR")).join("card");
+    std::fs::write(&card, "").unwrap();
+    let token = configured("removable", &format!("removable = {card:?}\n"));
+    let flags = || {
+        let mut info = CK_SLOT_INFO::default();
+        assert_eq!(call!(token, C_GetSlotInfo(SLOT, &mut info)), CKR_OK);
+        info.flags
+    };
+    let listed = |with_token| {
+        let mut count = 0;
+        let list = std::ptr::null_mut();
+        assert_eq!(
+            call!(token, C_GetSlotList(with_token, list, &mut count)),
+            CKR_OK
+        );
+        count
+    };
+    let event = || {
+        let mut slot = 0;
+        let rv = call!(
+            token,
+            C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, std::ptr::null_mut())
+        );
+        (rv, slot)
+    };
+    let mut info = CK_SESSION_INFO::default();
+    let session = token.user_session();
+    assert_eq!(flags(), CKF_TOKEN_PRESENT | CKF_REMOVABLE_DEVICE);
+    assert_eq!(event().0, CKR_NO_EVENT);
+
+    std::fs::remove_file(&card).unwrap();
+    let rv = call!(token, C_GetSessionInfo(session, &mut info));
+    assert_eq!(rv, CKR_SESSION_HANDLE_INVALID);
+    assert_eq!(flags(), CKF_REMOVABLE_DEVICE);
+    assert_eq!((listed(CK_FALSE), listed(CK_TRUE)), (1, 0));
+    assert_eq!(event(), (CKR_OK, SLOT));
+    assert_eq!(event().0, CKR_NO_EVENT);
+    let mut token_info = CK_TOKEN_INFO::default();
+    let rv = call!(token, C_GetTokenInfo(SLOT, &mut token_info));
+    assert_eq!(rv, CKR_TOKEN_NOT_PRESENT);
+    let mut count = 0;
+    let rv = call!(
+        token,
+        C_GetMechanismList(SLOT, std::ptr::null_mut(), &mut count)
+    );
+    assert_eq!(rv, CKR_TOKEN_NOT_PRESENT);
+
+    // A thread that waits is told when it comes back, to nobody logged in.
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            let mut slot = 0;
+            call!(
+                token,
+                C_WaitForSlotEvent(0, &mut slot, std::ptr::null_mut())
+            )
+        });
+        std::fs::write(&card, "").unwrap();
+        assert_eq!(waits.join().unwrap(), CKR_OK);
+    });
+    let rv = call!(token, C_GetSessionInfo(session, &mut info));
+    assert_eq!(rv, CKR_SESSION_HANDLE_INVALID);
+    let session = token.open(RO);
+    assert_eq!(call!(token, C_GetSessionInfo(session, &mut info)), CKR_OK);
+    assert_eq!(info.state, CKS_RO_PUBLIC_SESSION);
+}
+
+#[test]
+fn keys_come_in_wrapped_where_the_configuration_says_so() {
+    let token = configured("guarded", "key-import = false\n");
+    let session = token.user_session();
+    let secret = Attributes::new()
+        .ulong(CKA_CLASS, CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_AES)
+        .bytes(CKA_VALUE, [7; 16]);
+    assert_eq!(
+        token.create(session, &secret),
+        Err(CKR_TEMPLATE_INCONSISTENT)
+    );
+    let data = Attributes::new()
+        .ulong(CKA_CLASS, CKO_DATA)
+        .bytes(CKA_VALUE, [7; 16]);
+    assert!(token.create(session, &data).is_ok());
+}

@@ -1,6 +1,7 @@
 //! The evidence model of a p11assay run and every rendering of it.
 #![forbid(unsafe_code)]
 
+pub mod baseline;
 pub mod bench;
 pub mod cluster;
 pub mod counts;

@@ -20,7 +20,7 @@ use crate::target::claim::Profile;
 pub(super) use bench::{
     Bench, BenchCommand, Compare as BenchCompare, History as BenchHistory, Measure,
 };
-pub(super) use evidence::{Coverage, Merge, Report, ReportArgs, Waivers};
+pub(super) use evidence::{Baseline, Coverage, Merge, Report, ReportArgs, Waivers};
 pub(super) use fuzz::{ClassArg, CorpusCommand, CoverageArg, CoverageArgs, Fuzz, Minimise};
 pub(super) use gate::GateArgs;
 pub(super) use property::Property;
@@ -75,6 +75,8 @@ pub(super) enum Command {
     Corpus(CorpusCommand),
     /// Group the findings of a run, the gravest first, and check whether they are still there.
     Triage(Box<Triage>),
+    /// Keep how the cases of a run ended, suite by suite, or tell what changed since.
+    Baseline(Baseline),
     /// Draft waivers for the findings of a run.
     Waivers(Waivers),
     /// Show what a target is and can do.

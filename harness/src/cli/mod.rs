@@ -2,6 +2,7 @@
 //! below; this one says what went wrong and ends with the documented code.
 
 mod args;
+mod baseline;
 mod bench;
 mod corpus;
 mod coverage;
@@ -100,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),
+        Command::Baseline(arguments) => baseline::baseline(&arguments),
         Command::Waivers(arguments) => waivers::waivers(&arguments),
         Command::Probe(arguments) => probe::probe(&arguments),
         Command::List(arguments) => list::list(&arguments),

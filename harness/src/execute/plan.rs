@@ -29,7 +29,7 @@ pub(super) enum PreparedStep {
     /// Steps of a child, a block of one lane.
     InChild(usize),
     Pause(Duration),
-    Reload,
+    BetweenParts,
 }
 
 /// A call ready to be made.

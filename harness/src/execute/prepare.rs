@@ -93,7 +93,7 @@ impl Preparer<'_> {
                     Step::InChild(steps) => {
                         PreparedStep::InChild(self.block(1, std::slice::from_ref(steps))?)
                     }
-                    Step::Reload => PreparedStep::Reload,
+                    Step::Reload | Step::Token { .. } => PreparedStep::BetweenParts,
                     Step::Pause(milliseconds) => {
                         PreparedStep::Pause(Duration::from_millis((*milliseconds).into()))
                     }

@@ -140,10 +140,10 @@ impl<'t> Prepared<'t> {
                 PreparedStep::Together(block) => unsafe { self.together(*block, journal) },
                 // SAFETY: passed on to the caller.
                 PreparedStep::InChild(block) => unsafe { self.in_child(*block, journal) },
-                PreparedStep::Reload => leave(
+                PreparedStep::BetweenParts => leave(
                     journal,
                     Stop::Unresolved,
-                    "the library is loaded for good here",
+                    "the library and the token stay where they are here",
                 ),
                 PreparedStep::Pause(time) => {
                     std::thread::sleep(*time);

@@ -85,7 +85,7 @@ fn outlives_its_call(step: &Step) -> bool {
         Step::ForEach(each) => return each.steps.iter().any(outlives_its_call),
         Step::Together(block) => return block.lanes.iter().flatten().any(outlives_its_call),
         Step::InChild(steps) => return steps.iter().any(outlives_its_call),
-        Step::Pause(_) | Step::Reload => return false,
+        Step::Pause(_) | Step::Reload | Step::Token { .. } => return false,
     };
     match call.function {
         Function::C_OpenSession => match call.arguments.get(1) {

@@ -40,6 +40,8 @@ pub enum Stop {
     Linked = 8,
     /// The library could not be loaded again.
     NotReloaded = 9,
+    /// The token could not be put into its slot, or taken out of it.
+    NotMoved = 10,
 }
 
 impl Stop {
@@ -47,8 +49,8 @@ impl Stop {
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
         use Stop::{
-            Absurd, ChildEnded, Linked, MissingFunction, NotApplicable, NotReloaded, OutOfMemory,
-            Unresolved, WrongReturn,
+            Absurd, ChildEnded, Linked, MissingFunction, NotApplicable, NotMoved, NotReloaded,
+            OutOfMemory, Unresolved, WrongReturn,
         };
         [
             WrongReturn,
@@ -60,6 +62,7 @@ impl Stop {
             ChildEnded,
             Linked,
             NotReloaded,
+            NotMoved,
         ]
         .into_iter()
         .find(|stop| *stop as u8 == byte)

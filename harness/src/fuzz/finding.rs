@@ -159,7 +159,7 @@ fn settle_steps(steps: &mut [Step], trace: &CaseTrace, known: &mut BTreeSet<Stri
                 settle_steps(&mut each.steps, trace, known);
             }
             Step::InChild(steps) => settle_steps(steps, trace, known),
-            Step::Pause(_) | Step::Reload => {}
+            Step::Pause(_) | Step::Reload | Step::Token { .. } => {}
             Step::Together(together) => {
                 let before = known.clone();
                 for lane in &mut together.lanes {

@@ -123,7 +123,7 @@ impl Walk<'_, '_> {
             Step::ForEach(each) => self.for_each(each),
             Step::Together(block) => self.lanes(block.repeat, (0..).zip(&block.lanes)),
             Step::InChild(steps) => self.lanes(1, [(CHILD, steps)]),
-            Step::Pause(_) | Step::Reload => Ok(()),
+            Step::Pause(_) | Step::Reload | Step::Token { .. } => Ok(()),
         })
     }
 
@@ -378,7 +378,9 @@ impl Walk<'_, '_> {
         match stop {
             Stop::WrongReturn | Stop::NotApplicable => {}
             Stop::MissingFunction => self.missing(text),
-            Stop::OutOfMemory => self.settle(Verdict::Environment, text.clone()),
+            Stop::OutOfMemory | Stop::NotMoved => {
+                self.settle(Verdict::Environment, text.clone());
+            }
             Stop::Absurd => {
                 let calls = &self.subject.trace.calls;
                 if let Some(call) = after.and_then(|after| calls.get(after)) {

@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub so_pin: bool,
     /// Whether the token may be overwritten.
     pub disposable: bool,
+    /// Whether the token can be taken out of its slot.
+    pub removable: bool,
     /// Mechanisms that are listed and that the host keeps from working.
     pub troubles: Vec<Trouble>,
 }
@@ -60,6 +62,7 @@ impl Default for Capabilities {
             pin: false,
             so_pin: false,
             disposable: false,
+            removable: false,
             troubles: Vec::new(),
         }
     }

@@ -28,6 +28,8 @@ pub struct Needs {
     pub so_pin: bool,
     /// Whether the token must be free to be overwritten.
     pub disposable: bool,
+    /// Whether the token can be taken out of its slot.
+    pub removable: bool,
 }
 
 /// A mechanism with what it must be good for.
@@ -97,6 +99,7 @@ impl Needs {
         all.pin |= other.pin;
         all.so_pin |= other.so_pin;
         all.disposable |= other.disposable;
+        all.removable |= other.removable;
         all
     }
 
@@ -159,6 +162,11 @@ impl Needs {
         .or_else(|| {
             let text = "the target is not declared disposable (--disposable)";
             missing(self.disposable, target.disposable, text)
+        })
+        .or_else(|| {
+            let text =
+                "the target does not say how its token is taken out (`removal` in the target file)";
+            missing(self.removable, target.removable, text)
         })
     }
 }

@@ -52,6 +52,7 @@ const SUITES: &[(&str, &str)] = shipped![
     "life/asynchronous.yaml",
     "life/processes.yaml",
     "life/reload.yaml",
+    "life/removal.yaml",
     "threads/locking.yaml",
     "threads/sessions.yaml",
     "threads/operations.yaml",

@@ -48,6 +48,9 @@ struct Terms {
     case: Option<Spanned<String>>,
     #[serde(default)]
     cases: Vec<Spanned<String>>,
+    /// Whether the finding is not there every time, so that a pass is not unexpected.
+    #[serde(default)]
+    sometimes: bool,
     /// Section of the clause that the case must rest on.
     #[serde(default)]
     clause: Option<String>,
@@ -229,7 +232,7 @@ impl Waivers {
         let Some(waiver) = self.list.iter().find(|waiver| waiver.covers(record)) else {
             return;
         };
-        record.unexpected_pass = record.verdict == Verdict::Pass;
+        record.unexpected_pass = record.verdict == Verdict::Pass && !waiver.terms.sometimes;
         if record.verdict.is_finding() || record.unexpected_pass {
             record.waived = Some(waiver.words());
         }

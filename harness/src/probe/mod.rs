@@ -170,6 +170,7 @@ impl Probe {
             pin: target.pin.is_some(),
             so_pin: target.so_pin.is_some(),
             disposable: target.disposable,
+            removable: target.removal.is_some(),
             troubles: Vec::new(),
         }
     }

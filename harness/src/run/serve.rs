@@ -73,6 +73,10 @@ impl State {
 
     fn load(&mut self, load: &Load, journal: &mut JournalWriter) -> LoadReply {
         self.load = Some(load.clone());
+        if load.removal.is_some() {
+            // A worker before this one may have ended without it; what is wrong the first case on it will tell.
+            let _ = self.move_token(true);
+        }
         match load_module(load, journal) {
             Ok(module) => {
                 let facts = Box::new(module.facts().clone());
@@ -288,32 +292,65 @@ impl State {
         defaults: &Defaults,
         journal: &mut JournalWriter,
     ) -> bool {
-        if !sequence.steps.contains(&Step::Reload) {
+        if !sequence.steps.iter().any(Step::is_between_parts) {
             return self
                 .part(sequence, given, defaults, journal, |_| ())
                 .is_some();
         }
-        let mut given = given.to_vec();
-        let mut parts = sequence.steps.split(|step| *step == Step::Reload);
-        let mut next = parts.next();
-        while let Some(steps) = next {
+        let ended = self.parts(sequence, given.to_vec(), defaults, journal);
+        let moves = |step: &Step| matches!(step, Step::Token { .. });
+        if sequence.steps.iter().any(moves) {
+            // Whatever came of the case, the next one has a token.
+            let _ = self.move_token(true);
+        }
+        ended
+    }
+
+    fn parts(
+        &mut self,
+        sequence: &Sequence,
+        mut given: Vec<(String, Value)>,
+        defaults: &Defaults,
+        journal: &mut JournalWriter,
+    ) -> bool {
+        let keep = |prepared: Prepared<'_>| prepared.captured().collect::<Vec<_>>();
+        for steps in sequence.steps.split_inclusive(Step::is_between_parts) {
+            let (last, before) = steps.split_last().expect("no part is empty");
+            let between = last.is_between_parts();
             let part = Sequence {
-                steps: steps.to_vec(),
+                steps: if between { before } else { steps }.to_vec(),
             };
-            let keep = |prepared: Prepared<'_>| prepared.captured().collect::<Vec<_>>();
             let Some(captured) = self.part(&part, &given, defaults, journal, keep) else {
                 return false;
             };
             given.extend(captured);
-            next = parts.next();
-            if next.is_some()
-                && let Err((stop, text)) = self.reload(journal)
-            {
+            let done = match last {
+                Step::Reload => self.reload(journal),
+                Step::Token { present } => self.move_token(*present),
+                _ => Ok(()),
+            };
+            if let Err((stop, text)) = done {
                 leave(journal, stop, &text);
                 return false;
             }
         }
         true
+    }
+
+    /// Puts the token into its slot, or takes it out.
+    fn move_token(&self, present: bool) -> Result<(), (Stop, String)> {
+        let removal = self.load.as_ref().and_then(|load| load.removal.as_ref());
+        let Some(removal) = removal else {
+            let text = "the target does not say how its token is taken out";
+            return Err((Stop::NotMoved, text.to_owned()));
+        };
+        removal.make(present).map_err(|text| {
+            let what = if present { "put in" } else { "taken out" };
+            (
+                Stop::NotMoved,
+                format!("the token cannot be {what}: {text}"),
+            )
+        })
     }
 
     /// Unloads the library and loads it again.

@@ -166,6 +166,7 @@ impl Station {
                 path,
                 version: target.version.map(|v| (v.major, v.minor)),
                 cover: None,
+                removal: prepared.removal.clone(),
             },
             init_args: prepared.init_args.clone(),
             slot: 0,

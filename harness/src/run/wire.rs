@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::wire::Ask;
 use crate::module::Loaded;
 use crate::sequence::{InitArgs, Sequence, Value};
+use crate::target::Removal;
 use crate::worker::reach::{Cover, Covered};
 
 /// The bytes of a request or a response.
@@ -51,6 +52,8 @@ pub struct Load {
     pub version: Option<(u8, u8)>,
     /// The functions that are to be followed, if any.
     pub cover: Option<Cover>,
+    /// How the token is taken out of its slot and put back, if it can be.
+    pub removal: Option<Removal>,
 }
 
 /// What loading gave.

@@ -15,7 +15,9 @@ use crate::plan::suite::words::{
     ATTACK_KEYS, CASE_KEYS, CITES_KEYS, CLASSES, LADDERS, LEVELS, MECHANISM_NEED_KEYS, NEEDS_KEYS,
     PURPOSES, SUCCESSES, SUITE_KEYS, VARIANT_KEYS,
 };
-use crate::sequence::read::{FOR_EACH_KEYS, RELOAD, STEP_KEYS, TOGETHER_KEYS};
+use crate::sequence::read::{
+    FOR_EACH_KEYS, INSERT_TOKEN, RELOAD, REMOVE_TOKEN, STEP_KEYS, TOGETHER_KEYS,
+};
 use crate::sequence::{ANY_WORD, MAX_LANES, MAX_PAUSE, MAX_REPEAT};
 use crate::target::SecurityProfile;
 
@@ -179,7 +181,7 @@ fn step(parts: &mut Definitions) -> Json {
         together(parts),
         requiring(object([("in-child", steps(parts))]), &["in-child"]),
         pause(),
-        words([RELOAD]),
+        words([RELOAD, REMOVE_TOKEN, INSERT_TOKEN]),
     ])
 }
 

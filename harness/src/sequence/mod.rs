@@ -54,8 +54,22 @@ pub enum Step {
     InChild(Vec<Step>),
     /// The library is unloaded and loaded again.
     Reload,
+    /// The token is put into its slot, or taken out of it.
+    Token {
+        /// Whether it is in there from here on.
+        present: bool,
+    },
     /// Nothing for so many milliseconds: time for what goes on in the library or in another lane.
     Pause(u32),
+}
+
+impl Step {
+    /// True of what the worker does around the library: the calls before it and those after it are laid out
+    /// apart.
+    #[must_use]
+    pub fn is_between_parts(&self) -> bool {
+        matches!(self, Step::Reload | Step::Token { .. })
+    }
 }
 
 /// A loop over a captured list.
@@ -193,7 +207,7 @@ impl Sequence {
     /// with it, or another copy of the library.
     #[must_use]
     pub fn spends_its_process(&self) -> bool {
-        let spends = |step: &Step| matches!(step, Step::InChild(_) | Step::Reload);
+        let spends = |step: &Step| matches!(step, Step::InChild(_)) || step.is_between_parts();
         self.steps.iter().any(spends)
     }
 
@@ -233,7 +247,7 @@ fn collect<'s>(steps: &'s [Step], found: &mut Vec<&'s Call>) {
             Step::ForEach(each) => collect(&each.steps, found),
             Step::Together(block) => block.lanes.iter().for_each(|lane| collect(lane, found)),
             Step::InChild(steps) => collect(steps, found),
-            Step::Pause(_) | Step::Reload => {}
+            Step::Pause(_) | Step::Reload | Step::Token { .. } => {}
         }
     }
 }
@@ -249,7 +263,7 @@ pub fn calls_mut(steps: &mut [Step]) -> Vec<&mut Call> {
                 found.extend(block.lanes.iter_mut().flat_map(|lane| calls_mut(lane)));
             }
             Step::InChild(steps) => found.extend(calls_mut(steps)),
-            Step::Pause(_) | Step::Reload => {}
+            Step::Pause(_) | Step::Reload | Step::Token { .. } => {}
         }
     }
     found

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::claim::Profile;
 use super::humane::{Period, Size};
 use super::init_args::InitArgsForm;
+use super::removal::RemovalForm;
 use super::security_profile::SecurityProfile;
 use super::step::Step;
 use super::template::Template;
@@ -48,6 +49,9 @@ pub struct Description {
     /// How the token comes into being, in order, in a fresh folder `${scratch}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provision: Vec<Spanned<Step>>,
+    /// How the token is taken out of its slot and put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<RemovalForm>,
     /// Which token, and its PINs.
     #[serde(default)]
     pub token: TokenChoice,

@@ -12,6 +12,7 @@ pub mod p11kit;
 mod process;
 mod provision;
 mod redact;
+mod removal;
 mod resolve;
 pub mod secret;
 mod security_profile;
@@ -29,6 +30,7 @@ pub use provision::{
     NoSequences, Prepared, ProvisionError, Provisioned, RunSequence, STEP_TIMEOUT, provision,
 };
 pub use redact::Redactor;
+pub use removal::{Removal, RemovalForm};
 pub use resolve::{Credentials, Origin, Overrides, SuiteFile, Target, TargetError};
 pub use security_profile::SecurityProfile;
 pub use token::{Selector, SelectorError, TokenChoice};

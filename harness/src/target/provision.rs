@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::process::{Daemon, Finished, Invocation, ProcessError};
 use super::redact::Redactor;
+use super::removal::Removal;
 use super::resolve::{Credentials, SuiteFile, Target, TargetError};
 use super::step::{Run, Step};
 use super::template::{Context, Template, TemplateError};
@@ -27,6 +28,8 @@ pub struct Prepared {
     pub environment: BTreeMap<String, String>,
     /// What C_Initialize is called with; nothing for NULL.
     pub init_args: Option<InitArgs>,
+    /// How the token is taken out of its slot and put back, if it can be.
+    pub removal: Option<Removal>,
 }
 
 /// Executes a call sequence on the module in a worker; the room of the sequence language does.
@@ -171,6 +174,11 @@ fn prepare(target: &Target, context: &Context<'_>) -> Result<Prepared, TemplateE
         scratch: context.scratch.unwrap_or(Path::new("/")).to_owned(),
         environment: expand_all(&target.environment, context)?,
         init_args: target.init_args.expand(context)?,
+        removal: target
+            .removal
+            .as_ref()
+            .map(|removal| removal.expand(context))
+            .transpose()?,
     })
 }
 

@@ -12,6 +12,7 @@ use super::description::{CALL_DEADLINE, Description};
 use super::init_args::InitArgsForm;
 use super::module_file::{self, Module};
 use super::redact::Redactor;
+use super::removal::RemovalForm;
 use super::secret::{PinSource, Secret, SecretError};
 use super::security_profile::SecurityProfile;
 use super::shipped;
@@ -91,6 +92,8 @@ pub struct Target {
     pub disposable: bool,
     /// How the token comes into being.
     pub provision: Vec<Step>,
+    /// How the token is taken out of its slot and put back.
+    pub removal: Option<RemovalForm>,
     /// Which slot.
     pub selector: Selector,
     /// Where the user's PIN is to be had.
@@ -230,6 +233,7 @@ impl Target {
                 .into_iter()
                 .map(|step| step.value)
                 .collect(),
+            removal: description.removal,
             selector: if chosen {
                 selector
             } else {
@@ -359,6 +363,7 @@ fn from_flags(flags: &Overrides) -> Description {
         environment: BTreeMap::new(),
         disposable: false,
         provision: Vec::new(),
+        removal: None,
         token: Default::default(),
         login: None,
         claims: Vec::new(),

@@ -7,6 +7,10 @@ const SHIPPED: &[(&str, &str)] = &[
         include_str!("../../../suites/targets/builtin.yaml"),
     ),
     (
+        "builtin-removable",
+        include_str!("../../../suites/targets/builtin-removable.yaml"),
+    ),
+    (
         "gnome-keyring",
         include_str!("../../../suites/targets/gnome-keyring.yaml"),
     ),

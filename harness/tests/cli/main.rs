@@ -1,6 +1,7 @@
 //! The program as people and CI jobs meet it: arguments in, words, exit code and files out.
 
 mod attacks;
+mod baseline;
 mod bench;
 mod children;
 mod claims;
@@ -15,6 +16,7 @@ mod outputs;
 mod partition;
 mod property;
 mod refusals;
+mod removal;
 mod repeat;
 mod runs;
 mod security;

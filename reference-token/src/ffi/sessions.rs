@@ -39,7 +39,7 @@ pub(super) unsafe extern "C" fn C_OpenSession(
 }
 
 pub(super) unsafe extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
-    guard(|| token::change_token(|token| token.close_session(session)))
+    guard(|| token::change_slot(|token| token.close_session(session)))
 }
 
 pub(super) unsafe extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
@@ -57,7 +57,7 @@ pub(super) unsafe extern "C" fn C_GetSessionInfo(
     info: *mut CK_SESSION_INFO,
 ) -> CK_RV {
     guard(|| {
-        let value = token::with_token(|token| token.session_info(session))?;
+        let value = token::with_slot(|token| token.session_info(session))?;
         // SAFETY: section 5.6.4 makes it the place of a CK_SESSION_INFO.
         unsafe { Place::new(info)? }.set(value);
         Ok(())

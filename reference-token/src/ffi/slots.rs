@@ -9,12 +9,12 @@ use crate::rv::{ensure, refusal, refuse};
 use crate::token;
 
 pub(super) unsafe extern "C" fn C_GetSlotList(
-    _token_present: CK_BBOOL,
+    token_present: CK_BBOOL,
     list: *mut CK_SLOT_ID,
     count: *mut CK_ULONG,
 ) -> CK_RV {
     guard(|| {
-        let slots = token::slots()?;
+        let slots = token::slots(token_present != CK_FALSE)?;
         // SAFETY: section 5.5.1 makes these a list and its length.
         unsafe { Buffer::new(list, count)? }.deliver_list(&slots)
     })
@@ -44,7 +44,6 @@ pub(super) unsafe extern "C" fn C_GetTokenInfo(
     })
 }
 
-/// Nothing ever happens to the slot, so a call that may block waits for C_Finalize.
 pub(super) unsafe extern "C" fn C_WaitForSlotEvent(
     flags: CK_FLAGS,
     slot: *mut CK_SLOT_ID,
@@ -54,10 +53,14 @@ pub(super) unsafe extern "C" fn C_WaitForSlotEvent(
         token::require_initialized()?;
         let sound = !slot.is_null() && reserved.is_null() && flags & !CKF_DONT_BLOCK == 0;
         ensure(sound, CKR_ARGUMENTS_BAD)?;
-        let may_block = flags & CKF_DONT_BLOCK == 0 || mutant!("slot-event-always-blocks");
-        ensure(may_block, CKR_NO_EVENT)?;
-        token::wait_for_finalize();
-        refuse(CKR_CRYPTOKI_NOT_INITIALIZED)
+        if flags & CKF_DONT_BLOCK == 0 || mutant!("slot-event-always-blocks") {
+            token::wait_for_event()?;
+        } else {
+            ensure(token::take_event()?, CKR_NO_EVENT)?;
+        }
+        // SAFETY: section 5.5.4 makes it the place of a slot's identifier.
+        unsafe { Place::new(slot)? }.set(token::SLOT);
+        Ok(())
     })
 }
 
@@ -69,6 +72,7 @@ pub(super) unsafe extern "C" fn C_GetMechanismList(
     guard(|| {
         token::require_initialized()?;
         token::check_slot(slot)?;
+        token::require_token()?;
         let mut mechanisms: Vec<_> = mechanisms::entries().map(|entry| entry.mechanism).collect();
         if mutant!("mechanism-list-lies") {
             mechanisms.push(CKM_SKIPJACK_ECB64);
@@ -86,6 +90,7 @@ pub(super) unsafe extern "C" fn C_GetMechanismInfo(
     guard(|| {
         token::require_initialized()?;
         token::check_slot(slot)?;
+        token::require_token()?;
         // SAFETY: section 5.5.6 makes it the place of a CK_MECHANISM_INFO.
         let place = unsafe { Place::new(info)? };
         let (_, entry) = mechanisms::find(mechanism).ok_or(refusal(CKR_MECHANISM_INVALID))?;

@@ -39,6 +39,8 @@ pub(crate) struct Configuration {
     pub(crate) asynchronous_sessions: bool,
     /// Whether C_CreateObject takes secret and private keys; otherwise they come in wrapped.
     pub(crate) key_import: bool,
+    /// The token is in its slot as long as this file is there; always, without it.
+    pub(crate) removable: Option<PathBuf>,
 }
 
 impl Default for Configuration {
@@ -56,6 +58,7 @@ impl Default for Configuration {
             dual_operations: true,
             asynchronous_sessions: true,
             key_import: true,
+            removable: None,
         }
     }
 }

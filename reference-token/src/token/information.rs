@@ -4,8 +4,9 @@
 use cryptoki_sys::*;
 
 use super::feature::utc_time;
+use super::library::with_slot;
 use super::pin::Pin;
-use super::{Login, SLOT, Token, check_slot, padded, pin, require_initialized};
+use super::{Login, Token, check_slot, padded, pin, require_initialized};
 use crate::rv::Result;
 
 /// No vendor: the neutral name that the test cases of the profiles use.
@@ -26,20 +27,16 @@ pub(crate) fn library_info() -> Result<CK_INFO> {
     })
 }
 
-/// The slots of C_GetSlotList; the token is always present.
-pub(crate) fn slots() -> Result<Vec<CK_SLOT_ID>> {
-    require_initialized()?;
-    Ok(vec![SLOT])
-}
-
 /// The information of C_GetSlotInfo.
 pub(crate) fn slot_info(slot: CK_SLOT_ID) -> Result<CK_SLOT_INFO> {
-    require_initialized()?;
-    check_slot(slot)?;
+    let flags = with_slot(|token| {
+        check_slot(slot)?;
+        Ok(token.slot_flags())
+    })?;
     Ok(CK_SLOT_INFO {
         slotDescription: padded(b"OASIS PKCS#11 TC Slot Description"),
         manufacturerID: padded(MANUFACTURER),
-        flags: CKF_TOKEN_PRESENT,
+        flags,
         hardwareVersion: VERSION,
         firmwareVersion: VERSION,
     })

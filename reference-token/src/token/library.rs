@@ -7,10 +7,12 @@ use std::sync::{
     Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use cryptoki_sys::*;
 
 use super::asynchronous::check_cancelled;
+use super::presence::{Presence, take_event};
 use super::{Configuration, Token};
 use crate::ffi::process;
 use crate::rv::{Result, ensure, refusal};
@@ -73,6 +75,9 @@ impl Place {
     }
 }
 
+/// How often a thread that waits for events looks whether there is one.
+const EVENT_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Generations of forked processes until a place for a token is used again.
 const GENERATIONS: usize = 16;
 
@@ -111,6 +116,9 @@ pub(crate) fn initialize(reserved: Option<&str>, threads: bool) -> Result<()> {
     let reusable = token
         .as_ref()
         .is_some_and(|token| token.configuration == configuration && configuration.file.is_none());
+    if reusable && let Some(token) = token.as_mut() {
+        token.presence = Presence::found(configuration.removable.as_deref());
+    }
     if !reusable {
         // C_Initialize lists no code for a device, only that the function failed.
         let opened = Token::open(configuration);
@@ -174,23 +182,54 @@ pub(super) fn may_create_threads() -> bool {
     LIBRARY.threads.load(Ordering::Acquire)
 }
 
-/// Blocks until another thread calls C_Finalize: no slot of this library ever has an event.
-pub(crate) fn wait_for_finalize() {
+/// Blocks until there is an event of the slot, or another thread calls C_Finalize
+/// (CKR_CRYPTOKI_NOT_INITIALIZED).
+pub(crate) fn wait_for_event() -> Result<()> {
     let place = LIBRARY.place();
-    let mut ending = place.ending();
-    while process::is_marked() {
-        let waited = place.finalized.wait(ending);
-        ending = waited.unwrap_or_else(PoisonError::into_inner);
+    while !take_event()? {
+        let ending = place.ending();
+        if process::is_marked() {
+            let waited = place.finalized.wait_timeout(ending, EVENT_INTERVAL);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
     }
+    Ok(())
+}
+
+/// Looks at the slot, which may be empty, beside others who look at it.
+pub(crate) fn with_slot<T>(call: impl FnOnce(&Token) -> Result<T>) -> Result<T> {
+    require_initialized()?;
+    let place = LIBRARY.place();
+    let mut token = place.read();
+    if token.as_ref().is_some_and(|token| !token.is_where_it_was()) {
+        drop(token);
+        change_slot(|_| Ok(()))?;
+        token = place.read();
+    }
+    require_initialized()?;
+    check_cancelled()?;
+    call(token.as_ref().ok_or(refusal(CKR_GENERAL_ERROR))?)
 }
 
 /// Looks at the token, beside others who look at it.
 pub(crate) fn with_token<T>(call: impl FnOnce(&Token) -> Result<T>) -> Result<T> {
+    with_slot(|token| {
+        token.check_present()?;
+        call(token)
+    })
+}
+
+/// Changes the slot, alone.
+pub(crate) fn change_slot<T>(call: impl FnOnce(&mut Token) -> Result<T>) -> Result<T> {
     require_initialized()?;
-    let token = LIBRARY.place().read();
+    let place = LIBRARY.place();
+    let _turn = place.turn();
+    let mut token = place.write();
     require_initialized()?;
     check_cancelled()?;
-    call(token.as_ref().ok_or(refusal(CKR_GENERAL_ERROR))?)
+    let token = token.as_mut().ok_or(refusal(CKR_GENERAL_ERROR))?;
+    token.look_for();
+    call(token)
 }
 
 /// Looks at the token if `session` is open: section 5.1.2 puts an invalid session handle before
@@ -199,7 +238,8 @@ pub(crate) fn with_session<T>(
     session: CK_SESSION_HANDLE,
     call: impl FnOnce(&Token) -> Result<T>,
 ) -> Result<T> {
-    with_token(|token| {
+    // Without a token there is no session, which is what to say (5.1.2).
+    with_slot(|token| {
         token.session(session)?;
         call(token)
     })
@@ -207,13 +247,10 @@ pub(crate) fn with_session<T>(
 
 /// Changes the token, alone.
 pub(crate) fn change_token<T>(call: impl FnOnce(&mut Token) -> Result<T>) -> Result<T> {
-    require_initialized()?;
-    let place = LIBRARY.place();
-    let _turn = place.turn();
-    let mut token = place.write();
-    require_initialized()?;
-    check_cancelled()?;
-    call(token.as_mut().ok_or(refusal(CKR_GENERAL_ERROR))?)
+    change_slot(|token| {
+        token.check_present()?;
+        call(token)
+    })
 }
 
 /// Changes the token if `session` is open.
@@ -221,7 +258,7 @@ pub(crate) fn change_in_session<T>(
     session: CK_SESSION_HANDLE,
     call: impl FnOnce(&mut Token) -> Result<T>,
 ) -> Result<T> {
-    change_token(|token| {
+    change_slot(|token| {
         token.session(session)?;
         call(token)
     })

@@ -26,6 +26,7 @@ mod operation;
 mod output;
 mod parts;
 mod pin;
+mod presence;
 mod profile;
 mod saved;
 mod sealing;
@@ -46,6 +47,7 @@ use crate::store::{self, Change, File, MasterKey};
 use collection::Objects;
 use feature::Counter;
 use pin::Pin;
+use presence::Presence;
 use session::Session;
 
 pub(crate) use asynchronous::{Pending, asynchronously, complete, identify};
@@ -57,13 +59,13 @@ pub(crate) use dual::{Dual, dual_update};
 pub(crate) use encapsulation::{decapsulate, encapsulate};
 pub(crate) use envelope::{Envelope, TagPlace, unwrap_authenticated, wrap_authenticated};
 pub(crate) use generation::{generate_key, generate_pair};
-pub(crate) use information::{library_info, slot_info, slots};
+pub(crate) use information::{library_info, slot_info};
 pub(crate) use kind::Kind;
 #[cfg(test)]
 pub(crate) use library::Alone;
 pub(crate) use library::{
-    change_in_session, change_token, finalize, initialize, require_initialized, wait_for_finalize,
-    with_session, with_token,
+    change_in_session, change_slot, change_token, finalize, initialize, require_initialized,
+    wait_for_event, with_session, with_slot, with_token,
 };
 pub(crate) use login::{initialize_pin, initialize_token, login, set_pin};
 pub(crate) use message_signing::{
@@ -73,6 +75,7 @@ pub(crate) use message_signing::{
 pub(crate) use object::{attributes, copy_object, create_object, destroy_object, set_attributes};
 pub(crate) use operation::{cancel, cancel_kind, message_final};
 pub(crate) use output::{Answer, Output, Room};
+pub(crate) use presence::{require_token, slots, take_event};
 pub(crate) use sealing::{Delivery, seal_begin, seal_message, seal_next, sealing_init};
 pub(crate) use signing::{
     sign, sign_final, sign_init, sign_recover, sign_recover_init, sign_update,
@@ -110,6 +113,7 @@ pub(crate) struct Token {
     next_session: CK_SESSION_HANDLE,
     objects: Objects,
     counter: Counter,
+    presence: Presence,
     /// The key that saved operations are sealed under.
     state_key: Vec<u8>,
     /// Where token objects are kept; without it they live as long as the process.
@@ -132,6 +136,7 @@ impl Token {
             next_session: 1,
             objects: Objects::default(),
             counter: Counter::default(),
+            presence: Presence::found(configuration.removable.as_deref()),
             state_key: crate::mechanisms::random(state::KEY)?,
             store,
             configuration,

@@ -77,6 +77,20 @@ pub(in crate::cli) struct Waivers {
     pub(in crate::cli) expires: Option<String>,
 }
 
+/// Arguments of `baseline`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Baseline {
+    /// Folder of the run, or its evidence.
+    #[arg(value_name = "RUN")]
+    pub(in crate::cli) run: PathBuf,
+    /// Write how its cases ended to a file instead of standard output.
+    #[arg(long, value_name = "FILE", conflicts_with = "compare")]
+    pub(in crate::cli) write: Option<PathBuf>,
+    /// Tell what changed since such a file was written; changes are exit code 1.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) compare: Option<PathBuf>,
+}
+
 /// Arguments of `coverage`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Coverage {

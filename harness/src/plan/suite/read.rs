@@ -171,7 +171,7 @@ fn mark_fixture(step: &mut Step) {
         Step::ForEach(each) => each.steps.iter_mut().for_each(mark_fixture),
         Step::Together(block) => block.lanes.iter_mut().flatten().for_each(mark_fixture),
         Step::InChild(steps) => steps.iter_mut().for_each(mark_fixture),
-        Step::Pause(_) | Step::Reload => {}
+        Step::Pause(_) | Step::Reload | Step::Token { .. } => {}
     }
 }
 
@@ -284,7 +284,8 @@ fn needs(node: &Node) -> Result<Needs, Error> {
             "profile" => needs.profile = Some(constant(value, Kind::PROFILE, "profile")?),
             "pin" => needs.pin = boolean(value)?,
             "so-pin" => needs.so_pin = boolean(value)?,
-            _ => needs.disposable = boolean(value)?,
+            "disposable" => needs.disposable = boolean(value)?,
+            _ => needs.removable = boolean(value)?,
         }
     }
     Ok(needs)

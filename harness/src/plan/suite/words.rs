@@ -27,6 +27,7 @@ pub(crate) const NEEDS_KEYS: &[&str] = &[
     "pin",
     "so-pin",
     "disposable",
+    "removable",
 ];
 pub(crate) const MECHANISM_NEED_KEYS: &[&str] = &["type", "for", "key-size"];
 pub(crate) const LEVELS: &[(&str, Level)] = &[

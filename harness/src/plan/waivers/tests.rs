@@ -134,6 +134,14 @@ fn findings_are_accepted_and_passes_unexpected() {
 }
 
 #[test]
+fn a_pass_of_what_fails_sometimes_is_as_expected_as_its_failure() {
+    let text = "- { case: s/one, reason: a race, sometimes: true }";
+    let words = Some("a race".to_owned());
+    assert_eq!(marked(text, Verdict::Deviation), (words, false));
+    assert_eq!(marked(text, Verdict::Pass), (None, false));
+}
+
+#[test]
 fn a_waiver_of_one_verdict_accepts_no_other() {
     let text = "- { case: s/one, reason: known, verdict: deviation }";
     let known = Some("known".to_owned());

@@ -130,7 +130,8 @@ pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
         .prop_map(|(repeat, lanes)| Step::Together(Together { repeat, lanes }));
     let pause = (1..=1000u32).prop_map(Step::Pause);
     let child = vec(one(), 0..3).prop_map(Step::InChild);
-    let others = prop_oneof![each, together, child, pause, Just(Step::Reload)];
+    let token = any::<bool>().prop_map(|present| Step::Token { present });
+    let others = prop_oneof![each, together, child, pause, Just(Step::Reload), token];
     vec(prop_oneof![4 => one(), 3 => others], 0..4).prop_map(|mut steps| {
         number_calls(&mut steps, &mut 0);
         Sequence { steps }
@@ -150,7 +151,7 @@ fn number_calls(steps: &mut [Step], counter: &mut u32) {
                 lanes.for_each(|lane| number_calls(lane, counter));
             }
             Step::InChild(steps) => number_calls(steps, counter),
-            Step::Pause(_) | Step::Reload => {}
+            Step::Pause(_) | Step::Reload | Step::Token { .. } => {}
         }
     }
 }

@@ -38,6 +38,9 @@ pub const STEP_KEYS: &[&str] = &[
 /// Keys of a loop.
 pub(crate) const FOR_EACH_KEYS: &[&str] = &["in", "as", "steps"];
 
+/// Words of the steps by which the token leaves its slot and comes back.
+pub(crate) const REMOVE_TOKEN: &str = "remove-token";
+pub(crate) const INSERT_TOKEN: &str = "insert-token";
 /// The step that loads the library again.
 pub(crate) const RELOAD: &str = "reload";
 
@@ -66,8 +69,11 @@ pub fn steps(node: &Node, number: &mut u32) -> Result<Vec<Step>, Error> {
 }
 
 fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
-    if text_of(node) == Some(RELOAD) {
-        return Ok(Step::Reload);
+    match text_of(node) {
+        Some(RELOAD) => return Ok(Step::Reload),
+        Some(REMOVE_TOKEN) => return Ok(Step::Token { present: false }),
+        Some(INSERT_TOKEN) => return Ok(Step::Token { present: true }),
+        _ => {}
     }
     if let yaml::Kind::Text(name) = &node.kind {
         *number += 1;
@@ -104,8 +110,9 @@ fn for_each(node: &Node, number: &mut u32) -> Result<ForEach, Error> {
     only_keys(entries, FOR_EACH_KEYS)?;
     let inner = required(node, entries, "steps")?;
     let steps = steps(inner, number)?;
-    if steps.contains(&Step::Reload) {
-        return Err(fault(inner, "a loop has no `reload` in it"));
+    if steps.iter().any(Step::is_between_parts) {
+        let message = "a loop has no `reload`, `remove-token` or `insert-token` in it";
+        return Err(fault(inner, message));
     }
     Ok(ForEach {
         list: reference(required(node, entries, "in")?)?,
@@ -136,14 +143,14 @@ fn plain(node: &Node, steps: Vec<Step>) -> Result<Vec<Step>, Error> {
         match step {
             Step::Call(_) | Step::Pause(_) => true,
             Step::ForEach(each) => each.steps.iter().all(is_plain),
-            Step::Together(_) | Step::InChild(_) | Step::Reload => false,
+            Step::Together(_) | Step::InChild(_) | Step::Reload | Step::Token { .. } => false,
         }
     }
     match steps.iter().all(is_plain) {
         true => Ok(steps),
         false => Err(fault(
             node,
-            "a lane or child has no `together`, `in-child` or `reload` in it",
+            "a lane or child has no `together`, `in-child`, `reload`, `remove-token` or `insert-token` in it",
         )),
     }
 }

@@ -108,11 +108,11 @@ fn mistakes_are_named_at_their_place() {
         ),
         (
             "- in-child: [C_GetInfo, { in-child: [] }]\n",
-            "1:13 a lane or child has no `together`, `in-child` or `reload` in it",
+            "1:13 a lane or child has no `together`, `in-child`, `reload`, `remove-token` or `insert-token` in it",
         ),
         (
             "- for-each: { in: $l, as: x, steps: [reload] }\n",
-            "1:37 a loop has no `reload` in it",
+            "1:37 a loop has no `reload`, `remove-token` or `insert-token` in it",
         ),
         ("- pause: soon\n", "1:10 expected a number from 1 to 1000"),
         ("- together: []\n", "1:13 expected 1 to 8 lanes"),
@@ -122,7 +122,7 @@ fn mistakes_are_named_at_their_place() {
         ),
         (
             "- together: [[{ together: [[C_GetInfo]] }]]\n",
-            "1:14 a lane or child has no `together`, `in-child` or `reload` in it",
+            "1:14 a lane or child has no `together`, `in-child`, `reload`, `remove-token` or `insert-token` in it",
         ),
         (
             "- together: [[]]\n  repeat: 0\n",

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::read::RELOAD;
+use super::read::{INSERT_TOKEN, RELOAD, REMOVE_TOKEN};
 use super::{ANY, ANY_WORD, Argument, Call, Sequence, Step, Together};
 use crate::cryptoki::{Kind, names, returns};
 use crate::yaml::{self, Diagnostic, Document};
@@ -40,6 +40,7 @@ fn step(step: &Step) -> Json {
         Step::Together(block) => together(block),
         Step::InChild(list) => json!({ "in-child": steps(list) }),
         Step::Reload => json!(RELOAD),
+        Step::Token { present } => json!(if *present { INSERT_TOKEN } else { REMOVE_TOKEN }),
         Step::Pause(milliseconds) => json!({ "pause": milliseconds }),
     }
 }

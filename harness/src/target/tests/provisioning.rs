@@ -38,6 +38,7 @@ provision:
   - mkdir: \"${scratch}/deep/er\"
   - write: { path: \"${scratch}/a/conf\", text: \"pin ${pin}\\n\" }
   - write: { path: relative, text: \"\" }
+removal: { remove: [rm, \"${scratch}/card\"], insert: [cp, /dev/null, \"${scratch}/card\"] }
 token: { pin: \"1234\" }
 ",
     );
@@ -45,6 +46,7 @@ token: { pin: \"1234\" }
         scratch,
         environment,
         init_args,
+        removal,
     } = place.prepared().clone();
     assert!(scratch.join("deep/er").is_dir() && scratch.join("relative").is_file());
     assert_eq!(
@@ -55,6 +57,16 @@ token: { pin: \"1234\" }
     assert_eq!(environment["PLAIN"], "x");
     let reserved = Reserved::Text(format!("conf={}/conf", scratch.display()));
     assert_eq!(init_args.map(|args| args.reserved), Some(reserved));
+    let removal = removal.unwrap();
+    for present in [true, false] {
+        removal.make(present).unwrap();
+        assert_eq!(scratch.join("card").exists(), present);
+    }
+    let failed = removal.make(false).unwrap_err();
+    assert!(
+        failed.starts_with("rm ended with exit status: 1"),
+        "{failed}"
+    );
     for (path, mode) in [("", 0o700), ("deep/er", 0o700), ("a/conf", 0o600)] {
         let permissions = std::fs::metadata(scratch.join(path)).unwrap().permissions();
         assert_eq!(permissions.mode() & 0o777, mode, "{path}");

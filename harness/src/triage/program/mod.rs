@@ -148,9 +148,11 @@ impl Writer<'_> {
     fn steps(&mut self, steps: &[Step]) -> Result<(), Inexpressible> {
         steps.iter().try_for_each(|step| match step {
             Step::Call(call) => self.call(call),
-            Step::Together(_) | Step::InChild(_) | Step::Reload | Step::Pause(_) => {
-                Err(Inexpressible::Together)
-            }
+            Step::Together(_)
+            | Step::InChild(_)
+            | Step::Reload
+            | Step::Token { .. }
+            | Step::Pause(_) => Err(Inexpressible::Together),
             Step::ForEach(each) => {
                 if !each.list.path.is_empty() {
                     return Err(Inexpressible::Part(each.list.clone()));
