@@ -43,6 +43,7 @@ const SUITES: &[(&str, &str)] = shipped![
     "operations/signatures.yaml",
     "operations/messages.yaml",
     "operations/one-time.yaml",
+    "operations/random.yaml",
     "security/key-separation.yaml",
     "security/downgrade.yaml",
     "security/wrapping.yaml",

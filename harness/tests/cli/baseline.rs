@@ -24,6 +24,13 @@ fn a_run_is_compared_with_one_before() {
     folder.write("known.jsonl", text.replace("\"pass\":1", "\"pass\":2"));
     let changed = ["s: pass 2 -> 1", "1 suite changed"];
     folder.run(&compared).says(1, &changed);
+    let other = text
+        .replace("\"pass\":1", "\"pass\":2")
+        .replace("\"cryptoki\":\"3.2\"", "\"cryptoki\":\"3.1\"");
+    folder.write("known.jsonl", other);
+    folder
+        .run(&compared)
+        .says(0, &["the baseline is of", "s: pass 2 -> 1"]);
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(in crate::cli) struct Baseline {
     /// Write how its cases ended to a file instead of standard output.
     #[arg(long, value_name = "FILE", conflicts_with = "compare")]
     pub(in crate::cli) write: Option<PathBuf>,
-    /// Tell what changed since such a file was written; changes are exit code 1.
+    /// Tell what changed since such a file was written; changes in the same version of the module are exit code 1.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) compare: Option<PathBuf>,
 }
