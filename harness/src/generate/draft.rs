@@ -155,7 +155,6 @@ pub(super) fn open_session() -> Call {
     call
 }
 
-/// A number as an argument.
 /// Calls of a search that finds no object with this label.
 pub(super) fn nothing_has(label: &str) -> Vec<Call> {
     let call = |function, second| Call {
@@ -186,6 +185,7 @@ pub(super) fn nothing_has(label: &str) -> Vec<Call> {
     vec![call(Function::C_FindObjectsInit, labelled), find, over]
 }
 
+/// A number as an argument.
 pub(super) fn number(value: u64) -> Argument {
     Argument::Number(Number::Literal(value))
 }

@@ -19,7 +19,7 @@ pub(super) fn cases(function: Function) -> Vec<Draft> {
 
 /// True if the function goes on with an operation or ends it. Those that only list the value because
 /// they cancel, save or restore whatever is active have rules of their own.
-fn continues(function: Function) -> bool {
+pub(super) fn continues(function: Function) -> bool {
     use Function::*;
     let begins = function.name().ends_with("Init");
     let other = [

@@ -6,13 +6,16 @@ use cryptoki_sys::*;
 use p11assay_reports::evidence::{Class, Level};
 
 use super::super::answer::Answer;
-use super::super::draft::Draft;
+use super::super::draft::{Draft, open_session, session};
+use super::super::operations;
 use super::super::pointers;
 use super::Work;
 use crate::cryptoki::function::{Domain, Parameter};
+use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::cryptoki::{Function, ParameterKind, returns};
 use crate::sequence::{
-    Argument, Buffer, BufferSize, Bytes, Call, Content, MechanismArgument, Number, ParameterValue,
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
+    MechanismArgument, Number, ParameterValue, Reference, Template,
 };
 
 pub(super) fn cases(work: &Work) -> Vec<Draft> {
@@ -27,12 +30,14 @@ pub(super) fn cases(work: &Work) -> Vec<Draft> {
                 null_parameter,
                 other_mechanism,
                 no_key,
+                data_as_key,
             ];
             bends.map(|bend| bend(work, index, parameter))
         })
         .flatten()
         .collect();
     cases.extend(twice(work));
+    cases.extend(elsewhere(work));
     cases
 }
 
@@ -208,8 +213,8 @@ const NO_KEY: [CK_RV; 4] = [
     CKR_WRAPPING_KEY_HANDLE_INVALID,
 ];
 
-fn no_key(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
-    let function = work.function;
+/// The value that says it of a parameter; `None` if it takes no object, or something else is looked at first.
+fn says_no_key(function: Function, parameter: &Parameter) -> Option<CK_RV> {
     let object = ParameterKind::Ulong(Domain::Object);
     // A saved state is looked at before its keys.
     if parameter.kind != object || function == Function::C_SetOperationState {
@@ -222,10 +227,105 @@ fn no_key(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
         _ => CKR_KEY_HANDLE_INVALID,
     };
     // C_DecapsulateKey has the values of C_UnwrapKey.
-    let right = match returns::is_listed(function, right) {
+    Some(match returns::is_listed(function, right) {
         true => right,
         false => CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    })
+}
+
+/// 5.1.6, CKR_KEY_HANDLE_INVALID: "It may be the case that the specified handle is a valid handle for an object
+/// which is not a key."
+fn data_as_key(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let function = work.function;
+    let right = says_no_key(function, parameter).filter(|_| parameter.name != "object")?;
+    // "perhaps the key isn't a secret key"
+    let digests = function == Function::C_DigestKey;
+    let indigestible = [CKR_KEY_INDIGESTIBLE].into_iter().filter(|_| digests);
+    let answer = Answer::of(function, &[right])
+        .or(indigestible)
+        .tolerating(NO_KEY)
+        .tolerating(UNFIT_KEY);
+    let data = Argument::Number(Number::Reference(Reference::to("data-object")));
+    Some(
+        work.draft(&id("data-object-as", parameter), "5.1.6")
+            .title(format!(
+                "{function} at work refuses a data object for {}",
+                parameter.name
+            ))
+            .fixture(data_object())
+            .judged(work.bent(index, data), answer),
+    )
+}
+
+/// A call that makes a data object of the session.
+fn data_object() -> Call {
+    let attribute = |attribute, value| Attribute { attribute, value };
+    let class = AttributeValue::Ulong(Number::Literal(CKO_DATA));
+    let value = AttributeValue::Bytes(Bytes::of(Content::Literal(vec![1])));
+    let template = Template {
+        attributes: vec![
+            attribute(CKA_CLASS, class),
+            attribute(CKA_TOKEN, AttributeValue::Bool(CK_FALSE)),
+            attribute(CKA_PRIVATE, AttributeValue::Bool(CK_FALSE)),
+            attribute(CKA_VALUE, value),
+        ],
+        claim: None,
     };
+    Call {
+        arguments: vec![session(), Argument::Template(template), Argument::Default],
+        gives: vec![Capture {
+            output: Reference::to("object"),
+            name: "data-object".to_owned(),
+        }],
+        not_applicable: refusals(&[Occasion::Create]),
+        ..Call::new(0, Function::C_CreateObject)
+    }
+}
+
+/// What else says that a key will not do.
+const UNFIT_KEY: [CK_RV; 6] = [
+    CKR_KEY_TYPE_INCONSISTENT,
+    CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+    CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+    CKR_KEY_FUNCTION_NOT_PERMITTED,
+    CKR_KEY_NOT_WRAPPABLE,
+    CKR_KEY_UNEXTRACTABLE,
+];
+
+/// An operation is that of the session that began it (5.8.1 and its like: the session's).
+fn elsewhere(work: &Work) -> Option<Draft> {
+    let function = work.function;
+    if !operations::continues(function) {
+        return None;
+    }
+    let other = Call {
+        gives: vec![Capture {
+            output: Reference::to("session"),
+            name: "another".to_owned(),
+        }],
+        ..open_session()
+    };
+    let another = Argument::Number(Number::Reference(Reference::to("another")));
+    let answer = Answer::of(function, &[CKR_OPERATION_NOT_INITIALIZED]);
+    // 5.6.6 says it with a "should".
+    let level = match function {
+        Function::C_GetOperationState => Level::Should,
+        _ => Level::Must,
+    };
+    Some(
+        work.draft("at-work-in-another-session", "5.1.6")
+            .title(format!(
+                "{function} does not go on with the operation of another session"
+            ))
+            .level(level)
+            .fixture(other)
+            .judged(work.bent(0, another), answer),
+    )
+}
+
+fn no_key(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft> {
+    let function = work.function;
+    let right = says_no_key(function, parameter)?;
     let answer = Answer::of(function, &[right]).tolerating(NO_KEY);
     let none = Argument::Number(Number::Dangling);
     Some(
