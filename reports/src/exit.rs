@@ -52,6 +52,22 @@ pub fn exit_code(counts: &Counts, gate: &Gate) -> i32 {
         .unwrap_or(PASSED)
 }
 
+/// The code of several runs together: the first of [`FINDINGS`], [`HARNESS_FAULT`], [`TARGET_UNUSABLE`],
+/// [`INTERRUPTED`] and [`NOTHING_SELECTED`] that one of them has, else [`PASSED`].
+#[must_use]
+pub fn gravest(codes: impl IntoIterator<Item = i32>) -> i32 {
+    const ORDER: [i32; 5] = [
+        FINDINGS,
+        HARNESS_FAULT,
+        TARGET_UNUSABLE,
+        INTERRUPTED,
+        NOTHING_SELECTED,
+    ];
+    let codes: Vec<i32> = codes.into_iter().collect();
+    let first = ORDER.into_iter().find(|code| codes.contains(code));
+    first.unwrap_or(PASSED)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +99,19 @@ mod tests {
             all.not_executed = 7;
             assert_eq!(exit_code(&all, &Gate::default()), FINDINGS, "{finding:?}");
         }
+    }
+
+    #[test]
+    fn of_several_runs_the_gravest_code_counts() {
+        assert_eq!(
+            gravest([PASSED, INTERRUPTED, FINDINGS, HARNESS_FAULT]),
+            FINDINGS
+        );
+        assert_eq!(
+            gravest([NOTHING_SELECTED, TARGET_UNUSABLE]),
+            TARGET_UNUSABLE
+        );
+        assert_eq!(gravest([]), PASSED);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod baseline;
 pub mod bench;
+mod chart;
 pub mod cluster;
 pub mod counts;
 pub mod coverage;
@@ -10,11 +11,13 @@ mod describe;
 pub mod evidence;
 pub mod exit;
 pub mod gate;
+mod html;
 pub mod json;
 pub mod junit;
 pub mod merge;
 pub mod render;
 pub mod sarif;
+pub mod site;
 pub mod stream;
 pub mod terminal;
 pub mod text;

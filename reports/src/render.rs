@@ -5,6 +5,7 @@ use crate::coverage::Coverage;
 use crate::json;
 use crate::junit::{self, JunitError};
 use crate::sarif;
+use crate::site::Site;
 use crate::stream::Evidence;
 use crate::terminal::{self, Style};
 use std::fs::{File, OpenOptions};
@@ -102,6 +103,14 @@ pub fn render_coverage(coverage: &Coverage, html: bool, path: &Path) -> Result<(
         true => coverage.write_html(file),
         false => coverage.write_json(file),
     })
+}
+
+/// Writes the page of a report, with the care of [`render`].
+///
+/// # Errors
+/// [`RenderError`]; the file that was there before is then still there.
+pub fn render_site(site: &Site<'_>, path: &Path) -> Result<(), RenderError> {
+    replace_file(path, |file| site.write(file))
 }
 
 /// Checks that a report can be written to `path` later, by making and removing a file next to it.

@@ -148,35 +148,66 @@ pub fn read(path: &Path) -> Result<Vec<Line>, HistoryError> {
     Ok(lines)
 }
 
-/// Where times of a benchmark on a target have changed for good, on each processor for itself.
+/// A benchmark on a target and a processor, over its runs.
+#[derive(Debug)]
+pub struct Series<'l> {
+    /// The target.
+    pub target: &'l str,
+    /// The benchmark.
+    pub id: &'l str,
+    /// The processor: times of different ones are no series.
+    pub cpu: &'l str,
+    /// The runs in their order, with the median of each.
+    pub points: Vec<(&'l Line, Estimate)>,
+}
+
+/// Every series of a history.
 #[must_use]
-pub fn changes(lines: &[Line]) -> Vec<ChangePoint> {
-    let mut series: BTreeMap<_, Vec<(&Line, f64)>> = BTreeMap::new();
+pub fn series(lines: &[Line]) -> Vec<Series<'_>> {
+    let mut series: BTreeMap<_, Vec<(&Line, Estimate)>> = BTreeMap::new();
     for line in lines {
         for (id, median) in &line.medians {
             let key = (line.target.as_str(), id.as_str(), line.cpu.as_str());
-            series.entry(key).or_default().push((line, median.value));
+            series.entry(key).or_default().push((line, *median));
         }
     }
-    let mut found = Vec::new();
-    for ((target, id, _), points) in series {
-        let times: Vec<f64> = points.iter().map(|(_, time)| *time).collect();
+    let one = |((target, id, cpu), points)| Series {
+        target,
+        id,
+        cpu,
+        points,
+    };
+    series.into_iter().map(one).collect()
+}
+
+impl Series<'_> {
+    /// Where its times have changed for good.
+    #[must_use]
+    pub fn changes(&self) -> Vec<ChangePoint> {
+        let times: Vec<f64> = self.points.iter().map(|(_, median)| median.value).collect();
         let mut places = Vec::new();
         split(&times, 0, &mut places);
         let ends: Vec<usize> = [0].into_iter().chain(places).chain([times.len()]).collect();
-        for window in ends.windows(3) {
+        let change = |window: &[usize]| {
             let [begin, place, end] = [window[0], window[1], window[2]];
-            found.push(ChangePoint {
-                target: target.to_owned(),
-                id: id.to_owned(),
-                since: points[place].0.started.clone(),
-                version: points[place].0.version.clone(),
+            let (first, _) = self.points[place];
+            ChangePoint {
+                target: self.target.to_owned(),
+                id: self.id.to_owned(),
+                since: first.started.clone(),
+                version: first.version.clone(),
                 before: rank::median(&times[begin..place]),
                 after: rank::median(&times[place..end]),
-            });
-        }
+            }
+        };
+        ends.windows(3).map(change).collect()
     }
-    found
+}
+
+/// Where times of a benchmark on a target have changed for good, on each processor for itself.
+#[must_use]
+pub fn changes(lines: &[Line]) -> Vec<ChangePoint> {
+    series(lines).iter().flat_map(Series::changes).collect()
 }
 
 /// Places where a series changes, in order: the most probable one, then those on either side of it (binary

@@ -5,6 +5,7 @@ mod evidence;
 mod fuzz;
 mod gate;
 mod property;
+mod report;
 mod security;
 mod triage;
 
@@ -20,10 +21,11 @@ use crate::target::claim::Profile;
 pub(super) use bench::{
     Bench, BenchCommand, Compare as BenchCompare, History as BenchHistory, Measure,
 };
-pub(super) use evidence::{Baseline, Coverage, Merge, Report, ReportArgs, Waivers};
+pub(super) use evidence::{Baseline, Coverage, Merge, ReportArgs, Waivers};
 pub(super) use fuzz::{ClassArg, CorpusCommand, CoverageArg, CoverageArgs, Fuzz, Minimise};
 pub(super) use gate::GateArgs;
 pub(super) use property::Property;
+pub(super) use report::Report;
 pub(super) use security::{Part, Security};
 pub(super) use triage::Triage;
 
@@ -66,8 +68,8 @@ pub(super) enum Command {
     Program(Program),
     /// Join runs that were made with --partition into one.
     Merge(Merge),
-    /// Write reports of a run once more, from its evidence.
-    Report(Report),
+    /// Write reports of runs once more, from their evidence: for other programs, and as a page for people.
+    Report(Box<Report>),
     /// Show what the cases cover of the standard, and what a run reached.
     Coverage(Coverage),
     /// Work on a corpus of fuzzing.

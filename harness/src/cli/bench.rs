@@ -26,7 +26,7 @@ use crate::sequence::Value;
 use crate::target::{Credentials, Module, Provisioned, Target};
 
 /// File of the record in a run's folder.
-const RECORD: &str = "bench.json";
+pub(super) const RECORD: &str = "bench.json";
 /// How often the record is written at most: it has every sample.
 const OFTEN: Duration = Duration::from_secs(1);
 /// A/A differences of nine of ten benchmarks from which a run is called noisy.
@@ -112,7 +112,7 @@ fn measure(args: &Measure) -> Result<i32, Failure> {
 }
 
 /// As for a run of cases: findings first, then faults of ours, then what the host kept from being measured.
-fn exit_code(run: &Run) -> i32 {
+pub(super) fn exit_code(run: &Run) -> i32 {
     let any = |words: &[&str]| {
         run.entries.iter().any(|entry| {
             matches!(&entry.outcome, Outcome::Failed { verdict, .. } if words.contains(&verdict.as_str()))

@@ -19,6 +19,7 @@ mod run;
 mod security;
 mod select;
 mod session;
+mod site;
 mod target;
 mod triage;
 mod waivers;

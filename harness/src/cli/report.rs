@@ -2,25 +2,90 @@
 //! exit code.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use p11assay_reports::render::{Format, ensure_writable, render};
 use p11assay_reports::stream::{self, Evidence};
 use p11assay_reports::terminal::{Style, summary};
+use p11assay_reports::{bench, exit};
 
-use super::Failure;
 use super::args::{OutputArgs, Report, ReportArgs};
+use super::bench::{RECORD, exit_code};
 use super::progress::color;
 use super::waivers::evidence_of;
+use super::{Failure, site};
 
-/// Renders the evidence of a run again.
+/// Renders the evidence of runs again.
 pub(super) fn report(args: &Report) -> Result<i32, Failure> {
+    let page = args.html.as_deref().map(site::page).transpose()?;
     args.shown.reports.ensure_writable()?;
-    let mut evidence = stream::read(&evidence_of(&args.run)).map_err(Failure::usage)?;
-    evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
-    args.shown.reports.write(&evidence)?;
-    Ok(finish(&evidence, &args.shown.output))
+    let mut read = Read::default();
+    for run in &args.runs {
+        read.add(run)?;
+    }
+    if args.shown.reports.wanted().next().is_some() && read.runs.len() != 1 {
+        let message = format!(
+            "a report for other programs is of one run of cases, and {} were given: name one, or join the parts \
+             of one with `p11assay merge`",
+            read.runs.len()
+        );
+        return Err(Failure::usage(message));
+    }
+    for (_, evidence) in &mut read.runs {
+        evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
+        args.shown.reports.write(evidence)?;
+    }
+    if let Some(page) = page {
+        site::write(&read, args.history.as_deref(), &page)?;
+    }
+    Ok(read.finish(&args.shown.output))
+}
+
+/// Runs that were read, in the order in which they were named.
+#[derive(Default)]
+pub(super) struct Read {
+    /// Runs of cases with their folders.
+    pub(super) runs: Vec<(PathBuf, Evidence)>,
+    /// Runs of benchmarks.
+    pub(super) benches: Vec<bench::Run>,
+}
+
+impl Read {
+    /// Takes what there is in a folder, or the file.
+    fn add(&mut self, path: &Path) -> Result<(), Failure> {
+        let of_benchmarks = match path.is_dir() {
+            true => path.join(RECORD).is_file(),
+            false => path
+                .extension()
+                .is_some_and(|extension| extension == "json"),
+        };
+        if of_benchmarks {
+            self.benches
+                .push(bench::read(path).map_err(Failure::usage)?);
+        }
+        let file = evidence_of(path);
+        if !of_benchmarks || (path.is_dir() && file.is_file()) {
+            let evidence = stream::read(&file).map_err(Failure::usage)?;
+            let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+            self.runs.push((folder, evidence));
+        }
+        Ok(())
+    }
+
+    /// Shows the summary of each; gives the gravest of their exit codes.
+    fn finish(&self, output: &OutputArgs) -> i32 {
+        let cases = self
+            .runs
+            .iter()
+            .map(|(_, evidence)| finish(evidence, output));
+        let mut codes: Vec<i32> = cases.collect();
+        for run in &self.benches {
+            let _ = writeln!(std::io::stdout(), "{}", bench::table(run));
+            codes.push(exit_code(run));
+        }
+        exit::gravest(codes)
+    }
 }
 
 impl ReportArgs {

@@ -18,6 +18,7 @@ mod property;
 mod refusals;
 mod removal;
 mod repeat;
+mod report;
 mod runs;
 mod security;
 mod statuses;

@@ -1,11 +1,13 @@
-//! The tables as one HTML page: a line for each group, a mark for each row of it. It needs no script, no
-//! other file, and follows the reader's choice of light or dark.
+//! The tables as one HTML page, and as a part of the site of a report: a line for each group, a mark for each
+//! row of it. They need no script.
 
 use super::{Coverage, Row, State, Sum, groups};
-use crate::text::one_line;
+use crate::html::{Page, Text};
+use maud::{Markup, html};
 use std::io::{Result, Write};
 
-const STYLE: &str = include_str!("coverage.css");
+/// What the marks look like.
+pub(crate) const STYLE: &str = include_str!("coverage.css");
 
 /// States with the class of their marks and what they mean.
 const STATES: [(State, &str, &str); 5] = [
@@ -32,97 +34,95 @@ const STATES: [(State, &str, &str); 5] = [
     (State::Open, "open", "no case covers it"),
 ];
 
+/// The tables as a page of their own.
 pub(super) fn write(coverage: &Coverage, out: &mut dyn Write) -> Result<()> {
-    let target = coverage.target.as_deref().map(escape);
-    let of = target.map_or_else(String::new, |target| format!(" on {target}"));
-    writeln!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>Coverage{of}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <h1>Coverage{of}</h1>\n<p>{} cases.</p>",
-        coverage.cases
-    )?;
-    sums(coverage, out)?;
-    writeln!(out, "<ul class=\"legend\">")?;
-    for (_, class, meaning) in STATES {
-        writeln!(
-            out,
-            "<li><span class=\"mark {class}\">{class}</span> {meaning}</li>"
-        )?;
-    }
-    writeln!(out, "</ul>")?;
-    for (title, rows) in coverage.tables() {
-        table(title, rows, out)?;
-    }
-    writeln!(out, "</body>\n</html>")
+    let target = coverage.target.as_deref();
+    let title = target.map_or_else(
+        || "Coverage".to_owned(),
+        |target| format!("Coverage on {target}"),
+    );
+    let page = Page {
+        title: &title,
+        style: &[STYLE],
+        script: None,
+    };
+    let body = html! { main { h1 { (Text(&title)) } (tables(coverage, "", 2)) } };
+    out.write_all(page.begin(&body).into_string().as_bytes())?;
+    out.write_all(page.end().into_string().as_bytes())
 }
 
-fn sums(coverage: &Coverage, out: &mut dyn Write) -> Result<()> {
-    writeln!(
-        out,
-        "<table class=\"sums\">\n<tr><th></th><th>total</th><th>covered</th><th>seen</th><th>excused</th>\
-         <th>open</th><th>reached</th></tr>"
-    )?;
-    for (title, rows) in coverage.tables() {
-        let sum = Sum::of(rows);
-        let reached = sum
-            .reached
-            .map_or_else(|| "-".to_owned(), |count| count.to_string());
-        writeln!(
-            out,
-            "<tr><th><a href=\"#{}\">{title}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{reached}</td></tr>",
-            anchor(title),
-            sum.total,
-            sum.covered,
-            sum.seen,
-            sum.excused,
-            sum.open
-        )?;
-    }
-    writeln!(out, "</table>")
-}
-
-fn table(title: &str, rows: &[Row], out: &mut dyn Write) -> Result<()> {
-    writeln!(out, "<h2 id=\"{}\">{title}</h2>\n<table>", anchor(title))?;
-    for group in groups(rows) {
-        let name = escape(&group[0].group);
-        write!(out, "<tr><th>{name}</th><td>")?;
-        for row in group {
-            mark(row, out)?;
+/// The sums, the legend and the tables. `prefix` makes their anchors unique in a page that has several, and
+/// `level` is that of their headings.
+pub(crate) fn tables(coverage: &Coverage, prefix: &str, level: u8) -> Markup {
+    html! {
+        div.coverage {
+            p { (coverage.cases) " cases." }
+            (sums(coverage, prefix))
+            ul.legend {
+                @for (_, class, meaning) in STATES { li { span class={ "mark " (class) } { (class) } " " (meaning) } }
+            }
+            @for (title, rows) in coverage.tables() {
+                @if level == 2 {
+                    h2 id=(anchor(prefix, title)) { (title) }
+                    (table(title, rows))
+                } @else {
+                    details id=(anchor(prefix, title)) { summary { (title) } (table(title, rows)) }
+                }
+            }
         }
-        writeln!(out, "</td></tr>")?;
     }
-    writeln!(out, "</table>")
+}
+
+fn sums(coverage: &Coverage, prefix: &str) -> Markup {
+    html! {
+        table.sums {
+            thead { tr {
+                th scope="col" { span.hidden { "table" } }
+                @for head in ["total", "covered", "seen", "excused", "open", "reached"] { th.n scope="col" { (head) } }
+            } }
+            tbody {
+                @for (title, rows) in coverage.tables() {
+                    @let sum = Sum::of(rows);
+                    tr {
+                        th scope="row" { a href={ "#" (anchor(prefix, title)) } { (title) } }
+                        @for count in [sum.total, sum.covered, sum.seen, sum.excused, sum.open] { td.n { (count) } }
+                        td.n { @match sum.reached { Some(count) => (count), None => "-" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn table(title: &str, rows: &[Row]) -> Markup {
+    html! {
+        table {
+            caption.hidden { (title) }
+            tbody {
+                @for group in groups(rows) {
+                    tr {
+                        th scope="row" { (Text(&group[0].group)) }
+                        td { @for row in group { (mark(row)) " " } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// A mark, with all that is known of the row shown when it is pointed at.
-fn mark(row: &Row, out: &mut dyn Write) -> Result<()> {
+fn mark(row: &Row) -> Markup {
     let state = STATES.iter().find(|(state, ..)| *state == row.state());
     let class = state.map_or("", |(_, class, _)| class);
     let mut known = vec![format!("{} cases", row.cases)];
     known.extend(row.reached.map(|count| format!("reached {count} times")));
     known.extend(row.excuse.clone());
     known.extend((!row.words.is_empty()).then(|| row.words.clone()));
-    write!(
-        out,
-        "<span class=\"mark {class}\" title=\"{}\">{}</span> ",
-        escape(&known.join("; ")),
-        escape(&row.item)
-    )
+    html! { span class={ "mark " (class) } title=(Text(&known.join("; "))) { (Text(&row.item)) } }
 }
 
-fn anchor(title: &str) -> String {
-    title.replace(' ', "-")
-}
-
-fn escape(text: &str) -> String {
-    one_line(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+fn anchor(prefix: &str, title: &str) -> String {
+    format!("{prefix}{}", title.replace(' ', "-"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! form, and their renderings. What belongs into the tables is left to the harness, which knows the
 //! standard.
 
-mod html;
+pub(crate) mod html;
 mod terminal;
 
 use serde::Serialize;

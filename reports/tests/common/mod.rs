@@ -1,6 +1,8 @@
 //! A run in which every verdict and mark occurs, shared by the tests of the renderings.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod bench;
+pub(crate) mod browser;
 pub(crate) mod xml;
 
 use p11assay_reports::evidence::{

@@ -49,17 +49,6 @@ pub(in crate::cli) struct Merge {
     pub(in crate::cli) shown: Shown,
 }
 
-/// Arguments of `report`.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Report {
-    /// Folder of the run, or its evidence.
-    #[arg(value_name = "RUN")]
-    pub(in crate::cli) run: PathBuf,
-    /// What is shown of it.
-    #[command(flatten)]
-    pub(in crate::cli) shown: Shown,
-}
-
 /// Arguments of `waivers`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Waivers {
