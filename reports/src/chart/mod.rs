@@ -15,10 +15,10 @@ pub(crate) const SERIES: usize = 6;
 /// Style of charts.
 pub(crate) const STYLE: &str = include_str!("chart.css");
 
-const WIDTH: f64 = 460.0;
-const HEIGHT: f64 = 270.0;
+const WIDTH: f64 = 400.0;
+const HEIGHT: f64 = 250.0;
 /// Room on the left, at the top, on the right and below.
-const ROOM: [f64; 4] = [64.0, 14.0, 14.0, 44.0];
+const ROOM: [f64; 4] = [58.0, 12.0, 22.0, 42.0];
 
 /// A point, with the ends of its interval where it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -238,15 +238,17 @@ fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// `1 µs` of `1.00 µs`.
+/// `1 µs` of `1.00 µs`, and `0` of nothing in any unit.
 fn brief(text: String) -> String {
     let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
-    let number = if number.contains('.') {
-        number.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        number
+    let number = match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => number,
     };
-    format!("{number} {unit}").trim_end().to_owned()
+    match number {
+        "0" => number.to_owned(),
+        _ => format!("{number} {unit}").trim_end().to_owned(),
+    }
 }
 
 /// The form of a series' points: told apart without colour, too.

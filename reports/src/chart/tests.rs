@@ -55,6 +55,6 @@ fn a_chart_is_named_described_and_has_its_figures_below() {
 
 #[test]
 fn ticks_are_short() {
-    let short = ["1.00 µs", "12.5 ms", "100 ns", "8"].map(|text| brief(text.to_owned()));
-    assert_eq!(short, ["1 µs", "12.5 ms", "100 ns", "8"]);
+    let short = ["1.00 µs", "12.5 ms", "100 ns", "8", "0.00 ns"].map(|text| brief(text.to_owned()));
+    assert_eq!(short, ["1 µs", "12.5 ms", "100 ns", "8", "0"]);
 }

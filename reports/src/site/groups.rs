@@ -47,7 +47,7 @@ pub(super) fn section(modules: &[Module<'_>]) -> Markup {
 fn table(title: &str, modules: &[Module<'_>], all: &[(usize, Cluster<'_>)]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(title) {
-            table {
+            table.groups {
                 caption.hidden { (title) }
                 thead { tr {
                     @for head in ["gravity", "module", "function", "kind", "place"] { th scope="col" { (head) } }
@@ -70,12 +70,12 @@ fn row(place: usize, module: &str, cluster: &Cluster<'_>) -> Markup {
         .count();
     html! {
         tr {
-            td { span.badge.(class(cluster)) title=(cluster.reason) { (cluster.gravity.name()) } }
+            td { span.badge.(class(cluster)) { (cluster.gravity.name()) } }
             td { (Text(module)) }
             td.code { (Text(&signature.function)) }
-            td { (Text(&signature.kind)) }
+            td { (Text(&signature.kind)) span.soft { (cluster.reason) } }
             td.code { (Text(&signature.place)) }
-            td.n { (cluster.cases.len()) @if waived > 0 { span.soft { " (" (waived) " waived)" } } }
+            td.n { (cluster.cases.len()) @if waived > 0 { span.soft { (waived) " waived" } } }
             td.code {
                 @if let Some(first) = cluster.cases.first() {
                     a href="#cases" data-q={ "\"" (Text(&first.id)) "\"" } data-m=(place) { (Text(&first.id)) }
