@@ -2,6 +2,8 @@
 //! What a format looks like is left to its module.
 
 use crate::coverage::Coverage;
+use crate::ctrf;
+use crate::export::{Export, Runs};
 use crate::json;
 use crate::junit::{self, JunitError};
 use crate::sarif;
@@ -22,23 +24,26 @@ pub enum Format {
     Json,
     /// SARIF of what was found ([`sarif::write()`]).
     Sarif,
+    /// Common Test Report Format ([`ctrf::write()`]).
+    Ctrf,
     /// What a terminal shows in verbose mode, without colour.
     Text,
 }
 
 impl Format {
     /// Every format with its name on the command line.
-    pub const ALL: [(Format, &'static str); 4] = [
+    pub const ALL: [(Format, &'static str); 5] = [
         (Format::Junit, "junit"),
         (Format::Json, "json"),
         (Format::Sarif, "sarif"),
+        (Format::Ctrf, "ctrf"),
         (Format::Text, "text"),
     ];
 }
 
 /// The name is of no format.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no report format {0:?}: choose junit, json, sarif or text")]
+#[error("there is no report format {0:?}: choose junit, json, sarif, ctrf or text")]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
@@ -89,6 +94,7 @@ pub fn render(
         Format::Junit => return junit::write(evidence, path, junit::DEFAULT_LIMIT),
         Format::Json => replace_file(path, |file| json::write(evidence, file))?,
         Format::Sarif => replace_file(path, |file| sarif::write(evidence, file))?,
+        Format::Ctrf => replace_file(path, |file| ctrf::write(evidence, file))?,
         Format::Text => replace_file(path, |file| write_text(evidence, file))?,
     }
     Ok(vec![path.to_owned()])
@@ -103,6 +109,14 @@ pub fn render_coverage(coverage: &Coverage, html: bool, path: &Path) -> Result<(
         true => coverage.write_html(file),
         false => coverage.write_json(file),
     })
+}
+
+/// Writes what several runs came to, with the care of [`render`].
+///
+/// # Errors
+/// [`RenderError`]; the file that was there before is then still there.
+pub fn render_export(runs: &Runs<'_>, export: Export, path: &Path) -> Result<(), RenderError> {
+    replace_file(path, |file| runs.write(export, file))
 }
 
 /// Writes the page of a report, with the care of [`render`].

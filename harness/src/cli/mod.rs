@@ -6,6 +6,8 @@ mod baseline;
 mod bench;
 mod corpus;
 mod coverage;
+#[cfg(test)]
+mod documented;
 mod fuzz;
 mod ground;
 mod list;

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use p11assay_reports::render::{Format, ensure_writable, render};
+use p11assay_reports::export::{Export, Runs};
+use p11assay_reports::render::{Format, ensure_writable, render, render_export};
 use p11assay_reports::stream::{self, Evidence};
 use p11assay_reports::terminal::{Style, summary};
 use p11assay_reports::{bench, exit};
@@ -20,6 +21,9 @@ use super::{Failure, site};
 pub(super) fn report(args: &Report) -> Result<i32, Failure> {
     let page = args.html.as_deref().map(site::page).transpose()?;
     args.shown.reports.ensure_writable()?;
+    for (_, path) in args.exports() {
+        ensure_writable(path).map_err(Failure::usage)?;
+    }
     let mut read = Read::default();
     for run in &args.runs {
         read.add(run)?;
@@ -34,12 +38,37 @@ pub(super) fn report(args: &Report) -> Result<i32, Failure> {
     }
     for (_, evidence) in &mut read.runs {
         evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
-        args.shown.reports.write(evidence)?;
+        args.shown.reports.write_cases(evidence)?;
+    }
+    let runs = Runs {
+        cases: read.runs.iter().map(|(_, evidence)| evidence).collect(),
+        benches: read.benches.iter().collect(),
+    };
+    for (export, path) in args.exports() {
+        write_export(&runs, export, path)?;
     }
     if let Some(page) = page {
         site::write(&read, args.history.as_deref(), &page)?;
     }
     Ok(read.finish(&args.shown.output))
+}
+
+fn write_export(runs: &Runs<'_>, export: Export, path: &Path) -> Result<(), Failure> {
+    render_export(runs, export, path).map_err(Failure::harness)
+}
+
+impl Report {
+    /// Exports of all runs together.
+    fn exports(&self) -> impl Iterator<Item = (Export, &PathBuf)> {
+        let times = [
+            (Export::Bmf, &self.bmf),
+            (Export::BenchmarkAction, &self.benchmark_action),
+        ];
+        let times = times
+            .into_iter()
+            .filter_map(|(export, path)| Some((export, path.as_ref()?)));
+        self.shown.reports.exports().chain(times)
+    }
 }
 
 /// Runs that were read, in the order in which they were named.
@@ -94,19 +123,42 @@ impl ReportArgs {
             (Format::Junit, &self.junit),
             (Format::Json, &self.json),
             (Format::Sarif, &self.sarif),
+            (Format::Ctrf, &self.ctrf),
         ];
         all.into_iter()
             .filter_map(|(format, path)| Some((format, path.as_ref()?)))
     }
 
+    /// Exports of what runs came to.
+    fn exports(&self) -> impl Iterator<Item = (Export, &PathBuf)> {
+        let all = [
+            (Export::Markdown, &self.markdown),
+            (Export::OpenMetrics, &self.openmetrics),
+        ];
+        all.into_iter()
+            .filter_map(|(export, path)| Some((export, path.as_ref()?)))
+    }
+
     /// Refuses paths that could not be written to, before anything is executed.
     pub(super) fn ensure_writable(&self) -> Result<(), Failure> {
-        self.wanted()
-            .try_for_each(|(_, path)| ensure_writable(path).map_err(Failure::usage))
+        let paths = self.wanted().map(|(_, path)| path);
+        let mut paths = paths.chain(self.exports().map(|(_, path)| path));
+        paths.try_for_each(|path| ensure_writable(path).map_err(Failure::usage))
     }
 
     /// Writes the reports.
     pub(super) fn write(&self, evidence: &Evidence) -> Result<(), Failure> {
+        self.write_cases(evidence)?;
+        let runs = Runs {
+            cases: vec![evidence],
+            benches: Vec::new(),
+        };
+        self.exports()
+            .try_for_each(|(export, path)| write_export(&runs, export, path))
+    }
+
+    /// Writes the reports that name each case.
+    fn write_cases(&self, evidence: &Evidence) -> Result<(), Failure> {
         self.wanted().try_for_each(|(format, path)| {
             let written = render(evidence, format, path);
             written.map(drop).map_err(|error| {

@@ -1,5 +1,6 @@
 //! From names, a profile and a filter on the command line to the cases they choose.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::Failure;
@@ -31,6 +32,20 @@ pub(super) fn select(
 /// Every suite that comes with the program, written or generated, but for those that only run by name.
 pub(super) fn all() -> Result<Vec<Suite>, Failure> {
     own(|name| shipped::by_name(name).is_none())
+}
+
+/// The cases of these ids that come with the program, but for test vectors.
+pub(super) fn of_ids(ids: &HashSet<&str>) -> Result<Plan, Failure> {
+    let ends = |id: &'_ str| -> Vec<usize> { id.match_indices('/').map(|(end, _)| end).collect() };
+    let begin: HashSet<&str> = ids
+        .iter()
+        .flat_map(|id| ends(id).into_iter().map(|end| &id[..end]))
+        .collect();
+    let suites = own(|name| begin.contains(name))?;
+    let mut plan = Plan::select(&suites, &[], None).map_err(Failure::usage)?;
+    plan.cases
+        .retain(|planned| ids.contains(planned.case.id.as_str()));
+    Ok(plan)
 }
 
 /// The suites of test vectors that patterns mean.

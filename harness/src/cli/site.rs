@@ -1,5 +1,6 @@
 //! The page of a report: where it goes, and what of it the harness alone knows (coverage, changes for good).
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use p11assay_reports::coverage::Coverage;
@@ -10,7 +11,7 @@ use p11assay_reports::stream::Evidence;
 
 use super::Failure;
 use super::report::Read;
-use super::select::select;
+use super::select::of_ids;
 use crate::bench::history;
 use crate::coverage;
 
@@ -45,20 +46,29 @@ pub(super) fn write(read: &Read, history: Option<&Path>, page: &Path) -> Result<
     render_site(&site, page).map_err(Failure::harness)
 }
 
-/// What runs reached of the standard, each that tells what it called.
+/// What the cases of each run cover of the standard, and what it reached: of runs of cases that come with the
+/// program.
 fn reached(runs: &[(PathBuf, Evidence)]) -> Result<Vec<Coverage>, Failure> {
-    let telling: Vec<&Evidence> = runs
+    let ids = |evidence: &Evidence| -> HashSet<String> {
+        let planned = evidence.plan.iter().flat_map(|plan| &plan.cases);
+        planned.cloned().collect()
+    };
+    let runs: Vec<_> = runs
         .iter()
-        .map(|(_, evidence)| evidence)
-        .filter(|evidence| evidence.tally != Tally::default())
+        .map(|(_, evidence)| (evidence, ids(evidence)))
+        .filter(|(evidence, _)| evidence.tally != Tally::default())
         .collect();
-    if telling.is_empty() {
-        return Ok(Vec::new());
+    let all = runs.iter().flat_map(|(_, ids)| ids);
+    let plan = of_ids(&all.map(String::as_str).collect())?;
+    let mut found = Vec::new();
+    for (evidence, ids) in runs {
+        let cases = plan.cases.iter().map(|planned| &planned.case);
+        let cases: Vec<_> = cases.filter(|case| ids.contains(&case.id)).collect();
+        if !cases.is_empty() {
+            found.push(coverage::of(&cases, Some(evidence)));
+        }
     }
-    let plan = select(&[], None, None)?.plan;
-    let cases: Vec<_> = plan.cases.iter().map(|planned| &planned.case).collect();
-    let of = |evidence: &Evidence| coverage::of(&cases, Some(evidence));
-    Ok(telling.into_iter().map(of).collect())
+    Ok(found)
 }
 
 /// The series of a history, with what has changed for good.

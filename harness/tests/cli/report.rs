@@ -11,7 +11,8 @@ const WRONG: Steps<'_> = (
 /// A folder with a run of cases, one of benchmarks, and a history of two of these.
 fn measured() -> Folder {
     let folder = Folder::with_suite(&[FINE, WRONG]);
-    let run = ["run", "suite.yaml", "--no-login", "--run-dir", "run"];
+    let cases = ["run", "suite.yaml", "functions/C_GetInfo"];
+    let run = [&cases[..], &["--no-login", "--run-dir", "run"]].concat();
     folder.run(&run).says(1, &["1 deviation"]);
     for run in ["bench", "again"] {
         let bench = ["bench", "sessions/info", "--quick", "--rounds", "1"];
@@ -42,6 +43,40 @@ fn runs_of_cases_and_of_benchmarks_and_a_history_are_one_page() {
     assert!(!page.contains("http://") && !page.contains("https://"));
     folder.run(&[&report[..], &["--html", "site"]].concat());
     assert_eq!(folder.read("site/index.html"), page);
+}
+
+#[test]
+fn what_runs_came_to_is_exported_together() {
+    let folder = measured();
+    let exports = ["openmetrics", "bmf", "benchmark-action", "ctrf", "markdown"];
+    let flags = exports.map(|name| [format!("--{name}"), name.to_owned()]);
+    let flags: Vec<&str> = flags.iter().flatten().map(String::as_str).collect();
+    folder
+        .run(&[&["report", "run", "bench"], &flags[..]].concat())
+        .says(1, &["1 deviation"]);
+    for (name, part) in [
+        (
+            "openmetrics",
+            "p11assay_cases{target=\"builtin\",run=\"1\",verdict=\"deviation\"} 1",
+        ),
+        ("openmetrics", "benchmark=\"bench/sessions/info\""),
+        ("bmf", "\"sessions/info\": {"),
+        ("benchmark-action", "\"unit\": \"ns/op\""),
+        ("ctrf", "\"reportFormat\":\"CTRF\""),
+        ("markdown", "| `s/wrong` |"),
+    ] {
+        let text = folder.read(name);
+        assert!(text.contains(part), "{part} in {name}: {text}");
+    }
+    let run = [
+        "run",
+        "suite.yaml",
+        "--no-login",
+        "--markdown",
+        "summary.md",
+    ];
+    folder.run(&run).says(1, &["1 deviation"]);
+    assert!(folder.read("summary.md").contains("stopped by the gate"));
 }
 
 #[test]

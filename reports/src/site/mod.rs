@@ -21,8 +21,10 @@ use crate::chart;
 use crate::coverage::{self, Coverage};
 use crate::html::{Page, Text};
 use crate::stream::Evidence;
+pub(crate) use modules::labels;
 use modules::modules;
 pub use performance::{Change, Moment, Trend};
+pub(crate) use summary::outcome;
 
 const SCRIPT: &str = include_str!("site.js");
 /// The style of the page: its own, that of charts and that of coverage.

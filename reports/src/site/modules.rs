@@ -66,7 +66,7 @@ pub(super) fn version(target: &Target) -> &str {
 }
 
 /// Names that are told apart: by version where names are the same, by hash or number where these are, too.
-pub(super) fn labels(targets: &[Option<&Target>]) -> Vec<String> {
+pub(crate) fn labels(targets: &[Option<&Target>]) -> Vec<String> {
     let name = |target: Option<&Target>| target.map_or("unknown", |t| &t.name).to_owned();
     let with_version = |target: Option<&Target>| {
         let version = target.map_or("", version);

@@ -122,7 +122,7 @@ fn remarks(run: &SiteRun<'_>) -> Vec<String> {
 }
 
 /// What an exit code means, and its class.
-pub(super) fn outcome(code: i32) -> (&'static str, &'static str) {
+pub(crate) fn outcome(code: i32) -> (&'static str, &'static str) {
     match code {
         exit::PASSED => ("gate passed", "good"),
         exit::FINDINGS => ("stopped by the gate", "bad"),

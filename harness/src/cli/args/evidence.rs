@@ -19,6 +19,15 @@ pub(in crate::cli) struct ReportArgs {
     /// Write the findings as SARIF, for code scanning services.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) sarif: Option<PathBuf>,
+    /// Write a report in the Common Test Report Format (JSON).
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) ctrf: Option<PathBuf>,
+    /// Write a summary in Markdown, for a job or a pull request.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) markdown: Option<PathBuf>,
+    /// Write counts and times as OpenMetrics text.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) openmetrics: Option<PathBuf>,
 }
 
 /// What a command shows of evidence that there is already.

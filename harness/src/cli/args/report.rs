@@ -18,6 +18,12 @@ pub(in crate::cli) struct Report {
     /// History of runs of benchmarks, for the page to show times over runs.
     #[arg(long, value_name = "FILE", requires = "html", help_heading = "Reports")]
     pub(in crate::cli) history: Option<PathBuf>,
+    /// Write the times of benchmarks in Bencher's Metric Format (JSON).
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(in crate::cli) bmf: Option<PathBuf>,
+    /// Write the times of benchmarks for github-action-benchmark, as `customSmallerIsBetter` (JSON).
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(in crate::cli) benchmark_action: Option<PathBuf>,
     /// What is shown of it.
     #[command(flatten)]
     pub(in crate::cli) shown: Shown,

@@ -1,0 +1,139 @@
+//! The command lines of the documentation are understood by the program, and its YAML is YAML: what is documented does
+//! not rot.
+
+use std::path::Path;
+
+use clap::Parser as _;
+
+use super::args::Cli;
+
+const PAGES: [(&str, &str); 3] = [
+    ("README.md", include_str!("../../../README.md")),
+    ("docs/ci.md", include_str!("../../../docs/ci.md")),
+    (
+        "suites/targets/README.md",
+        include_str!("../../../suites/targets/README.md"),
+    ),
+];
+
+/// The blocks of a page in this language.
+fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+    let fence = format!("\n```{language}\n");
+    let rest = |start: usize| &page[start + fence.len()..];
+    let starts = page.match_indices(&fence).map(|(start, _)| start);
+    let block = |start| rest(start).split("\n```").next().unwrap_or_default();
+    starts.map(block).collect()
+}
+
+/// The words of every call of the program in a script, a job or a pipeline. What stands for something is a 1.
+fn calls(block: &str) -> Vec<Vec<String>> {
+    let joined = block.replace("\\\n", " ");
+    let mut calls = Vec::new();
+    for line in joined.lines() {
+        let line = line.split(" # ").next().unwrap_or(line);
+        for (start, _) in line.match_indices("p11assay ") {
+            // At the beginning of a command: after nothing, a key of YAML, a quote of Groovy, or another command.
+            let before = line[..start].trim_end();
+            let begins = before.is_empty()
+                || [
+                    "-",
+                    "run:",
+                    "sh '",
+                    "&&",
+                    "--run",
+                    "-p p11assay --",
+                    "--release --",
+                ]
+                .iter()
+                .any(|end| before.ends_with(end))
+                || before.ends_with(" p11assay");
+            if begins && !before.ends_with("--bin") {
+                calls.push(words(&line[start..]));
+            }
+        }
+    }
+    calls
+}
+
+/// The words of a command up to its end, without what its shell does with it.
+fn words(command: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let (mut word, mut quote, mut begun) = (String::new(), None, false);
+    let mut letters = command.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (Some(end), letter) if letter == end => quote = None,
+            (_, '$') => {
+                let closing = letters.next_if_eq(&'{').map(|_| '}');
+                let inside = |next: &char| match closing {
+                    Some(end) => *next != end,
+                    None => next.is_ascii_alphanumeric() || *next == '_',
+                };
+                while letters.next_if(inside).is_some() {}
+                while closing.is_some_and(|end| letters.next_if_eq(&end).is_some()) {}
+                word.push('1');
+                begun = true;
+            }
+            (Some(_), letter) => word.push(letter),
+            (None, '\'') if !begun && letters.peek().is_none() => break,
+            (None, '\'' | '"') => (quote, begun) = (Some(letter), true),
+            (None, '|' | '>' | '&' | ';') => break,
+            (None, letter) if letter.is_whitespace() => {
+                if begun {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            (None, letter) => {
+                word.push(letter);
+                begun = true;
+            }
+        }
+    }
+    if begun {
+        words.push(word);
+    }
+    words
+}
+
+#[test]
+fn every_documented_command_line_is_understood() {
+    let mut understood = 0;
+    for (page, text) in PAGES {
+        for language in ["sh", "yaml", "groovy"] {
+            for words in blocks(text, language).into_iter().flat_map(calls) {
+                if let Err(error) = Cli::try_parse_from(&words) {
+                    panic!("{page}: {words:?}: {error}");
+                }
+                understood += 1;
+            }
+        }
+    }
+    assert!(understood > 50, "{understood}");
+}
+
+#[test]
+fn every_documented_job_is_yaml() {
+    let (page, text) = PAGES[1];
+    let jobs = blocks(text, "yaml");
+    assert_eq!(jobs.len(), 2);
+    for job in jobs {
+        let read = crate::yaml::from_str::<serde_json::Value>(Path::new(page), job);
+        let read = read.unwrap_or_else(|error| panic!("{error:?}"));
+        assert!(read.as_object().is_some_and(|job| job.len() > 3), "{read}");
+    }
+}
+
+#[test]
+fn calls_are_found_in_scripts_jobs_and_pipelines() {
+    let block = "p11assay list \\\n  --targets > x  # all\n      - run: p11assay run --partition ${{ matrix.part }}/4\n\
+                 sh 'p11assay probe || true'\npodman run x p11assay p11assay run --filter 'a & b'\nls p11assay x";
+    let found: Vec<String> = calls(block).iter().map(|words| words.join(" ")).collect();
+    let expected = [
+        "p11assay list --targets",
+        "p11assay run --partition 1/4",
+        "p11assay probe",
+        "p11assay run --filter a & b",
+    ];
+    assert_eq!(found, expected);
+}
