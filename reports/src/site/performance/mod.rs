@@ -61,7 +61,7 @@ fn measured(benches: &[&Run], labels: &[String]) -> Markup {
                     @for (run, label) in benches.iter().zip(labels) { tr {
                         th scope="row" { (Text(label)) }
                         td { (Text(super::modules::version(&run.target))) }
-                        td { (Text(&date(&run.started))) }
+                        td.date { (Text(&date(&run.started))) }
                         td { (Text(&run.machine.cpu)) }
                         td { (load(run)) }
                         td { (noise(run)) }

@@ -46,7 +46,7 @@ pub struct Change {
 }
 
 /// Ticks of a time axis at most.
-const TICKS: usize = 5;
+const TICKS: usize = 4;
 
 pub(super) fn over_time(trends: &[Trend], labels: &[String]) -> Markup {
     let mut ids: Vec<&str> = trends.iter().map(|trend| trend.id.as_str()).collect();
