@@ -132,6 +132,7 @@ impl Site<'_> {
         html! {
             section aria-labelledby="coverage" {
                 h2 id="coverage" { "Coverage" }
+                p.soft { "What the cases of each run cover of the standard, and what it reached." }
                 @for (place, coverage) in self.coverage.iter().enumerate() {
                     h3 { (Text(coverage.target.as_deref().unwrap_or("all cases"))) }
                     (coverage::html::tables(coverage, &format!("c{place}-"), 3))
