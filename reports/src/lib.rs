@@ -23,3 +23,4 @@ pub mod site;
 pub mod stream;
 pub mod terminal;
 pub mod text;
+pub mod triage;

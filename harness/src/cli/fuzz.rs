@@ -25,7 +25,7 @@ use crate::target::{Credentials, Target};
 use crate::triage::program::{self, Module};
 
 /// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
-const FOUND: &str = "found";
+pub(super) const FOUND: &str = "found";
 
 /// Looks for findings for a while, and reports them.
 pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {

@@ -9,9 +9,11 @@ use p11assay_reports::evidence::{Case, Verdict};
 use p11assay_reports::exit;
 use p11assay_reports::stream::{self, Evidence};
 use p11assay_reports::text::one_line;
+use p11assay_reports::triage::{self, Beside};
 
 use super::Failure;
 use super::args::Triage;
+use super::fuzz::FOUND;
 use super::report::fresh_folder;
 use super::run::{fresh_seed, timeout};
 use super::session::Session;
@@ -27,15 +29,16 @@ pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
     evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
     let found = clusters(&evidence);
     let mut out = std::io::stdout();
+    let home = file.parent().unwrap_or(Path::new("."));
     if !args.check {
         for cluster in &found {
             let _ = writeln!(out, "{}", described(cluster, &[]));
         }
         let _ = writeln!(out, "{}", total(&found));
+        page(args, &evidence, home, None)?;
         args.shown.reports.write(&evidence)?;
         return Ok(exit::PASSED);
     }
-    let home = file.parent().unwrap_or(Path::new("."));
     let again = check(args, &evidence, home)?;
     for cluster in &found {
         let states: Vec<State> = cluster
@@ -46,8 +49,34 @@ pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
         let _ = writeln!(out, "{}", described(cluster, &states));
     }
     let _ = writeln!(out, "{}", total(&found));
+    page(args, &evidence, home, Some(&again))?;
     args.shown.reports.write(&again)?;
     Ok(again.exit_code())
+}
+
+/// Writes the page, if one is asked for.
+fn page(
+    args: &Triage,
+    evidence: &Evidence,
+    home: &Path,
+    again: Option<&Evidence>,
+) -> Result<(), Failure> {
+    let Some(path) = &args.html else {
+        return Ok(());
+    };
+    let beside = |case: &Case| Beside {
+        reproducer: case
+            .reproducer
+            .as_ref()
+            .and_then(|file| std::fs::read_to_string(home.join(file)).ok()),
+        program: std::fs::read_to_string(home.join(FOUND).join(&case.id).with_added_extension("c"))
+            .ok(),
+        now: again.map(|again| State::of(case, again).words()),
+    };
+    let mut text = Vec::new();
+    let written = triage::write(evidence, &beside, &mut text);
+    let written = written.and_then(|()| std::fs::write(path, text));
+    written.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 /// Runs the reproducers of a run once more.
@@ -102,6 +131,16 @@ impl State {
             Self::Changed(_) => "changed",
             Self::Open(_) => "open",
         }
+    }
+
+    /// With what there is instead, or why it could not be judged.
+    fn words(&self) -> String {
+        let more = match self {
+            Self::Changed(now) => format!(": {} {} {}", now.function, now.kind, now.place),
+            Self::Open(why) => format!(": {why}"),
+            Self::Fixed | Self::Still => String::new(),
+        };
+        one_line(&format!("{}{more}", self.name())).into_owned()
     }
 
     fn of(before: &Case, again: &Evidence) -> Self {

@@ -163,9 +163,24 @@ fn findings_are_grouped_and_checked_against_another_version() {
     let place = &results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
     let place = place.as_str().expect("a file");
     assert!(folder.path("run").join(place).is_file(), "{place}");
+    folder
+        .run(&["triage", "run", "--html", "found.html"])
+        .says(0, &[]);
+    let page = folder.read("found.html");
+    for words in [
+        "SHA-256",
+        "SIGSEGV (SEGV_MAPERR) on read at 0x10",
+        "segv_read+0x",
+        "rip",
+        "<h4>Reproducer</h4>\n<pre>suite: fuzz/C_SeedRandom",
+        "int main",
+        "1 of 1 fresh workers",
+    ] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
     let check = ["triage", "run", "--check", "--target", &target, "--run-dir"];
     folder
-        .run(&[&check[..], &["again"]].concat())
+        .run(&[&check[..], &["again", "--html", "again.html"]].concat())
         .says(1, &["still: 1", "1 finding in 1 group"]);
     let mended = hostile(&folder, "", "2s");
     let check = ["triage", "run", "--check", "--target", &mended, "--run-dir"];

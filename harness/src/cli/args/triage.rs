@@ -17,6 +17,9 @@ pub(in crate::cli) struct Triage {
     /// what is fixed, what is still there and what has changed.
     #[arg(long)]
     pub(in crate::cli) check: bool,
+    /// Write the groups as one HTML page, each finding with its stack, registers, calls and reproducer.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) html: Option<PathBuf>,
     /// Longest that one call may take, for instance `10s`.
     #[arg(long, value_name = "TIME", requires = "check")]
     pub(in crate::cli) timeout: Option<String>,

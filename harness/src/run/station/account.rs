@@ -46,7 +46,10 @@ impl Account {
         let Self::Ended(mut end) = self else {
             return self;
         };
-        let name = module
+        // Frames are in files, whatever link led there.
+        let file = module.map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+        let name = file
+            .as_deref()
             .and_then(std::path::Path::file_name)
             .and_then(|name| name.to_str());
         if let (Some(name), End::Signal { frames, .. } | End::Hang { frames, .. }) =
