@@ -72,9 +72,10 @@ fn search(
         seed,
         limits: Limits {
             time,
-            sequences: args.sequences.unwrap_or(u64::MAX),
+            inputs: args.sequences.unwrap_or(u64::MAX),
             findings: if args.fail_fast { 1 } else { usize::MAX },
         },
+        variants: args.variants,
         corpus,
         functions,
         interrupt,
@@ -88,10 +89,13 @@ fn search(
 /// The findings, and a case for the search itself, which says what was looked at.
 fn plan(found: Found, seed: u64, time: Duration) -> Plan {
     let Progress {
-        sequences, calls, ..
+        sequences,
+        variants,
+        calls,
+        ..
     } = found.progress;
     let mut title = format!(
-        "{sequences} sequences with {calls} calls in {}, seed {seed}",
+        "{sequences} sequences and {variants} variants with {calls} calls in {}, seed {seed}",
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
     for reached in found.functions.summary() {
@@ -155,14 +159,15 @@ impl Terminal {
 
 impl Watcher for Terminal {
     fn progress(&mut self, progress: &Progress) {
-        let per_second = progress.sequences as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
+        let run = progress.sequences + progress.variants;
+        let per_second = run as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
         let functions = match progress.functions {
             0 => String::new(),
             functions => format!("{functions} functions, "),
         };
         self.bar.set_message(format!(
             "{} sequences ({per_second:.0}/s), {} calls, {} inputs kept, {functions}{} findings",
-            progress.sequences, progress.calls, progress.corpus, progress.findings
+            run, progress.calls, progress.corpus, progress.findings
         ));
     }
 

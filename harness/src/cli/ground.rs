@@ -3,6 +3,7 @@
 use super::Failure;
 use super::args::{ClassArg, CoverageArg, CoverageArgs};
 use super::session::jobs_possible;
+use crate::cryptoki::Function;
 use crate::fuzz::Functions;
 use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::SearchError;
@@ -21,6 +22,8 @@ pub(super) struct Ground {
     pub(super) module: Module,
     /// What its token lists.
     mechanisms: Vec<u64>,
+    /// Functions that it does not have.
+    missing: Vec<Function>,
     /// The tokens, which go when this does.
     _tokens: Vec<Provisioned>,
 }
@@ -48,7 +51,7 @@ impl Ground {
         let models = reach_all(&model, &pins, reached.len())?;
         let first = &reached[0];
         let module = super::program::module(target, &first.token, credentials, first.slot);
-        let mechanisms = first.mechanisms.clone();
+        let (mechanisms, missing) = (first.mechanisms.clone(), first.missing.clone());
         let (mut tokens, targets) = unzip(reached);
         let (others, models) = unzip(models);
         tokens.extend(others);
@@ -59,6 +62,7 @@ impl Ground {
                 .collect(),
             module,
             mechanisms,
+            missing,
             _tokens: tokens,
         })
     }
@@ -88,6 +92,7 @@ impl Ground {
         });
         setting.bent = classes.contains(&ClassArg::B);
         setting.lies = classes.contains(&ClassArg::C);
+        setting.missing.clone_from(&self.missing);
         setting
     }
 }
@@ -124,6 +129,8 @@ struct Reached {
     slot: u64,
     /// What the token lists.
     mechanisms: Vec<u64>,
+    /// Functions that it does not have.
+    missing: Vec<Function>,
 }
 
 fn reach(
@@ -136,10 +143,14 @@ fn reach(
     // What sequences do to the process is not looked at: it would cost more than they do.
     station.skip_audit();
     let given = probe.given(credentials);
+    let capabilities = probe.capabilities(target);
+    let missing = Function::ALL.iter();
+    let missing = missing.filter(|function| !capabilities.functions.contains(function));
     Ok(Reached {
         token,
         side: Side { station, given },
         slot: probe.slot().id,
-        mechanisms: probe.capabilities(target).mechanisms.into_keys().collect(),
+        missing: missing.copied().collect(),
+        mechanisms: capabilities.mechanisms.into_keys().collect(),
     })
 }

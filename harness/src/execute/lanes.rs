@@ -160,6 +160,8 @@ impl<'t> Prepared<'t> {
                 scratch: Vec::with_capacity(512),
                 options: self.options,
                 lifecycle: None,
+                returned: 0,
+                alarmed: false,
             },
             gives: lane.gives,
             journal,

@@ -18,6 +18,7 @@ mod prepare;
 mod run;
 mod shelf;
 mod stop;
+mod turns;
 
 pub use call::is_present;
 pub use callbacks::notifications;
@@ -26,3 +27,4 @@ pub use prepare::Defaults;
 pub use run::{Options, Prepared};
 pub(crate) use stop::leave;
 pub use stop::{Stop, note};
+pub use turns::{Answer, Turned, Turns};

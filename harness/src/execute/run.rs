@@ -16,7 +16,7 @@ use super::stop::{Stop, leave, note};
 use crate::cryptoki::Function;
 use crate::memory::{Arena, GuardViolation, OutOfMemory};
 use crate::sequence::content;
-use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Value, value};
+use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Step, Value, value};
 use crate::worker::JournalWriter;
 
 use fill::{UNRESOLVED, find};
@@ -42,6 +42,79 @@ pub struct Prepared<'t> {
     pub(super) scratch: Vec<u8>,
     pub(super) options: Options,
     pub(super) lifecycle: Option<bool>,
+    /// What the last call returned.
+    pub(super) returned: u64,
+    /// True once a call wrote outside its memory, or named an absurd size.
+    pub(super) alarmed: bool,
+}
+
+/// Steps being laid out one list after the other, with what they share.
+pub(super) struct Layout {
+    arena: Arena,
+    shelf: Shelf,
+    registers: Registers,
+    blocks: Vec<Block>,
+    options: Options,
+}
+
+impl Layout {
+    /// For a sequence and others like it.
+    pub(super) fn new(arena: &Arena, sequence: &Sequence, options: Options) -> Self {
+        Self {
+            arena: arena.clone(),
+            shelf: Shelf::for_steps(&sequence.steps, options.apart),
+            registers: Registers::default(),
+            blocks: Vec::new(),
+            options,
+        }
+    }
+
+    /// Lays out some more.
+    pub(super) fn steps(
+        &mut self,
+        steps: &[Step],
+        table: &CK_FUNCTION_LIST_3_2,
+        defaults: &Defaults,
+    ) -> Result<Vec<PreparedStep>, OutOfMemory> {
+        let mut preparer = Preparer {
+            arena: &self.arena,
+            shelf: &mut self.shelf,
+            registers: &mut self.registers,
+            defaults,
+            table,
+            blocks: &mut self.blocks,
+        };
+        preparer.steps(steps)
+    }
+
+    /// Ready to run.
+    pub(super) fn finish<'t>(
+        self,
+        steps: Vec<PreparedStep>,
+        table: &'t CK_FUNCTION_LIST_3_2,
+        given: &[(String, Value)],
+    ) -> Prepared<'t> {
+        let mut values = vec![None; self.registers.len()];
+        for (name, value) in given {
+            if let Some(register) = self.registers.get(name) {
+                values[register] = Some(value.clone());
+            }
+        }
+        Prepared {
+            steps,
+            blocks: self.blocks,
+            registers: Arc::new(self.registers),
+            values,
+            arena: self.arena,
+            shelf: self.shelf,
+            table,
+            scratch: Vec::with_capacity(512),
+            options: self.options,
+            lifecycle: None,
+            returned: 0,
+            alarmed: false,
+        }
+    }
 }
 
 impl<'t> Prepared<'t> {
@@ -58,37 +131,9 @@ impl<'t> Prepared<'t> {
         given: &[(String, Value)],
         options: Options,
     ) -> Result<Self, OutOfMemory> {
-        let mut registers = Registers::default();
-        let mut shelf = Shelf::for_steps(&sequence.steps, options.apart);
-        let mut blocks = Vec::new();
-        let mut preparer = Preparer {
-            arena,
-            shelf: &mut shelf,
-            registers: &mut registers,
-            defaults,
-            table,
-            blocks: &mut blocks,
-        };
-        let steps = preparer.steps(&sequence.steps)?;
-        let mut values = vec![None; registers.len()];
-        for (name, value) in given {
-            if let Some(register) = registers.get(name) {
-                values[register] = Some(value.clone());
-            }
-        }
-        let scratch = Vec::with_capacity(512);
-        Ok(Self {
-            steps,
-            blocks,
-            registers: Arc::new(registers),
-            values,
-            arena: arena.clone(),
-            shelf,
-            table,
-            scratch,
-            options,
-            lifecycle: None,
-        })
+        let mut layout = Layout::new(arena, sequence, options);
+        let steps = layout.steps(&sequence.steps, table, defaults)?;
+        Ok(layout.finish(steps, table, given))
     }
 
     /// Runs the sequence once; gives the reason if it was left early.
@@ -119,7 +164,7 @@ impl<'t> Prepared<'t> {
         self.lifecycle
     }
 
-    unsafe fn steps(
+    pub(super) unsafe fn steps(
         &mut self,
         steps: &mut [PreparedStep],
         journal: &mut JournalWriter,
@@ -182,7 +227,7 @@ impl<'t> Prepared<'t> {
 
     /// Makes one call.
     #[inline]
-    unsafe fn call(
+    pub(super) unsafe fn call(
         &mut self,
         prepared: &mut PreparedCall,
         next: Option<&PreparedStep>,
@@ -272,6 +317,7 @@ impl<'t> Prepared<'t> {
                 "the size of a buffer has no value",
             ),
             Err(OfferError::Absurd(size)) => {
+                self.alarmed = true;
                 journal.note(note::ABSURD, size.to_string().as_bytes());
                 leave(journal, Stop::Absurd, &size.to_string())
             }
@@ -295,6 +341,7 @@ impl<'t> Prepared<'t> {
         // SAFETY: passed on to the caller of `run`.
         let rv = unsafe { (prepared.caller)(self.table, &prepared.words) };
         journal.call_end(rv);
+        self.returned = rv;
         if let Some(PreparedStep::Call(next)) = next {
             next.fetch();
         }
@@ -306,6 +353,7 @@ impl<'t> Prepared<'t> {
         if !self.options.unguarded
             && let Some(violation) = prepared.guard_violation(&self.shelf)
         {
+            self.alarmed = true;
             tell(journal, violation);
         }
         if rv == CKR_OK || is_partial(rv) {

@@ -7,11 +7,8 @@
 
 use std::collections::HashMap;
 
-use cryptoki_sys::CKF_ASYNC_SESSION;
-
-use crate::cryptoki::Function;
 use crate::memory::{Arena, GuardedBuffer, OutOfMemory};
-use crate::sequence::{Argument, Number, Step};
+use crate::sequence::{Step, calls, may_be_asynchronous};
 
 /// Largest buffer that calls share, bytes: what is larger is not copied for every call.
 pub(super) const SHARED: usize = 1024;
@@ -32,7 +29,7 @@ impl Shelf {
     /// An empty shelf for a sequence of these steps, whose calls may each want buffers of their own.
     pub(super) fn for_steps(steps: &[Step], apart: bool) -> Self {
         Self {
-            apart: apart || steps.iter().any(outlives_its_call),
+            apart: apart || calls(steps).any(may_be_asynchronous),
             ..Self::default()
         }
     }
@@ -74,26 +71,5 @@ impl Shelf {
     #[inline]
     pub(super) fn get_mut(&mut self, buffer: usize) -> &mut GuardedBuffer {
         &mut self.buffers[buffer]
-    }
-}
-
-/// True if the module may use the memory of a call after it has returned: that of an asynchronous
-/// operation is the module's until it is complete ([PKCS11-Base 3.2] 5.6.1, 5.21).
-fn outlives_its_call(step: &Step) -> bool {
-    let call = match step {
-        Step::Call(call) => call,
-        Step::ForEach(each) => return each.steps.iter().any(outlives_its_call),
-        Step::Together(block) => return block.lanes.iter().flatten().any(outlives_its_call),
-        Step::InChild(steps) => return steps.iter().any(outlives_its_call),
-        Step::Pause(_) | Step::Reload | Step::Token { .. } => return false,
-    };
-    match call.function {
-        Function::C_OpenSession => match call.arguments.get(1) {
-            Some(Argument::Number(Number::Literal(flags))) => flags & CKF_ASYNC_SESSION != 0,
-            Some(Argument::Number(_)) => true,
-            _ => false,
-        },
-        Function::C_AsyncComplete | Function::C_AsyncGetID | Function::C_AsyncJoin => true,
-        _ => false,
     }
 }

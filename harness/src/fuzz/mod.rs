@@ -17,6 +17,7 @@ pub mod search;
 pub mod shrink;
 mod suspect;
 mod tapes;
+mod vary;
 
 pub use corpus::{Corpus, CorpusError, Kept};
 pub use functions::Functions;

@@ -10,7 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use cryptoki_sys::CKR_OK;
 
 use crate::oracle::CaseTrace;
-use crate::sequence::{Argument, BufferSize, Call, Number};
+use crate::sequence::Call;
+use crate::sequence::shape::shape;
 
 /// The features seen so far.
 #[derive(Debug, Default)]
@@ -21,8 +22,22 @@ pub(super) struct Novelty {
 impl Novelty {
     /// How many features a sequence shows for the first time.
     pub(super) fn add(&mut self, calls: &[&Call], trace: &CaseTrace) -> usize {
+        let by_number: HashMap<u32, &&Call> =
+            calls.iter().map(|call| (call.number, call)).collect();
+        let made = trace.calls.iter().filter_map(|made| {
+            let call = by_number.get(&made.step)?;
+            Some((**call, made.returned.map(|back| back.rv)))
+        });
+        self.add_answers(made)
+    }
+
+    /// As [`add`](Self::add), of calls and what they returned.
+    pub(super) fn add_answers<'c>(
+        &mut self,
+        made: impl Iterator<Item = (&'c Call, Option<u64>)>,
+    ) -> usize {
         let before = self.seen.len();
-        self.seen.extend(features(calls, trace));
+        self.seen.extend(features(made));
         self.seen.len() - before
     }
 
@@ -32,43 +47,17 @@ impl Novelty {
     }
 }
 
-fn features(calls: &[&Call], trace: &CaseTrace) -> HashSet<u64> {
-    let by_number: HashMap<u32, &&Call> = calls.iter().map(|call| (call.number, call)).collect();
+fn features<'c>(made: impl Iterator<Item = (&'c Call, Option<u64>)>) -> HashSet<u64> {
     let mut counts: HashMap<u64, u32> = HashMap::new();
     let mut before = (0, true);
-    for made in &trace.calls {
-        let Some(call) = by_number.get(&made.step).filter(|call| !call.fixture) else {
-            continue;
-        };
-        let rv = made.returned.map(|back| back.rv);
-        let outcome = (made.function as u16, rv);
+    for (call, rv) in made.filter(|(call, _)| !call.fixture) {
+        let outcome = (call.function as u16, rv);
         *counts.entry(hash(&(outcome, shape(call)))).or_default() += 1;
         *counts.entry(hash(&(outcome, before))).or_default() += 1;
-        before = (made.function as u16, rv == Some(CKR_OK));
+        before = (call.function as u16, rv == Some(CKR_OK));
     }
     let times = |(feature, count): (u64, u32)| hash(&(feature, count.ilog2()));
     counts.into_iter().map(times).collect()
-}
-
-/// What the arguments look like: mechanism, which pointers are NULL, how buffers are offered.
-fn shape(call: &Call) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for argument in &call.arguments {
-        std::mem::discriminant(argument).hash(&mut hasher);
-        match argument {
-            Argument::Mechanism(given) => {
-                if let Number::Literal(mechanism) = given.mechanism {
-                    mechanism.hash(&mut hasher);
-                }
-                std::mem::discriminant(&given.parameter).hash(&mut hasher);
-            }
-            Argument::Buffer(buffer) => {
-                std::mem::discriminant::<BufferSize>(&buffer.size).hash(&mut hasher);
-            }
-            _ => {}
-        }
-    }
-    hasher.finish()
 }
 
 fn hash(value: &impl Hash) -> u64 {

@@ -14,7 +14,9 @@ use super::pair::{Outcome, Pair};
 use super::shrink::{Budget, shrink};
 use super::suspect::Suspect;
 use super::tapes::Tapes;
+use super::vary::{Doubt, Interesting, Outcome as Varied, Seen, usual_count};
 use crate::plan::Case;
+use crate::run::wire::Drawn;
 use crate::run::{Interrupt, StationError};
 use crate::sequence::Call;
 use crate::sequence::decode::{Decoded, Setting, decode};
@@ -41,8 +43,10 @@ pub enum SearchError {
 /// What a search did so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Sequences run.
+    /// Sequences run, those aside that are variants of others.
     pub sequences: u64,
+    /// Variants run.
+    pub variants: u64,
     /// Calls made in them.
     pub calls: u64,
     /// Inputs kept.
@@ -86,8 +90,8 @@ pub trait Watcher {
 pub struct Limits {
     /// How long it may take. A finding that is being shrunk is shrunk to its end.
     pub time: Duration,
-    /// How many sequences it may run.
-    pub sequences: u64,
+    /// How many inputs it may run, not counting variants of them.
+    pub inputs: u64,
     /// How many findings are enough.
     pub findings: usize,
 }
@@ -102,6 +106,8 @@ pub struct Search<'s> {
     pub seed: u64,
     /// When to stop.
     pub limits: Limits,
+    /// How many variants of each input are run; by how long the target's calls take, if not given.
+    pub variants: Option<u32>,
     /// What was kept.
     pub corpus: Corpus,
     /// Functions that the targets follow, if they do.
@@ -127,6 +133,7 @@ impl Search<'_> {
             interrupt: &self.interrupt,
             begun,
             failed: AtomicBool::new(false),
+            drawn: Drawn::of(&self.setting),
             state: Mutex::new(State {
                 corpus: self.corpus,
                 waiting: first.into_iter(),
@@ -135,6 +142,7 @@ impl Search<'_> {
                 known: BTreeSet::new(),
                 times: BTreeMap::new(),
                 begun: 0,
+                variants: self.variants,
                 found: Found {
                     functions: self.functions,
                     ..Found::default()
@@ -174,6 +182,8 @@ struct Common<'s> {
     interrupt: &'s Interrupt,
     begun: Instant,
     failed: AtomicBool,
+    /// The setting in the form that workers are told it.
+    drawn: Drawn,
     state: Mutex<State<'s>>,
 }
 
@@ -186,8 +196,10 @@ struct State<'s> {
     known: BTreeSet<String>,
     /// How often each thing was met, by its name.
     times: BTreeMap<String, u64>,
-    /// Sequences that a job took on.
+    /// Inputs that a job took on.
     begun: u64,
+    /// How many variants of each are run, once that is known.
+    variants: Option<u32>,
     found: Found,
 }
 
@@ -197,17 +209,19 @@ impl<'s> Common<'s> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_over(&self) -> bool {
+        let over = self.begun.elapsed() >= self.limits.time || self.interrupt.is_raised();
+        over || self.failed.load(Ordering::Relaxed)
+            || self.lock().found.progress.findings >= self.limits.findings
+    }
+
     /// The inputs of the next batch; none if the search is over.
     fn next(&self, tapes: &mut Tapes) -> Vec<Vec<u8>> {
-        let over = self.begun.elapsed() >= self.limits.time || self.interrupt.is_raised();
-        if over || self.failed.load(Ordering::Relaxed) {
+        if self.is_over() {
             return Vec::new();
         }
         let mut state = self.lock();
-        if state.found.progress.findings >= self.limits.findings {
-            return Vec::new();
-        }
-        let count = self.limits.sequences.saturating_sub(state.begun).min(BATCH);
+        let count = self.limits.inputs.saturating_sub(state.begun).min(BATCH);
         state.begun += count;
         (0..count)
             .map(|_| {
@@ -258,12 +272,25 @@ impl Job<'_, '_> {
         both.sort_by_key(|(_, decoded)| !decoded.shares_login);
         let (batch, decoded): (Vec<Vec<u8>>, Vec<Decoded>) = both.into_iter().unzip();
         let outcomes = self.pair.run(&decoded)?;
+        let count = self.count_of_variants(&outcomes);
+        self.common.lock().found.progress.sequences += outcomes.len() as u64;
         let reached = self.reached();
+        let mut sound = Vec::new();
         for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
+            let (is_wrong, was_made) = (outcome.suspect.is_some(), decoded.shares_login);
             let reached = reached.get(&outcome.ran.number).copied().unwrap_or(0);
-            if let Some(suspect) = self.account(input, &decoded, outcome, reached)? {
+            if let Some(suspect) = self.account(input.clone(), &decoded, outcome, reached)? {
                 self.look_into(&decoded, suspect)?;
             }
+            if !is_wrong && was_made {
+                sound.push(input);
+            }
+        }
+        for input in sound {
+            if count == 0 || self.common.is_over() {
+                break;
+            }
+            self.vary(&input, count)?;
         }
         Ok(())
     }
@@ -276,6 +303,95 @@ impl Job<'_, '_> {
         state.found.progress.functions = state.found.functions.count();
         state.found.lost_track = station.lost_track().map(str::to_owned);
         new
+    }
+
+    /// How many variants of an input are run: told, or found out from the first batch.
+    fn count_of_variants(&self, outcomes: &[Outcome]) -> u32 {
+        let mut state = self.common.lock();
+        *state.variants.get_or_insert_with(|| {
+            let calls = outcomes.iter().flat_map(|outcome| &outcome.ran.trace.calls);
+            let times = calls.filter_map(|call| call.returned);
+            usual_count(&mut times.map(|back| back.duration_ns).collect::<Vec<_>>())
+        })
+    }
+
+    /// Runs variants of an input, and as inputs those that look wrong.
+    fn vary(&mut self, input: &[u8], count: u32) -> Result<(), SearchError> {
+        let (setting, seed) = (self.common.setting, self.tapes.seed());
+        let told = (setting, &self.common.drawn);
+        match self.pair.vary((input, seed, count), told)? {
+            Varied::None => Ok(()),
+            Varied::Broken(tape) => self.run_alone(tape, "a call in a variant".to_owned()),
+            Varied::Seen(seen) => {
+                let reached = self.reached();
+                for Interesting { tape, doubt } in self.take_note(&seen, &reached)? {
+                    let what = match doubt {
+                        Some(Doubt::Disagrees(suspect)) => suspect.title(),
+                        _ => "memory written over, or a size that nothing has".to_owned(),
+                    };
+                    self.run_alone(tape, what)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the variants that lead on; gives those that look wrong.
+    fn take_note(
+        &self,
+        seen: &Seen,
+        reached: &BTreeMap<u32, usize>,
+    ) -> Result<Vec<Interesting>, SearchError> {
+        let mut state = self.common.lock();
+        let State {
+            corpus,
+            novelty,
+            known,
+            times,
+            found,
+            ..
+        } = &mut *state;
+        let is_known = |suspect: &Suspect| {
+            let name = suspect.name();
+            known.contains(&name) || times.get(&name).is_some_and(|times| *times >= TRIES)
+        };
+        let mut wrong = Vec::new();
+        for one in seen.interesting(novelty, &is_known) {
+            match one.doubt {
+                Some(_) => wrong.push(one),
+                None => corpus.add(Kept {
+                    bytes: one.tape,
+                    dear: false,
+                })?,
+            }
+        }
+        for bytes in reached.keys().filter_map(|number| seen.tape(*number)) {
+            let dear = false;
+            corpus.add(Kept { bytes, dear })?;
+        }
+        let (sequences, calls) = seen.progress();
+        found.progress.variants += sequences;
+        found.progress.calls += calls;
+        found.progress.corpus = corpus.inputs().len();
+        found.progress.features = novelty.count();
+        Ok(wrong)
+    }
+
+    /// Runs a variant as an input of its own; `what` says what it was suspected of.
+    fn run_alone(&mut self, tape: Vec<u8>, what: String) -> Result<(), SearchError> {
+        let decoded = decode(&tape, self.common.setting);
+        let Some(outcome) = self.pair.run(std::slice::from_ref(&decoded))?.pop() else {
+            return Ok(());
+        };
+        if outcome.suspect.is_none() {
+            let mut state = self.common.lock();
+            state.found.lost.insert(format!("variant/{what}"), what);
+            return Ok(());
+        }
+        match self.account(tape, &decoded, outcome, 0)? {
+            Some(suspect) => self.look_into(&decoded, suspect),
+            None => Ok(()),
+        }
     }
 
     /// Takes note of what a sequence showed, beside functions that it reached first; gives what is to be looked into.
@@ -295,7 +411,6 @@ impl Job<'_, '_> {
         }
         let (corpus, features) = (state.corpus.inputs().len(), state.novelty.count());
         let progress = &mut state.found.progress;
-        progress.sequences += 1;
         progress.calls += outcome.ran.trace.calls.len() as u64;
         (progress.corpus, progress.features) = (corpus, features);
         let enough = progress.findings >= self.common.limits.findings;

@@ -24,6 +24,11 @@ impl Tapes {
         }
     }
 
+    /// A seed for something that is drawn elsewhere.
+    pub(super) fn seed(&mut self) -> u64 {
+        self.rng.u64(..)
+    }
+
     /// An input: one of the corpus changed, mostly, or one made up.
     pub(super) fn next(&mut self, corpus: &[Kept]) -> Vec<u8> {
         match self.choose(corpus) {

@@ -11,13 +11,13 @@ mod operations;
 
 use std::collections::{BTreeSet, HashMap};
 
-use cryptoki_sys::{CKA_PRIVATE, CKR_BUFFER_TOO_SMALL, CKR_OK};
+use cryptoki_sys::{CKR_BUFFER_TOO_SMALL, CKR_OK};
 
 use super::trace::{CaseTrace, TraceCall};
 use crate::cryptoki::Function;
 use crate::cryptoki::function::{Domain, ParameterKind};
-use crate::sequence::visit;
-use crate::sequence::{Argument, AttributeValue, Call, Number, Value};
+use crate::sequence::shape;
+use crate::sequence::{Argument, Call, Number, Value};
 
 use operations::{Operations, is_unsaid_after_an_error};
 
@@ -42,6 +42,15 @@ pub fn claims(function: Function) -> Vec<u64> {
     freedom::claims(function)
 }
 
+/// What a call answered, as far as it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// Its return value.
+    pub rv: u64,
+    /// State and flags of a session, if it was asked for them and told.
+    pub session: Option<[u64; 2]>,
+}
+
 /// The first disagreement of a sequence, if there is one. Fixtures are not compared, but must have
 /// gone alike for anything to be.
 #[must_use]
@@ -51,20 +60,34 @@ pub fn disagreement(
     model: &CaseTrace,
 ) -> Option<Disagreement> {
     let (target, model) = (answers(target), answers(model));
-    let mut states = Apart::default();
-    for call in calls {
-        let (Some(given), Some(wanted)) = (target.get(&call.number), model.get(&call.number))
-        else {
-            return None;
-        };
+    let calls: Vec<_> = calls.iter().map(|call| Subject::of(call)).collect();
+    disagreement_of(calls.iter(), |call| {
+        let (given, wanted) = (target.get(&call.number)?, model.get(&call.number)?);
         if given.function != call.function || wanted.function != call.function {
             return None;
         }
-        let (Some(back), Some(model)) = (given.returned, wanted.returned) else {
-            return None;
-        };
-        let (rv, model) = (back.rv, model.rv);
-        let comparable = !call.fixture && !states.touches(call);
+        Some((answered(given)?, answered(wanted)?))
+    })
+}
+
+/// True if two answers of one function contradict each other in one state, whether or not target and model are
+/// sure to be in one.
+#[must_use]
+pub fn may_disagree(function: Function, target: Answered, model: Answered) -> bool {
+    freedom::contradicts(function, target.rv, model.rv) || wrong_output(target, model).is_some()
+}
+
+/// As [`disagreement`]; `answers` tells what target and model answered to a call, if both did.
+pub fn disagreement_of<'s, 'c: 's>(
+    subjects: impl Iterator<Item = &'s Subject<'c>>,
+    mut answers: impl FnMut(&Call) -> Option<(Answered, Answered)>,
+) -> Option<Disagreement> {
+    let mut states = Apart::default();
+    for subject in subjects {
+        let call = subject.call;
+        let (given, wanted) = answers(call)?;
+        let (rv, model) = (given.rv, wanted.rv);
+        let comparable = !call.fixture && !states.touches(subject);
         if comparable {
             let session = handle(call, 0);
             let free =
@@ -83,7 +106,7 @@ pub fn disagreement(
                 });
             }
         }
-        if !states.follow(call, rv, model) {
+        if !states.follow(subject, rv, model) {
             return None;
         }
     }
@@ -96,25 +119,54 @@ fn answers(trace: &CaseTrace) -> HashMap<u32, &TraceCall> {
     calls.map(|call| (call.step, call)).collect()
 }
 
-/// Outputs that follow from the state alone: of a session, by [PKCS11-Base 3.2] 3.3 and 5.6.
-fn wrong_output(given: &TraceCall, wanted: &TraceCall) -> Option<(&'static str, String, String)> {
-    const SESSION: [&str; 2] = ["state", "flags"];
-    let fields = |call: &TraceCall| match call.outputs.first() {
-        Some((_, Value::Record(fields))) => Some(fields.clone()),
+/// What a call of a trace answered.
+fn answered(call: &TraceCall) -> Option<Answered> {
+    let fields = match call.outputs.first() {
+        Some((_, Value::Record(fields))) if call.function == Function::C_GetSessionInfo => {
+            Some(fields)
+        }
         _ => None,
     };
-    if given.function != Function::C_GetSessionInfo {
-        return None;
+    let session = fields.and_then(|fields| {
+        let field = |name: &str| {
+            let found = fields.iter().find(|(field, _)| field == name);
+            found.and_then(|(_, value)| value.as_number())
+        };
+        Some([field(SESSION[0])?, field(SESSION[1])?])
+    });
+    let rv = call.returned?.rv;
+    Some(Answered { rv, session })
+}
+
+/// Outputs that follow from the state alone: of a session, by [PKCS11-Base 3.2] 3.3 and 5.6.
+const SESSION: [&str; 2] = ["state", "flags"];
+
+fn wrong_output(given: Answered, wanted: Answered) -> Option<(&'static str, String, String)> {
+    let pairs = given.session?.into_iter().zip(wanted.session?);
+    let mut named = SESSION.into_iter().zip(pairs);
+    let (name, (found, right)) = named.find(|(_, (found, right))| found != right)?;
+    Some((name, format!("{found:#x}"), format!("{right:#x}")))
+}
+
+/// A call with the names that it refers to.
+#[derive(Debug)]
+pub struct Subject<'c> {
+    call: &'c Call,
+    references: Vec<String>,
+}
+
+impl<'c> Subject<'c> {
+    /// Of a call.
+    #[must_use]
+    pub fn of(call: &'c Call) -> Self {
+        let references = shape::references(call);
+        Self { call, references }
     }
-    let (given, wanted) = (fields(given)?, fields(wanted)?);
-    let field = |fields: &[(String, Value)], name: &str| {
-        let found = fields.iter().find(|(field, _)| field == name);
-        found.and_then(|(_, value)| value.as_number())
-    };
-    SESSION.into_iter().find_map(|name| {
-        let (found, right) = (field(&given, name)?, field(&wanted, name)?);
-        (found != right).then(|| (name, format!("{found:#x}"), format!("{right:#x}")))
-    })
+
+    /// True if it refers to one of these.
+    fn refers_to(&self, names: &BTreeSet<String>) -> bool {
+        self.references.iter().any(|name| names.contains(name))
+    }
 }
 
 /// Names of resources whose states may differ between target and model.
@@ -154,14 +206,14 @@ impl Handles {
 
 impl Apart {
     /// True if the call uses what is apart, or a handle that may be somebody else's.
-    fn touches(&self, call: &Call) -> bool {
-        refers_to(call, &self.names) || self.may_be_on_another(call)
+    fn touches(&self, subject: &Subject<'_>) -> bool {
+        subject.refers_to(&self.names) || self.may_be_on_another(subject)
     }
 
     /// True if the call uses a handle by its bare number, or one whose number may be another's: what it
     /// does, it may do to a session or object that goes by another name.
-    fn may_be_on_another(&self, call: &Call) -> bool {
-        refers_to(call, &self.doubtful) || self.has_bare_handle(call)
+    fn may_be_on_another(&self, subject: &Subject<'_>) -> bool {
+        subject.refers_to(&self.doubtful) || self.has_bare_handle(subject.call)
     }
 
     /// True if a handle, or a slot, is a number that the module may have given out as well as not, or the
@@ -193,11 +245,12 @@ impl Apart {
     }
 
     /// Takes note of what the call did on either side; false if nothing can be compared any more.
-    fn follow(&mut self, call: &Call, rv: u64, model: u64) -> bool {
+    fn follow(&mut self, subject: &Subject<'_>, rv: u64, model: u64) -> bool {
+        let call = subject.call;
         let (done, would) = (rv == CKR_OK, model == CKR_OK);
-        let unsure = self.touches(call);
+        let unsure = self.touches(subject);
         let alike = done == would && !unsure;
-        if (done || would) && self.may_be_on_another(call) {
+        if (done || would) && self.may_be_on_another(subject) {
             return false;
         }
         if call.function == Function::C_Logout && done {
@@ -275,16 +328,6 @@ impl Apart {
     }
 }
 
-/// True if the arguments of a call refer to one of these.
-fn refers_to(call: &Call, names: &BTreeSet<String>) -> bool {
-    let mut refers = false;
-    visit::call(&mut call.clone(), &mut |place| {
-        let reference = place.reference();
-        refers |= reference.is_some_and(|reference| names.contains(&reference.name));
-    });
-    refers
-}
-
 /// Functions whose effect is on everything.
 fn is_global(function: Function) -> bool {
     matches!(
@@ -322,9 +365,7 @@ fn handle(call: &Call, place: usize) -> Option<String> {
 /// ([PKCS11-Base 3.2] 4.4).
 fn says_privacy(call: &Call) -> bool {
     call.arguments.iter().any(|argument| match argument {
-        Argument::Template(template) => template.attributes.iter().any(|attribute| {
-            attribute.attribute == CKA_PRIVATE && matches!(attribute.value, AttributeValue::Bool(_))
-        }),
+        Argument::Template(template) => shape::says_privacy(&template.attributes),
         _ => false,
     })
 }

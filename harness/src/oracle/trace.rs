@@ -128,7 +128,7 @@ pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
             continue;
         };
         match record {
-            Record::CaseBegin(_) => {}
+            Record::CaseBegin(_) | Record::Turn(_) => {}
             Record::Lane(of) => (question, lane) = (false, of),
             Record::CaseEnd(_) => {
                 trace.ended = true;

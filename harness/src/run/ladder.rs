@@ -67,7 +67,8 @@ pub(super) fn housekeeping(mut steps: Vec<Step>) -> Vec<Step> {
 }
 
 /// Closes the sessions that a sequence opens, as housekeeping.
-pub(super) fn close(sequence: &Sequence) -> Vec<Step> {
+#[must_use]
+pub fn close(sequence: &Sequence) -> Vec<Step> {
     let opened = sequence
         .calls()
         .filter(|call| call.function == Function::C_OpenSession);

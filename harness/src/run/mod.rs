@@ -12,4 +12,4 @@ pub(crate) mod tally;
 pub mod wire;
 
 pub use serve::worker;
-pub use station::{BATCH, Broken, Interrupt, Place, Ran, Station, StationError, Stray};
+pub use station::{BATCH, Broken, Interrupt, Place, Ran, Station, StationError, Stray, Varied};

@@ -4,6 +4,8 @@
     reason = "runs sequences on the loaded module, which is a worker's purpose"
 )]
 
+mod vary;
+
 use crate::bench::wire::{Answer, Ask, Prepare};
 use crate::bench::work::Bed;
 use crate::cryptoki::Function;
@@ -11,13 +13,13 @@ use crate::execute::{Defaults, Options, Prepared, Stop, leave, note};
 use crate::memory::Arena;
 use crate::module::{LoadError, Module, Source};
 use crate::oracle::trace::HOUSEKEEPING;
-use crate::plan::Ladder;
-use crate::sequence::{Argument, Call, Number, Sequence, Step, Value, calls_mut};
+use crate::sequence::decode::Setting;
+use crate::sequence::{Argument, Call, Number, Sequence, Step, Value};
 use crate::worker::reach::{self, Covered};
 use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
 
 use super::ladder;
-use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request, from_bytes, to_bytes};
+use super::wire::{Batch, BatchReply, Drawn, Job, Load, LoadReply, Request, from_bytes, to_bytes};
 
 /// Room that must be left in the journal for a case to be begun.
 const ROOM: usize = 4 << 20;
@@ -32,6 +34,7 @@ pub fn worker() -> ! {
         logged_in: false,
         may_have_objects: true,
         bed: None,
+        drawn: None,
     };
     serve(&mut |request, journal| state.answer(request, journal))
 }
@@ -48,6 +51,8 @@ struct State {
     may_have_objects: bool,
     /// The benchmark that is ready, and its slot.
     bed: Option<(Bed, u64)>,
+    /// The setting of the tapes that were varied last.
+    drawn: Option<(Drawn, Setting<'static>)>,
 }
 
 impl State {
@@ -56,6 +61,7 @@ impl State {
         let response = match request {
             Request::Load(load) => to_bytes(&self.load(&load, journal)),
             Request::Run(batch) => to_bytes(&self.run(batch, journal)),
+            Request::Vary(vary) => to_bytes(&self.vary(*vary, journal)),
             Request::Bench(ask) => to_bytes(&self.bench(ask, journal)),
             Request::Unload => {
                 self.bed = None;
@@ -193,23 +199,11 @@ impl State {
         if self.logged_in && !job.shares_login {
             self.close_all(defaults, journal);
         }
-        if self.initialized && !job.initialized {
-            self.housekeeping(Function::C_Finalize, defaults, journal);
-        }
-        if !self.initialized && job.initialized {
-            self.housekeeping(Function::C_Initialize, defaults, journal);
-        }
-        if self.initialized != job.initialized {
+        if !self.initialize(job.initialized, defaults, journal) {
             return false;
         }
-        if job.on_empty_token && self.may_have_objects {
-            let mut given = job.given.clone();
-            given.push((ladder::LEFT.to_owned(), Value::List(Vec::new())));
-            self.execute(&ladder::empty_token(), &given, defaults, journal);
-            // A module may keep a session that was closed.
-            if !self.logged_in {
-                self.close_all(defaults, journal);
-            }
+        if job.on_empty_token {
+            self.empty(&job.given, defaults, journal);
         }
         self.may_have_objects = !job.on_empty_token || job.sequence.makes_token_objects();
         let ended_well = if job.shares_login {
@@ -225,6 +219,42 @@ impl State {
         true
     }
 
+    /// Has the library initialised, or not; gives false if it stays otherwise.
+    fn initialize(
+        &mut self,
+        wanted: bool,
+        defaults: &Defaults,
+        journal: &mut JournalWriter,
+    ) -> bool {
+        if self.initialized != wanted {
+            let function = match wanted {
+                true => Function::C_Initialize,
+                false => Function::C_Finalize,
+            };
+            self.housekeeping(function, defaults, journal);
+        }
+        self.initialized == wanted
+    }
+
+    /// Destroys the objects that there may be on the token.
+    fn empty(
+        &mut self,
+        given: &[(String, Value)],
+        defaults: &Defaults,
+        journal: &mut JournalWriter,
+    ) {
+        if !self.may_have_objects {
+            return;
+        }
+        let mut given = given.to_vec();
+        given.push((ladder::LEFT.to_owned(), Value::List(Vec::new())));
+        self.execute(&ladder::empty_token(), &given, defaults, journal);
+        // A module may keep a session that was closed.
+        if !self.logged_in {
+            self.close_all(defaults, journal);
+        }
+    }
+
     /// Executes a case that shares its login with others, and closes its session; gives false if that
     /// was not reached.
     fn logged_in_case(
@@ -234,14 +264,7 @@ impl State {
         journal: &mut JournalWriter,
     ) -> bool {
         if !self.logged_in {
-            let mut login = Sequence {
-                steps: ladder::housekeeping(ladder::steps(Ladder::User)),
-            };
-            // What no verdict depends on goes on without a user where none can log in.
-            for call in calls_mut(&mut login.steps) {
-                call.keep_going = job.on_empty_token;
-            }
-            self.logged_in = self.execute(&login, &job.given, defaults, journal);
+            self.log_in(job.on_empty_token, &job.given, defaults, journal);
         }
         let closing = ladder::close(&job.sequence);
         job.sequence.steps.extend(closing);

@@ -4,6 +4,7 @@ mod account;
 mod batch;
 mod bench;
 mod follow;
+mod vary;
 
 use std::ffi::OsString;
 
@@ -19,6 +20,7 @@ use crate::target::{self, Prepared, Target};
 use crate::worker::{Canceller, Outcome, Reply, SpawnError, Worker, WorkerOptions};
 
 pub use bench::Broken;
+pub use vary::Varied;
 
 /// Most cases in one request.
 pub const BATCH: usize = 64;

@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::wire::Ask;
+use crate::cryptoki::Function;
 use crate::module::Loaded;
+use crate::sequence::decode::{Prelude, Setting};
 use crate::sequence::{InitArgs, Sequence, Value};
 use crate::target::Removal;
 use crate::worker::reach::{Cover, Covered};
@@ -37,6 +39,8 @@ pub enum Request<'r> {
     Load(Load),
     /// Execute cases one after the other.
     Run(Batch<'r>),
+    /// Run the variants of a tape.
+    Vary(Box<Vary>),
     /// Do something about a benchmark.
     Bench(Ask),
     /// Finalize and unload the module, in the order a program would.
@@ -96,6 +100,75 @@ pub struct Job {
     pub shares_login: bool,
     /// Whether the token must have no objects when the first step is made.
     pub on_empty_token: bool,
+}
+
+/// A tape whose variants are to be run ([`crate::sequence::decode::Variants`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vary {
+    /// The slot under test.
+    pub slot: u64,
+    /// The target's arguments of `C_Initialize`; `None` is NULL.
+    pub init_args: Option<InitArgs>,
+    /// `$target`.
+    pub given: Value,
+    /// What the tape is decoded in.
+    pub setting: Drawn,
+    /// The tape.
+    pub tape: Vec<u8>,
+    /// The seed of its variants.
+    pub seed: u64,
+    /// How many of them.
+    pub count: u32,
+}
+
+/// A setting of sequences that find a token with PINs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    bent: bool,
+    lies: bool,
+    missing: Vec<u16>,
+    mechanisms: Vec<u64>,
+}
+
+impl Drawn {
+    /// Of a setting, whose prelude is that of the reader.
+    #[must_use]
+    pub fn of(setting: &Setting<'_>) -> Self {
+        Self {
+            bent: setting.bent,
+            lies: setting.lies,
+            missing: setting.missing.iter().map(|f| *f as u16).collect(),
+            mechanisms: setting.mechanisms().to_vec(),
+        }
+    }
+
+    /// The setting.
+    #[must_use]
+    pub fn setting<'p>(&self, prelude: Prelude<'p>) -> Setting<'p> {
+        let mut setting = Setting::new(prelude, |mechanism| self.mechanisms.contains(&mechanism));
+        (setting.bent, setting.lies) = (self.bent, self.lies);
+        let missing = self.missing.iter();
+        setting.missing = missing.filter_map(|f| Function::from_index(*f)).collect();
+        setting
+    }
+}
+
+/// What variants came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Turnout {
+    /// For each variant, which of the outcomes it had.
+    pub turns: Vec<u16>,
+    /// The outcomes that differ.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What the calls of a variant answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The answers, one a call, as far as calls were made ([`crate::execute::Answer`]).
+    pub answers: Vec<u64>,
+    /// Whether memory was written over, or an absurd size named.
+    pub alarm: bool,
 }
 
 /// What became of a batch.

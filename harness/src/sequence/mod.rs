@@ -17,11 +17,12 @@ mod properties;
 pub mod read;
 pub(crate) mod recipe;
 pub mod reference;
+pub mod shape;
 pub mod value;
 pub mod visit;
 pub mod write;
 
-use cryptoki_sys::{CK_FALSE, CKA_TOKEN};
+use cryptoki_sys::{CK_FALSE, CKA_TOKEN, CKF_ASYNC_SESSION};
 use serde::{Deserialize, Serialize};
 
 pub use argument::{
@@ -215,14 +216,7 @@ impl Sequence {
     /// sequence is over.
     #[must_use]
     pub fn makes_token_objects(&self) -> bool {
-        let on_token = |attribute: &Attribute| {
-            attribute.attribute == CKA_TOKEN && attribute.value != AttributeValue::Bool(CK_FALSE)
-        };
-        let mut arguments = self.calls().flat_map(|call| &call.arguments);
-        arguments.any(|argument| match argument {
-            Argument::Template(template) => template.attributes.iter().any(on_token),
-            _ => false,
-        })
+        self.calls().any(makes_token_objects)
     }
 
     /// True if steps run at the same time, so that chance decides in which order.
@@ -230,6 +224,31 @@ impl Sequence {
     pub fn has_lanes(&self) -> bool {
         let is_block = |step: &Step| matches!(step, Step::Together(_));
         self.steps.iter().any(is_block)
+    }
+}
+
+/// True if a call may make objects that outlive its session.
+pub fn makes_token_objects(call: &Call) -> bool {
+    let on_token = |attribute: &Attribute| {
+        attribute.attribute == CKA_TOKEN && attribute.value != AttributeValue::Bool(CK_FALSE)
+    };
+    call.arguments.iter().any(|argument| match argument {
+        Argument::Template(template) => template.attributes.iter().any(on_token),
+        _ => false,
+    })
+}
+
+/// True if the module may use the memory of a call after it has returned: that of an asynchronous
+/// operation is the module's until it is complete ([PKCS11-Base 3.2] 5.6.1, 5.21).
+pub fn may_be_asynchronous(call: &Call) -> bool {
+    match call.function {
+        Function::C_OpenSession => match call.arguments.get(1) {
+            Some(Argument::Number(Number::Literal(flags))) => flags & CKF_ASYNC_SESSION != 0,
+            Some(Argument::Number(_)) => true,
+            _ => false,
+        },
+        Function::C_AsyncComplete | Function::C_AsyncGetID | Function::C_AsyncJoin => true,
+        _ => false,
     }
 }
 

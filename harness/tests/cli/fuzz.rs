@@ -94,7 +94,7 @@ fn a_search_that_finds_nothing_says_what_it_did_and_can_be_made_again() {
     };
     let arguments = ["--sequences", "40", "--corpus", "corpus"];
     let first = count(fuzz(&folder, &arguments));
-    assert!(first.starts_with("40 sequences with "), "{first}");
+    assert!(first.starts_with("40 sequences and "), "{first}");
     let kept = std::fs::read_dir(folder.path("corpus"))
         .expect("a corpus")
         .count();
@@ -108,8 +108,9 @@ fn a_search_that_finds_nothing_says_what_it_did_and_can_be_made_again() {
 fn jobs_share_out_the_sequences_and_the_findings() {
     let folder = Folder::new();
     let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
-    let jobs = ["--target", &target, "--jobs", "2", "--sequences", "600"];
-    fuzz(&folder, &jobs).says(1, &["fuzz/C_SeedRandom/SIGSEGV", "1 crash"]);
+    let jobs = ["--jobs", "2", "--sequences", "600", "--variants", "8"];
+    fuzz(&folder, &[&["--target", &target][..], &jobs].concat())
+        .says(1, &["fuzz/C_SeedRandom/SIGSEGV", "1 crash"]);
     let search = folder.evidence().cases.pop().expect("the search");
     assert!(
         search.title.starts_with("600 sequences"),
@@ -196,7 +197,18 @@ fn findings_are_grouped_and_checked_against_another_version() {
 #[test]
 fn a_corpus_is_made_as_small_as_it_can_be() {
     let folder = Folder::new();
-    fuzz(&folder, &["--sequences", "200", "--corpus", "corpus"]).says(0, &[]);
+    fuzz(
+        &folder,
+        &[
+            "--sequences",
+            "200",
+            "--variants",
+            "16",
+            "--corpus",
+            "corpus",
+        ],
+    )
+    .says(0, &[]);
     let count = |name: &str| {
         std::fs::read_dir(folder.path(name))
             .expect("a folder")
@@ -250,6 +262,8 @@ fn search(
         "corpus",
         "--sequences",
         "96",
+        "--variants",
+        "8",
     ];
     let output = fuzz(folder, &[&fixed, coverage].concat());
     assert!(matches!(output.code, Some(0 | 1)), "{output:#?}");

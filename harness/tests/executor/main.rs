@@ -9,3 +9,4 @@ mod outputs;
 mod references;
 mod structures;
 mod token;
+mod turns;

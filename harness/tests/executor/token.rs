@@ -5,6 +5,7 @@ use p11assay::oracle::CaseTrace;
 use p11assay::sequence::Value;
 
 use crate::fake::Script;
+use crate::turns;
 
 /// What every part of the test needs, and leaves behind.
 fn run(steps: &str) -> CaseTrace {
@@ -69,4 +70,31 @@ fn the_token_is_driven_through_every_shape() {
     let values: Vec<_> = fields.into_iter().map(|(_, value)| value).collect();
     let label = Value::Bytes(b"a label".to_vec());
     assert_eq!(values, [label, Value::Bytes(vec![1, 2]), Value::Absent]);
+    let module = Module::load(&Source::Builtin, None).expect("it is part of the program");
+    with_pin(&module);
+    turns::every_turn_is_its_sequence(&module, PIN);
+}
+
+const PIN: &[u8] = b"12345678";
+
+/// Leaves the token initialised and with a PIN.
+fn with_pin(module: &Module) {
+    use cryptoki_sys::{CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_SO};
+    let (table, mut pin) = (module.table(), PIN.to_vec());
+    let (mut label, mut session) = (*b"p11assay                        ", 0);
+    let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+    let (pin, null) = (pin.as_mut_ptr(), std::ptr::null_mut());
+    // SAFETY: legal calls; every pointer is to a live variable of the length told.
+    #[allow(unsafe_code, reason = "calls the module")]
+    let results = unsafe {
+        [
+            table.C_Initialize.expect("present")(null),
+            table.C_InitToken.expect("present")(1, pin, 8, label.as_mut_ptr()),
+            table.C_OpenSession.expect("present")(1, flags, null, None, &mut session),
+            table.C_Login.expect("present")(session, CKU_SO, pin, 8),
+            table.C_InitPIN.expect("present")(session, pin, 8),
+            table.C_CloseSession.expect("present")(session),
+        ]
+    };
+    assert_eq!(results, [0; 6]);
 }

@@ -22,9 +22,10 @@ pub(crate) fn run(mutant: &str, cases: &[&str]) -> Run {
 
 /// A search of so many sequences at most, which ends with the first finding.
 pub(crate) fn search(mutant: &str, sequences: &str) -> Run {
-    let limits = ["--sequences", sequences, "--time", "1h", "--fail-fast"];
+    let limits = ["--sequences", sequences, "--variants", "16"];
+    let ends = ["--time", "1h", "--fail-fast"];
     let fixed = ["fuzz", "--seed", "1", "--classes", "A,B,C"];
-    program(mutant, &[&fixed[..], &limits].concat())
+    program(mutant, &[&fixed[..], &limits, &ends].concat())
 }
 
 /// Properties, asked with so many cases of each at most, until the first failure.

@@ -13,9 +13,14 @@ pub(in crate::cli) struct Fuzz {
     /// How long to look, for instance `60s` or `1h`.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub(in crate::cli) time: String,
-    /// Stop after so many sequences, if the time is not over before: the same for the same seed.
+    /// Stop after so many sequences, not counting variants of them, if the time is not over before: the same for
+    /// the same seed.
     #[arg(long, value_name = "N", value_parser = number)]
     pub(in crate::cli) sequences: Option<u64>,
+    /// How many variants of each sequence are run, which costs little more than their calls; 512, or 8 where calls
+    /// take a millisecond, if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=60_000))]
+    pub(in crate::cli) variants: Option<u32>,
     /// Sequences at once, each on a token of its own; with one, a seed gives the same search each time.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(in crate::cli) jobs: u16,

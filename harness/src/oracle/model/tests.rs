@@ -1,8 +1,8 @@
 use super::*;
-use crate::sequence::{Capture, Reference};
+use crate::sequence::{AttributeValue, Capture, Reference};
 use crate::worker::Returned;
 use cryptoki_sys::{
-    CKR_KEY_HANDLE_INVALID, CKR_MECHANISM_INVALID, CKR_OPERATION_NOT_INITIALIZED,
+    CKA_PRIVATE, CKR_KEY_HANDLE_INVALID, CKR_MECHANISM_INVALID, CKR_OPERATION_NOT_INITIALIZED,
     CKR_SESSION_HANDLE_INVALID,
 };
 

@@ -36,13 +36,16 @@ fn lie(tape: &mut Tape<'_>, mut argument: Argument) -> Argument {
 }
 
 /// Adds a call: the arguments named are as given but for an occasional wrong one, and the others
-/// are read from the tape.
+/// are read from the tape. None of a function that the module does not have.
 pub(super) fn call(
     writer: &mut Writer<'_>,
     tape: &mut Tape<'_>,
     function: Function,
     given: &[(&str, Argument)],
 ) {
+    if writer.setting.missing.contains(&function) {
+        return;
+    }
     let arguments: Vec<(&str, Argument)> = function
         .parameters()
         .iter()

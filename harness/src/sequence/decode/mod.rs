@@ -14,8 +14,12 @@ mod recipe;
 mod setting;
 mod tape;
 mod template;
+mod variants;
+mod weight;
 
 pub use self::setting::{Pins, Prelude, Setting};
+pub use self::variants::{Phrase, Variants};
+pub use self::weight::Weight;
 
 use self::setting::{ENDS_SESSIONS, Swarm};
 use self::tape::Tape;
@@ -90,7 +94,7 @@ pub fn decode(bytes: &[u8], setting: &Setting<'_>) -> Decoded {
 }
 
 /// An object that the sequence makes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Object {
     name: String,
     class: u64,

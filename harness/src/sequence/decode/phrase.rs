@@ -177,7 +177,7 @@ pub(super) fn is_dear(row: &Mechanism) -> bool {
 
 /// A key pair, of this type if the standard can generate one.
 fn pair(writer: &mut Writer<'_>, tape: &mut Tape<'_>, key_type: Option<u64>) {
-    let mut rows = writer.setting.mechanisms(Use::GeneratePair);
+    let mut rows = writer.setting.mechanisms_for(Use::GeneratePair);
     let dear = tape.once_in(DEAR);
     rows.retain(|row| match key_type {
         Some(key_type) => row.key_types.contains(&key_type),

@@ -54,6 +54,9 @@ pub struct Setting<'p> {
     pub bent: bool,
     /// Whether lengths and counts lie at times, so grossly that no memory holds them (input class C).
     pub lies: bool,
+    /// Functions that the module's list has no entry for: they are not called.
+    pub missing: Vec<Function>,
+    mechanisms: Vec<u64>,
     rows: HashMap<Use, Vec<&'static Mechanism>>,
 }
 
@@ -62,7 +65,9 @@ impl<'p> Setting<'p> {
     #[must_use]
     pub fn new(prelude: Prelude<'p>, has: impl Fn(u64) -> bool) -> Self {
         let mut rows: HashMap<Use, Vec<&'static Mechanism>> = HashMap::new();
+        let mut mechanisms = Vec::new();
         for row in mechanism::all().iter().filter(|row| has(row.value)) {
+            mechanisms.push(row.value);
             for wanted in &row.uses {
                 rows.entry(*wanted).or_default().push(row);
             }
@@ -71,12 +76,20 @@ impl<'p> Setting<'p> {
             prelude,
             bent: true,
             lies: false,
+            missing: Vec::new(),
+            mechanisms,
             rows,
         }
     }
 
+    /// The mechanisms of the standard that the token has.
+    #[must_use]
+    pub fn mechanisms(&self) -> &[u64] {
+        &self.mechanisms
+    }
+
     /// The mechanisms for a use; all those of the standard if the token has none.
-    pub(super) fn mechanisms(&self, wanted: Use) -> Vec<&'static Mechanism> {
+    pub(super) fn mechanisms_for(&self, wanted: Use) -> Vec<&'static Mechanism> {
         match self.rows.get(&wanted) {
             Some(rows) => rows.clone(),
             None => mechanism::all()
@@ -149,10 +162,10 @@ mod tests {
     fn a_setting_has_the_mechanisms_of_its_token() {
         let only = cryptoki_sys::CKM_SHA256;
         let setting = Setting::new(Prelude::Session, |mechanism| mechanism == only);
-        let digests = setting.mechanisms(Use::Digest);
+        let digests = setting.mechanisms_for(Use::Digest);
         assert_eq!(digests.len(), 1);
         assert!(
-            setting.mechanisms(Use::Derive).len() > 10,
+            setting.mechanisms_for(Use::Derive).len() > 10,
             "all, for want of any"
         );
     }

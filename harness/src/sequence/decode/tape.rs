@@ -4,18 +4,25 @@
 /// Where the choices come from.
 pub(super) struct Tape<'b> {
     bytes: &'b [u8],
+    read: usize,
 }
 
 impl<'b> Tape<'b> {
     pub(super) fn new(bytes: &'b [u8]) -> Self {
-        Self { bytes }
+        Self { bytes, read: 0 }
     }
 
     pub(super) fn is_over(&self) -> bool {
         self.bytes.is_empty()
     }
 
+    /// How many bytes were read, those past the end among them.
+    pub(super) fn read(&self) -> usize {
+        self.read
+    }
+
     pub(super) fn byte(&mut self) -> u8 {
+        self.read += 1;
         match self.bytes.split_first() {
             Some((first, rest)) => {
                 self.bytes = rest;

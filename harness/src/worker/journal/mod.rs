@@ -57,14 +57,18 @@ enum Kind {
     Lanes = 7,
     /// The end of the block before: the length of every lane's records.
     Joined = 8,
+    /// A turn of a case, whose number is the auxiliary one: what was recorded of the turn before is given
+    /// up, and the records that follow verify in this turn alone.
+    Turn = 9,
 }
 
 impl Kind {
     fn from_number(number: u16) -> Option<Self> {
-        use Kind::{Call, CaseBegin, CaseEnd, Full, Joined, Lanes, Note, Output};
-        [CaseBegin, CaseEnd, Call, Output, Note, Full, Lanes, Joined]
-            .into_iter()
-            .find(|kind| *kind as u16 == number)
+        use Kind::{Call, CaseBegin, CaseEnd, Full, Joined, Lanes, Note, Output, Turn};
+        let all = [
+            CaseBegin, CaseEnd, Call, Output, Note, Full, Lanes, Joined, Turn,
+        ];
+        all.into_iter().find(|kind| *kind as u16 == number)
     }
 
     /// Length of the payload a record of this kind must have, given its auxiliary number.
@@ -75,7 +79,7 @@ impl Kind {
             Self::Output | Self::Note | Self::Lanes | Self::Joined => {
                 (auxiliary as usize).next_multiple_of(8)
             }
-            Self::Full => 0,
+            Self::Full | Self::Turn => 0,
         }
     }
 }
@@ -137,6 +141,16 @@ pub(super) fn salt(request: u32) -> u64 {
     u64::from(request).wrapping_mul(0xa076_1d64_78bd_642f)
 }
 
+/// The salt of the records behind one with this head.
+fn salt_behind(head: Head, salt: u64) -> u64 {
+    match head.kind {
+        Kind::Turn => {
+            (salt ^ (u64::from(head.auxiliary) | 1 << 32)).wrapping_mul(0xd1b5_4a32_d192_ed03)
+        }
+        _ => salt,
+    }
+}
+
 /// The salt of a lane of the block at `offset`, so that no lane's records pass for another's.
 fn lane_salt(salt: u64, offset: usize, lane: usize) -> u64 {
     let place = ((offset as u64) << 8) | (lane as u64 + 1);
@@ -148,6 +162,8 @@ fn lane_salt(salt: u64, offset: usize, lane: usize) -> u64 {
 pub enum Record<'a> {
     /// A case began.
     CaseBegin(CaseMark),
+    /// A turn of a case began, of this number; those before it left no records.
+    Turn(u32),
     /// A case came to its end.
     CaseEnd(CaseMark),
     /// A call was made.
@@ -313,7 +329,8 @@ impl Journal {
                     function: call.function,
                     start_ns: call.start_ns,
                 }),
-                Record::Call(_) | Record::Output { .. } | Record::Note { .. } => {}
+                Record::Turn(_) | Record::Call(_) | Record::Output { .. } | Record::Note { .. } => {
+                }
             }
         }
         open

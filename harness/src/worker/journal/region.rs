@@ -1,6 +1,9 @@
 //! Walking along the records of a journal, or of a lane in it, as far as they verify.
 
-use super::{CHILD, CallRecord, CaseMark, HEAD, Head, Kind, RETURNED, Record, Returned, lane_salt};
+use super::{
+    CHILD, CallRecord, CaseMark, HEAD, Head, Kind, RETURNED, Record, Returned, lane_salt,
+    salt_behind,
+};
 use std::ops::Range;
 
 /// Where the chain of genuine records ends, and where its last record begins. `read` gives the
@@ -10,12 +13,13 @@ pub(in crate::worker) fn extent(
     salt: u64,
     mut read: impl FnMut(usize) -> [u64; 2],
 ) -> Range<usize> {
-    let (mut last, mut end) = (0, 0);
+    let (mut last, mut end, mut salt) = (0, 0, salt);
     while end + HEAD <= capacity {
         let Some(head) = Head::read(read(end), end, salt, capacity) else {
             break;
         };
         (last, end) = (end, end + head.length);
+        salt = salt_behind(head, salt);
     }
     last..end
 }
@@ -114,10 +118,11 @@ impl<'j> Region<'j> {
     }
 
     fn heads(self) -> impl Iterator<Item = (usize, Head)> {
-        let mut offset = 0;
+        let (mut offset, mut salt) = (0, self.salt);
         std::iter::from_fn(move || {
             let words = [self.word(offset), self.word(offset + 8)];
-            let head = Head::read(words, offset, self.salt, self.bytes.len())?;
+            let head = Head::read(words, offset, salt, self.bytes.len())?;
+            salt = salt_behind(head, salt);
             let begin = offset;
             offset += head.length;
             Some((begin, head))
@@ -131,6 +136,7 @@ impl<'j> Region<'j> {
             let payload = begin + HEAD;
             let record = match head.kind {
                 Kind::CaseBegin => Record::CaseBegin(self.mark(head, payload)),
+                Kind::Turn => Record::Turn(head.auxiliary),
                 Kind::CaseEnd => Record::CaseEnd(self.mark(head, payload)),
                 Kind::Call => Record::Call(self.call(head, payload)?),
                 Kind::Output => Record::Output {

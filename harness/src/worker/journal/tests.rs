@@ -264,3 +264,46 @@ fn a_lane_without_room_left_marks_the_journal_as_truncated() {
     writer.join(lanes);
     assert!(writer.take_journal().is_truncated());
 }
+
+#[test]
+fn of_turns_the_last_one_is_there_and_nothing_of_those_before() {
+    let mut writer = JournalWriter::in_memory(4096, Timing::Off);
+    writer.case_begin(7);
+    // The first turn is longer than the second, whose records begin at the same places.
+    for (turn, calls) in [(0, 9), (1, 2)] {
+        writer.turn(turn);
+        for step in 0..calls {
+            writer.call_begin(step, turn as u16);
+            writer.call_end(0);
+        }
+    }
+    writer.call_begin(2, 1);
+    let journal = writer.take_journal();
+    assert_eq!(journal.corrupted(), None);
+    let seen = journal.records().filter_map(|record| match record {
+        Record::Turn(turn) => Some((turn, None)),
+        Record::Call(call) => Some((u32::from(call.function), Some(call.step))),
+        _ => None,
+    });
+    let expected = [(1, None), (1, Some(0)), (1, Some(1)), (1, Some(2))];
+    assert_eq!(seen.collect::<Vec<_>>(), expected);
+    assert_eq!(journal.in_flight()[0].step, 2);
+}
+
+#[test]
+fn ten_thousand_turns_fit_a_small_journal() {
+    let mut writer = JournalWriter::in_memory(4096, Timing::Off);
+    writer.case_begin(0);
+    for turn in 0..10_000 {
+        writer.turn(turn);
+        writer.call_begin(1, 1);
+        writer.call_end(0);
+        writer.note(1, &[0; 64]);
+    }
+    writer.case_end(0);
+    let journal = writer.take_journal();
+    assert!(!journal.is_truncated());
+    assert_eq!(journal.corrupted(), None);
+    let ended = |record| matches!(record, Record::CaseEnd(_));
+    assert!(journal.records().any(ended));
+}

@@ -11,7 +11,7 @@
 use super::clock::Clock;
 use super::{
     CALL_BYTES, CASE_BYTES, CHILD, HEAD, Head, Journal, Journaled, Kind, LANES, RETURNED, extent,
-    lane_salt, salt,
+    lane_salt, salt, salt_behind,
 };
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -71,6 +71,8 @@ pub struct JournalWriter {
     /// Progress of lanes; NULL in the writer of a lane, which has none of its own.
     lanes: *const [Progress; LANES],
     salt: u64,
+    /// Where the turns of the case begin, and the salt of their heads.
+    turns: Option<(usize, u64)>,
     offset: usize,
     call: usize,
     sequence: u64,
@@ -105,6 +107,7 @@ impl JournalWriter {
             // SAFETY: as above.
             lanes: unsafe { &raw const (*watched).lanes },
             salt: 0,
+            turns: None,
             offset: 0,
             call: NONE,
             sequence: 0,
@@ -140,7 +143,8 @@ impl JournalWriter {
         if self.owned.is_none() {
             return Journal::default();
         }
-        let (end, salt) = (self.offset, self.salt);
+        let first = self.turns.map_or(self.salt, |(_, salt)| salt);
+        let (end, salt) = (self.offset, first);
         let records = extent(end, salt, |offset| [self.get(offset), self.get(offset + 8)]);
         let bytes = (0..end)
             .step_by(8)
@@ -161,6 +165,7 @@ impl JournalWriter {
     /// Empties the journal for request number `request`.
     pub(in crate::worker) fn start(&mut self, request: u32) {
         self.salt = salt(request);
+        self.turns = None;
         self.offset = 0;
         self.call = NONE;
         self.limit = self.capacity.saturating_sub(RESERVE);
@@ -200,6 +205,7 @@ impl JournalWriter {
                 progress: unsafe { &raw const (*self.lanes)[lane] },
                 lanes: std::ptr::null(),
                 salt: lane_salt(self.salt, begin, lane),
+                turns: None,
                 offset: 0,
                 call: NONE,
                 sequence: 0,
@@ -286,6 +292,21 @@ impl JournalWriter {
         self.progress()
             .sequence
             .store(self.sequence, Ordering::Release);
+    }
+
+    /// Begins another turn of the case, which is to be the only one of its request. Its records take the place of those
+    /// of the turn before: so many turns leave a short journal, which stays in the nearest caches. No lanes in
+    /// turns.
+    pub fn turn(&mut self, number: u32) {
+        let (begin, salt) = *self.turns.get_or_insert((self.offset, self.salt));
+        (self.offset, self.salt, self.call) = (begin, salt, NONE);
+        self.limit = self.capacity.saturating_sub(RESERVE);
+        if !self.has_room(HEAD) {
+            return;
+        }
+        let head = Head::new(Kind::Turn, 0, number);
+        self.seal(head);
+        self.salt = salt_behind(head, salt);
     }
 
     /// Completes the record of the call just made with its return value, and gives its duration

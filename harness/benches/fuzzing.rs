@@ -1,0 +1,307 @@
+//! What fuzzing costs beyond the calls: ten cheap calls in a loop in C, by the executor, and on the whole path of
+//! `p11assay fuzz`, which take turns in one run.
+//!
+//! The search is given the tape of the ten calls over and over, and runs it with its usual number of variants: journal,
+//! guards, model and novelty as in any search. Between its batches the others have their slices. Run with
+//! `cargo bench --bench fuzzing`; a C compiler is needed. This program is also the worker that it starts.
+#![allow(
+    unsafe_code,
+    reason = "loads the loop in C, and makes legal calls on modules in this process"
+)]
+
+#[path = "executor/bed.rs"]
+#[allow(dead_code, reason = "the other benchmark uses all of it")]
+mod bed;
+#[path = "fuzzing/tape.rs"]
+mod tape;
+
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use cryptoki_sys::CK_FUNCTION_LIST_3_2;
+use p11assay::execute::{Defaults, Options, Prepared, Turns};
+use p11assay::fuzz::pair::{Pair, Side};
+use p11assay::fuzz::search::{Limits, Progress, Search, Watcher};
+use p11assay::fuzz::{Corpus, CorpusError, Functions};
+use p11assay::memory::Arena;
+use p11assay::plan::Case;
+use p11assay::probe;
+use p11assay::run::{Interrupt, ladder};
+use p11assay::sequence::decode::{Prelude, Setting, Variants, decode};
+use p11assay::sequence::{Step, Value};
+use p11assay::target::{Overrides, Provisioned, Target};
+use p11assay::worker::{JournalWriter, Timing};
+
+use bed::Bed;
+use tape::Sizes;
+
+/// How often every way has a slice.
+const ROUNDS: usize = 15;
+/// How long the slices of those are that do not say it themselves.
+const SLICE: Duration = Duration::from_millis(40);
+/// Inputs in a batch of a search, and variants of each: as in any search.
+const BATCH: usize = 32;
+const VARIANTS: u32 = 512;
+const JOURNAL: usize = 1 << 20;
+
+type TenCalls =
+    unsafe extern "C" fn(*const CK_FUNCTION_LIST_3_2, u64, u64, u64, u64, u64, u64) -> u64;
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("worker") {
+        p11assay::run::worker();
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let library = folder.path().join("ten_calls.so");
+    let compiled = Command::new("cc")
+        .args(["-std=gnu11", "-O2", "-shared", "-fPIC", "-w", "-o"])
+        .arg(&library)
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/benches/fuzzing/ten_calls.c"
+        ))
+        .status();
+    assert!(
+        compiled.is_ok_and(|status| status.success()),
+        "a C compiler is needed"
+    );
+    // SAFETY: the library just made, which does nothing when it is loaded.
+    let library = unsafe { libloading::Library::new(&library) }.expect("it loads");
+    // SAFETY: the type is that of the function.
+    let ten_calls: TenCalls = *unsafe { library.get(b"ten_calls") }.expect("it has it");
+    println!("us a sequence, the ways taking turns, median of {ROUNDS} slices");
+    println!(
+        "{:<10}{:>8}{:>10}{:>10}{:>10}{:>16}{:>10}",
+        "", "C", "executor", "variants", "fuzzer", "calls a variant", "C/fuzzer"
+    );
+    for (name, bed) in [("builtin", Bed::builtin()), ("softhsm2", Bed::softhsm2())] {
+        match bed.and_then(|bed| measure(name, &bed, ten_calls)) {
+            Ok(()) => {}
+            Err(reason) => eprintln!("SKIPPED: {name}: {reason}"),
+        }
+    }
+}
+
+fn measure(name: &str, bed: &Bed, ten_calls: TenCalls) -> Result<(), String> {
+    let mut setting = Setting::new(Prelude::Session, |of| of == cryptoki_sys::CKM_SHA256);
+    setting.bent = false;
+    let (tape, sizes) = tape::tape(&setting);
+    let interrupt = Interrupt::default();
+    let (target, _token) = side(name, &interrupt)?;
+    let (model, _model) = side("builtin", &interrupt)?;
+    let variants = Variants::of(&tape, &setting, 7).ok_or("no variants")?;
+    let mut here = Here::new(bed, ten_calls, sizes, &tape, &setting, &variants);
+    let batches = ROUNDS + 1;
+    let search = Search {
+        pairs: vec![Pair { target, model }],
+        setting: setting.clone(),
+        seed: 1,
+        limits: Limits {
+            time: Duration::from_secs(3600),
+            inputs: (BATCH * batches) as u64,
+            findings: usize::MAX,
+        },
+        variants: Some(VARIANTS),
+        corpus: Corpus::in_memory(),
+        functions: Functions::default(),
+        interrupt,
+    };
+    let (ask, asked) = mpsc::channel();
+    let (answer, answers) = mpsc::channel();
+    let mut watcher = Turn {
+        others: (ask, answers),
+        last: (Instant::now(), Progress::default()),
+        slices: Default::default(),
+        calls: 0.0,
+    };
+    // What is laid out in this process stays on this thread.
+    let (found, slices, calls) = std::thread::scope(|scope| {
+        let search = scope.spawn(move || {
+            let found = search.run(vec![tape; BATCH * batches], &mut watcher);
+            // Whoever waits for more of its questions goes on when it is gone.
+            let Turn { slices, calls, .. } = watcher;
+            (found, slices, calls)
+        });
+        for () in asked {
+            let _ = answer.send(here.slices());
+        }
+        search.join().expect("no panic")
+    });
+    let found = found.map_err(|error| error.to_string())?;
+    if let Some(case) = found.cases.first() {
+        println!("{name}: {}", case.title);
+    }
+    let [c, executor, variants, fuzzer] = slices.map(|mut slices: Vec<f64>| {
+        slices.sort_by(f64::total_cmp);
+        slices[slices.len() / 2]
+    });
+    println!(
+        "{name:<10}{c:>8.2}{executor:>10.2}{variants:>10.2}{fuzzer:>10.2}{calls:>16.1}{:>10.2}",
+        c / fuzzer
+    );
+    Ok(())
+}
+
+/// A target ready to be fuzzed, and its token, which goes when this does.
+fn side(name: &str, interrupt: &Interrupt) -> Result<(Side, Provisioned), String> {
+    let target = Target::load(Some(name), &Overrides::default());
+    let target = target.map_err(|error| error.to_string())?;
+    let credentials = target.credentials().map_err(|error| error.to_string())?;
+    let reached = probe::reach(&target, &credentials, interrupt, false);
+    let (token, mut station) = reached.map_err(|error| error.to_string())?;
+    let probe = probe::probe(&mut station, &target, &credentials);
+    let given = probe
+        .map_err(|error| error.to_string())?
+        .given(&credentials);
+    station.skip_audit();
+    Ok((Side { station, given }, token))
+}
+
+/// The ways that run in this process.
+struct Here<'b> {
+    bed: &'b Bed,
+    ten_calls: TenCalls,
+    sizes: Sizes,
+    prepared: Prepared<'b>,
+    turns: Turns<'b>,
+    variants: &'b Variants,
+    journal: JournalWriter,
+}
+
+impl<'b> Here<'b> {
+    fn new(
+        bed: &'b Bed,
+        ten_calls: TenCalls,
+        sizes: Sizes,
+        tape: &[u8],
+        setting: &Setting<'_>,
+        variants: &'b Variants,
+    ) -> Self {
+        let arena = Arena::new();
+        let defaults = Defaults {
+            slot: bed.slot,
+            init_args: None,
+        };
+        let decoded = decode(tape, setting);
+        let end = ladder::close(&decoded.sequence);
+        let mut whole = decoded.sequence.clone();
+        whole.steps.extend(end.clone());
+        assert_eq!(whole.calls().count(), 10);
+        let table = bed.table();
+        let prepared = Prepared::new(
+            &whole,
+            table,
+            &arena,
+            &defaults,
+            &decoded.given,
+            Options::default(),
+        );
+        let places = variants.places().iter();
+        let places = places.map(|phrases| {
+            phrases
+                .iter()
+                .map(|p| p.steps.as_slice())
+                .collect::<Vec<&[Step]>>()
+        });
+        let none: [(String, Value); 0] = [];
+        let turns = Turns::new(
+            (variants.prelude(), &end),
+            places,
+            (table, &arena, &defaults),
+            &none,
+            variants.given(),
+        );
+        let mut journal = JournalWriter::in_memory(JOURNAL, Timing::On);
+        // As between the requests of a worker, the journal's clock learns the counter's rate.
+        std::thread::sleep(Duration::from_millis(2));
+        journal.clear();
+        Self {
+            bed,
+            ten_calls,
+            sizes,
+            prepared: prepared.expect("memory for a few buffers"),
+            turns: turns.expect("memory for a few buffers"),
+            variants,
+            journal,
+        }
+    }
+
+    fn in_c(&mut self, times: u32) {
+        let Sizes {
+            data,
+            digest,
+            objects,
+            random,
+        } = self.sizes;
+        let (table, slot) = (self.bed.table(), self.bed.slot);
+        // The functions of a list of version 2.40 are where those of any other are.
+        // SAFETY: the calls are legal, and the sizes no larger than the memory that the loop has.
+        let rv =
+            unsafe { (self.ten_calls)(table, slot, times.into(), data, digest, objects, random) };
+        assert_eq!(rv, 0);
+    }
+
+    fn executor(&mut self, times: u32) {
+        for turn in 0..times {
+            self.journal.turn(turn);
+            // SAFETY: the sequence is legal.
+            assert_eq!(unsafe { self.prepared.run(&mut self.journal) }, None);
+        }
+    }
+
+    fn variants(&mut self, times: u32) {
+        for turn in 0..times {
+            self.journal.turn(turn);
+            // SAFETY: the sequences are of class A.
+            unsafe {
+                self.turns
+                    .turn(self.variants.choice(turn % VARIANTS), &mut self.journal)
+            };
+        }
+    }
+
+    /// Microseconds a sequence of each way.
+    fn slices(&mut self) -> [f64; 3] {
+        let ways: [fn(&mut Self, u32); 3] = [Self::in_c, Self::executor, Self::variants];
+        ways.map(|way| {
+            let (begun, mut times) = (Instant::now(), 0);
+            while begun.elapsed() < SLICE {
+                way(self, 512);
+                times += 512;
+            }
+            begun.elapsed().as_secs_f64() * 1e6 / f64::from(times)
+        })
+    }
+}
+
+/// Lets the others have their turn between the batches of a search.
+struct Turn {
+    others: (mpsc::Sender<()>, mpsc::Receiver<[f64; 3]>),
+    last: (Instant, Progress),
+    slices: [Vec<f64>; 4],
+    calls: f64,
+}
+
+impl Watcher for Turn {
+    fn progress(&mut self, progress: &Progress) {
+        let (begun, before) = self.last;
+        let run = (progress.sequences + progress.variants) - (before.sequences + before.variants);
+        let spent = begun.elapsed().as_secs_f64() * 1e6 / run as f64;
+        // The first batch has cold caches.
+        if before.sequences > 0 {
+            // C_CloseSession is none of the sequence's own.
+            self.calls = 1.0 + (progress.calls - before.calls) as f64 / run as f64;
+            self.others.0.send(()).expect("the main thread waits");
+            let here = self.others.1.recv().expect("it answers");
+            for (slices, us) in self.slices.iter_mut().zip(here.into_iter().chain([spent])) {
+                slices.push(us);
+            }
+        }
+        self.last = (Instant::now(), *progress);
+    }
+
+    fn found(&mut self, _: &Case) -> Result<(), CorpusError> {
+        Ok(())
+    }
+}

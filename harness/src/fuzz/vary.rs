@@ -1,0 +1,289 @@
+//! The variants of a tape on target and model, and which of them are worth a closer look.
+//!
+//! Each worker runs them for itself and tells what they answered, alike ones once. What two answers say is
+//! judged here, as for sequences that are run one by one, but only where both have not been seen
+//! together before. Nothing is a finding by this alone: what looks wrong is run again as a tape.
+
+use std::collections::HashSet;
+
+use super::novelty::Novelty;
+use super::pair::Pair;
+use super::suspect::{Suspect, What};
+use crate::execute::Answer;
+use crate::oracle::model::{Answered, Disagreement, Subject, disagreement_of, may_disagree};
+use crate::run::wire::{Drawn, Turnout};
+use crate::run::{StationError, Varied};
+use crate::sequence::Call;
+use crate::sequence::decode::{Setting, Variants, Weight};
+
+/// Variants of a tape whose calls take some microseconds.
+const MANY: u32 = 512;
+/// Variants of one on a target whose calls take a millisecond or more.
+const FEW: u32 = 8;
+/// How many times fewer there are of one with mechanisms that take long.
+const HEAVY: u32 = 16;
+/// Most variants of one tape that are looked into for what is not known to be the same.
+const ALARMS: usize = 8;
+
+/// How many variants a tape has on a target, by the time that its calls take, nanoseconds.
+pub(super) fn usual_count(calls: &mut [u64]) -> u32 {
+    let middle = calls.len() / 2;
+    if calls.is_empty() {
+        return MANY;
+    }
+    match *calls.select_nth_unstable(middle).1 {
+        0..1_000_000 => MANY,
+        _ => FEW,
+    }
+}
+
+/// A tape with what its variants came to.
+pub(super) struct Seen {
+    variants: Variants,
+    target: Turnout,
+    model: Turnout,
+}
+
+/// What the variants of a tape came to.
+pub(super) enum Outcome {
+    /// They came to their end.
+    Seen(Box<Seen>),
+    /// The target did not come back from this tape.
+    Broken(Vec<u8>),
+    /// They were not run.
+    None,
+}
+
+/// A variant that may be worth keeping, or looking into.
+pub(super) struct Interesting {
+    /// The variant.
+    pub(super) tape: Vec<u8>,
+    /// Why it is to be run as a tape of its own.
+    pub(super) doubt: Option<Doubt>,
+}
+
+/// What may be wrong with a variant.
+pub(super) enum Doubt {
+    /// Target and model contradict each other.
+    Disagrees(Suspect),
+    /// Something was written over, or of an absurd size.
+    Alarm,
+}
+
+impl Pair {
+    /// Runs the variants of a tape on both sides, of this seed and so many at most.
+    ///
+    /// # Errors
+    /// If one of the stations cannot go on.
+    pub(super) fn vary(
+        &mut self,
+        (tape, seed, most): (&[u8], u64, u32),
+        (setting, drawn): (&Setting<'_>, &Drawn),
+    ) -> Result<Outcome, StationError> {
+        let Some(variants) = Variants::of(tape, setting, seed) else {
+            return Ok(Outcome::None);
+        };
+        let share = match variants.weight() {
+            Weight::Light => most,
+            Weight::Heavy => most / HEAVY,
+            Weight::Dear => 0,
+        };
+        // The first is the tape itself.
+        let count = share.min(variants.count());
+        if count < 2 {
+            return Ok(Outcome::None);
+        }
+        let (target, model) = (&mut self.target, &mut self.model);
+        let order = (tape, seed, count);
+        let (on_target, on_model) = std::thread::scope(|scope| {
+            let beside = scope.spawn(|| model.station.vary(order, drawn, &model.given));
+            let own = target.station.vary(order, drawn, &target.given);
+            let panicked = || StationError::Fault("the model's thread panicked".to_owned());
+            (own, beside.join().unwrap_or_else(|_| Err(panicked())))
+        });
+        Ok(match (on_target?, on_model?) {
+            (Varied::Done(target), Varied::Done(model)) => Outcome::Seen(Box::new(Seen {
+                variants,
+                target,
+                model,
+            })),
+            (Varied::Broken(number), _) => Outcome::Broken(variants.tape(number.unwrap_or(0))),
+            _ => Outcome::None,
+        })
+    }
+}
+
+impl Seen {
+    /// Sequences run, and calls made in them.
+    pub(super) fn progress(&self) -> (u64, u64) {
+        let outcomes = &self.target.outcomes;
+        let calls = self.target.turns.iter().map(|outcome| {
+            let outcome = outcomes.get(usize::from(*outcome));
+            outcome.map_or(0, |outcome| outcome.answers.len() as u64)
+        });
+        (self.target.turns.len() as u64, calls.sum())
+    }
+
+    /// The tape of a variant that was run.
+    pub(super) fn tape(&self, number: u32) -> Option<Vec<u8>> {
+        let was_run = (number as usize) < self.target.turns.len();
+        was_run.then(|| self.variants.tape(number))
+    }
+
+    /// The variants that showed something for the first time, or something wrong that is not `known`.
+    pub(super) fn interesting(
+        &self,
+        novelty: &mut Novelty,
+        known: &dyn Fn(&Suspect) -> bool,
+    ) -> Vec<Interesting> {
+        let mut pairs = HashSet::new();
+        let mut names = HashSet::new();
+        let (mut found, mut alarms) = (Vec::new(), 0);
+        let both = self.target.turns.iter().zip(&self.model.turns);
+        for ((target, model), number) in both.zip(0..) {
+            if !pairs.insert((*target, *model)) {
+                continue;
+            }
+            let target = self.target.outcomes.get(usize::from(*target));
+            let model = self.model.outcomes.get(usize::from(*model));
+            let (Some(target), Some(model)) = (target, model) else {
+                continue;
+            };
+            let calls = self.variants.calls(number);
+            let answers = |words: &[u64]| -> Vec<Answer> {
+                words.iter().copied().map(Answer::from_word).collect()
+            };
+            let (given, wanted) = (answers(&target.answers), answers(&model.answers));
+            let made = calls.iter().zip(&given);
+            let made = made.filter_map(|(call, answer)| Some((*call, Some(answer.rv()?))));
+            let new = novelty.add_answers(made);
+            let suspect = disagreement(&calls, &given, &wanted).map(|found| Suspect {
+                step: Some(found.step),
+                function: Some(found.function),
+                what: What::Disagrees(found),
+            });
+            let suspect = suspect.filter(|one| !known(one) && names.insert(one.name()));
+            let doubt = match suspect {
+                Some(suspect) => Some(Doubt::Disagrees(suspect)),
+                None if target.alarm && alarms < ALARMS => {
+                    alarms += 1;
+                    Some(Doubt::Alarm)
+                }
+                None => None,
+            };
+            if new > 0 || doubt.is_some() {
+                let tape = self.variants.tape(number);
+                found.push(Interesting { tape, doubt });
+            }
+        }
+        found
+    }
+}
+
+/// The first disagreement, as of the traces of a sequence that was run by itself.
+fn disagreement(calls: &[&Call], target: &[Answer], model: &[Answer]) -> Option<Disagreement> {
+    let answers = |place: usize| {
+        let (call, target, model) = (calls.get(place)?, target.get(place)?, model.get(place)?);
+        Some((answered(call, *target)?, answered(call, *model)?))
+    };
+    let places = 0..calls.len();
+    let doubtful = places.clone().any(|place| {
+        answers(place)
+            .is_some_and(|(target, model)| may_disagree(calls[place].function, target, model))
+    });
+    if !doubtful {
+        return None;
+    }
+    let subjects: Vec<_> = calls.iter().map(|call| Subject::of(call)).collect();
+    let mut places = places;
+    disagreement_of(subjects.iter(), |_| answers(places.next()?))
+}
+
+fn answered(call: &Call, answer: Answer) -> Option<Answered> {
+    let rv = answer.rv()?;
+    let told = call.function == crate::cryptoki::Function::C_GetSessionInfo && rv == 0;
+    let session = told.then(|| answer.session().into());
+    Some(Answered { rv, session })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_target_has_few_variants_and_chance_decides_nothing() {
+        assert_eq!(usual_count(&mut []), MANY);
+        assert_eq!(usual_count(&mut [900, 1_000, 30_000_000]), MANY);
+        assert_eq!(usual_count(&mut [900, 5_000_000, 30_000_000]), FEW);
+    }
+
+    /// Variants of a sequence, each of whose calls answered so.
+    fn seen(answer: impl Fn(&Call) -> (u64, u64)) -> Seen {
+        use crate::run::wire::Outcome;
+        use crate::sequence::decode::Prelude;
+        let setting = Setting::new(Prelude::Session, |_| true);
+        // A phrase that is a search, and another one.
+        let tape = [4, 11, 0, 0, 1, 1, 1, 0, 1, 1, 1, 11, 0, 0, 1, 1, 1];
+        let variants = Variants::of(&tape, &setting, 1).expect("it can be varied");
+        let calls = variants.calls(0);
+        let side = |of: &dyn Fn((u64, u64)) -> u64| Turnout {
+            turns: vec![0; 3],
+            outcomes: vec![Outcome {
+                answers: calls.iter().map(|call| of(answer(call))).collect(),
+                alarm: false,
+            }],
+        };
+        let (target, model) = (side(&|(target, _)| target), side(&|(_, model)| model));
+        Seen {
+            variants,
+            target,
+            model,
+        }
+    }
+
+    #[test]
+    fn what_is_new_is_kept_once() {
+        let (seen, mut novelty) = (seen(|_| (0, 0)), Novelty::default());
+        assert_eq!(seen.progress().0, 3);
+        let first = seen.interesting(&mut novelty, &|_| false);
+        assert_eq!(first.len(), 1);
+        assert!(first[0].doubt.is_none());
+        assert_eq!(first[0].tape, seen.variants.tape(0));
+        assert!(seen.interesting(&mut novelty, &|_| false).is_empty());
+    }
+
+    #[test]
+    fn a_contradiction_is_looked_into_unless_it_is_known() {
+        use cryptoki_sys::{CKR_OK, CKR_SESSION_HANDLE_INVALID};
+        let seen = seen(|call| {
+            let wrong = call.function == crate::cryptoki::Function::C_FindObjectsInit;
+            (
+                if wrong {
+                    CKR_SESSION_HANDLE_INVALID
+                } else {
+                    CKR_OK
+                },
+                CKR_OK,
+            )
+        });
+        let looked_into = |known: bool| {
+            let found = seen.interesting(&mut Novelty::default(), &|_| known);
+            let mut doubts = found.into_iter().filter_map(|one| one.doubt);
+            doubts.next().map(|doubt| match doubt {
+                Doubt::Disagrees(suspect) => suspect.name(),
+                Doubt::Alarm => "alarm".to_owned(),
+            })
+        };
+        let name = "C_FindObjectsInit/CKR_SESSION_HANDLE_INVALID-not-CKR_OK";
+        assert_eq!(looked_into(false).as_deref(), Some(name));
+        assert_eq!(looked_into(true), None);
+    }
+
+    #[test]
+    fn memory_written_over_is_looked_into() {
+        let mut seen = seen(|_| (0, 0));
+        seen.target.outcomes[0].alarm = true;
+        let found = seen.interesting(&mut Novelty::default(), &|_| false);
+        assert!(matches!(found[0].doubt, Some(Doubt::Alarm)));
+    }
+}

@@ -1,0 +1,67 @@
+//! What a call looks like apart from its values.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use cryptoki_sys::CKA_PRIVATE;
+
+use super::visit::{self, Place};
+use super::{Argument, AttributeValue, BufferSize, Call, Number};
+
+/// What the arguments look like: mechanism, which pointers are NULL, how buffers are offered.
+#[must_use]
+pub fn shape(call: &Call) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for argument in &call.arguments {
+        std::mem::discriminant(argument).hash(&mut hasher);
+        match argument {
+            Argument::Mechanism(given) => {
+                if let Number::Literal(mechanism) = given.mechanism {
+                    mechanism.hash(&mut hasher);
+                }
+                std::mem::discriminant(&given.parameter).hash(&mut hasher);
+            }
+            Argument::Buffer(buffer) => {
+                std::mem::discriminant::<BufferSize>(&buffer.size).hash(&mut hasher);
+            }
+            _ => {}
+        }
+    }
+    hasher.finish()
+}
+
+/// As much of a call as decides, with what was returned, what there is to say of it: its function, its shape, what
+/// it refers to, whether a number is 0, whether a template says that an object is private.
+#[must_use]
+pub fn look(call: &Call) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (call.function as u16, shape(call)).hash(&mut hasher);
+    visit::call(&mut call.clone(), &mut |place| {
+        place.reference().map(|of| &of.name).hash(&mut hasher);
+    });
+    for argument in &call.arguments {
+        match argument {
+            Argument::Number(number) => (*number == Number::Literal(0)).hash(&mut hasher),
+            Argument::Template(template) => says_privacy(&template.attributes).hash(&mut hasher),
+            _ => {}
+        }
+    }
+    hasher.finish()
+}
+
+/// The names that a call refers to.
+#[must_use]
+pub fn references(call: &Call) -> Vec<String> {
+    let mut names = Vec::new();
+    visit::call(&mut call.clone(), &mut |place: Place<'_>| {
+        names.extend(place.reference().map(|reference| reference.name.clone()));
+    });
+    names
+}
+
+/// True if a template says whether the object is private.
+#[must_use]
+pub fn says_privacy(attributes: &[super::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.attribute == CKA_PRIVATE && matches!(attribute.value, AttributeValue::Bool(_))
+    })
+}
