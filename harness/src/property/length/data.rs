@@ -117,20 +117,36 @@ pub(super) fn place(draw: &Draw, count: usize) -> usize {
 
 fn in_parts(script: &mut Script, ground: &Ground, draw: &Draw, of_last: bool) -> Option<Probe> {
     let encryption = encryption(script, ground, draw)?;
-    let mut calls = encrypting(&encryption, draw, C_EncryptUpdate);
+    let calls = encrypting(&encryption, draw, C_EncryptUpdate);
+    let begin = encryption.encrypting();
+    Some(finished(
+        &encryption,
+        draw,
+        of_last,
+        (begin, calls, C_EncryptFinal),
+    ))
+}
+
+/// The calls with that which ends them; the last is tried, or one of the others.
+fn finished(
+    encryption: &Encryption,
+    draw: &Draw,
+    of_last: bool,
+    (begin, mut calls, ends): (Make, Vec<Make>, crate::cryptoki::Function),
+) -> Probe {
     let updates = calls.len();
     let room = (encryption.data.len() + EXCESS) as u64;
-    calls.push(on(SESSION, C_EncryptFinal).room_for(room));
-    Some(Probe {
-        begin: vec![encryption.encrypting()],
+    calls.push(on(SESSION, ends).room_for(room));
+    Probe {
+        begin: vec![begin],
         place: if of_last {
             updates
         } else {
             place(draw, updates)
         },
         calls,
-        ..Probe::new(encryption.row.name, on(SESSION, C_EncryptFinal))
-    })
+        ..Probe::new(encryption.row.name, on(SESSION, ends))
+    }
 }
 
 pub(super) fn encrypt_update(script: &mut Script, ground: &Ground, draw: &Draw) -> Option<Probe> {
@@ -149,20 +165,14 @@ fn back_in_parts(
 ) -> Option<Probe> {
     let encryption = encryption(script, ground, draw)?;
     encryption.whole(script, "whole");
-    let mut calls = decrypting(&encryption, draw, C_DecryptUpdate);
-    let updates = calls.len();
-    let room = (encryption.data.len() + EXCESS) as u64;
-    calls.push(on(SESSION, C_DecryptFinal).room_for(room));
-    Some(Probe {
-        begin: vec![encryption.decrypting()],
-        place: if of_last {
-            updates
-        } else {
-            place(draw, updates)
-        },
-        calls,
-        ..Probe::new(encryption.row.name, on(SESSION, C_DecryptFinal))
-    })
+    let calls = decrypting(&encryption, draw, C_DecryptUpdate);
+    let begin = encryption.decrypting();
+    Some(finished(
+        &encryption,
+        draw,
+        of_last,
+        (begin, calls, C_DecryptFinal),
+    ))
 }
 
 pub(super) fn decrypt_update(script: &mut Script, ground: &Ground, draw: &Draw) -> Option<Probe> {
