@@ -141,7 +141,7 @@ impl Draft {
 
 /// The session of the state ladder, or one that a fixture opened in its place.
 pub(super) fn session() -> Argument {
-    Argument::Number(Number::Reference(Reference::to(SESSION)))
+    Argument::named(SESSION)
 }
 
 /// A call that opens a session and keeps it.

@@ -104,7 +104,7 @@ pub(super) fn objects(function: Function) -> Vec<Draft> {
     let draft = |id, what: &str| {
         Draft::new(id, "5.1.6", Ladder::RwSession).title(format!("{function} refuses {what}"))
     };
-    let object = Argument::Number(Number::Reference(Reference::to("object")));
+    let object = Argument::named("object");
     let destroy = Call {
         arguments: vec![session(), object.clone()],
         ..Call::new(0, Function::C_DestroyObject)

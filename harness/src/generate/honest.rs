@@ -10,8 +10,8 @@ use crate::cryptoki::names::Kind;
 use crate::cryptoki::{Function, ParameterKind};
 use crate::plan::Needs;
 use crate::sequence::{
-    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Content,
-    MechanismArgument, Number, ParameterValue, Reference, Template,
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Content, Number,
+    ParameterValue, Reference, Template,
 };
 
 /// Bytes of an output buffer; more than any answer here.
@@ -47,11 +47,7 @@ fn argument(function: Function, parameter: &Parameter) -> Argument {
         ParameterKind::In => bytes(function, parameter.name),
         ParameterKind::Padded(_) => text("p11assay"),
         ParameterKind::Name if function != Function::C_GetInterface => text("C_GenerateKey"),
-        ParameterKind::Mechanism => Argument::Mechanism(Box::new(MechanismArgument {
-            mechanism: Number::Literal(mechanism(function)),
-            parameter: ParameterValue::None,
-            claim: None,
-        })),
+        ParameterKind::Mechanism => Argument::mechanism(mechanism(function), ParameterValue::None),
         ParameterKind::Template => template(AttributeValue::Ulong(Number::Literal(CKO_DATA))),
         ParameterKind::OutTemplate => {
             let room = Buffer::of(BufferSize::Elements(Number::Literal(8)));

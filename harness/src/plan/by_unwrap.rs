@@ -8,8 +8,8 @@ use super::{Case, Plan, pkcs8};
 use crate::cryptoki::Function::{self, *};
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::{
-    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
-    MechanismArgument, Number, ParameterValue, Reference, Step, Template,
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content, Number,
+    ParameterValue, Reference, Step, Template,
 };
 
 /// The names that the added calls keep things under.
@@ -31,7 +31,7 @@ impl ByUnwrap {
             CKM_AES_CBC_PAD => ParameterValue::Bytes(literal(&[0x5a; 16])),
             _ => ParameterValue::None,
         };
-        mechanism(self.0, parameter)
+        Argument::mechanism(self.0, parameter)
     }
 
     /// The case with its keys wrapped; `None` if it creates none, or one whose wrapped form is not known.
@@ -72,7 +72,7 @@ impl ByUnwrap {
             ],
             claim: None,
         });
-        let generator = mechanism(CKM_AES_KEY_GEN, ParameterValue::None);
+        let generator = Argument::mechanism(CKM_AES_KEY_GEN, ParameterValue::None);
         preparing(C_GenerateKey, vec![generator, template], ("key", WRAPPING))
     }
 
@@ -120,13 +120,18 @@ impl ByUnwrap {
             gives: Vec::new(),
             ..preparing(
                 C_EncryptInit,
-                vec![self.mechanism(), handle(WRAPPING)],
+                vec![self.mechanism(), Argument::named(WRAPPING)],
                 ("", ""),
             )
         };
         let wrapped = Argument::Bytes(Bytes::of(Content::Reference(Reference::to(WRAPPED))));
         let name = create.gives.first().map_or("", |given| &given.name);
-        let arguments = vec![self.mechanism(), handle(WRAPPING), wrapped, unwrapped];
+        let arguments = vec![
+            self.mechanism(),
+            Argument::named(WRAPPING),
+            wrapped,
+            unwrapped,
+        ];
         let mut unwrap = preparing(C_UnwrapKey, arguments, ("key", name));
         // Of a key that C_CreateObject would not take, either.
         let refused = [CKR_WRAPPED_KEY_LEN_RANGE, CKR_WRAPPED_KEY_INVALID];
@@ -166,7 +171,7 @@ fn is_key(call: &Call) -> bool {
 /// A call in the session of the case that prepares it, and keeps an output.
 fn preparing(function: Function, arguments: Vec<Argument>, gives: (&str, &str)) -> Call {
     let mut call = Call::new(0, function);
-    let session = Argument::Number(Number::Reference(Reference::to("session")));
+    let session = Argument::named("session");
     for (place, argument) in call
         .arguments
         .iter_mut()
@@ -190,18 +195,6 @@ fn preparing(function: Function, arguments: Vec<Argument>, gives: (&str, &str)) 
         }],
         ..call
     }
-}
-
-fn mechanism(mechanism: CK_MECHANISM_TYPE, parameter: ParameterValue) -> Argument {
-    Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(mechanism),
-        parameter,
-        claim: None,
-    }))
-}
-
-fn handle(name: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(name)))
 }
 
 fn flag(attribute: CK_ATTRIBUTE_TYPE, value: bool) -> Attribute {

@@ -12,7 +12,7 @@ use crate::cryptoki::returns;
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{
     Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
-    Expectation, MechanismArgument, Number, ParameterValue, Reference, Sequence, Step, Template,
+    Expectation, Number, ParameterValue, Reference, Sequence, Step, Template,
 };
 
 /// The session that a case finds.
@@ -200,7 +200,7 @@ fn path(text: &str) -> Reference {
 
 /// What was kept as `name`, as a handle or a number.
 pub(super) fn handle(name: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(name)))
+    Argument::named(name)
 }
 
 /// A number.
@@ -261,11 +261,7 @@ pub(super) fn mechanism(row: &Mechanism, parameter: ParameterValue) -> Argument 
 
 /// A mechanism by its number.
 pub(super) fn of_type(mechanism: u64, parameter: ParameterValue) -> Argument {
-    Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(mechanism),
-        parameter,
-        claim: None,
-    }))
+    Argument::mechanism(mechanism, parameter)
 }
 
 /// A template.

@@ -85,7 +85,7 @@ pub fn close(sequence: &Sequence) -> Vec<Step> {
 }
 
 fn reference(name: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(name)))
+    Argument::named(name)
 }
 
 /// The name under which [`empty_token`] keeps what it finds; an empty list until then.
@@ -143,7 +143,7 @@ const MOST_OBJECTS: u64 = 256;
 /// Logs in with a PIN of the target.
 pub(super) fn login(user: u64, pin: &str) -> Step {
     let mut call = fixture(Function::C_Login);
-    call.arguments[0] = Argument::Number(Number::Reference(Reference::to(SESSION)));
+    call.arguments[0] = Argument::named(SESSION);
     call.arguments[1] = Argument::Number(Number::Literal(user));
     let pin = Content::Reference(Reference::to("target").field(pin));
     call.arguments[2] = Argument::Bytes(Bytes::of(pin));

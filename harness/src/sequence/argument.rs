@@ -61,6 +61,24 @@ pub struct Bytes {
     pub claim: Option<Number>,
 }
 
+impl Argument {
+    /// The number, handle or slot that was kept under this name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self::Number(Number::Reference(Reference::to(name)))
+    }
+
+    /// A mechanism with this parameter, of its true length.
+    #[must_use]
+    pub fn mechanism(mechanism: u64, parameter: ParameterValue) -> Self {
+        Self::Mechanism(Box::new(MechanismArgument {
+            mechanism: Number::Literal(mechanism),
+            parameter,
+            claim: None,
+        }))
+    }
+}
+
 impl Bytes {
     /// Honest bytes.
     #[must_use]

@@ -7,13 +7,13 @@ use p11assay_reports::evidence::{Class, Level};
 use super::super::answer::Answer;
 use super::super::draft::Draft;
 use super::template::{self, are, is, keeping, kept_inside, number, passing};
-use super::{draft, handle, kept_as, key, mechanism, parameter, presumed};
+use super::{draft, kept_as, key, mechanism, parameter, presumed};
 use crate::cryptoki::Function::C_DeriveKey;
 use crate::cryptoki::mechanism::{Mechanism, OtherKeys, Rule, Use};
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::recipe::{self, Recipe};
-use crate::sequence::{Attribute, Call, Content, Number, ParameterValue, Reference};
+use crate::sequence::{Argument, Attribute, Call, Content, Number, ParameterValue, Reference};
 
 /// Names of the key that is derived from, and of what comes of it.
 const BASE: &str = "base";
@@ -94,7 +94,7 @@ impl<'m> Derivation<'m> {
     fn derive(&self, base: &str, template: Vec<Attribute>) -> Call {
         let mut call = super::call(C_DeriveKey);
         call.arguments[1] = mechanism(self.row, self.parameter.clone());
-        call.arguments[2] = handle(base);
+        call.arguments[2] = Argument::named(base);
         call.arguments[3] = template::argument(template);
         call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes]);
         if self.row.other_keys == OtherKeys::OfParameter {

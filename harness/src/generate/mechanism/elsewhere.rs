@@ -7,7 +7,7 @@ use p11assay_reports::evidence::Class;
 use super::super::answer::Answer;
 use super::super::draft::Draft;
 use super::template::{self, flag, number, passing};
-use super::{call, draft, handle, key, mechanism, parameter};
+use super::{call, draft, key, mechanism, parameter};
 use crate::cryptoki::Function::{self, *};
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::{Argument, Attribute, Buffer, BufferSize, Call, Number, recipe};
@@ -101,9 +101,13 @@ fn arguments(function: Function) -> Vec<(usize, Argument)> {
             (2, template::argument(bits())),
             (3, template::argument(vec![passing()])),
         ],
-        C_WrapKey => vec![(2, handle(KEY)), (3, handle(KEY)), (4, room)],
-        C_DeriveKey => vec![(2, handle(KEY)), (3, made())],
-        C_EncapsulateKey => vec![(2, handle(KEY)), (3, made()), (4, room)],
+        C_WrapKey => vec![
+            (2, Argument::named(KEY)),
+            (3, Argument::named(KEY)),
+            (4, room),
+        ],
+        C_DeriveKey => vec![(2, Argument::named(KEY)), (3, made())],
+        C_EncapsulateKey => vec![(2, Argument::named(KEY)), (3, made()), (4, room)],
         _ => Vec::new(),
     }
 }

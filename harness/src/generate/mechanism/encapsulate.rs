@@ -9,7 +9,7 @@ use super::super::draft::Draft;
 use super::key::{self, BACK, FORTH};
 use super::subject::{Purpose, Subject};
 use super::template::{self, are, is, keeping, kept_inside, number, passing};
-use super::{all_presumed, asking, handle, kept, kept_as, mechanism, parameter, presumed, short};
+use super::{all_presumed, asking, kept, kept_as, mechanism, parameter, presumed, short};
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::cryptoki::refusal::{Occasion, refusals};
@@ -71,7 +71,7 @@ impl Encapsulation<'_> {
     fn encapsulate(&self, template: Vec<Attribute>) -> Call {
         let mut call = super::call(C_EncapsulateKey);
         call.arguments[1] = mechanism(self.subject.row, self.subject.parameter.clone());
-        call.arguments[2] = handle(FORTH);
+        call.arguments[2] = Argument::named(FORTH);
         call.arguments[3] = template::argument(template);
         call.arguments[4] = Argument::Buffer(Buffer::of(BufferSize::Exact));
         call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes]);
@@ -81,7 +81,7 @@ impl Encapsulation<'_> {
     fn decapsulate(&self, template: Vec<Attribute>) -> Call {
         let mut call = super::call(C_DecapsulateKey);
         call.arguments[1] = mechanism(self.subject.row, self.subject.parameter.clone());
-        call.arguments[2] = handle(BACK);
+        call.arguments[2] = Argument::named(BACK);
         call.arguments[3] = template::argument(template);
         call.arguments[4] = Argument::Bytes(Bytes::of(kept(CIPHERTEXT)));
         call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes]);

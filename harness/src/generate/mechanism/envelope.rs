@@ -12,7 +12,7 @@ use super::message::{Sealed, additional, blank};
 use super::subject::Subject;
 use super::template::{self, are, has_of, kept_inside, number, passing};
 use super::wrap::WRAPPING;
-use super::{all_presumed, feed, flipped, handle, kept, kept_as, mechanism, presumed, was};
+use super::{all_presumed, feed, flipped, kept, kept_as, mechanism, presumed, was};
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::Mechanism;
 use crate::cryptoki::refusal::{Occasion, refusals};
@@ -107,8 +107,8 @@ impl Envelope<'_> {
     fn wrap(&self, key: &str) -> Call {
         let mut call = super::call(C_WrapKeyAuthenticated);
         call.arguments[1] = mechanism(self.subject.row, self.parameter(blank()));
-        call.arguments[2] = handle(FORTH);
-        call.arguments[3] = handle(key);
+        call.arguments[2] = Argument::named(FORTH);
+        call.arguments[3] = Argument::named(key);
         call.arguments[4] = bytes(additional());
         call.not_applicable = refusals(&[Occasion::Start, Occasion::Wrap]);
         kept_as(call, "wrapped_key", WRAPPED)
@@ -139,7 +139,7 @@ impl Envelope<'_> {
     fn unwrap(&self, tag: Content, data: Content, inside: bool) -> Call {
         let mut call = super::call(C_UnwrapKeyAuthenticated);
         call.arguments[1] = mechanism(self.subject.row, self.parameter(tag));
-        call.arguments[2] = handle(BACK);
+        call.arguments[2] = Argument::named(BACK);
         call.arguments[3] = bytes(kept(WRAPPED));
         call.arguments[4] = template::argument(Self::template(inside));
         call.arguments[5] = bytes(data);

@@ -8,7 +8,7 @@ use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::{Mechanism, OtherKeys};
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::recipe::{self, Recipe};
-use crate::sequence::{Argument, Attribute, Call, MechanismArgument, Number, ParameterValue};
+use crate::sequence::{Argument, Attribute, Call, ParameterValue};
 
 /// The keys that an operation and its inverse need.
 pub(super) enum Keys {
@@ -98,11 +98,7 @@ fn generate(
         (forth, back, [FORTH, BACK])
     };
     let mut call = call(Function::C_GenerateKeyPair);
-    call.arguments[1] = Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(mechanism),
-        parameter: ParameterValue::None,
-        claim: None,
-    }));
+    call.arguments[1] = Argument::mechanism(mechanism, ParameterValue::None);
     call.arguments[2] = template::argument([template, &public].concat());
     call.arguments[3] = template::argument(private);
     // A module may try the pair, and cannot if half of it may not.

@@ -46,8 +46,8 @@ use crate::cryptoki::{Function, ParameterKind, Version, names, returns};
 use crate::plan::{Ladder, MechanismNeed, Needs, Suite};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{
-    Argument, Buffer, BufferSize, Bytes, Call, Capture, Content, Expectation, MechanismArgument,
-    Number, ParameterValue, Reference,
+    Argument, Buffer, BufferSize, Bytes, Call, Capture, Content, Expectation, Number,
+    ParameterValue, Reference,
 };
 
 /// The wanted suites, one for each mechanism that has cases: `mechanisms/CKM_AES_CBC`.
@@ -133,23 +133,14 @@ fn init(function: Function, row: &Mechanism, parameter: ParameterValue, key: Opt
     let mut call = call(function);
     call.arguments[1] = mechanism(row, parameter);
     if let Some(key) = key {
-        call.arguments[2] = handle(key);
+        call.arguments[2] = Argument::named(key);
     }
     call
 }
 
 /// The mechanism as an argument.
 fn mechanism(row: &Mechanism, parameter: ParameterValue) -> Argument {
-    Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(row.value),
-        parameter,
-        claim: None,
-    }))
-}
-
-/// The handle kept as `key` as an argument.
-fn handle(key: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(key)))
+    Argument::mechanism(row.value, parameter)
 }
 
 fn number_of(value: u64) -> Argument {

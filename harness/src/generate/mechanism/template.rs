@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::{call, handle};
+use super::call;
 use crate::cryptoki::Function::C_GetAttributeValue;
 use crate::cryptoki::names::{self, Kind};
 use crate::sequence::expectation::{Expected, Relation};
@@ -57,7 +57,7 @@ pub(super) fn read(key: &str, attributes: &[CK_ATTRIBUTE_TYPE]) -> Call {
         value: AttributeValue::Buffer(Buffer::of(BufferSize::Exact)),
     });
     let mut call = call(C_GetAttributeValue);
-    call.arguments[1] = handle(key);
+    call.arguments[1] = Argument::named(key);
     call.arguments[2] = argument(asked.collect());
     call
 }

@@ -11,8 +11,7 @@ use super::key::{self, BACK, FORTH, Keys};
 use super::subject::{Purpose, Subject};
 use super::template::{self, are, kept_inside, number, passing};
 use super::{
-    all_presumed, asking, flipped, handle, keep, kept, kept_as, mechanism, parameter, presumed,
-    short,
+    all_presumed, asking, flipped, keep, kept, kept_as, mechanism, parameter, presumed, short,
 };
 use crate::cryptoki::Function::*;
 use crate::cryptoki::mechanism::{Mechanism, Use};
@@ -92,8 +91,8 @@ impl<'m> Wrapping<'m> {
     fn wrap(&self, key: &str) -> Call {
         let mut call = super::call(C_WrapKey);
         call.arguments[1] = mechanism(self.subject.row, self.subject.parameter.clone());
-        call.arguments[2] = handle(FORTH);
-        call.arguments[3] = handle(key);
+        call.arguments[2] = Argument::named(FORTH);
+        call.arguments[3] = Argument::named(key);
         call.not_applicable = refusals(&[Occasion::Start, Occasion::Wrap]);
         keep(call, WRAPPED)
     }
@@ -101,7 +100,7 @@ impl<'m> Wrapping<'m> {
     fn unwrap(&self, wrapped: Content, template: Vec<Attribute>) -> Call {
         let mut call = super::call(C_UnwrapKey);
         call.arguments[1] = mechanism(self.subject.row, self.subject.parameter.clone());
-        call.arguments[2] = handle(BACK);
+        call.arguments[2] = Argument::named(BACK);
         call.arguments[3] = Argument::Bytes(Bytes::of(wrapped));
         call.arguments[4] = template::argument(template);
         call.not_applicable = refusals(&[Occasion::Start, Occasion::Attributes, Occasion::Unwrap]);

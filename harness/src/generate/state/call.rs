@@ -10,8 +10,8 @@ use crate::cryptoki::Function::{self, *};
 use crate::plan::{Ladder, MechanismNeed, Needs};
 use crate::sequence::recipe;
 use crate::sequence::{
-    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
-    MechanismArgument, Number, ParameterValue, Reference, Template,
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content, Number,
+    ParameterValue, Reference, Template,
 };
 
 /// A call in a state.
@@ -179,9 +179,9 @@ fn existing(function: Function) -> Subject {
     // The object must go, whatever the answer.
     judged.keep_going = true;
     let mut subject = Subject::of(judged);
-    let made = handles::kept(create(reference(OTHER), false, true));
+    let made = handles::kept(create(Argument::named(OTHER), false, true));
     subject.prepare = vec![open, presumed(made)];
-    let gone = destroy(reference(OTHER), OBJECT);
+    let gone = destroy(Argument::named(OTHER), OBJECT);
     if function != C_DestroyObject {
         subject.tidy.after_success.push(gone.clone());
     }
@@ -196,11 +196,7 @@ fn generate(function: Function, private: bool, token: bool) -> Option<Subject> {
     };
     let mut call = Call::new(0, function);
     call.arguments[0] = session();
-    call.arguments[1] = Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(mechanism),
-        parameter: ParameterValue::None,
-        claim: None,
-    }));
+    call.arguments[1] = Argument::mechanism(mechanism, ParameterValue::None);
     call.arguments[2] = template([recipe::generation(key_type), place(private, token)].concat());
     let call = if function == C_GenerateKey {
         keeping(call, "key", OBJECT)
@@ -245,13 +241,13 @@ fn place(private: bool, token: bool) -> Vec<Attribute> {
 fn on_object(function: Function) -> Call {
     let mut call = Call::new(0, function);
     call.arguments[0] = session();
-    call.arguments[1] = reference(OBJECT);
+    call.arguments[1] = Argument::named(OBJECT);
     call
 }
 
 fn destroy(session: Argument, name: &str) -> Call {
     Call {
-        arguments: vec![session, reference(name)],
+        arguments: vec![session, Argument::named(name)],
         ..Call::new(0, C_DestroyObject)
     }
 }
@@ -261,10 +257,6 @@ fn template(attributes: Vec<Attribute>) -> Argument {
         attributes,
         claim: None,
     })
-}
-
-fn reference(name: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(name)))
 }
 
 fn keeping(mut call: Call, output: &str, name: &str) -> Call {

@@ -15,7 +15,7 @@ use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::cryptoki::{Function, ParameterKind, returns};
 use crate::plan::{Ladder, Needs};
 use crate::sequence::recipe;
-use crate::sequence::{Argument, Attribute, AttributeValue, Call, Number, Reference, Template};
+use crate::sequence::{Argument, Attribute, AttributeValue, Call, Template};
 
 use table::{Row, STATES, Says, State};
 
@@ -154,7 +154,7 @@ fn after_logout(function: Function) -> Option<Draft> {
     let mut judged = honest::call(function);
     for (parameter, argument) in function.parameters().iter().zip(&mut judged.arguments) {
         if parameter.kind == object {
-            *argument = Argument::Number(Number::Reference(Reference::to("object")));
+            *argument = Argument::named("object");
         } else if parameter.kind == ParameterKind::Template
             && matches!(
                 function,

@@ -12,8 +12,7 @@ use crate::cryptoki::{Function, Kind, ParameterKind, Version, names};
 use crate::plan::{Ladder, MechanismNeed, Needs};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{
-    Argument, Attribute, AttributeValue, Call, Capture, MechanismArgument, Number, ParameterValue,
-    Reference, Template,
+    Argument, Attribute, AttributeValue, Call, Capture, Number, ParameterValue, Reference, Template,
 };
 
 const KEY_TYPES: Kind = Kind("key_types");
@@ -233,11 +232,7 @@ impl Shape {
     /// A call that generates one from this template, kept as `name`. That the mechanism is listed and
     /// not there is not what a template is about.
     pub(super) fn generate(&self, attributes: Vec<Attribute>, name: &str) -> Option<Call> {
-        let mechanism = Argument::Mechanism(Box::new(MechanismArgument {
-            mechanism: Number::Literal(self.generator?.value),
-            parameter: ParameterValue::None,
-            claim: None,
-        }));
+        let mechanism = Argument::mechanism(self.generator?.value, ParameterValue::None);
         if !self.is_pair() {
             let mut call = call(Function::C_GenerateKey);
             call.arguments[1] = mechanism;
@@ -324,7 +319,7 @@ pub(super) fn call(function: Function) -> Call {
 /// A call of `function` on the object kept as `name`, with this template.
 pub(super) fn on(function: Function, name: &str, attributes: Vec<Attribute>) -> Call {
     let mut call = call(function);
-    call.arguments[1] = Argument::Number(Number::Reference(Reference::to(name)));
+    call.arguments[1] = Argument::named(name);
     let parameters = function.parameters().iter().zip(&mut call.arguments);
     for (parameter, argument) in parameters {
         if matches!(

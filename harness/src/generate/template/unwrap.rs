@@ -10,9 +10,7 @@ use super::{named, refusal, value};
 use crate::cryptoki::Function;
 use crate::plan::{MechanismNeed, Needs};
 use crate::sequence::recipe;
-use crate::sequence::{
-    Argument, Attribute, Bytes, Call, Content, MechanismArgument, Number, ParameterValue, Reference,
-};
+use crate::sequence::{Argument, Attribute, Bytes, Call, Content, ParameterValue, Reference};
 
 /// Keys that are wrapped: of whole blocks of eight bytes, and of a type that every wrapping
 /// mechanism of AES takes.
@@ -130,8 +128,8 @@ fn wrapped(shape: &Shape, draft: Draft) -> Draft {
     wrapping.extend([CKA_WRAP, CKA_UNWRAP].map(|usage| value::flag(usage, true)));
     let mut wrap = call(Function::C_WrapKey);
     wrap.arguments[1] = mechanism();
-    wrap.arguments[2] = handle(WRAPPING);
-    wrap.arguments[3] = handle("original");
+    wrap.arguments[2] = Argument::named(WRAPPING);
+    wrap.arguments[3] = Argument::named("original");
     let original = Shape::create(shape.usual(), "original");
     draft
         .needs(&needs)
@@ -143,20 +141,12 @@ fn wrapped(shape: &Shape, draft: Draft) -> Draft {
 fn unwrap(attributes: Vec<Attribute>, name: &str) -> Call {
     let mut unwrap = call(Function::C_UnwrapKey);
     unwrap.arguments[1] = mechanism();
-    unwrap.arguments[2] = handle(WRAPPING);
+    unwrap.arguments[2] = Argument::named(WRAPPING);
     unwrap.arguments[3] = Argument::Bytes(Bytes::of(Content::Reference(Reference::to("wrapped"))));
     unwrap.arguments[4] = template(attributes);
     shape::kept(unwrap, "key", name)
 }
 
 fn mechanism() -> Argument {
-    Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(CKM_AES_KEY_WRAP),
-        parameter: ParameterValue::None,
-        claim: None,
-    }))
-}
-
-fn handle(name: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(name)))
+    Argument::mechanism(CKM_AES_KEY_WRAP, ParameterValue::None)
 }

@@ -10,8 +10,7 @@ use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::sequence::expectation::{Expected, Relation};
 use crate::sequence::{
     Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Capture, Content,
-    Expectation, FieldValue, MechanismArgument, Number, ParameterValue, Reference, Structure,
-    Template,
+    Expectation, FieldValue, Number, ParameterValue, Reference, Structure, Template,
 };
 
 /// The name under which cases keep the key of the vector.
@@ -123,23 +122,11 @@ fn template(attributes: Vec<Attribute>) -> Argument {
     })
 }
 
-fn mechanism(mechanism: u64, parameter: ParameterValue) -> Argument {
-    Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(mechanism),
-        parameter,
-        claim: None,
-    }))
-}
-
-fn handle(name: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(name)))
-}
-
 /// A call that begins an operation with [`KEY`], unless the token has limits there.
 pub(super) fn begin(function: Function, of: u64, parameter: ParameterValue) -> Call {
     let mut call = call(function);
-    call.arguments[1] = mechanism(of, parameter);
-    call.arguments[2] = handle(KEY);
+    call.arguments[1] = Argument::mechanism(of, parameter);
+    call.arguments[2] = Argument::named(KEY);
     // A parameter that the token does not work with may be called whatever it likes: how a mistake is
     // named, other cases ask.
     call.not_applicable = match by_value(of) {
@@ -194,8 +181,8 @@ fn is(subject: Reference, wanted: &[u8]) -> Expectation {
 /// A call that makes a secret key of so many bytes, which shows its value, from [`KEY`].
 pub(super) fn derive(of: u64, parameter: ParameterValue, length: usize) -> Call {
     let mut call = call(C_DeriveKey);
-    call.arguments[1] = mechanism(of, parameter);
-    call.arguments[2] = handle(KEY);
+    call.arguments[1] = Argument::mechanism(of, parameter);
+    call.arguments[2] = Argument::named(KEY);
     call.arguments[3] = template(open(CKK_GENERIC_SECRET, Some(length)));
     made(call)
 }
@@ -209,7 +196,7 @@ pub(super) fn generate(
     usage: Option<u64>,
 ) -> Call {
     let mut call = call(C_GenerateKey);
-    call.arguments[1] = mechanism(of, parameter);
+    call.arguments[1] = Argument::mechanism(of, parameter);
     let mut attributes = open(key_type, Some(length));
     attributes.extend(usage.map(yes));
     call.arguments[2] = template(attributes);
@@ -224,8 +211,8 @@ pub(super) fn generate(
 /// A call that unwraps a generic secret key with [`KEY`], of so many bytes if that must be told.
 pub(super) fn unwrap(of: u64, wrapped: &[u8], length: Option<usize>) -> Call {
     let mut call = call(C_UnwrapKey);
-    call.arguments[1] = mechanism(of, ParameterValue::None);
-    call.arguments[2] = handle(KEY);
+    call.arguments[1] = Argument::mechanism(of, ParameterValue::None);
+    call.arguments[2] = Argument::named(KEY);
     call.arguments[3] = Argument::Bytes(literal(wrapped));
     call.arguments[4] = template(open(CKK_GENERIC_SECRET, length));
     let mut call = made(call);
@@ -236,8 +223,8 @@ pub(super) fn unwrap(of: u64, wrapped: &[u8], length: Option<usize>) -> Call {
 /// A call that decapsulates with [`KEY`].
 pub(super) fn decapsulate(of: u64, ciphertext: &[u8]) -> Call {
     let mut call = call(C_DecapsulateKey);
-    call.arguments[1] = mechanism(of, ParameterValue::None);
-    call.arguments[2] = handle(KEY);
+    call.arguments[1] = Argument::mechanism(of, ParameterValue::None);
+    call.arguments[2] = Argument::named(KEY);
     call.arguments[3] = template(open(CKK_GENERIC_SECRET, Some(32)));
     call.arguments[4] = Argument::Bytes(literal(ciphertext));
     made(call)
@@ -246,8 +233,8 @@ pub(super) fn decapsulate(of: u64, ciphertext: &[u8]) -> Call {
 /// A call that encapsulates to [`KEY`].
 pub(super) fn encapsulate(of: u64, room: usize) -> Call {
     let mut call = call(C_EncapsulateKey);
-    call.arguments[1] = mechanism(of, ParameterValue::None);
-    call.arguments[2] = handle(KEY);
+    call.arguments[1] = Argument::mechanism(of, ParameterValue::None);
+    call.arguments[2] = Argument::named(KEY);
     call.arguments[3] = template(open(CKK_GENERIC_SECRET, Some(32)));
     call.arguments[4] = Argument::Buffer(elements(room));
     made(call)
@@ -287,7 +274,7 @@ pub(super) fn value_of_key(wanted: &[u8]) -> Call {
 
 fn value_of(name: &str, wanted: &[u8]) -> Call {
     let mut call = call(C_GetAttributeValue);
-    call.arguments[1] = handle(name);
+    call.arguments[1] = Argument::named(name);
     call.arguments[2] = template(vec![Attribute {
         attribute: CKA_VALUE,
         value: AttributeValue::Buffer(elements(wanted.len() + SPARE)),

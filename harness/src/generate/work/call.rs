@@ -185,11 +185,7 @@ fn other_mechanism(work: &Work, index: usize, parameter: &Parameter) -> Option<D
         Function::C_DigestInit => CKM_AES_KEY_GEN,
         _ => CKM_SHA256,
     };
-    let other = Argument::Mechanism(Box::new(MechanismArgument {
-        mechanism: Number::Literal(mechanism),
-        parameter: ParameterValue::None,
-        claim: None,
-    }));
+    let other = Argument::mechanism(mechanism, ParameterValue::None);
     let answer = Answer::of(function, &[CKR_MECHANISM_INVALID]).tolerating([
         CKR_ARGUMENTS_BAD,
         CKR_KEY_FUNCTION_NOT_PERMITTED,
@@ -245,7 +241,7 @@ fn data_as_key(work: &Work, index: usize, parameter: &Parameter) -> Option<Draft
         .or(indigestible)
         .tolerating(NO_KEY)
         .tolerating(UNFIT_KEY);
-    let data = Argument::Number(Number::Reference(Reference::to("data-object")));
+    let data = Argument::named("data-object");
     Some(
         work.draft(&id("data-object-as", parameter), "5.1.6")
             .title(format!(
@@ -305,7 +301,7 @@ fn elsewhere(work: &Work) -> Option<Draft> {
         }],
         ..open_session()
     };
-    let another = Argument::Number(Number::Reference(Reference::to("another")));
+    let another = Argument::named("another");
     let answer = Answer::of(function, &[CKR_OPERATION_NOT_INITIALIZED]);
     // 5.6.6 says it with a "should".
     let level = match function {

@@ -9,8 +9,8 @@ use super::super::draft::Draft;
 use super::super::mechanism::create;
 use super::Work;
 use crate::cryptoki::Function::{self, *};
+use crate::sequence::Argument;
 use crate::sequence::recipe::{self, Recipe};
-use crate::sequence::{Argument, Number, Reference};
 
 /// The usage that a function asks for, the type of the keys that its mechanism takes, and another.
 fn kinds(function: Function) -> Option<(CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_KEY_TYPE)> {
@@ -40,7 +40,7 @@ fn with(work: &Work, id: &str, key: &Recipe, usage: (CK_ATTRIBUTE_TYPE, bool)) -
 }
 
 fn unfit() -> Argument {
-    Argument::Number(Number::Reference(Reference::to("unfit")))
+    Argument::named("unfit")
 }
 
 fn other_type(work: &Work, key: &Recipe, usage: CK_ATTRIBUTE_TYPE) -> Draft {

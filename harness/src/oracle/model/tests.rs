@@ -14,7 +14,7 @@ fn on(number: u32, function: Function, handles: &[(&str, &str)]) -> Call {
             .iter()
             .position(|p| p.name == *parameter);
         let place = place.expect("a parameter of the function");
-        call.arguments[place] = Argument::Number(Number::Reference(Reference::to(*name)));
+        call.arguments[place] = Argument::named(name);
     }
     call
 }

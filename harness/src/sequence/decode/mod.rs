@@ -232,7 +232,7 @@ fn number(value: u64) -> Argument {
 }
 
 fn reference(name: &str) -> Argument {
-    Argument::Number(Number::Reference(Reference::to(name)))
+    Argument::named(name)
 }
 
 fn text(text: &str) -> Argument {
