@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{gravity, signature};
+use crate::cluster::{alike, gravity, signature};
 use crate::evidence::{Case, Verdict};
 use crate::stream::Evidence;
 
@@ -124,7 +124,9 @@ fn result(case: &Case, rule: usize) -> Value {
     });
     if let Some(signature) = signature(case) {
         let parts = [signature.function, signature.kind, signature.place];
-        result["partialFingerprints"] = json!({ "signature/v1": parts.join("|") });
+        let group = parts.join("|");
+        let finding = [&[group.clone()][..], &alike(case)].concat().join("|");
+        result["partialFingerprints"] = json!({ "signature/v1": group, "finding/v1": finding });
     }
     if let Some(reason) = &case.waived {
         result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);

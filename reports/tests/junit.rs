@@ -321,6 +321,7 @@ fn nasty_case() -> impl Strategy<Value = Case> {
                 function: Some(text()),
                 oracle: text(),
                 message: text(),
+                shape: Vec::new(),
                 permitted: vec![text(), text()],
                 clause: None,
                 end: None,

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use p11assay_reports::cluster::{Cluster, Signature, clusters, signature};
+use p11assay_reports::cluster::{Cluster, Distinct, Signature, clusters, signature};
 use p11assay_reports::evidence::{Case, Verdict};
 use p11assay_reports::exit;
 use p11assay_reports::stream::{self, Evidence};
@@ -201,6 +201,7 @@ fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
     }
     let first = cluster.cases[0];
     text += &format!("\n          {}", first.id);
+    text += &ways(cluster);
     for name in ["fixed", "still", "changed", "open"] {
         let count = states.iter().filter(|state| state.name() == name).count();
         if count > 0 {
@@ -227,15 +228,40 @@ fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
     text
 }
 
+/// What leads to a group: a line for each of its findings, if what is odd about the arguments is known.
+fn ways(cluster: &Cluster<'_>) -> String {
+    let all = cluster.distinct();
+    if all.iter().all(|one| one.shape.is_empty()) {
+        return String::new();
+    }
+    let line = |one: &Distinct<'_>| {
+        let shape = match one.shape {
+            [] => "nothing odd".to_owned(),
+            shape => one_line(&shape.join(", ")).into_owned(),
+        };
+        let count = match one.cases.len() {
+            1 => String::new(),
+            many => format!("  ({many} cases)"),
+        };
+        format!("\n          with     {shape}{count}: {}", one.cases[0].id)
+    };
+    all.iter().map(line).collect()
+}
+
 fn total(found: &[Cluster<'_>]) -> String {
     let cases: usize = found.iter().map(|cluster| cluster.cases.len()).sum();
+    let findings: usize = found.iter().map(|cluster| cluster.distinct().len()).sum();
     let plural = |count: usize, word: &str| match count {
         1 => format!("1 {word}"),
         _ => format!("{count} {word}s"),
     };
+    let shown = match cases == findings {
+        true => String::new(),
+        false => format!(", shown by {}", plural(cases, "case")),
+    };
     format!(
-        "{} in {}",
-        plural(cases, "finding"),
+        "{} in {}{shown}",
+        plural(findings, "finding"),
         plural(found.len(), "group")
     )
 }

@@ -56,6 +56,7 @@ impl Attack {
             function: None,
             oracle: "attack".to_owned(),
             message: format!("the attack succeeds, {against} ({})", self.from),
+            shape: Vec::new(),
             permitted: Vec::new(),
             clause: None,
             end: None,

@@ -65,6 +65,7 @@ mod tests {
                 function: Some("C_Sign".to_owned()),
                 oracle: oracle.to_owned(),
                 message: message.to_owned(),
+                shape: Vec::new(),
                 permitted: Vec::new(),
                 clause: None,
                 end,

@@ -150,6 +150,7 @@ fn spoiled() -> Judgement {
         message: "wrote over memory of its process that is not its own, the journal of its calls \
                   among it"
             .to_owned(),
+        shape: Vec::new(),
         permitted: Vec::new(),
         clause: None,
         end: None,

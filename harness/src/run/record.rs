@@ -14,6 +14,7 @@ use crate::plan::{Case, Unmet};
 use crate::sequence::value::output_domain;
 use crate::sequence::{Argument, Call, Sequence, Value, write};
 use crate::target::Redactor;
+use crate::triage::shape::{At, shape};
 
 /// Everything that goes into the record of an executed case.
 pub struct Executed<'e> {
@@ -51,6 +52,15 @@ pub fn executed(executed: Executed<'_>, redactor: &Redactor) -> evidence::Case {
     record.findings = judgement.findings;
     for finding in &mut record.findings {
         finding.message = redactor.text(&finding.message);
+        if let (Some(step), Some(function)) = (finding.step, &finding.function) {
+            let lane = finding.lane;
+            let at = At {
+                step,
+                lane,
+                function,
+            };
+            finding.shape = shape(&job.sequence, &ran.trace.calls, at);
+        }
     }
     record.reading = case.has_strict_reading.then(|| reading.name().to_owned());
     record.calls = (ran.trace.calls.len() + ran.trace.housekeeping.len()) as u64;

@@ -47,6 +47,7 @@ pub fn case(stray: &Stray, redactor: &Redactor) -> Case {
         function: function.map(str::to_owned),
         oracle: "end".to_owned(),
         message: describe_end(&stray.end),
+        shape: Vec::new(),
         permitted: Vec::new(),
         clause: None,
         end: Some(stray.end.clone()),

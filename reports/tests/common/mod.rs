@@ -87,6 +87,7 @@ fn finding(verdict: Verdict, message: &str) -> Finding {
         function: Some("C_SignInit".into()),
         oracle: "return-code".into(),
         message: message.into(),
+        shape: Vec::new(),
         permitted: vec!["CKR_OPERATION_ACTIVE".into()],
         clause: None,
         end: None,
