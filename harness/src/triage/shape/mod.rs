@@ -7,7 +7,7 @@ mod objects;
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::mechanism::{self, ParameterShape};
 use crate::cryptoki::names::{self, Kind};
-use crate::cryptoki::{Function, ParameterKind};
+use crate::cryptoki::{Function, Parameter, ParameterKind};
 use crate::oracle::{TraceCall, counted};
 use crate::sequence::content;
 use crate::sequence::{
@@ -54,7 +54,12 @@ fn of_call(call: &Call, objects: &Objects) -> Vec<String> {
         }
         let mut say = |word: &str| found.push(format!("{} {word}", parameter.name));
         match argument {
-            Argument::Default | Argument::Version { .. } | Argument::Callback => {}
+            Argument::Version { .. } | Argument::Callback => {}
+            Argument::Default => {
+                left_out(call.function, parameter)
+                    .iter()
+                    .for_each(|word| say(word));
+            }
             // NULL is what is meant by what is reserved, optional or asked for its size.
             Argument::Null if may_be_null(parameter.kind) => {}
             Argument::Null => say("NULL"),
@@ -93,9 +98,27 @@ fn of_call(call: &Call, objects: &Objects) -> Vec<String> {
 fn says_more(function: Function, parameter: &str, argument: &Argument) -> bool {
     match (function, parameter, argument) {
         (Function::C_SignMessageNext, "signature", Argument::Buffer(given)) => given.null_length,
-        (Function::C_VerifyMessageNext, "signature", _) => *argument == Argument::Null,
+        (Function::C_VerifyMessageNext, "signature", Argument::Null | Argument::Default) => true,
         _ => false,
     }
+}
+
+/// What is odd about a parameter about which nothing is said: it is NULL or 0, unless it is an output or the target's.
+fn left_out(function: Function, parameter: &Parameter) -> Option<&'static str> {
+    let optional = ["associated_data", "pin", "username"].contains(&parameter.name);
+    match parameter.kind {
+        ParameterKind::Mechanism => Some("NULL"),
+        ParameterKind::In if !optional => Some("NULL"),
+        ParameterKind::Ulong(Domain::Session | Domain::Object) if !may_be_none(function) => {
+            Some("CK_INVALID_HANDLE")
+        }
+        _ => None,
+    }
+}
+
+/// [PKCS11-Base 3.2] 5.6.7: a state needs keys only if it is one of an operation with keys.
+fn may_be_none(function: Function) -> bool {
+    function == Function::C_SetOperationState
 }
 
 /// True of parameters that the standard lets a caller leave out.
@@ -113,7 +136,7 @@ fn may_be_null(kind: ParameterKind) -> bool {
 /// What is odd about a number, if it is a handle.
 fn handle(
     function: Function,
-    parameter: &crate::cryptoki::function::Parameter,
+    parameter: &Parameter,
     number: &Number,
     objects: &Objects,
 ) -> Option<String> {
@@ -126,6 +149,7 @@ fn handle(
         Number::Dangling => Some("dangling".to_owned()),
         // Slots are numbered from 0; a session or an object is never 0 ([PKCS11-Base 3.2] 3.6, 3.7).
         Number::Literal(_) if domain == Domain::Slot => None,
+        Number::Literal(0) if may_be_none(function) => None,
         Number::Literal(0) => Some("CK_INVALID_HANDLE".to_owned()),
         Number::Literal(_) => Some("dangling".to_owned()),
         Number::Reference(reference) => objects.odd(function, parameter.name, &reference.name),

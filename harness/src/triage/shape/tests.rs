@@ -82,6 +82,9 @@ fn each_oddity_has_its_word() {
             "mechanism NULL",
         ),
         ("C_Digest: { session: $session, data: null }", "data NULL"),
+        ("C_Digest: { session: $session }", "data NULL"),
+        ("C_DigestInit: { session: $session }", "mechanism NULL"),
+        ("C_Logout: {}", "session CK_INVALID_HANDLE"),
         (
             "C_Digest: { session: $session, data: { pointer: null, claim: 9 } }",
             "data NULL with a length",

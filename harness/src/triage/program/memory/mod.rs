@@ -1,11 +1,17 @@
-//! The memory of one call in C: declarations and stores, one after the other.
+//! The memory of one call in C: declarations and stores, one after the other. Memory for outputs is laid out by
+//! `output`; numbers and bytes become expressions in `expression`.
 
-use super::{Inexpressible, Variable, c_name, c_string};
+mod expression;
+mod output;
+
+use self::expression::content;
+pub(super) use self::expression::number;
+use super::{Inexpressible, Variable};
 use crate::cryptoki::structure::{self, FieldType, Layout};
-use crate::cryptoki::{Function, Kind, Parameter, ParameterKind, names};
+use crate::cryptoki::{Function, Kind, ParameterKind, names};
 use crate::sequence::{
-    Attribute, AttributeValue, Buffer, BufferSize, Bytes, Content, FieldValue, InitArgs,
-    MechanismArgument, Mutexes, Number, ParameterValue, Reference, Reserved, Structure, Template,
+    Attribute, AttributeValue, Bytes, Content, FieldValue, InitArgs, MechanismArgument, Mutexes,
+    Number, ParameterValue, Reserved, Structure, Template,
 };
 
 /// The words that are handed to a function, and what they give back.
@@ -331,195 +337,10 @@ impl Memory {
         }
         Ok(memory)
     }
-
-    /// The output of a parameter about which nothing was said.
-    pub(super) fn default_output(
-        &mut self,
-        parameter: &Parameter,
-        arguments: &mut Arguments,
-    ) -> Made<()> {
-        let size = match parameter.kind {
-            ParameterKind::OutUlong(_) | ParameterKind::OutTable => 8,
-            ParameterKind::Out(record) => {
-                structure::layout(record.structure()).map_or(0, |layout| layout.size)
-            }
-            ParameterKind::OutTemplate | ParameterKind::MessageParameter => return Ok(()),
-            kind if kind.is_output() => {
-                return self.output(parameter, &Buffer::of(BufferSize::Exact), arguments);
-            }
-            _ => return Ok(()),
-        };
-        let memory = self.room(size);
-        arguments.word(format!("(W){memory}"));
-        let value = format!("get({memory}, 0)");
-        arguments
-            .outputs
-            .push((parameter.name, Variable::Number, value));
-        Ok(())
-    }
-
-    /// An output array by the convention of its kind.
-    pub(super) fn output(
-        &mut self,
-        parameter: &Parameter,
-        buffer: &Buffer,
-        arguments: &mut Arguments,
-    ) -> Made<()> {
-        let element = match parameter.kind {
-            ParameterKind::OutUlongs(_) | ParameterKind::OutHandles => 8,
-            ParameterKind::OutInterfaces => 24,
-            _ => 1,
-        };
-        let fixed = matches!(
-            parameter.kind,
-            ParameterKind::OutFixed | ParameterKind::OutHandles
-        );
-        let mut buffer = buffer.clone();
-        if fixed && buffer.size == BufferSize::Exact {
-            buffer.size = BufferSize::Elements(Number::Literal(64));
-        }
-        // The pointer and the number of elements there is room for, patched once an answer is there.
-        let place = self.room(16);
-        let told = (!buffer.null_length).then(|| (place.clone(), 8));
-        self.offer(&buffer, element, (&place, 0), told, &mut arguments.answers)?;
-        arguments.word(format!("get({place}, 0)"));
-        let count = match parameter.kind {
-            ParameterKind::OutFixed => {
-                arguments.word(format!("get({place}, 8)"));
-                format!("get({place}, 8)")
-            }
-            ParameterKind::OutHandles => {
-                let count = self.room(8);
-                arguments.word(format!("get({place}, 8)"));
-                arguments.word(format!("(W){count}"));
-                format!("get({count}, 0)")
-            }
-            _ if buffer.null_length => {
-                arguments.word("0".to_owned());
-                "0".to_owned()
-            }
-            _ => {
-                arguments.word(format!("(W)({place} + 8)"));
-                format!("get({place}, 8)")
-            }
-        };
-        let at = format!("(unsigned char *)get({place}, 0)");
-        arguments.outputs.push(match element {
-            1 => (
-                parameter.name,
-                Variable::Bytes,
-                format!("(bytes){{{at}, {count}}}"),
-            ),
-            _ => (
-                parameter.name,
-                Variable::List,
-                format!("(list){{{at}, {count}}}"),
-            ),
-        });
-        Ok(())
-    }
-
-    /// Offers memory: its pointer and, if there is a place for it, the room that is said to be there.
-    fn offer(
-        &mut self,
-        buffer: &Buffer,
-        element: usize,
-        (memory, pointer): (&str, usize),
-        told: Option<(String, usize)>,
-        answers: &mut Vec<String>,
-    ) -> Made<()> {
-        let tell = |told: &Option<(String, usize)>, value: &str| {
-            told.as_ref()
-                .map(|(memory, at)| format!("put({memory}, {at}, {value}, 8);"))
-        };
-        let claim = buffer.claim.as_ref().map(number).transpose()?;
-        match &buffer.size {
-            BufferSize::Null => {
-                let line = tell(&told, claim.as_deref().unwrap_or("0"));
-                line.into_iter().for_each(|line| self.push(line));
-            }
-            BufferSize::Elements(count) => {
-                let count = number(count)?;
-                self.push(format!(
-                    "put({memory}, {pointer}, (W)room({element} * {count}), 8);"
-                ));
-                let line = tell(&told, claim.as_deref().unwrap_or(&count));
-                line.into_iter().for_each(|line| self.push(line));
-            }
-            BufferSize::Exact | BufferSize::Short => {
-                let line = tell(&told, "0");
-                line.into_iter().for_each(|line| self.push(line));
-                let Some((at, offset)) = &told else {
-                    return Ok(());
-                };
-                let less = usize::from(buffer.size == BufferSize::Short);
-                let answer = format!("get({at}, {offset})");
-                let enough = match less {
-                    0 => String::new(),
-                    less => format!(" && {answer} >= {less}"),
-                };
-                answers.push(format!("if ({answer} != NOT_AVAILABLE{enough}) {{"));
-                let room = format!("{element} * ({answer} - {less})");
-                answers.push(format!("    put({memory}, {pointer}, (W)room({room}), 8);"));
-                let said = claim.unwrap_or_else(|| format!("{answer} - {less}"));
-                answers.push(format!("    put({at}, {offset}, {said}, 8);"));
-                answers.push("}".to_owned());
-            }
-        }
-        Ok(())
-    }
 }
 
 fn terminated(text: &str) -> Bytes {
     let mut bytes = text.as_bytes().to_vec();
     bytes.push(0);
     Bytes::of(Content::Literal(bytes))
-}
-
-/// A number as an expression.
-pub(super) fn number(number: &Number) -> Made<String> {
-    match number {
-        Number::Literal(value) if *value < 10 => Ok(value.to_string()),
-        Number::Literal(value) => Ok(format!("{value:#x}UL")),
-        Number::Dangling => Ok("DANGLING".to_owned()),
-        Number::Reference(reference) if reference.path.is_empty() => Ok(c_name(&reference.name)),
-        Number::Reference(reference) if reference.to_string() == "target.slot" => {
-            Ok("slot".to_owned())
-        }
-        Number::Reference(reference) => match reference.path.as_slice() {
-            [crate::sequence::Selector::Length] => {
-                Ok(format!("{}.length", c_name(&reference.name)))
-            }
-            _ => Err(Inexpressible::Part(reference.clone())),
-        },
-    }
-}
-
-/// Bytes as an expression.
-fn content(of: &Content) -> Made<String> {
-    Ok(match of {
-        Content::Literal(bytes) => format!("lit({}, {})", c_string(bytes), bytes.len()),
-        Content::Text(text) => format!("lit({}, {})", c_string(text.as_bytes()), text.len()),
-        Content::Repeat { byte, count } => format!("repeat({byte}, {count})"),
-        Content::Reference(reference) => named(reference)?,
-        Content::Concat(parts) => {
-            let mut all = "lit(\"\", 0)".to_owned();
-            for part in parts {
-                all = format!("joined({all}, {})", content(part)?);
-            }
-            all
-        }
-        Content::Flip { of, bit } => format!("flipped({}, {bit})", content(of)?),
-        Content::Take { of, count } => format!("taken({}, {count})", content(of)?),
-        Content::Skip { of, count } => format!("skipped({}, {count})", content(of)?),
-    })
-}
-
-fn named(reference: &Reference) -> Made<String> {
-    match reference.to_string().as_str() {
-        "target.pin" => Ok("secret(\"P11_PIN\")".to_owned()),
-        "target.so-pin" => Ok("secret(\"P11_SO_PIN\")".to_owned()),
-        _ if reference.path.is_empty() => Ok(c_name(&reference.name)),
-        _ => Err(Inexpressible::Part(reference.clone())),
-    }
 }
