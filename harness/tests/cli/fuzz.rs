@@ -173,7 +173,7 @@ fn findings_are_grouped_and_checked_against_another_version() {
         "SIGSEGV (SEGV_MAPERR) on read at 0x10",
         "segv_read+0x",
         "rip",
-        "<h4>Reproducer</h4>\n<pre>suite: fuzz/C_SeedRandom",
+        "<h4>Reproducer</h4><div class=\"copy\"><pre>suite: fuzz/C_SeedRandom",
         "int main",
         "1 of 1 fresh workers",
     ] {

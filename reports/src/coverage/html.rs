@@ -41,14 +41,20 @@ pub(super) fn write(coverage: &Coverage, out: &mut dyn Write) -> Result<()> {
         || "Coverage".to_owned(),
         |target| format!("Coverage on {target}"),
     );
+    let anchors = coverage
+        .tables()
+        .map(|(title, _)| (anchor("", title), title));
+    let sections: Vec<(&str, &str)> = anchors
+        .iter()
+        .map(|(id, title)| (id.as_str(), *title))
+        .collect();
     let page = Page {
         title: &title,
         style: &[STYLE],
-        script: None,
+        sections: &sections,
+        ..Page::default()
     };
-    let body = html! { main { h1 { (Text(&title)) } (tables(coverage, "", 2)) } };
-    out.write_all(page.begin(&body).into_string().as_bytes())?;
-    out.write_all(page.end().into_string().as_bytes())
+    page.write(&tables(coverage, "", 2), out)
 }
 
 /// The sums, the legend and the tables. `prefix` makes their anchors unique in a page that has several, and

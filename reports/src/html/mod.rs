@@ -1,16 +1,23 @@
-//! What all pages have in common: the frame, the colours, and how text from outside gets onto them. A page
-//! needs no other file and no network; its policy lets the browser run the script written here and no other,
+//! What all pages have in common: the frame (header, footer, colours, script), and how text from outside gets onto
+//! them. A page needs no other file and no network; its policy lets the browser run the script written here and no other,
 //! so that a string that a module wrote could do nothing even if it were taken for markup.
 
 use std::fmt::Write as _;
+use std::io;
 
 use base64ct::{Base64, Encoding as _};
 use maud::{DOCTYPE, Escaper, Markup, PreEscaped, Render, html};
 use sha2::{Digest as _, Sha256};
 
-use crate::text::one_line;
+use crate::text::{many_lines, one_line};
 
-const COLOURS: &str = include_str!("base.css");
+/// Colours, the frame, and the parts that pages are made of.
+const STYLE: [&str; 3] = [
+    include_str!("base.css"),
+    include_str!("frame.css"),
+    include_str!("parts.css"),
+];
+const SCRIPT: &str = include_str!("frame.js");
 
 /// Text that p11assay did not write itself: on one line, escaped, and nothing in it turns the direction of writing.
 #[derive(Debug, Clone, Copy)]
@@ -23,21 +30,33 @@ impl Render for Text<'_> {
     }
 }
 
-/// The frame of a page.
-#[derive(Debug)]
+/// As [`Text`], of several lines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lines<'t>(pub(crate) &'t str);
+
+impl Render for Lines<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        let _ = Escaper::new(buffer).write_str(&many_lines(self.0));
+    }
+}
+
+/// A page without what is on it.
+#[derive(Debug, Default)]
 pub(crate) struct Page<'p> {
     /// Its title.
     pub(crate) title: &'p str,
-    /// Style beside the colours that all pages share.
+    /// Style beside what all pages share.
     pub(crate) style: &'p [&'static str],
-    /// The script, if there is one.
+    /// The script beside what all pages share, if there is one.
     pub(crate) script: Option<&'static str>,
+    /// What the header leads to: anchor and name.
+    pub(crate) sections: &'p [(&'p str, &'p str)],
 }
 
 impl Page<'_> {
-    /// The beginning, up to what `body` says; [`Page::end`] is to follow.
-    pub(crate) fn begin(&self, body: &Markup) -> Markup {
-        let style = format!("\n{COLOURS}{}", self.style.concat());
+    /// The beginning, with `main` as what the page says; [`Page::end`] is to follow.
+    pub(crate) fn begin(&self, main: &Markup) -> Markup {
+        let style = format!("\n{}{}", STYLE.concat(), self.style.concat());
         html! {
             (DOCTYPE)
             (PreEscaped("<html lang=\"en\">"))
@@ -52,26 +71,47 @@ impl Page<'_> {
                 style { (PreEscaped(&style)) }
             }
             (PreEscaped("<body>"))
-            (body)
+            a.skip href="#main" { "Skip to the content" }
+            header.bar { div.bar-in {
+                strong.brand { "p11assay" }
+                @if !self.sections.is_empty() {
+                    nav aria-label="Sections" { ul {
+                        @for (id, name) in self.sections { li { a href={ "#" (id) } { (name) } } }
+                    } }
+                }
+            } }
+            main id="main" {
+                h1 { (Text(self.title)) }
+                (main)
+            }
+            footer { p.soft { "Made by p11assay " (env!("CARGO_PKG_VERSION")) " from the evidence of its runs." } }
         }
     }
 
     /// The end.
     pub(crate) fn end(&self) -> Markup {
         html! {
+            script { (PreEscaped(SCRIPT)) }
             @if let Some(script) = self.script { script { (PreEscaped(script)) } }
             (PreEscaped("</body>\n</html>\n"))
         }
     }
 
+    /// Writes the whole page.
+    pub(crate) fn write(&self, main: &Markup, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(self.begin(main).into_string().as_bytes())?;
+        out.write_all(self.end().into_string().as_bytes())
+    }
+
     /// What the browser may do with the page: show it, and run what is named here by its hash.
     fn policy(&self, style: &str) -> String {
         let mut policy = format!(
-            "default-src 'none'; img-src data:; style-src {}",
-            hash(style)
+            "default-src 'none'; img-src data:; style-src {}; script-src {}",
+            hash(style),
+            hash(SCRIPT)
         );
         if let Some(script) = self.script {
-            let _ = write!(policy, "; script-src {}", hash(script));
+            let _ = write!(policy, " {}", hash(script));
         }
         policy
     }
@@ -101,10 +141,10 @@ mod tests {
             "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
         );
         let page = Page {
-            title: "t",
-            style: &[],
             script: Some("alert(1)"),
+            ..Page::default()
         };
-        assert!(page.policy("").contains("; script-src 'sha256-"));
+        let wanted = format!("; script-src {} {}", hash(SCRIPT), hash("alert(1)"));
+        assert!(page.policy("").ends_with(&wanted));
     }
 }

@@ -68,25 +68,17 @@ impl Site<'_> {
             title: &title,
             style: &STYLE,
             script: Some(SCRIPT),
+            sections: &self.sections(),
         };
         let body = html! {
-            a.skip href="#main" { "Skip to the content" }
-            header.bar { div.bar-in {
-                strong.brand { "p11assay" }
-                nav aria-label="Sections" { ul { @for (id, name) in self.sections() { li { a href={ "#" (id) } { (name) } } } } }
-            } }
-            main id="main" {
-                h1 { (Text(&title)) }
-                @if !modules.is_empty() {
-                    (summary::section(&modules))
-                    (list::section(&modules))
-                    (matrix::section(&modules))
-                    (groups::section(&modules))
-                }
-                @if !self.coverage.is_empty() { (self.covered()) }
-                @if !self.benches.is_empty() || !self.trends.is_empty() { (performance::section(&self.benches, &self.trends)) }
+            @if !modules.is_empty() {
+                (summary::section(&modules))
+                (list::section(&modules))
+                (matrix::section(&modules))
+                (groups::section(&modules))
             }
-            footer { p.soft { "Made by p11assay " (env!("CARGO_PKG_VERSION")) " from the evidence of its runs." } }
+            @if !self.coverage.is_empty() { (self.covered()) }
+            @if !self.benches.is_empty() || !self.trends.is_empty() { (performance::section(&self.benches, &self.trends)) }
         };
         out.write_all(page.begin(&body).into_string().as_bytes())?;
         if !modules.is_empty() {

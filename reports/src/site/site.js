@@ -93,15 +93,6 @@
     const button = make("button", "plain", "copy");
     button.type = "button";
     button.setAttribute("aria-label", `Copy: ${text}`);
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = "copied";
-      } catch {
-        getSelection().selectAllChildren(box.firstChild);
-        button.textContent = "selected";
-      }
-    });
     box.append(make("code", "", text), " ", button);
     return box;
   };
