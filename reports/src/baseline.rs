@@ -176,7 +176,7 @@ fn subject(target: &Target) -> Subject {
 
 fn end(case: &Case) -> &'static str {
     match (case.verdict, case.why) {
-        _ if case.is_waived_finding() => "waived",
+        _ if case.is_waived() => "waived",
         (Verdict::NotApplicable, Some(why)) => Why::ALL
             .into_iter()
             .find(|(known, ..)| *known == why)

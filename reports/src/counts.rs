@@ -83,11 +83,12 @@ impl Case {
         self.verdict.is_finding() && self.waived.is_none()
     }
 
-    /// True if the case is a finding that a waiver accepts. A waiver accepts findings alone: it
-    /// says nothing of a case that could not be judged.
+    /// True if a waiver accepts how the case ended: a finding, or that it could not be judged, of which
+    /// only a waiver speaks that says so.
     #[must_use]
-    pub fn is_waived_finding(&self) -> bool {
-        self.verdict.is_finding() && self.waived.is_some()
+    pub fn is_waived(&self) -> bool {
+        let accepted = self.verdict.is_finding() || self.verdict == Verdict::Environment;
+        accepted && self.waived.is_some()
     }
 }
 
@@ -117,7 +118,7 @@ impl Counts {
         if let Some(why) = case.why {
             *self.not_applicable.entry(why).or_default() += 1;
         }
-        if case.is_waived_finding() {
+        if case.is_waived() {
             *self.waived.entry(case.verdict).or_default() += 1;
         } else if case.verdict.is_finding() {
             let level = self.open.entry(case.level).or_default();
@@ -167,9 +168,16 @@ impl Counts {
         stopped.map(|(_, count)| count).sum()
     }
 
-    /// Findings that a waiver accepts.
+    /// Cases that the environment kept from being judged, and of which no waiver says that they are.
     #[must_use]
-    pub fn waived_findings(&self) -> usize {
+    pub fn not_judged(&self) -> usize {
+        let waived = self.waived.get(&Verdict::Environment);
+        self.of(Verdict::Environment) - waived.copied().unwrap_or(0)
+    }
+
+    /// Cases that a waiver accepts as they ended.
+    #[must_use]
+    pub fn waived_cases(&self) -> usize {
         self.waived.values().sum()
     }
 

@@ -132,7 +132,7 @@ fn test(case: &Case, gate: &Gate) -> Value {
 /// What a case counts as.
 fn status(case: &Case, gate: &Gate) -> &'static str {
     match case.verdict {
-        _ if case.is_waived_finding() => "skipped",
+        _ if case.is_waived() => "skipped",
         verdict if verdict.is_finding() && gate.stops(case.level, verdict) => "failed",
         verdict if verdict.is_finding() => "skipped",
         Verdict::Pass if case.unexpected_pass && !gate.allows(Allowance::UnexpectedPass) => {

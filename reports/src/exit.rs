@@ -42,7 +42,7 @@ pub fn exit_code(counts: &Counts, gate: &Gate) -> i32 {
     let rules = [
         (stopped > 0, FINDINGS),
         (counts.of(Verdict::HarnessFault) > 0, HARNESS_FAULT),
-        (counts.of(Verdict::Environment) > 0, TARGET_UNUSABLE),
+        (counts.not_judged() > 0, TARGET_UNUSABLE),
         (counts.not_executed > 0, INTERRUPTED),
         (counts.recorded() == 0, NOTHING_SELECTED),
     ];
@@ -142,6 +142,16 @@ mod tests {
         let open = BTreeMap::from([(Verdict::Crash, 1)]);
         counts.open.insert(Level::Must, open);
         assert_eq!(exit_code(&counts, &gate), FINDINGS);
+    }
+
+    #[test]
+    fn a_case_that_is_known_not_to_be_judged_passes_alone() {
+        let mut counts = counts(&[Verdict::Environment, Verdict::Environment]);
+        let gate = Gate::default();
+        counts.waived.insert(Verdict::Environment, 1);
+        assert_eq!(exit_code(&counts, &gate), TARGET_UNUSABLE);
+        counts.waived.insert(Verdict::Environment, 2);
+        assert_eq!(exit_code(&counts, &gate), PASSED);
     }
 
     #[test]

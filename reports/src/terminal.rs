@@ -75,7 +75,7 @@ const UNEXPECTED: Label = Label {
 };
 
 fn label_of(case: &Case) -> Label {
-    if case.is_waived_finding() {
+    if case.is_waived() {
         WAIVED
     } else if case.unexpected_pass {
         UNEXPECTED
@@ -114,7 +114,7 @@ fn needed(case: &Case) -> Verbosity {
         Verdict::Pass if case.unexpected_pass => Verbosity::Normal,
         Verdict::Pass | Verdict::NotApplicable => Verbosity::Verbose,
         Verdict::PermittedButWeak => Verbosity::Normal,
-        _ if case.is_waived_finding() => Verbosity::Normal,
+        _ if case.is_waived() => Verbosity::Normal,
         _ => Verbosity::Quiet,
     }
 }
@@ -145,7 +145,7 @@ fn block(out: &mut Text, case: &Case) {
             out.line("", &line);
         }
     }
-    if case.is_waived_finding() {
+    if case.is_waived() {
         let why = case.waived.as_deref().unwrap_or_default();
         out.line("waived", &format!("{} ({why})", case.verdict.name()));
         return;
@@ -249,7 +249,7 @@ fn tally(counts: &Counts) -> String {
             "security violations",
         ),
         (counts.open(Verdict::Deviation), "deviation", "deviations"),
-        (counts.waived_findings(), "waived", "waived"),
+        (counts.waived_cases(), "waived", "waived"),
         (
             counts.unexpected_passes,
             "unexpected pass",
@@ -266,7 +266,7 @@ fn tally(counts: &Counts) -> String {
             NOT_APPLICABLE,
         ),
         (
-            counts.of(Verdict::Environment),
+            counts.not_judged(),
             "not judged (environment)",
             "not judged (environment)",
         ),
@@ -318,7 +318,8 @@ fn list_again(out: &mut Text, evidence: &Evidence) {
 
 fn is_trouble(case: &Case, gate: &Gate) -> bool {
     case.is_open_finding()
-        || matches!(case.verdict, Verdict::Environment | Verdict::HarnessFault)
+        || case.verdict == Verdict::HarnessFault
+        || (case.verdict == Verdict::Environment && !case.is_waived())
         || (case.unexpected_pass && !gate.allows(Allowance::UnexpectedPass))
 }
 
@@ -337,7 +338,7 @@ fn next_steps(evidence: &Evidence, counts: &Counts) -> Vec<String> {
     }
     let rules = [
         (
-            counts.of(Verdict::Environment) > 0,
+            counts.not_judged() > 0,
             "mend what the reasons of the cases not judged name, then run them again",
         ),
         (

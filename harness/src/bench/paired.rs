@@ -2,6 +2,7 @@
 //! part twice, in two processes, so that the comparison knows what it measures against itself.
 
 use p11assay_reports::bench::{Comparison, FORMAT};
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use super::compare::{Side, TooNoisy, judge};
 use super::drive::{DriveError, Left, Planned, prepare, timed, try_as_case};
@@ -12,7 +13,7 @@ use crate::sequence::Value;
 use p11assay_reports::bench::Outcome;
 
 /// How paired slices are compared, in words.
-const TEST: &str = "slices by turns in one run, each target against the first in a second process, too; median \
+const TEST: &str = "slices by turns in one run and on one processor, each target against the first in a second process, too; median \
                     of the ratios of neighbouring slices, sign test, corrected by Holm, at 5%; a regression \
                     must hold in every round of fresh processes";
 
@@ -78,10 +79,15 @@ pub fn run(
             Some(unmet) => Subject::LeftOut(unmet.reason.clone()),
         })
         .collect();
+    let processors = processors();
     for round in 0..pace.rounds {
-        if round > 0 {
-            for contender in &mut *contenders {
+        for contender in &mut *contenders {
+            if round > 0 {
                 contender.station.renew().map_err(DriveError::from)?;
+            }
+            // All on one: whoever else uses the machine may slow down one processor and not the other.
+            if let Some(processor) = processors.get(round % processors.len().max(1)) {
+                contender.station.stay_on(*processor);
             }
         }
         for (subject, planned) in subjects.iter_mut().zip(planned) {
@@ -119,6 +125,14 @@ pub fn run(
         left_out,
     };
     Ok(judge(comparison, sides)?)
+}
+
+/// The processors that this process may use.
+fn processors() -> Vec<usize> {
+    let allowed = sched_getaffinity(None).unwrap_or_default();
+    (0..CpuSet::MAX_CPU)
+        .filter(|processor| allowed.is_set(*processor))
+        .collect()
 }
 
 fn reason(outcome: Outcome) -> String {

@@ -1,7 +1,7 @@
 //! Laying out what consists of parts: templates, mechanisms, structures, init arguments.
 
 use super::callbacks;
-use super::plan::{Blob, BlobPlace, OutValue, OutputShape, Place, PreparedCall};
+use super::plan::{Blob, BlobPlace, Data, OutValue, OutputShape, Place, PreparedCall};
 use super::prepare::{Preparer, Slot};
 use crate::cryptoki::structure::{self, Field, FieldType, Layout};
 use crate::memory::OutOfMemory;
@@ -68,11 +68,39 @@ impl Preparer<'_> {
                     offset,
                     data: self.data(call, buffer, 1, pointer, Some(length))?,
                     offer: Some(Box::new(buffer.clone())),
+                    nested: Box::default(),
                 }),
+                AttributeValue::Template(inner) => {
+                    let (part, mut nested) = self.attributes(call, inner)?;
+                    self.point(call, pointer, part);
+                    call.set(self.shelf, length, (inner.len() * ATTRIBUTE) as u64);
+                    if nested.is_empty() {
+                        continue;
+                    }
+                    self.settle(call, part, &mut nested);
+                    outputs.push(OutValue {
+                        attribute: attribute.attribute,
+                        offset,
+                        data: Data::Part(part),
+                        offer: None,
+                        nested: nested.into(),
+                    });
+                }
                 value => self.attribute_value(call, value, pointer, length)?,
             }
         }
         Ok((array, outputs))
+    }
+
+    /// Values within an array of attributes get their memory for good: whatever is not a part by now is NULL.
+    fn settle(&mut self, call: &mut PreparedCall, array: usize, values: &mut [OutValue]) {
+        for value in values {
+            value.offer = None;
+            if matches!(value.data, Data::Null) {
+                call.set(self.shelf, Place::ulong(array, value.offset + VALUE), 0);
+                call.set(self.shelf, Place::ulong(array, value.offset + VALUE_LEN), 0);
+            }
+        }
     }
 
     fn attribute_value(
@@ -96,12 +124,8 @@ impl Preparer<'_> {
                 self.ulongs(call, numbers, pointer)?;
                 call.set(self.shelf, length, 8 * numbers.len() as u64);
             }
-            AttributeValue::Template(nested) => {
-                let (array, _) = self.attributes(call, nested)?;
-                self.point(call, pointer, array);
-                call.set(self.shelf, length, (nested.len() * ATTRIBUTE) as u64);
-            }
-            AttributeValue::Buffer(_) => {}
+            // What the module writes is laid out where it is to be read.
+            AttributeValue::Template(_) | AttributeValue::Buffer(_) => {}
         }
         Ok(())
     }

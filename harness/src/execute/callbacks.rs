@@ -1,5 +1,5 @@
-//! Callbacks that the harness hands to modules: working mutexes for `C_Initialize`, and a
-//! notification that agrees to everything.
+//! Callbacks that the harness hands to modules: working mutexes for `C_Initialize`,
+//! notifications that agree to everything, and such that cancel.
 #![allow(
     unsafe_code,
     reason = "C callbacks with pointers that the module passes back"
@@ -8,7 +8,9 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cryptoki_sys::{CK_NOTIFICATION, CK_RV, CK_SESSION_HANDLE, CKR_MUTEX_BAD, CKR_OK};
+use cryptoki_sys::{
+    CK_NOTIFICATION, CK_RV, CK_SESSION_HANDLE, CKN_SURRENDER, CKR_CANCEL, CKR_MUTEX_BAD, CKR_OK,
+};
 
 /// Notifications received since the worker started.
 static NOTIFICATIONS: AtomicU64 = AtomicU64::new(0);
@@ -26,6 +28,19 @@ pub(super) unsafe extern "C" fn notify(
 ) -> CK_RV {
     NOTIFICATIONS.fetch_add(1, Ordering::Relaxed);
     CKR_OK
+}
+
+/// Asks the library to abort what it is about ([PKCS11-Base 3.2] 5.1.4); other events are taken note of.
+pub(super) unsafe extern "C" fn cancel(
+    _session: CK_SESSION_HANDLE,
+    event: CK_NOTIFICATION,
+    _application: *mut c_void,
+) -> CK_RV {
+    NOTIFICATIONS.fetch_add(1, Ordering::Relaxed);
+    match event {
+        CKN_SURRENDER => CKR_CANCEL,
+        _ => CKR_OK,
+    }
 }
 
 pub(super) unsafe extern "C" fn create_mutex(place: *mut *mut c_void) -> CK_RV {

@@ -7,8 +7,9 @@ use std::hint::black_box;
 
 use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CK_RV, CKR_OK};
 
+use super::aggregate::VALUE_LEN;
 use super::call::{Caller, Words};
-use super::plan::{Data, From, OutputShape, PreparedCall, PreparedStep};
+use super::plan::{Data, From, OutValue, OutputShape, PreparedCall, PreparedStep};
 use super::run::Prepared;
 use super::shelf::Shelf;
 use crate::cryptoki::Function;
@@ -222,11 +223,19 @@ fn resets(call: &PreparedCall, shelf: &Shelf) -> Vec<(*mut u64, u64)> {
                 }
             }
             OutputShape::Template { array, values } => {
-                let base = place_of(shelf, call, *array);
-                found.extend(values.iter().map(|value| {
-                    let place = base.wrapping_byte_add(value.offset + super::aggregate::VALUE_LEN);
-                    (place, room(&value.data) as u64)
-                }));
+                let mut of = |array: usize, values: &[OutValue]| {
+                    let base = place_of(shelf, call, array);
+                    found.extend(values.iter().map(|value| {
+                        let place = base.wrapping_byte_add(value.offset + VALUE_LEN);
+                        (place, room(&value.data) as u64)
+                    }));
+                };
+                of(*array, values);
+                values.iter().for_each(|value| {
+                    if let Data::Part(array) = value.data {
+                        of(array, &value.nested);
+                    }
+                });
             }
             _ => {}
         }

@@ -4,10 +4,10 @@ use cryptoki_sys::CKR_OK;
 
 use crate::memory::{GuardViolation, GuardedBuffer};
 use crate::module::memory;
-use crate::sequence::value::{DATA, QUERY};
+use crate::sequence::value::{DATA, NESTED, QUERY};
 use crate::worker::{JournalWriter, Payload};
 
-use super::aggregate::VALUE_LEN;
+use super::aggregate::{ATTRIBUTE, VALUE_LEN};
 use super::plan::{Array, Data, OutValue, Output, OutputShape, PreparedCall};
 use super::shelf::Shelf;
 
@@ -145,6 +145,12 @@ impl PreparedCall {
     fn template(&self, shelf: &Shelf, array: usize, values: &[OutValue], sink: &mut impl Sink) {
         for value in values {
             let length = self.get(shelf, array, value.offset + VALUE_LEN);
+            if !value.nested.is_empty() {
+                let given = self.nested(shelf, value, length);
+                sink.numbers([value.attribute, NESTED, length, given.len() as u64]);
+                sink.bytes(&given);
+                continue;
+            }
             let Answer {
                 marker,
                 told,
@@ -154,6 +160,30 @@ impl PreparedCall {
             sink.bytes(given);
             sink.pad();
         }
+    }
+
+    /// What a module answered for an array of attributes: as many as its length says, with the types that it
+    /// wrote ([PKCS11-Base 3.2] 5.7.5).
+    #[cold]
+    fn nested(&self, shelf: &Shelf, value: &OutValue, length: u64) -> Vec<u8> {
+        let mut given = Vec::new();
+        let Data::Part(array) = value.data else {
+            return given;
+        };
+        let count = length / ATTRIBUTE as u64;
+        let told = value.nested.iter().take(count as usize);
+        let typed = told.map(|inner| OutValue {
+            attribute: self.get(shelf, array, inner.offset),
+            data: match inner.data {
+                Data::Part(part) => Data::Part(part),
+                _ => Data::Null,
+            },
+            offset: inner.offset,
+            offer: None,
+            nested: Box::default(),
+        });
+        self.template(shelf, array, &typed.collect::<Vec<_>>(), &mut given);
+        given
     }
 
     /// The memory that was offered for an output, as the module left it.

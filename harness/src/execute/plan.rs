@@ -382,6 +382,8 @@ pub(super) struct OutValue {
     pub(super) data: Data,
     /// What is offered if `data` is not a part.
     pub(super) offer: Option<Box<Buffer>>,
+    /// Where `data` is an array of attributes: what the module writes for each of them.
+    pub(super) nested: Box<[OutValue]>,
 }
 
 /// True if the size is only known after asking the module.

@@ -227,6 +227,10 @@ impl Preparer<'_> {
                 slot.prepared
                     .set(self.shelf, here, callbacks::notify as *const () as u64)
             }
+            Argument::CancellingCallback => {
+                slot.prepared
+                    .set(self.shelf, here, callbacks::cancel as *const () as u64)
+            }
             Argument::Default => self.default(slot, parameter)?,
             Argument::Number(value) => self.number(slot.prepared, value, here),
             Argument::Version { major, minor } => {

@@ -32,6 +32,7 @@ const SUITES: &[(&str, &str)] = shipped![
     "operations/information.yaml",
     "operations/ends.yaml",
     "operations/parts.yaml",
+    "operations/arrays.yaml",
     "operations/data.yaml",
     "operations/rsa-limits.yaml",
     "operations/keys.yaml",

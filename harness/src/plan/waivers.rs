@@ -54,7 +54,7 @@ struct Terms {
     /// Section of the clause that the case must rest on.
     #[serde(default)]
     clause: Option<String>,
-    /// The one verdict that it accepts; every finding if absent.
+    /// The one verdict that it accepts, a finding or `environment`; every finding if absent.
     #[serde(default)]
     verdict: Option<Spanned<Verdict>>,
     /// Why it is accepted.
@@ -149,9 +149,10 @@ impl Waivers {
                 .terms
                 .verdict
                 .as_ref()
-                .filter(|v| !v.value.is_finding())
+                .filter(|v| !v.value.is_finding() && v.value != Verdict::Environment)
             {
-                let text = "only a finding can be waived, such as `deviation` or `crash`";
+                let text = "only a finding can be waived, such as `deviation` or `crash`, or \
+                    `environment`, that a case could not be judged";
                 return Err(at(&document, verdict, text));
             }
             let key = (
@@ -227,13 +228,14 @@ impl Waivers {
     }
 
     /// Marks the record of a case that a waiver covers: a finding as accepted, a pass as
-    /// unexpected. What was not judged is left alone.
+    /// unexpected. What was not judged is left alone, but for a waiver of just that.
     pub fn mark(&self, record: &mut evidence::Case) {
         let Some(waiver) = self.list.iter().find(|waiver| waiver.covers(record)) else {
             return;
         };
         record.unexpected_pass = record.verdict == Verdict::Pass && !waiver.terms.sometimes;
-        if record.verdict.is_finding() || record.unexpected_pass {
+        let accepted = record.verdict.is_finding() || record.verdict == Verdict::Environment;
+        if accepted || record.unexpected_pass {
             record.waived = Some(waiver.words());
         }
     }
@@ -252,8 +254,11 @@ impl Waiver {
 
     /// A pass is covered too: it is what a waiver does not expect.
     fn accepts(&self, verdict: Verdict) -> bool {
-        let only = self.terms.verdict.as_ref().map(|only| only.value);
-        verdict == Verdict::Pass || only.is_none_or(|only| only == verdict)
+        match self.terms.verdict.as_ref().map(|only| only.value) {
+            _ if verdict == Verdict::Pass => true,
+            Some(only) => only == verdict,
+            None => verdict != Verdict::Environment,
+        }
     }
 
     fn rests_on(&self, section: &str) -> bool {

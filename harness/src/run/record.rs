@@ -197,12 +197,7 @@ fn outputs(call: &TraceCall, redactor: &Redactor) -> BTreeMap<String, String> {
 
 fn show(function: Function, kind: ParameterKind, value: &Value) -> String {
     match (kind, value) {
-        (ParameterKind::OutTemplate, Value::Record(fields)) => {
-            let masked = fields
-                .iter()
-                .map(|(name, value)| (name.clone(), masked(name, value)));
-            Value::Record(masked.collect()).show(Domain::Plain)
-        }
+        (ParameterKind::OutTemplate, value) => masked("", value).show(Domain::Plain),
         // What decryption gives back may be a key or a PIN.
         (ParameterKind::OutBytes, Value::Bytes(bytes)) if function.name().contains("Decrypt") => {
             format!("{} bytes", bytes.len())
@@ -216,6 +211,11 @@ fn masked(name: &str, value: &Value) -> Value {
     match value {
         Value::Bytes(bytes) if secret => {
             Value::Bytes(format!("*** ({} bytes)", bytes.len()).into_bytes())
+        }
+        Value::Record(fields) => {
+            let inner = fields.iter();
+            let inner = inner.map(|(name, value)| (name.clone(), masked(name, value)));
+            Value::Record(inner.collect())
         }
         other => other.clone(),
     }

@@ -11,7 +11,7 @@ use super::octets::{buffer, bytes, bytes_mapping, text_or_bytes};
 use crate::cryptoki::function::{Domain, ParameterKind};
 use crate::cryptoki::structure::{FieldType, Layout, layout, structure_names};
 use crate::cryptoki::{AttributeType, Kind, attribute, names};
-use crate::sequence::read::{INIT_ARGS_KEYS, MECHANISM_KEYS, MUTEXES, TEMPLATE_KEYS};
+use crate::sequence::read::{INIT_ARGS_KEYS, MAX_INNER, MECHANISM_KEYS, MUTEXES, TEMPLATE_KEYS};
 
 /// What may be given for a parameter.
 pub(super) fn argument(parts: &mut Definitions, kind: ParameterKind) -> Json {
@@ -28,7 +28,7 @@ pub(super) fn argument(parts: &mut Definitions, kind: ParameterKind) -> Json {
         ParameterKind::Template => template(parts),
         ParameterKind::OutTemplate => out_template(parts),
         ParameterKind::InitArgs => any([words(["$target"]), init_args(parts)]),
-        ParameterKind::Notify => words(["callback"]),
+        ParameterKind::Notify => words(["callback", "cancelling"]),
         ParameterKind::OutBytes
         | ParameterKind::OutFixed
         | ParameterKind::OutUlongs(_)
@@ -120,7 +120,12 @@ fn template(parts: &mut Definitions) -> Json {
 
 fn out_template(parts: &mut Definitions) -> Json {
     parts.part("template.out", |parts| {
-        let set = attribute_set(parts, "attribute-set.out", |parts, _| buffer(parts));
+        let set = attribute_set(parts, "attribute-set.out", |parts, attribute| {
+            match attribute::attribute_type(attribute) {
+                AttributeType::Template => out_array(parts),
+                _ => buffer(parts),
+            }
+        });
         let by_name = array(any([
             words(names::of_kind(Kind::ATTRIBUTE).iter().map(|c| c.name)),
             pattern(&format!("^{NUMERAL}$")),
@@ -129,6 +134,19 @@ fn out_template(parts: &mut Definitions) -> Json {
         let list = parts.part("attributes.out", |_| list);
         claimed(parts, list)
     })
+}
+
+/// Room for an array of attributes: for the array alone, or for each of its attributes, too.
+fn out_array(parts: &mut Definitions) -> Json {
+    let inner = parts.part("attribute.inner", |_| {
+        let room = requiring(object([("buffer", count(MAX_INNER))]), &["buffer"]);
+        described(
+            any([null(), room]),
+            "Room for an attribute within an array of attributes.",
+        )
+    });
+    let set = attribute_set(parts, "attribute-set.inner", |_, _| inner.clone());
+    any([buffer(parts), set.clone(), array(set)])
 }
 
 /// A mechanism by its name, or with its parameter.

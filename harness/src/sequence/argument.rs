@@ -39,6 +39,8 @@ pub enum Argument {
     },
     /// The address of a callback of the harness that returns `CKR_OK`.
     Callback,
+    /// The same, but it returns `CKR_CANCEL`.
+    CancellingCallback,
 }
 
 /// A number.

@@ -40,6 +40,7 @@ impl Value {
             (Value::List(items), Selector::Length) => Value::Number(items.len() as u64),
             (Value::Bytes(bytes), Selector::Length) => Value::Number(bytes.len() as u64),
             (Value::Size(size), Selector::Length) => Value::Number(*size),
+            (Value::Record(fields), Selector::Length) => Value::Number(fields.len() as u64),
             (Value::List(items), Selector::Index(index)) => items.get(*index)?.clone(),
             (Value::Record(fields), Selector::Field(name)) => {
                 fields.iter().find(|(field, _)| field == name)?.1.clone()
@@ -136,13 +137,23 @@ fn field_domain(name: &str) -> Domain {
     }
 }
 
-/// What the numbers in an output stand for, so that they are written and shown by name.
-#[must_use]
-pub fn output_domain(kind: ParameterKind, path: &[Selector]) -> Domain {
-    let field = path.iter().find_map(|selector| match selector {
+/// The field that a path into an output is about: the innermost of attributes within an array of attributes,
+/// else the first.
+pub(crate) fn field_of(kind: ParameterKind, path: &[Selector]) -> Option<&str> {
+    let mut fields = path.iter().filter_map(|selector| match selector {
         Selector::Field(name) => Some(name.as_str()),
         _ => None,
     });
+    match kind {
+        ParameterKind::OutTemplate => fields.next_back(),
+        _ => fields.next(),
+    }
+}
+
+/// What the numbers in an output stand for, so that they are written and shown by name.
+#[must_use]
+pub fn output_domain(kind: ParameterKind, path: &[Selector]) -> Domain {
+    let field = field_of(kind, path);
     if path.last() == Some(&Selector::Length) {
         return Domain::Plain;
     }
@@ -201,6 +212,9 @@ pub(crate) const QUERY: u64 = 0;
 /// Marker in front of an encoded array: elements follow.
 pub(crate) const DATA: u64 = 1;
 
+/// Marker in front of the value of an attribute: an array of attributes follows.
+pub(crate) const NESTED: u64 = 2;
+
 /// Decodes an output from the journal.
 ///
 /// # Errors
@@ -228,7 +242,7 @@ pub fn decode(kind: ParameterKind, bytes: &[u8]) -> Result<Value, Malformed> {
             let layout = structure::layout(record.structure()).ok_or(Malformed)?;
             decode_structure(layout, bytes)
         }
-        ParameterKind::OutTemplate => decode_template(&mut parts),
+        ParameterKind::OutTemplate => decode_template(&mut parts, 1),
         ParameterKind::MessageParameter => decode_named(&mut parts),
         _ => Err(Malformed),
     }
@@ -297,7 +311,7 @@ fn decode_structure(layout: &Layout, bytes: &[u8]) -> Result<Value, Malformed> {
     Ok(Value::Record(fields))
 }
 
-fn decode_template(parts: &mut Parts<'_>) -> Result<Value, Malformed> {
+fn decode_template(parts: &mut Parts<'_>, depth: u32) -> Result<Value, Malformed> {
     let mut fields = Vec::new();
     while !parts.0.is_empty() {
         let attribute = parts.number()?;
@@ -308,6 +322,8 @@ fn decode_template(parts: &mut Parts<'_>) -> Result<Value, Malformed> {
         let value = match marker {
             _ if length == cryptoki_sys::CK_UNAVAILABLE_INFORMATION => Value::Absent,
             QUERY => Value::Size(length),
+            // What is nested holds no arrays again: the executor journals none.
+            NESTED if depth > 0 => decode_template(&mut Parts(data), depth - 1)?,
             _ => attribute_value(attribute, data),
         };
         fields.push((names::display(Kind::ATTRIBUTE, attribute), value));

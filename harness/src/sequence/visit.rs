@@ -54,7 +54,8 @@ pub fn argument(argument: &mut Argument, visit: &mut Visit<'_>) {
         | Argument::Pointer(_)
         | Argument::InitArgs(_)
         | Argument::Version { .. }
-        | Argument::Callback => {}
+        | Argument::Callback
+        | Argument::CancellingCallback => {}
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use p11assay_reports::evidence::Verdict;
 use p11assay_reports::stream;
 
-use crate::table::{Outcome, Row, manifest};
+use crate::table::{Outcome, Row, area, manifest};
 
 /// What came of a run.
 pub(crate) struct Run {
@@ -42,11 +42,20 @@ pub(crate) fn property(mutant: &str, properties: &[&str], cases: &str) -> Run {
     program(mutant, &[&["property"], properties, &limits].concat())
 }
 
+/// The target that shows a mutant: only one that can be taken out of its slot knows of removal.
+fn target_of(mutant: &str) -> &'static str {
+    match area(mutant).as_deref() {
+        Some("removal") => "builtin-removable",
+        _ => "builtin",
+    }
+}
+
 fn program(mutant: &str, arguments: &[&str]) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let run_dir = folder.path().join("run");
     let output = Command::new(env!("CARGO_BIN_EXE_p11assay"))
         .args(arguments)
+        .args(["--target", target_of(mutant)])
         .arg("--run-dir")
         .arg(&run_dir)
         .env("REFERENCE_TOKEN_MUTANT", mutant)

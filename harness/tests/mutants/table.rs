@@ -68,6 +68,16 @@ pub(crate) fn manifest() -> Vec<String> {
         .collect()
 }
 
+/// What a mutant is about, by the token's own words.
+pub(crate) fn area(mutant: &str) -> Option<String> {
+    let text = text("reference-token/mutants.toml");
+    let mut lines = text
+        .lines()
+        .skip_while(|line| *line != format!("name = \"{mutant}\""));
+    let area = lines.find_map(|line| line.strip_prefix("area = "))?;
+    Some(area.trim_matches('"').to_owned())
+}
+
 pub(crate) fn read() -> Vec<Row> {
     let text = text("suites/mutants.csv");
     let row = |line: &str| {

@@ -215,7 +215,9 @@ unsafe fn fill_nested(
     // SAFETY: as the caller promises.
     let place = unsafe { Place::new(pointer)? };
     let mut attribute = place.get();
-    attribute.type_ = name;
+    if !mutant!("inner-types-not-set") {
+        attribute.type_ = name;
+    }
     // SAFETY: as the caller promises.
     let result = unsafe { fill(&mut attribute, value) };
     place.set(attribute);

@@ -40,7 +40,7 @@ impl Token {
         }
         self.presence.here = !self.presence.here;
         self.presence.event = true;
-        if !self.presence.here {
+        if !self.presence.here && !mutant!("sessions-outlive-removal") {
             self.close_all_sessions();
         }
     }

@@ -1,6 +1,7 @@
 //! Batteries for the library and its slots: sections 5.4, 5.5, 5.19 and 5.20.
 
 use std::ffi::c_void;
+use std::path::Path;
 use std::ptr::{from_mut, null_mut};
 
 use cryptoki_sys::*;
@@ -89,4 +90,32 @@ pub(super) fn slots() {
         stage,
         C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut slot, null_mut())
     );
+}
+
+/// A token that is taken out of its slot and put back.
+pub(super) fn removal() {
+    let stage = Stage::bare();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let name = format!("removal-{}", std::process::id());
+    let card = folder.join(format!("{name}.card"));
+    let insert = || std::fs::write(&card, "").expect("a file");
+    insert();
+    let configuration = folder.join(format!("{name}.toml"));
+    std::fs::write(&configuration, format!("removable = {card:?}\n")).expect("a file");
+    let mut text = format!("configuration={}\0", configuration.display()).into_bytes();
+    let mut arguments = CK_C_INITIALIZE_ARGS {
+        pReserved: text.as_mut_ptr().cast(),
+        ..Default::default()
+    };
+    play!(stage, C_Initialize(from_mut(&mut arguments).cast()));
+    let session = stage.open(RO);
+    stage.session_info(session);
+    std::fs::remove_file(&card).expect("it is there");
+    stage.session_info(session);
+    insert();
+    stage.session_info(session);
+    play!(stage, C_Finalize(null_mut()));
+    for file in [card, configuration] {
+        std::fs::remove_file(file).expect("it is there");
+    }
 }

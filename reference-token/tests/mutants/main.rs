@@ -81,9 +81,10 @@ enum End {
     Late,
 }
 
-const AREAS: [&str; 14] = [
+const AREAS: [&str; 15] = [
     "general",
     "slots",
+    "removal",
     "sessions",
     "login",
     "objects",

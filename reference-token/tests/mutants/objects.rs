@@ -142,11 +142,47 @@ fn answers(stage: &Stage, session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) {
     stage.say(format_args!("values {values:?}"));
 }
 
+/// An array of attributes whose types are the library's to set.
+fn array(stage: &Stage, session: CK_SESSION_HANDLE) {
+    let mut inner = [CK_TRUE];
+    let mut template = [attribute(CKA_EXTRACTABLE, &mut inner)];
+    let mut bytes = [0; 16];
+    let (mut class, mut kind) = (CKO_SECRET_KEY.to_ne_bytes(), CKK_AES.to_ne_bytes());
+    let mut outer = [
+        attribute(CKA_CLASS, &mut class),
+        attribute(CKA_KEY_TYPE, &mut kind),
+        attribute(CKA_VALUE, &mut bytes),
+        CK_ATTRIBUTE {
+            type_: CKA_WRAP_TEMPLATE,
+            pValue: template.as_mut_ptr().cast(),
+            ulValueLen: size_of_val(&template) as CK_ULONG,
+        },
+    ];
+    let mut key = 0;
+    let count = outer.len() as CK_ULONG;
+    play!(
+        stage,
+        C_CreateObject(session, outer.as_mut_ptr(), count, &mut key)
+    );
+    template[0].type_ = CKA_LABEL;
+    play!(stage, C_GetAttributeValue(session, key, &mut outer[3], 1));
+    stage.say(format_args!("type {:#x}", template[0].type_));
+}
+
+fn attribute(type_: CK_ATTRIBUTE_TYPE, value: &mut [u8]) -> CK_ATTRIBUTE {
+    CK_ATTRIBUTE {
+        type_,
+        pValue: value.as_mut_ptr().cast(),
+        ulValueLen: value.len() as CK_ULONG,
+    }
+}
+
 pub(super) fn attributes() {
     let stage = Stage::ready();
     let session = stage.open(RW);
     changes(&stage, session);
     templates(&stage, session);
+    array(&stage, session);
     for (sensitive, extractable) in [(false, true), (true, true), (false, false)] {
         let template = aes()
             .bool(CKA_SENSITIVE, sensitive)

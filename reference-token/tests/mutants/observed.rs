@@ -21,9 +21,10 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const WORKERS: usize = 3;
 
 /// The battery of each area.
-const BATTERIES: [(&str, fn()); 14] = [
+const BATTERIES: [(&str, fn()); 15] = [
     ("general", general::general),
     ("slots", general::slots),
+    ("removal", general::removal),
     ("sessions", sessions::sessions),
     ("login", sessions::login),
     ("objects", objects::objects),

@@ -54,12 +54,10 @@ fn summary(runs: &[&Evidence], text: &mut String) {
             counts.recorded() + counts.not_executed,
             counts.of(Verdict::Pass),
             counts.findings(),
-            counts.waived_findings(),
+            counts.waived_cases(),
             counts.of(Verdict::PermittedButWeak),
             counts.of(Verdict::NotApplicable),
-            counts.of(Verdict::Environment)
-                + counts.of(Verdict::HarnessFault)
-                + counts.not_executed,
+            counts.not_judged() + counts.of(Verdict::HarnessFault) + counts.not_executed,
         );
     }
 }

@@ -159,7 +159,7 @@ impl Names {
 fn outcome(case: &Case, gate: &Gate, text_limit: usize) -> (TestResult, String) {
     let body = || Some(clip(&body(case), text_limit).into_owned());
     let verdict = case.verdict.name();
-    if case.is_waived_finding() {
+    if case.is_waived() {
         let reason = case.waived.as_deref().unwrap_or_default();
         let message = format!("waived {verdict}: {reason}");
         return (skipped("waived", &message, body()), String::new());

@@ -36,7 +36,7 @@ impl Kind {
 
     pub(super) fn of(case: &Case) -> Kind {
         match case.verdict {
-            _ if case.is_waived_finding() => Kind::Waived,
+            _ if case.is_waived() => Kind::Waived,
             Verdict::Pass if case.unexpected_pass => Kind::UnexpectedPass,
             Verdict::Pass => Kind::Pass,
             Verdict::NotApplicable => Kind::NotApplicable,

@@ -156,6 +156,15 @@ fn a_waiver_of_one_verdict_accepts_no_other() {
 }
 
 #[test]
+fn that_a_case_is_not_judged_is_accepted_by_its_name_alone() {
+    let text = "- { case: s/one, reason: its TPM, verdict: environment }";
+    let words = Some("its TPM".to_owned());
+    assert_eq!(marked(text, Verdict::Environment), (words.clone(), false));
+    assert_eq!(marked(text, Verdict::Deviation), (None, false));
+    assert_eq!(marked(text, Verdict::Pass), (words, true));
+}
+
+#[test]
 fn what_expired_or_is_about_another_version_does_not_hold() {
     for (more, expired, remark) in [
         (

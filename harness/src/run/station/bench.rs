@@ -6,8 +6,10 @@ use crate::bench::wire::{Answer, Ask};
 use crate::cryptoki::Function;
 use crate::oracle::describe_end;
 use crate::run::wire::Request;
-use crate::worker::Outcome;
+use crate::worker::{Outcome, Worker};
 use p11assay_reports::evidence::End;
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// A worker that did not come back from a benchmark.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +21,18 @@ pub struct Broken {
 }
 
 impl Station {
+    /// Keeps the worker on one processor from now on; it stays where it is if the system does not allow that.
+    pub fn stay_on(&self, processor: usize) {
+        let pid = self.worker.as_ref().map(Worker::pid);
+        let pid = pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let mut set = CpuSet::new();
+        set.set(processor);
+        if pid.is_some() {
+            // What it costs if it fails, the measurement itself tells.
+            let _ = sched_setaffinity(pid, &set);
+        }
+    }
+
     /// Sets a variable of the workers that are started from here on.
     pub fn set_variable(&mut self, name: &str, value: &str) {
         self.options.environment.insert(name.into(), value.into());

@@ -73,7 +73,19 @@ fn out_attributes() -> impl Strategy<Value = Vec<Attribute>> {
         attribute,
         value: AttributeValue::Buffer(buffer),
     });
-    vec(one, 0..4)
+    let fixed = option::of(0..1024_u64).prop_map(|size| match size {
+        Some(size) => Buffer::of(BufferSize::Elements(Number::Literal(size))),
+        None => Buffer::of(BufferSize::Null),
+    });
+    let inner = (attribute_type(), fixed).prop_map(|(attribute, buffer)| Attribute {
+        attribute,
+        value: AttributeValue::Buffer(buffer),
+    });
+    let array = vec(inner, 1..4).prop_map(|inner| Attribute {
+        attribute: cryptoki_sys::CKA_WRAP_TEMPLATE,
+        value: AttributeValue::Template(inner),
+    });
+    vec(prop_oneof![5 => one, 1 => array], 0..4)
 }
 
 fn template(attributes: impl Strategy<Value = Vec<Attribute>>) -> impl Strategy<Value = Template> {
@@ -212,7 +224,9 @@ pub(super) fn argument(kind: ParameterKind) -> BoxedStrategy<Argument> {
         ParameterKind::InitArgs => init_args()
             .prop_map(|given| Argument::InitArgs(Box::new(given)))
             .boxed(),
-        ParameterKind::Notify => Just(Argument::Callback).boxed(),
+        ParameterKind::Notify => {
+            select(vec![Argument::Callback, Argument::CancellingCallback]).boxed()
+        }
         ParameterKind::OutBytes
         | ParameterKind::OutFixed
         | ParameterKind::OutUlongs(_)

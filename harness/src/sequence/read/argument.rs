@@ -7,7 +7,7 @@ use crate::cryptoki::function::{Domain, ParameterKind};
 use crate::cryptoki::{AttributeType, attribute, names};
 use crate::sequence::{
     Argument, Attribute, AttributeValue, Buffer, BufferSize, Bytes, Call, Content, InitArgs,
-    Mutexes, Reserved, Template,
+    Mutexes, Number, Reserved, Template,
 };
 use crate::yaml::{self, Error, Kind, Node};
 
@@ -59,7 +59,8 @@ fn argument(kind: ParameterKind, node: &Node) -> Result<Argument, Error> {
         },
         ParameterKind::Notify => match super::text_of(node) {
             Some("callback") => Argument::Callback,
-            _ => return Err(fault(node, "expected `callback` or null")),
+            Some("cancelling") => Argument::CancellingCallback,
+            _ => return Err(fault(node, "expected `callback`, `cancelling` or null")),
         },
         ParameterKind::Pointer => {
             return Err(fault(
@@ -158,11 +159,43 @@ fn out_template(node: &Node) -> Result<Template, Error> {
         Kind::Sequence(items) if items.iter().all(|item| super::text_of(item).is_some()) => {
             items.iter().map(exact).collect()
         }
-        _ => attributes_with(node, |_, node| {
-            memory::buffer(node).map(AttributeValue::Buffer)
-        }),
+        _ => attributes_with(node, out_value),
     })
 }
+
+/// Room for the value of an attribute. An array of attributes has room for each of them, whose sizes are
+/// given: the module cannot be asked for all at once.
+fn out_value(attribute: u64, node: &Node) -> Result<AttributeValue, Error> {
+    let is_array = match &node.kind {
+        Kind::Sequence(_) => true,
+        Kind::Mapping(entries) => entries.iter().any(|(key, _)| attribute_name(key).is_ok()),
+        _ => false,
+    };
+    if !is_array || attribute::attribute_type(attribute) != AttributeType::Template {
+        return memory::buffer(node).map(AttributeValue::Buffer);
+    }
+    let inner = attributes_with(node, |_, node| {
+        let buffer = memory::buffer(node)?;
+        let fixed = match &buffer.size {
+            BufferSize::Null => true,
+            BufferSize::Elements(Number::Literal(size)) => *size <= MAX_INNER,
+            _ => false,
+        };
+        match fixed && buffer.claim.is_none() && !buffer.null_length {
+            true => Ok(AttributeValue::Buffer(buffer)),
+            false => Err(fault(
+                node,
+                format!(
+                    "within an array of attributes: null, or `{{buffer: N}}`, at most {MAX_INNER}"
+                ),
+            )),
+        }
+    })?;
+    Ok(AttributeValue::Template(inner))
+}
+
+/// Most bytes of room for an attribute within an array of attributes.
+pub(crate) const MAX_INNER: u64 = 1024;
 
 /// An attribute by its name alone: it gets as much room as it needs.
 fn exact(name: &Node) -> Result<Attribute, Error> {
@@ -281,7 +314,7 @@ pub fn init_args(node: &Node) -> Result<InitArgs, Error> {
     let mut init_args = InitArgs::default();
     if let Some(value) = get(entries, "flags") {
         let flags = memory::number(value, Domain::Flags(names::Kind::INIT_FLAGS))?;
-        let crate::sequence::Number::Literal(flags) = flags else {
+        let Number::Literal(flags) = flags else {
             return Err(fault(
                 value,
                 "flags of C_Initialize cannot come from an earlier call",

@@ -7,7 +7,7 @@ use crate::cryptoki::structure as layouts;
 use crate::cryptoki::{AttributeType, Function, attribute, names};
 use crate::sequence::expectation::{Expectation, Expected, Relation};
 use crate::sequence::reference::{Reference, Selector};
-use crate::sequence::value::output_domain;
+use crate::sequence::value::{field_of, output_domain};
 use crate::sequence::{Content, Number};
 use crate::yaml::{self, Error, Kind, Node};
 
@@ -119,13 +119,21 @@ fn check_field(kind: ParameterKind, path: &Reference, node: &Node) -> Result<(),
             }
             _ => Ok(()),
         },
-        ParameterKind::OutTemplate => match names::constant(field) {
-            Some(constant) if constant.kind == names::Kind::ATTRIBUTE => Ok(()),
-            _ => {
-                let known: Vec<&str> = names::with_prefix("CKA_").collect();
-                unknown("attribute".to_owned(), &known)
+        ParameterKind::OutTemplate => {
+            let mut fields = path.path.iter();
+            let wrong = fields.find_map(|selector| match selector {
+                Selector::Field(field) => match names::constant(field) {
+                    Some(constant) if constant.kind == names::Kind::ATTRIBUTE => None,
+                    _ => Some(field),
+                },
+                _ => None,
+            });
+            let known = || names::with_prefix("CKA_");
+            match wrong {
+                Some(field) => Err(fault(node, yaml::unknown_name("attribute", field, known()))),
+                None => Ok(()),
             }
-        },
+        }
         ParameterKind::OutTable if !INTERFACE_FIELDS.contains(&field.as_str()) => {
             unknown("field of an interface".to_owned(), INTERFACE_FIELDS)
         }
@@ -144,11 +152,7 @@ pub(crate) fn shape(function: Function, path: &Reference) -> Shape {
         .map(|parameter| parameter.kind);
     let Some(kind) = kind else { return Shape::Any };
     let domain = output_domain(kind, &path.path);
-    let field = path.path.iter().find_map(|selector| match selector {
-        Selector::Field(name) => Some(name.as_str()),
-        _ => None,
-    });
-    match (kind, field) {
+    match (kind, field_of(kind, &path.path)) {
         _ if path.path.last() == Some(&Selector::Length) => Shape::Number(Domain::Plain),
         (ParameterKind::OutBytes | ParameterKind::OutFixed, _) => Shape::Bytes,
         (ParameterKind::Out(record), Some(field)) => {

@@ -14,7 +14,7 @@ use crate::cryptoki::{Function, Kind, names, returns};
 use crate::yaml::{self, Error, Node};
 use serde::de::Error as _;
 
-pub(crate) use argument::{INIT_ARGS_KEYS, MUTEXES, TEMPLATE_KEYS};
+pub(crate) use argument::{INIT_ARGS_KEYS, MAX_INNER, MUTEXES, TEMPLATE_KEYS};
 pub use argument::{init_args, template};
 pub(crate) use expectation::{INTERFACE_FIELDS, RELATIONS, Shape, shape};
 pub(crate) use memory::{BUFFER_KEYS, CONTENT_FORMS, number};

@@ -29,6 +29,7 @@ pub(crate) fn argument(kind: ParameterKind, argument: &Argument) -> Json {
         (_, Argument::InitArgs(value)) => init_args(value),
         (_, Argument::Version { major, minor }) => json!(format!("{major}.{minor}")),
         (_, Argument::Callback) => json!("callback"),
+        (_, Argument::CancellingCallback) => json!("cancelling"),
     }
 }
 

@@ -238,7 +238,9 @@ impl Writer<'_> {
         memory.comment(parameter.name);
         let before = arguments.words.len();
         match argument {
-            Argument::Callback => return Err(Inexpressible::Argument(function)),
+            Argument::Callback | Argument::CancellingCallback => {
+                return Err(Inexpressible::Argument(function));
+            }
             Argument::Null => {}
             Argument::Pointer(value) => arguments.word(format!("{value:#x}UL")),
             Argument::Number(number) => arguments.word(memory::number(number)?),
