@@ -100,7 +100,9 @@ fn paths(parameter: &Parameter) -> Vec<(Reference, String)> {
         }
         ParameterKind::OutTemplate => {
             let known = names::of_kind(Kind::ATTRIBUTE).iter();
-            all.extend(known.map(|c| field(c.name, format!("{name}\\.{}{INDEX}?", c.name))));
+            // What is in an array of attributes is that attribute.
+            let array = "(CKA_[A-Z_]+_TEMPLATE\\.)?";
+            all.extend(known.map(|c| field(c.name, format!("{name}\\.{array}{}{INDEX}?", c.name))));
         }
         ParameterKind::MessageParameter => {
             // `length` is what every path may end with, not a field.
