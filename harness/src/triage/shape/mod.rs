@@ -54,7 +54,7 @@ fn of_call(call: &Call, objects: &Objects) -> Vec<String> {
         }
         let mut say = |word: &str| found.push(format!("{} {word}", parameter.name));
         match argument {
-            Argument::Version { .. } | Argument::Callback => {}
+            Argument::Version { .. } | Argument::Callback | Argument::CancellingCallback => {}
             Argument::Default => {
                 left_out(call.function, parameter)
                     .iter()
