@@ -29,6 +29,12 @@ const FILES: &[fn(&str) -> Option<&'static str>] = files![
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/generate/vectors/sets.rs");
+    // `src/callbacks.rs` is for libraries that the program loads: they look for it in the program.
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        for kind in ["bins", "tests"] {
+            println!("cargo::rustc-link-arg-{kind}=-Wl,--export-dynamic-symbol=__sanitizer_cov_*");
+        }
+    }
     let (mut packed, mut index) = (Vec::new(), String::new());
     for name in sets::ALL.iter().flat_map(|sets| sets.split_whitespace()) {
         let text = FILES.iter().find_map(|text| text(name));

@@ -1,5 +1,7 @@
 //! The `p11assay` command: a thin front of the library.
 
+mod callbacks;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

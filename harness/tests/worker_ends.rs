@@ -6,8 +6,13 @@ mod kit;
 #[path = "worker/target.rs"]
 mod target;
 
+// What instrumented modules call: they are loaded into this program, too.
+#[path = "../src/callbacks.rs"]
+mod callbacks;
 #[path = "worker/crashes.rs"]
 mod crashes;
+#[path = "worker/edges.rs"]
+mod edges;
 #[path = "worker/hangs.rs"]
 mod hangs;
 #[path = "worker/histories.rs"]
@@ -32,6 +37,7 @@ fn main() -> std::process::ExitCode {
     }
     let suites = [
         ("crashes", crashes::TESTS),
+        ("edges", edges::TESTS),
         ("hangs", hangs::TESTS),
         ("histories", histories::TESTS),
         ("lives", lives::TESTS),

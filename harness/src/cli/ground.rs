@@ -13,6 +13,7 @@ use crate::sequence::decode::{Prelude, Setting};
 use crate::target::template::Template;
 use crate::target::{Credentials, Overrides, Provisioned, Target};
 use crate::triage::program::Module;
+use crate::worker::reach::Means;
 
 /// Targets and models that are ready.
 pub(super) struct Ground {
@@ -69,12 +70,19 @@ impl Ground {
 
     /// Follows which functions of the targets are reached, if that is asked for.
     pub(super) fn follow(&mut self, args: &CoverageArgs) -> Result<Functions, Failure> {
-        let Some(CoverageArg::Breakpoints) = args.coverage else {
-            return Ok(Functions::default());
+        let means = match args.coverage {
+            None => return Ok(Functions::default()),
+            Some(CoverageArg::Breakpoints) => Means::Breakpoints,
+            Some(CoverageArg::Sancov) if args.coverage_of.is_empty() => Means::Sanitizer,
+            Some(CoverageArg::Sancov) => {
+                return Err(Failure::usage(
+                    "--coverage sancov counts every library that was built with it: leave --coverage-of out",
+                ));
+            }
         };
         let mut libraries = Vec::new();
         for pair in &mut self.pairs {
-            let followed = pair.target.station.follow(args.coverage_of.clone());
+            let followed = pair.target.station.follow(means, args.coverage_of.clone());
             libraries = followed.map_err(|error| Failure::target(error.to_string()))?;
         }
         if libraries.is_empty() {

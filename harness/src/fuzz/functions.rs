@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::worker::reach::{Covered, Reached};
+use crate::worker::reach::{Covered, Points, Reached};
 
 /// The functions of some libraries, and which of them were reached.
 #[derive(Debug, Clone, Default)]
@@ -44,10 +44,12 @@ impl Functions {
         let each = self.libraries.iter().map(|library| {
             let end = library.first + library.functions;
             let reached = self.reached.range(library.first..end).count();
-            format!(
-                "{reached} of {} functions of {}",
-                library.functions, library.name
-            )
+            let (of, name) = (library.functions, &library.name);
+            match library.points {
+                Points::Functions => format!("{reached} of {of} functions of {name}"),
+                Points::Edges => format!("{reached} of {of} edges of {name}"),
+                Points::Addresses => format!("{reached} blocks of {name}"),
+            }
         });
         each.collect()
     }
@@ -63,6 +65,7 @@ mod tests {
             name: name.to_owned(),
             first,
             functions,
+            points: Points::Functions,
         };
         let libraries = vec![library("one.so", 0, 10), library("two.so", 10, 5)];
         let mut functions = Functions::of(libraries);

@@ -330,6 +330,48 @@ fn a_module_that_does_not_bear_breakpoints_is_searched_without() {
     }
 }
 
+/// A module that was built to tell its edges guides a search by them, and the search is the same otherwise.
+#[test]
+fn what_instrumented_code_tells_is_followed() {
+    let folder = Folder::new();
+    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
+    let sancov = ["--coverage", "sancov"];
+    let plain = [&sancov[..], &["--target", &target]].concat();
+    fuzz(&folder, &plain).says(3, &["was not built with -fsanitize-coverage"]);
+    let more = [&plain[..], &["--coverage-of", "libnone.so"]].concat();
+    fuzz(&folder, &more).says(2, &["leave --coverage-of out"]);
+    let (did, found, _) = search(&folder, &target, &[]);
+    for (path, told) in [
+        (
+            hostile_module::path_with_guards(),
+            " of 4096 edges of libhostile-guards.so reached",
+        ),
+        (
+            hostile_module::path_with_counters(),
+            " of 4096 edges of libhostile-counters.so reached",
+        ),
+        (
+            hostile_module::path_with_blocks(),
+            " blocks of libhostile-blocks.so reached",
+        ),
+    ] {
+        let text = folder.read("hostile.yaml");
+        let module = text.lines().find(|line| line.starts_with("module:"));
+        let other = format!("module: {}", path.display());
+        folder.write(
+            "hostile.yaml",
+            text.replace(module.expect("a module"), &other),
+        );
+        let with = search(&folder, &target, &sancov);
+        assert_eq!((&did, found.len()), (&with.0, with.1.len()));
+        let reached = with.2.expect("edges");
+        let number = reached
+            .strip_suffix(told)
+            .and_then(|number| number.parse().ok());
+        assert!(number >= Some(100), "{reached}");
+    }
+}
+
 #[test]
 fn functions_are_followed_in_modules_only() {
     let folder = Folder::new();

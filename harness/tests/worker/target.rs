@@ -5,7 +5,7 @@
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CKF_SERIAL_SESSION};
 use libloading::{Library, Symbol};
 use p11assay::memory::Arena;
-use p11assay::worker::reach::{self, Cover};
+use p11assay::worker::reach::{self, Cover, Means};
 use p11assay::worker::{JournalWriter, LOAD, ProcessState};
 use std::path::Path;
 use std::ptr::null_mut;
@@ -170,7 +170,10 @@ pub(crate) fn serve() -> ! {
         for (case, line) in (0..).zip(lines) {
             match line.split_once(' ').unwrap_or((line, "")) {
                 ("audit", _) => target.audit(journal),
-                ("cover", names) => response.push_str(&cover(path, names)),
+                ("cover", names) => {
+                    response.push_str(&cover(path, Means::Breakpoints, names));
+                }
+                ("edges", _) => response.push_str(&cover(path, Means::Sanitizer, "")),
                 ("panic", text) => panic!("{text}"),
                 ("sleep", ms) => sleep(ms.parse().expect("milliseconds")),
                 ("large", bytes) => {
@@ -189,8 +192,9 @@ pub(crate) fn serve() -> ! {
 }
 
 /// Follows functions of the module, and of libraries by their names; says of which.
-fn cover(path: &str, names: &str) -> String {
+fn cover(path: &str, means: Means, names: &str) -> String {
     let wish = Cover {
+        means,
         dependencies: names.split_whitespace().map(str::to_owned).collect(),
         known: Vec::new(),
     };

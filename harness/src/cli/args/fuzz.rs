@@ -97,6 +97,9 @@ pub(in crate::cli) struct CoverageArgs {
 pub(in crate::cli) enum CoverageArg {
     /// By a breakpoint at the start of every function, which is gone once it was hit.
     Breakpoints,
+    /// By what the module says, which was built with SanitizerCoverage: `-fsanitize-coverage=trace-pc-guard`,
+    /// `inline-8bit-counters` (clang) or `trace-pc` (gcc).
+    Sancov,
 }
 
 /// A class of input.

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use p11assay_reports::evidence::End;
 
 use super::{Station, StationError};
-use crate::worker::reach::{Cover, Covered, Reached};
+use crate::worker::reach::{Cover, Covered, Means, Reached};
 use crate::worker::{Outcome, Reply};
 
 /// What a station follows.
 #[derive(Debug)]
 pub(super) struct Following {
+    means: Means,
     dependencies: Vec<String>,
     covered: Vec<Covered>,
     known: BTreeSet<u32>,
@@ -26,6 +27,7 @@ impl Following {
     pub(super) fn wish(&self) -> Option<Cover> {
         let asked = !self.paused && self.trouble.is_none();
         asked.then(|| Cover {
+            means: self.means,
             dependencies: self.dependencies.clone(),
             known: self.known.iter().copied().collect(),
         })
@@ -54,6 +56,10 @@ impl Following {
 
     /// True if the worker died of a breakpoint whose signal did not arrive, or not here.
     fn died_of(&self, reply: &Reply) -> bool {
+        // Nothing was done to the code of a module that tells by itself.
+        if self.means == Means::Sanitizer {
+            return false;
+        }
         let Outcome::Ended(End::Signal {
             signal, registers, ..
         }) = &reply.outcome
@@ -71,8 +77,13 @@ impl Station {
     ///
     /// # Errors
     /// If that cannot be done here, or there is no worker.
-    pub fn follow(&mut self, dependencies: Vec<String>) -> Result<Vec<Covered>, StationError> {
+    pub fn follow(
+        &mut self,
+        means: Means,
+        dependencies: Vec<String>,
+    ) -> Result<Vec<Covered>, StationError> {
         self.following = Some(Following {
+            means,
             dependencies,
             covered: Vec::new(),
             known: BTreeSet::new(),

@@ -1,13 +1,16 @@
 //! Which functions of a library were reached, without its source and without rebuilding it: a breakpoint at the
-//! start of every function, which is gone once it was hit. A function costs one signal in the life of a worker.
+//! start of every function, which is gone once it was hit. A function costs one signal in the life of a worker. Or,
+//! of a library that was built to tell it, which of its edges.
 //!
 //! This module says which files are meant and what was found out; where functions start is read by `starts`,
-//! breakpoints are planted and taken out by `trap`, and `area` is where hits are noted for the parent.
+//! breakpoints are planted and taken out by `trap`, what instrumented code tells is received by `edges`, and `area`
+//! is where hits are noted for the parent.
 //!
 //! A module that hashes its own code in memory, handles SIGTRAP itself or runs with it blocked does not bear
 //! this: what goes wrong with breakpoints must be seen again in a worker without them before it is believed.
 
 mod area;
+pub mod edges;
 mod starts;
 mod trap;
 
@@ -16,19 +19,43 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub(super) use area::{BYTES, Reach};
-pub(super) use trap::{caught, crashing};
+pub(super) use trap::caught;
 
 use super::frames::Region;
 use super::handler;
 use starts::Start;
 
+/// How it is seen what is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Means {
+    /// Breakpoints at the starts of functions.
+    #[default]
+    Breakpoints,
+    /// SanitizerCoverage, with which the module was built.
+    Sanitizer,
+}
+
 /// The functions of which libraries are to be followed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cover {
+    /// How.
+    pub means: Means,
     /// File names of loaded libraries besides the module, as `libcrypto.so.3`.
     pub dependencies: Vec<String>,
     /// Functions that are known to be reached: they get no breakpoint.
     pub known: Vec<u32>,
+}
+
+/// What the numbers of a library stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Points {
+    /// The starts of its functions.
+    #[default]
+    Functions,
+    /// Its edges.
+    Edges,
+    /// Hashes of addresses: how many there can be is not known.
+    Addresses,
 }
 
 /// A library whose functions are followed.
@@ -40,6 +67,8 @@ pub struct Covered {
     pub first: u32,
     /// How many there are.
     pub functions: u32,
+    /// What they are.
+    pub points: Points,
 }
 
 /// A function that was reached for the first time in its worker.
@@ -66,6 +95,11 @@ pub enum CoverError {
     /// It has no table of functions.
     #[error("{0} has no functions in its .eh_frame_hdr; run without --coverage")]
     NoFunctions(String),
+    /// It has nothing to tell.
+    #[error(
+        "{0} was not built with -fsanitize-coverage; build it with that, or use --coverage breakpoints"
+    )]
+    NotInstrumented(String),
     /// Code cannot be written.
     #[error("this system lets nobody write to code ({0}); run without --coverage")]
     Protected(std::io::Error),
@@ -85,6 +119,14 @@ pub fn cover(path: &Path, wish: &Cover) -> Result<Vec<Covered>, CoverError> {
     let maps = std::fs::read_to_string("/proc/self/maps").map_err(CoverError::NoWorker)?;
     let regions: Vec<Region> = maps.lines().filter_map(Region::parse).collect();
     let mut libraries = vec![find(&regions, path)?];
+    if wish.means == Means::Sanitizer {
+        let (_, file) = &libraries[0];
+        let covered = edges::follow(mapping.reach(), &regions, file, &wish.known);
+        return match covered.is_empty() {
+            true => Err(CoverError::NotInstrumented(path.display().to_string())),
+            false => Ok(covered),
+        };
+    }
     for name in &wish.dependencies {
         if ["libc.", "libc-", "ld-"]
             .iter()
@@ -107,6 +149,7 @@ pub fn cover(path: &Path, wish: &Cover) -> Result<Vec<Covered>, CoverError> {
             name: name.into_owned(),
             first,
             functions: starts.len() as u32,
+            points: Points::Functions,
         });
         let numbered = (first..).zip(&starts);
         let is_code = |start: &Start| mapped_code(&regions, &file, base + start.offset);
@@ -131,12 +174,20 @@ pub fn offsets(path: &Path) -> Vec<u64> {
 /// Says which case the functions reached from now on belong to.
 pub fn case(number: u32) {
     if let Some(mapping) = handler::mapping() {
+        edges::look();
         mapping.reach().set_case(number);
     }
 }
 
-/// Forgets the breakpoints if their library is gone: its addresses may be another's next.
+/// Notes in a crash what was not noted yet. Safe in a signal handler.
+pub(super) fn crashing() {
+    edges::look();
+    trap::crashing();
+}
+
+/// Forgets breakpoints and edges if their library is gone: its addresses may be another's next.
 pub fn unloaded() {
+    edges::unloaded();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let regions: Vec<Region> = maps.lines().filter_map(Region::parse).collect();
     trap::forget_unless(|file| {
@@ -145,8 +196,10 @@ pub fn unloaded() {
     });
 }
 
-/// Takes out what is left of the breakpoints if somebody else handles them now; to be called between cases.
+/// Notes what was not noted yet, and takes out what is left of the breakpoints if somebody else handles them now; to
+/// be called between cases.
 pub fn keep_watch() {
+    edges::look();
     trap::give_up_unless_ours();
 }
 

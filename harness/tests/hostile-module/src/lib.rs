@@ -22,11 +22,38 @@ pub fn path_with_interfaces() -> PathBuf {
     folder().join("libhostile-interfaces.so")
 }
 
+/// The module with code that tells the addresses of its blocks, as gcc makes it.
+#[must_use]
+pub fn path_with_blocks() -> PathBuf {
+    folder().join("libhostile-blocks.so")
+}
+
+/// The module with guards for its edges, as clang makes them.
+#[must_use]
+pub fn path_with_guards() -> PathBuf {
+    folder().join("libhostile-guards.so")
+}
+
+/// The module with counters for its edges, as clang makes them.
+#[must_use]
+pub fn path_with_counters() -> PathBuf {
+    folder().join("libhostile-counters.so")
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn both_variants_were_built() {
-        assert!(super::path().is_file());
-        assert!(super::path_with_interfaces().is_file());
+    fn all_variants_were_built() {
+        for path in [
+            path(),
+            path_with_interfaces(),
+            path_with_blocks(),
+            path_with_guards(),
+            path_with_counters(),
+        ] {
+            assert!(path.is_file(), "{}", path.display());
+        }
     }
 }
