@@ -120,6 +120,9 @@ pub(crate) fn call(call: &Call) -> String {
         push_pairs(&mut out, &call.outputs);
     }
     let _ = write!(out, "  {}", duration(call.ns));
+    if let Some(at) = call.at_ns {
+        let _ = write!(out, " from +{} on", duration(at));
+    }
     line(out)
 }
 

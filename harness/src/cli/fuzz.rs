@@ -21,11 +21,15 @@ use crate::fuzz::{Corpus, CorpusError};
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
 use crate::run::Interrupt;
 use crate::sequence::Sequence;
+use crate::sequence::decode::Lanes;
 use crate::target::{Credentials, Target};
 use crate::triage::program::{self, Module};
 
 /// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
 pub(super) const FOUND: &str = "found";
+
+/// How often a finding of threads, which chance may hide, is tried in the run that reports it.
+const ATTEMPTS: u32 = 10;
 
 /// Looks for findings for a while, and reports them.
 pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
@@ -40,13 +44,15 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let found = search(args, &target, &credentials, &folder, (seed, time))?;
+    let threads = args.threads > 1;
     let session = Session {
+        attempts: if threads { ATTEMPTS } else { 1 },
         gate: args.shown.gate.gate(None),
         waivers,
         verbosity: args.shown.output.verbosity(),
         ..Session::new(target, credentials, folder, seed, &args.target)
     };
-    let evidence = session.execute(plan(found, seed, time))?;
+    let evidence = session.execute(plan(found, args.threads, seed, time))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
 }
@@ -66,8 +72,16 @@ fn search(
         None => (Corpus::in_memory(), Vec::new()),
     };
     let functions = ground.follow(&args.coverage)?;
+    let mut setting = ground.setting(&args.classes);
+    if args.threads > 1 {
+        ground.allows_threads()?;
+        setting.lanes = Some(Lanes {
+            count: usize::from(args.threads),
+            share_sessions: args.share_sessions,
+        });
+    }
     let search = Search {
-        setting: ground.setting(&args.classes),
+        setting,
         pairs: ground.pairs,
         seed,
         limits: Limits {
@@ -87,7 +101,7 @@ fn search(
 }
 
 /// The findings, and a case for the search itself, which says what was looked at.
-fn plan(found: Found, seed: u64, time: Duration) -> Plan {
+fn plan(found: Found, threads: u8, seed: u64, time: Duration) -> Plan {
     let Progress {
         sequences,
         variants,
@@ -98,6 +112,9 @@ fn plan(found: Found, seed: u64, time: Duration) -> Plan {
         "{sequences} sequences and {variants} variants with {calls} calls in {}, seed {seed}",
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
+    if threads > 1 {
+        title += &format!(", {threads} threads");
+    }
     for reached in found.functions.summary() {
         title += &format!("; {reached} reached");
     }

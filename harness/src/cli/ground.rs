@@ -1,5 +1,7 @@
 //! What made-up sequences run on: targets that may be destroyed, each with the reference token beside it.
 
+use cryptoki_sys::CKF_OS_LOCKING_OK;
+
 use super::Failure;
 use super::args::{ClassArg, CoverageArg, CoverageArgs};
 use super::session::jobs_possible;
@@ -9,6 +11,7 @@ use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::SearchError;
 use crate::probe::{self, ProbeError};
 use crate::run::Interrupt;
+use crate::sequence::Mutexes;
 use crate::sequence::decode::{Prelude, Setting};
 use crate::target::template::Template;
 use crate::target::{Credentials, Overrides, Provisioned, Target};
@@ -66,6 +69,24 @@ impl Ground {
             missing,
             _tokens: tokens,
         })
+    }
+
+    /// Refuses threads where the library was not told of them ([PKCS11-Base 3.2] 5.4.1). One that cannot lock has
+    /// refused to be initialised.
+    pub(super) fn allows_threads(&self) -> Result<(), Failure> {
+        let locks = |pair: &Pair| {
+            let init_args = pair.target.station.init_args();
+            init_args.is_some_and(|given| {
+                given.flags & CKF_OS_LOCKING_OK != 0 || given.mutexes == Mutexes::Callbacks
+            })
+        };
+        match self.pairs.iter().all(locks) {
+            true => Ok(()),
+            false => Err(Failure::usage(
+                "--threads: the target's `init-args` have C_Initialize told of one thread; add \
+                 `flags: [CKF_OS_LOCKING_OK]` to them",
+            )),
+        }
     }
 
     /// Follows which functions of the targets are reached, if that is asked for.

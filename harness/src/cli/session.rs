@@ -45,6 +45,8 @@ pub(super) struct Session {
     pub(super) fail_fast: bool,
     pub(super) waivers: Waivers,
     pub(super) every_trace: bool,
+    /// How often a case with lanes is tried until it shows something.
+    pub(super) attempts: u32,
     pub(super) verbosity: Verbosity,
     pub(super) keep_scratch: bool,
     pub(super) target_arguments: String,
@@ -72,6 +74,7 @@ impl Session {
             fail_fast: false,
             waivers: Waivers::default(),
             every_trace: false,
+            attempts: 1,
             verbosity: Verbosity::Quiet,
             keep_scratch: given.keep_scratch,
             target_arguments: arguments(given),
@@ -145,6 +148,7 @@ impl Session {
             fail_fast: self.fail_fast,
             waivers: &waivers,
             every_trace: self.every_trace,
+            attempts: self.attempts,
             redactor: &redactor,
             interrupt: &interrupt,
         };

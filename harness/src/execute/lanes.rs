@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use super::order::Place;
 use super::plan::PreparedStep;
 use super::run::Prepared;
 use super::shelf::Shelf;
@@ -28,6 +29,8 @@ const SPINS: u32 = 2000;
 #[derive(Default)]
 pub(super) struct Block {
     pub(super) repeat: u32,
+    /// The lanes in the order in which their calls begin.
+    pub(super) order: Box<[u16]>,
     pub(super) lanes: Vec<Lane>,
 }
 
@@ -67,6 +70,9 @@ impl Runner<'_> {
             // SAFETY: passed on to the caller.
             let mut rounds = (0..repeat).map(|_| unsafe { self.executor.run(&mut self.journal) });
             self.stop = rounds.find_map(|stop| stop);
+        }
+        if let Some(place) = &self.executor.place {
+            place.leave();
         }
         self.journal.used_by(0);
     }
@@ -110,19 +116,35 @@ impl<'t> Prepared<'t> {
         how: Journaled,
         journal: &mut JournalWriter,
     ) -> Result<(Vec<Runner<'t>>, u32), Option<Stop>> {
-        let Some(Block { repeat, lanes }) = self.blocks.get_mut(index).map(std::mem::take) else {
+        let block = self.blocks.get_mut(index).map(std::mem::take);
+        let Some(Block {
+            repeat,
+            order,
+            lanes,
+        }) = block
+        else {
             let text = "a lane or child has none of its own";
             return Err(leave(journal, Stop::Unresolved, text));
         };
         // SAFETY: passed on to the caller.
         let Some(writers) = (unsafe { journal.lanes(lanes.len(), how) }) else {
-            self.blocks[index] = Block { repeat, lanes };
+            self.blocks[index] = Block {
+                repeat,
+                order,
+                lanes,
+            };
             let text = "the journal has no room for lanes";
             return Err(leave(journal, Stop::OutOfMemory, text));
         };
         let lanes = lanes.into_iter().zip(writers);
-        let runners = lanes.map(|(lane, writer)| self.runner(lane, writer));
-        Ok((runners.collect(), repeat))
+        let mut runners: Vec<_> = lanes
+            .map(|(lane, writer)| self.runner(lane, writer))
+            .collect();
+        for (runner, place) in runners.iter_mut().zip(Place::all(&order)) {
+            runner.executor.place = Some(place);
+        }
+        self.blocks[index].order = order;
+        Ok((runners, repeat))
     }
 
     /// Ends a block: keeps what its lanes gave; gives the reason if one was left early.
@@ -143,7 +165,12 @@ impl<'t> Prepared<'t> {
             writers.push(writer);
         }
         journal.join(writers);
-        self.blocks[index] = Block { repeat, lanes };
+        let order = std::mem::take(&mut self.blocks[index].order);
+        self.blocks[index] = Block {
+            repeat,
+            order,
+            lanes,
+        };
         stop
     }
 
@@ -162,6 +189,7 @@ impl<'t> Prepared<'t> {
                 lifecycle: None,
                 returned: 0,
                 alarmed: false,
+                place: None,
             },
             gives: lane.gives,
             journal,
@@ -238,7 +266,7 @@ impl Gate {
 }
 
 /// Looks again and again whether something is so.
-fn patiently(is_so: impl Fn() -> bool) {
+pub(super) fn patiently(is_so: impl Fn() -> bool) {
     let mut spins = 0;
     while !is_so() {
         spins += 1;

@@ -12,6 +12,7 @@ mod content;
 mod lanes;
 mod measure;
 mod offer;
+mod order;
 mod output;
 mod plan;
 mod prepare;

@@ -87,11 +87,13 @@ impl Preparer<'_> {
                         bind: self.registers.of(&each.bind),
                         steps: self.steps(&each.steps)?,
                     },
-                    Step::Together(block) => {
-                        PreparedStep::Together(self.block(block.repeat, &block.lanes)?)
-                    }
+                    Step::Together(block) => PreparedStep::Together(self.block(
+                        block.repeat,
+                        &block.order,
+                        &block.lanes,
+                    )?),
                     Step::InChild(steps) => {
-                        PreparedStep::InChild(self.block(1, std::slice::from_ref(steps))?)
+                        PreparedStep::InChild(self.block(1, &[], std::slice::from_ref(steps))?)
                     }
                     Step::Reload | Step::Token { .. } => PreparedStep::BetweenParts,
                     Step::Pause(milliseconds) => {
@@ -103,10 +105,20 @@ impl Preparer<'_> {
     }
 
     /// Lays out lanes; gives the number of their block.
-    fn block(&mut self, repeat: u32, lanes: &[Vec<Step>]) -> Result<usize, OutOfMemory> {
+    fn block(
+        &mut self,
+        repeat: u32,
+        order: &[u16],
+        lanes: &[Vec<Step>],
+    ) -> Result<usize, OutOfMemory> {
         let lanes = lanes.iter().map(|steps| self.lane(steps));
         let lanes = lanes.collect::<Result<_, _>>()?;
-        self.blocks.push(Block { repeat, lanes });
+        let order = order.into();
+        self.blocks.push(Block {
+            repeat,
+            order,
+            lanes,
+        });
         Ok(self.blocks.len() - 1)
     }
 

@@ -9,6 +9,7 @@ use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_BUFFER_TOO_SMALL, CKR_OK};
 
 use super::lanes::Block;
 use super::offer::OfferError;
+use super::order::Place;
 use super::plan::{From, Give, PreparedCall, PreparedStep, Source};
 use super::prepare::{Defaults, Preparer, Registers};
 use super::shelf::Shelf;
@@ -46,6 +47,8 @@ pub struct Prepared<'t> {
     pub(super) returned: u64,
     /// True once a call wrote outside its memory, or named an absurd size.
     pub(super) alarmed: bool,
+    /// Where its calls stand among those of other lanes, if that is told.
+    pub(super) place: Option<Place>,
 }
 
 /// Steps being laid out one list after the other, with what they share.
@@ -113,6 +116,7 @@ impl Layout {
             lifecycle: None,
             returned: 0,
             alarmed: false,
+            place: None,
         }
     }
 }
@@ -173,6 +177,9 @@ impl<'t> Prepared<'t> {
         while let Some(step) = rest.next() {
             let stop = match step {
                 PreparedStep::Call(call) => {
+                    if let Some(place) = &mut self.place {
+                        place.wait();
+                    }
                     let next = rest.as_slice().first();
                     // SAFETY: passed on to the caller.
                     unsafe { self.call(call, next, journal) }

@@ -14,6 +14,7 @@ use crate::plan::{Case, Ladder, Needs};
 use crate::sequence::calls_mut;
 use crate::sequence::decode::Decoded;
 use crate::sequence::expectation::Expected;
+use crate::sequence::shape;
 use crate::sequence::visit::{self, Place};
 use crate::sequence::{
     ANY, Argument, Call, Content, Expectation, Number, Reference, Relation, Sequence, Step,
@@ -31,26 +32,44 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
     settle(&mut sequence, trace);
     for call in calls_mut(&mut sequence.steps) {
         (call.returns, call.except) = (Vec::new(), vec![ANY]);
-        if Some(call.number) == suspect.step
-            && let What::Disagrees(found) = &suspect.what
-        {
-            expect(call, found);
+        match &suspect.what {
+            _ if Some(call.number) != suspect.step => {}
+            What::Disagrees(found) => expect(call, found),
+            What::Unlisted(value) => call.except = vec![*value],
+            _ => {}
         }
+    }
+    if let What::Twice(other) = suspect.what {
+        sequence
+            .steps
+            .extend(compare(&sequence, suspect.step, other));
     }
     keep_what_is_used(&mut sequence);
     for (call, number) in calls_mut(&mut sequence.steps).into_iter().zip(1..) {
         call.number = number;
         call.fixture = false;
     }
+    let mut title = suspect.title();
+    let mut section = suspect.function.map_or("5", Function::section);
+    let is_undefined = shape::shares_sessions(&sequence.steps);
+    if is_undefined {
+        title += ", where lanes share a session, of which 5.1.2 leaves undefined what comes";
+        section = "5.1.2";
+    }
+    // That a section does not list a value may be a gap in it (5.1).
+    let is_gap = matches!(suspect.what, What::Unlisted(_));
     Case {
         id: format!("fuzz/{}", suspect.name()),
-        title: suspect.title(),
+        title,
         clause: Clause {
             document: "PKCS11-Base".to_owned(),
             version: "3.2".to_owned(),
-            section: suspect.function.map_or("5", Function::section).to_owned(),
+            section: section.to_owned(),
         },
-        level: Level::Must,
+        level: match is_undefined || is_gap {
+            true => Level::Should,
+            false => Level::Must,
+        },
         attack: None,
         class: class(&sequence),
         ladder,
@@ -91,6 +110,23 @@ fn expect(call: &mut Call, found: &Disagreement) {
         None if found.returned == CKR_OK => call.except = vec![CKR_OK],
         None => call.except = claims(call.function),
     }
+}
+
+/// A call after the sequence, of which two handles must not be the same.
+fn compare(sequence: &Sequence, one: Option<u32>, other: u32) -> Option<Step> {
+    let given = |step: u32| {
+        let call = sequence.calls().find(|call| call.number == step)?;
+        call.gives.first().map(|capture| capture.name.clone())
+    };
+    let (one, other) = (given(one?)?, given(other)?);
+    let mut call = Call::new(u32::MAX, Function::C_GetInfo);
+    call.except = vec![ANY];
+    call.expect.push(Expectation {
+        subject: Reference::to(one),
+        captured: true,
+        relation: Relation::Differs(Expected::Number(Number::Reference(Reference::to(other)))),
+    });
+    Some(Step::Call(Box::new(call)))
 }
 
 /// If the sequence begins with a session and a login, the state for it; the steps are taken out.
@@ -190,6 +226,12 @@ fn keep_what_is_used(sequence: &mut Sequence) {
         visit::call(call, &mut |place| {
             used.extend(place.reference().map(|reference| reference.name.clone()));
         });
+        for expectation in call.expect.iter_mut().filter(|of| of.captured) {
+            used.insert(expectation.subject.name.clone());
+            visit::relation(&mut expectation.relation, &mut |place| {
+                used.extend(place.reference().map(|reference| reference.name.clone()));
+            });
+        }
     }
     for step in &sequence.steps {
         if let Step::ForEach(each) = step {

@@ -4,12 +4,14 @@
 //! [`InProcess`] runs the built-in token in this process, for engines that bring their own feedback.
 //! [`search`] runs any target in workers: inputs ([`tapes`]) that show something new ([`novelty`]) are
 //! kept and changed, those that reach new [`functions`] of a closed module, too; the reference token beside the target ([`pair`]) tells what cannot be right
-//! ([`suspect`]); what is wrong is made short ([`mod@shrink`]) and a case ([`finding`]).
+//! ([`suspect`]), and of lanes what is wrong whatever the order of their calls ([`together`]); what is wrong is shown again and made short ([`mod@look`], [`mod@shrink`]) and a case ([`finding`]).
 
 mod corpus;
 mod finding;
 mod functions;
 mod in_process;
+mod leak;
+pub mod look;
 mod minimise;
 mod novelty;
 pub mod pair;
@@ -17,6 +19,7 @@ pub mod search;
 pub mod shrink;
 mod suspect;
 mod tapes;
+mod together;
 mod vary;
 
 pub use corpus::{Corpus, CorpusError, Kept};

@@ -1,6 +1,7 @@
 //! The target and the model beside it, each in a worker of its own: the same sequences on both.
 
 use super::suspect::{Suspect, What};
+use super::together;
 use crate::oracle::model::disagreement;
 use crate::run::wire::Job;
 use crate::run::{Ran, Station, StationError};
@@ -33,15 +34,18 @@ pub struct Outcome {
 }
 
 impl Pair {
-    /// Runs sequences on both sides at once.
+    /// Runs sequences on both sides at once; those with lanes on the target alone, since chance decides what comes of
+    /// them.
     ///
     /// # Errors
     /// If one of the stations cannot go on.
     pub fn run(&mut self, sequences: &[Decoded]) -> Result<Vec<Outcome>, StationError> {
         let (target, model) = (&mut self.target, &mut self.model);
+        let comparable = |decoded: &&Decoded| !decoded.sequence.has_lanes();
         let (on_target, on_model) = std::thread::scope(|scope| {
-            let beside = scope.spawn(|| model.run(sequences));
-            let own = target.run(sequences);
+            let beside = sequences.iter().filter(comparable);
+            let beside = scope.spawn(|| model.run(beside));
+            let own = target.run(sequences.iter());
             let beside = beside.join().unwrap_or_else(|_| {
                 Err(StationError::Fault(
                     "the model's thread panicked".to_owned(),
@@ -49,16 +53,42 @@ impl Pair {
             });
             (own, beside)
         });
-        let (on_target, on_model) = (on_target?, on_model?);
-        let both = on_target.into_iter().zip(on_model);
-        let judged = both.zip(sequences).map(|((ran, beside), decoded)| {
-            let calls: Vec<&Call> = decoded.sequence.calls().collect();
-            let suspect = Suspect::of(&calls, &ran);
-            let suspect = suspect.or_else(|| disagrees(&calls, &ran, &beside));
+        let (on_target, mut on_model) = (on_target?, on_model?.into_iter());
+        let judged = on_target.into_iter().zip(sequences).map(|(ran, decoded)| {
+            let beside = Some(decoded)
+                .filter(comparable)
+                .and_then(|_| on_model.next());
+            let suspect = alone(decoded, &ran).or_else(|| {
+                let calls: Vec<&Call> = decoded.sequence.calls().collect();
+                disagrees(&calls, &ran, &beside?)
+            });
             Outcome { ran, suspect }
         });
         Ok(judged.collect())
     }
+
+    /// Runs sequences on the target alone: no answer is compared.
+    ///
+    /// # Errors
+    /// If the station cannot go on.
+    pub fn run_on_target(&mut self, sequences: &[Decoded]) -> Result<Vec<Outcome>, StationError> {
+        let ran = self.target.run(sequences.iter())?;
+        let judged = ran.into_iter().zip(sequences).map(|(ran, decoded)| {
+            let suspect = alone(decoded, &ran);
+            Outcome { ran, suspect }
+        });
+        Ok(judged.collect())
+    }
+}
+
+/// What is wrong with a sequence whatever the model says.
+fn alone(decoded: &Decoded, ran: &Ran) -> Option<Suspect> {
+    let calls: Vec<&Call> = decoded.sequence.calls().collect();
+    let suspect = Suspect::of(&calls, ran);
+    suspect.or_else(|| match decoded.sequence.has_lanes() {
+        true => together::suspect(&ran.trace),
+        false => None,
+    })
 }
 
 fn disagrees(calls: &[&Call], ran: &Ran, beside: &Ran) -> Option<Suspect> {
@@ -71,8 +101,11 @@ fn disagrees(calls: &[&Call], ran: &Ran, beside: &Ran) -> Option<Suspect> {
 }
 
 impl Side {
-    fn run(&mut self, sequences: &[Decoded]) -> Result<Vec<Ran>, StationError> {
-        let jobs = sequences.iter().zip(0..).map(|(decoded, number)| {
+    fn run<'d>(
+        &mut self,
+        sequences: impl Iterator<Item = &'d Decoded>,
+    ) -> Result<Vec<Ran>, StationError> {
+        let jobs = sequences.zip(0..).map(|(decoded, number)| {
             let mut given = vec![("target".to_owned(), self.given.clone())];
             given.extend(decoded.given.iter().cloned());
             Job {

@@ -4,11 +4,13 @@
 //! What a call that is gone would have given falls back to its default, handle 0 or no bytes, so that
 //! every candidate can be run.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::sequence::decode::Decoded;
 use crate::sequence::{
-    Argument, Buffer, BufferSize, Bytes, Content, MechanismArgument, ParameterValue, Sequence, Step,
+    Argument, Buffer, BufferSize, Bytes, Content, MechanismArgument, ParameterValue, Sequence,
+    Step, Together, calls_mut,
 };
 
 /// What shrinking may cost, and what it did.
@@ -47,7 +49,7 @@ pub fn shrink<E>(
     loop {
         let before = decoded.clone();
         remove_steps(&mut decoded, budget, shows)?;
-        for pass in [plainer_arguments, plainer_parts] {
+        for pass in [plainer_blocks, plainer_arguments, plainer_parts] {
             pass(&mut decoded, budget, shows)?;
         }
         if decoded == before || budget.is_spent() {
@@ -79,19 +81,92 @@ fn attempt<E>(
     Ok(kept)
 }
 
+/// The steps with some of their units left out. A unit is a step, those of lanes each for itself: a lane goes with its
+/// last step, and a block with its last lane.
+fn without(steps: &[Step], gone: &Range<usize>, unit: &mut usize) -> Vec<Step> {
+    let left = steps.iter().filter_map(|step| match step {
+        Step::Together(block) => {
+            let lanes = block.lanes.iter().map(|lane| without(lane, gone, unit));
+            let lanes: Vec<_> = lanes.filter(|lane| !lane.is_empty()).collect();
+            let repeat = block.repeat;
+            (!lanes.is_empty()).then_some(Step::Together(Together {
+                repeat,
+                ..Together::of(lanes)
+            }))
+        }
+        other => {
+            *unit += 1;
+            (!gone.contains(&(*unit - 1))).then(|| other.clone())
+        }
+    });
+    left.collect()
+}
+
+/// How many units steps have.
+fn units(steps: &[Step]) -> usize {
+    let counts = steps.iter().map(|step| match step {
+        Step::Together(block) => block.lanes.iter().map(|lane| units(lane)).sum(),
+        _ => 1,
+    });
+    counts.sum()
+}
+
+/// Tries blocks with fewer rounds, without one of their lanes, and as steps one after the other.
+fn plainer_blocks<E>(
+    decoded: &mut Decoded,
+    budget: &mut Budget,
+    shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
+) -> Result<(), E> {
+    let mut place = 0;
+    while let Some(step) = decoded.sequence.steps.get(place) {
+        for plainer in plainer_block(step) {
+            let mut steps = decoded.sequence.steps.clone();
+            steps.splice(place..=place, plainer);
+            if attempt(decoded, Sequence { steps }, budget, shows)? {
+                break;
+            }
+        }
+        place += 1;
+    }
+    Ok(())
+}
+
+/// What a block may be replaced by, the plainest first.
+fn plainer_block(step: &Step) -> Vec<Vec<Step>> {
+    let Step::Together(block) = step else {
+        return Vec::new();
+    };
+    let one_after_the_other = block.lanes.concat();
+    let as_block = |repeat, lanes| {
+        let block = Together::of(lanes);
+        vec![Step::Together(Together { repeat, ..block })]
+    };
+    let mut plainer = vec![one_after_the_other];
+    if block.lanes.len() > 2 {
+        plainer.extend((0..block.lanes.len()).map(|gone| {
+            let mut lanes = block.lanes.clone();
+            lanes.remove(gone);
+            as_block(block.repeat, lanes)
+        }));
+    }
+    let rounds = [1, block.repeat / 4].into_iter();
+    let rounds = rounds.filter(|rounds| (1..block.repeat).contains(rounds));
+    plainer.extend(rounds.map(|rounds| as_block(rounds, block.lanes.clone())));
+    plainer
+}
+
 /// Takes out runs of steps, from half of all down to single ones, the last ones first.
 fn remove_steps<E>(
     decoded: &mut Decoded,
     budget: &mut Budget,
     shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
 ) -> Result<(), E> {
-    let mut size = decoded.sequence.steps.len().div_ceil(2);
+    let mut size = units(&decoded.sequence.steps).div_ceil(2);
     while size > 0 {
-        let mut end = decoded.sequence.steps.len();
+        let mut end = units(&decoded.sequence.steps);
         while end > 0 {
             let start = end.saturating_sub(size);
-            let mut steps = decoded.sequence.steps.clone();
-            steps.drain(start..end.min(steps.len()));
+            let steps = without(&decoded.sequence.steps, &(start..end), &mut 0);
             attempt(decoded, Sequence { steps }, budget, shows)?;
             end = start;
         }
@@ -180,19 +255,16 @@ fn each_argument<E>(
     shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
     alternatives: &dyn Fn(&Argument) -> Vec<Argument>,
 ) -> Result<(), E> {
-    for step in 0..decoded.sequence.steps.len() {
-        let count = match &decoded.sequence.steps[step] {
-            Step::Call(call) if !call.fixture => call.arguments.len(),
-            _ => 0,
-        };
+    for number in 0..decoded.sequence.calls().count() {
+        let call = |decoded: &Decoded| decoded.sequence.calls().nth(number).cloned();
+        let count = call(decoded)
+            .filter(|call| !call.fixture)
+            .map_or(0, |call| call.arguments.len());
         for place in 0..count {
-            let found = match &decoded.sequence.steps[step] {
-                Step::Call(call) => alternatives(&call.arguments[place]),
-                _ => Vec::new(),
-            };
-            for argument in found {
+            let found = call(decoded).map(|call| alternatives(&call.arguments[place]));
+            for argument in found.into_iter().flatten() {
                 let mut candidate = decoded.sequence.clone();
-                if let Step::Call(call) = &mut candidate.steps[step] {
+                if let Some(call) = calls_mut(&mut candidate.steps).into_iter().nth(number) {
                     call.arguments[place] = argument;
                 }
                 if attempt(decoded, candidate, budget, shows)? {
@@ -205,84 +277,4 @@ fn each_argument<E>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cryptoki::Function;
-    use crate::sequence::{Attribute, AttributeValue, Call, Template};
-    use std::convert::Infallible;
-
-    fn sequence(functions: &[Function]) -> Decoded {
-        let steps = functions.iter().zip(1..);
-        let steps =
-            steps.map(|(function, number)| Step::Call(Box::new(Call::new(number, *function))));
-        Decoded {
-            sequence: Sequence {
-                steps: steps.collect(),
-            },
-            given: Vec::new(),
-            shares_login: false,
-        }
-    }
-
-    fn functions(decoded: &Decoded) -> Vec<Function> {
-        decoded.sequence.calls().map(|call| call.function).collect()
-    }
-
-    #[test]
-    fn what_is_needed_stays_and_the_rest_goes() {
-        let mut all = vec![Function::C_GetInfo; 200];
-        (all[17], all[133]) = (Function::C_SignInit, Function::C_Sign);
-        let mut budget = Budget::of(Duration::from_secs(60));
-        let shows = &mut |candidate: &Decoded| {
-            let left = functions(candidate);
-            let init = left.iter().position(|f| *f == Function::C_SignInit);
-            let sign = left.iter().position(|f| *f == Function::C_Sign);
-            Ok::<_, Infallible>(init.is_some() && sign > init)
-        };
-        let Ok(shrunk) = shrink(sequence(&all), &mut budget, shows);
-        assert_eq!(functions(&shrunk), [Function::C_SignInit, Function::C_Sign]);
-        assert!(budget.tries < 200, "{}", budget.tries);
-    }
-
-    #[test]
-    fn arguments_become_plain_as_far_as_they_may() {
-        let mut decoded = sequence(&[Function::C_CreateObject]);
-        let attribute = |attribute| Attribute {
-            attribute,
-            value: AttributeValue::Bool(1),
-        };
-        if let Step::Call(call) = &mut decoded.sequence.steps[0] {
-            call.arguments[1] = Argument::Template(Template {
-                attributes: vec![attribute(1), attribute(2), attribute(3)],
-                claim: None,
-            });
-        }
-        let shows = &mut |candidate: &Decoded| {
-            let mut calls = candidate.sequence.calls();
-            let template = calls.next().map(|call| call.arguments[1].clone());
-            let Some(Argument::Template(template)) = template else {
-                return Ok::<_, Infallible>(false);
-            };
-            Ok(template.attributes.iter().any(|a| a.attribute == 2))
-        };
-        let Ok(shrunk) = shrink(decoded, &mut Budget::of(Duration::from_secs(60)), shows);
-        let left = shrunk
-            .sequence
-            .calls()
-            .next()
-            .map(|call| call.arguments[1].clone());
-        let wanted = Argument::Template(Template {
-            attributes: vec![attribute(2)],
-            claim: None,
-        });
-        assert_eq!(left, Some(wanted));
-    }
-
-    #[test]
-    fn a_spent_budget_leaves_things_as_they_are() {
-        let decoded = sequence(&[Function::C_GetInfo, Function::C_Sign]);
-        let shows = &mut |_: &Decoded| Ok::<_, Infallible>(true);
-        let Ok(same) = shrink(decoded.clone(), &mut Budget::of(Duration::ZERO), shows);
-        assert_eq!(same, decoded);
-    }
-}
+mod tests;

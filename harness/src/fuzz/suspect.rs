@@ -4,6 +4,7 @@ use p11assay_reports::evidence::{End, Frame};
 
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
+use crate::execute::Stop;
 use crate::oracle::model::Disagreement;
 use crate::run::Ran;
 use crate::sequence::{Argument, Call, Number};
@@ -30,13 +31,17 @@ pub enum What {
     Absurd(String),
     /// The target contradicts the model.
     Disagrees(Disagreement),
+    /// A call of a lane returned what the description of its function does not list.
+    Unlisted(u64),
+    /// A session was opened with the handle of another one, opened by this step, that was open still.
+    Twice(u32),
 }
 
 impl Suspect {
     /// What is wrong with what the calls of a sequence did on the target, the model aside.
     #[must_use]
     pub fn of(calls: &[&Call], ran: &Ran) -> Option<Self> {
-        let last = ran.trace.calls.last();
+        let last = ran.trace.ended_call().or(ran.trace.calls.last());
         let at = |what| Suspect {
             step: last.map(|call| call.step),
             function: last.map(|call| call.function),
@@ -58,10 +63,24 @@ impl Suspect {
         if ran.spoiled {
             return Some(at(What::Guard("the worker's own memory".to_owned())));
         }
+        let stops = &mut ran.trace.stops.iter();
+        let after =
+            stops.find_map(|stopped| stopped.after.filter(|_| stopped.stop == Stop::Absurd));
+        let last = after.and_then(|place| ran.trace.calls.get(place)).or(last);
         let asked = last.and_then(|last| calls.iter().find(|call| call.number == last.step));
         let absurd = ran.trace.absurd.as_ref();
         let absurd = absurd.filter(|_| !asked.is_some_and(|call| asks_absurdly(call)));
-        absurd.map(|size| at(What::Absurd(size.clone())))
+        absurd.map(|size| Suspect {
+            step: last.map(|call| call.step),
+            function: last.map(|call| call.function),
+            what: What::Absurd(size.clone()),
+        })
+    }
+
+    /// True if memory grew beyond what the worker may have.
+    #[must_use]
+    pub fn is_about_memory(&self) -> bool {
+        matches!(&self.what, What::Ended(end) if matches!(**end, End::MemoryLimit { .. }))
     }
 
     /// By what it is known: two of one name are taken for one finding.
@@ -82,6 +101,8 @@ impl Suspect {
                 ..
             }) => format!("wrong-{name}"),
             What::Disagrees(found) => format!("{}-not-{}", rv(found.returned), rv(found.model)),
+            What::Unlisted(value) => format!("{}-in-a-lane", rv(*value)),
+            What::Twice(_) => "one-handle-twice".to_owned(),
         };
         format!("{}/{what}", self.place())
     }
@@ -110,6 +131,13 @@ impl Suspect {
                 rv(found.returned),
                 rv(found.model)
             ),
+            What::Unlisted(value) => format!(
+                "{function} returns {} beside other lanes, which its section does not list",
+                rv(*value)
+            ),
+            What::Twice(other) => {
+                format!("{function} gives the handle of the session that step {other} opened")
+            }
         }
     }
 }
@@ -150,6 +178,7 @@ mod tests {
             lane: None,
             function: Function::C_DecryptUpdate,
             question: true,
+            start_ns: 0,
             returned: Some(Returned {
                 rv: 0,
                 duration_ns: 0,

@@ -6,12 +6,14 @@
 
 use std::collections::HashSet;
 
+use p11assay_reports::evidence::End;
+
 use super::novelty::Novelty;
 use super::pair::Pair;
 use super::suspect::{Suspect, What};
 use crate::execute::Answer;
 use crate::oracle::model::{Answered, Disagreement, Subject, disagreement_of, may_disagree};
-use crate::run::wire::{Drawn, Turnout};
+use crate::run::wire::Turnout;
 use crate::run::{StationError, Varied};
 use crate::sequence::Call;
 use crate::sequence::decode::{Setting, Variants, Weight};
@@ -48,10 +50,10 @@ pub(super) struct Seen {
 pub(super) enum Outcome {
     /// They came to their end.
     Seen(Box<Seen>),
-    /// The target did not come back from this tape.
-    Broken(Vec<u8>),
-    /// They were not run.
-    None,
+    /// The target did not come back from this tape, and how it ended, if it did.
+    Broken(Vec<u8>, Option<End>),
+    /// They could not be run. The tape may be, by itself.
+    None(Vec<u8>),
 }
 
 /// A variant that may be worth keeping, or looking into.
@@ -70,19 +72,19 @@ pub(super) enum Doubt {
     Alarm,
 }
 
-impl Pair {
-    /// Runs the variants of a tape on both sides, of this seed and so many at most.
-    ///
-    /// # Errors
-    /// If one of the stations cannot go on.
-    pub(super) fn vary(
-        &mut self,
-        (tape, seed, most): (&[u8], u64, u32),
-        (setting, drawn): (&Setting<'_>, &Drawn),
-    ) -> Result<Outcome, StationError> {
-        let Some(variants) = Variants::of(tape, setting, seed) else {
-            return Ok(Outcome::None);
-        };
+/// Variants that are to be run, and how many.
+pub(super) struct Order {
+    variants: Variants,
+    count: u32,
+}
+
+impl Order {
+    /// The variants of a tape, of this seed and so many at most; `None` if it has none that can be run.
+    pub(super) fn of(tape: &[u8], setting: &Setting<'_>, (seed, most): (u64, u32)) -> Option<Self> {
+        if most < 2 {
+            return None;
+        }
+        let variants = Variants::of(tape, setting, seed)?;
         let share = match variants.weight() {
             Weight::Light => most,
             Weight::Heavy => most / HEAVY,
@@ -90,31 +92,46 @@ impl Pair {
         };
         // The first is the tape itself.
         let count = share.min(variants.count());
-        if count < 2 {
-            return Ok(Outcome::None);
-        }
-        let (target, model) = (&mut self.target, &mut self.model);
-        let order = (tape, seed, count);
-        let (on_target, on_model) = std::thread::scope(|scope| {
-            let beside = scope.spawn(|| model.station.vary(order, drawn, &model.given));
-            let own = target.station.vary(order, drawn, &target.given);
-            let panicked = || StationError::Fault("the model's thread panicked".to_owned());
-            (own, beside.join().unwrap_or_else(|_| Err(panicked())))
+        (count > 1).then_some(Self { variants, count })
+    }
+}
+
+impl Pair {
+    /// Runs the variants of a tape on both sides, while something else is done beside it.
+    ///
+    /// # Errors
+    /// If one of the stations cannot go on.
+    pub(super) fn vary<T>(
+        &mut self,
+        Order { variants, count }: Order,
+        beside: impl FnOnce() -> T,
+    ) -> Result<(Outcome, T), StationError> {
+        let (sides, phrases) = ([&mut self.target, &mut self.model], &variants);
+        let ([on_target, on_model], beside) = std::thread::scope(|scope| {
+            let sides = sides
+                .map(|side| scope.spawn(move || side.station.vary(phrases, count, &side.given)));
+            let beside = beside();
+            let panicked = || StationError::Fault("the thread of a side panicked".to_owned());
+            let joined = sides.map(|side| side.join().unwrap_or_else(|_| Err(panicked())));
+            (joined, beside)
         });
-        Ok(match (on_target?, on_model?) {
+        let outcome = match (on_target?, on_model?) {
             (Varied::Done(target), Varied::Done(model)) => Outcome::Seen(Box::new(Seen {
                 variants,
                 target,
                 model,
             })),
-            (Varied::Broken(number), _) => Outcome::Broken(variants.tape(number.unwrap_or(0))),
-            _ => Outcome::None,
-        })
+            (Varied::Broken(number, end), _) => {
+                Outcome::Broken(variants.tape(number.unwrap_or(0)), end)
+            }
+            _ => Outcome::None(variants.tape(0)),
+        };
+        Ok((outcome, beside))
     }
 }
 
 impl Seen {
-    /// Sequences run, and calls made in them.
+    /// Variants run, and calls made in them.
     pub(super) fn progress(&self) -> (u64, u64) {
         let outcomes = &self.target.outcomes;
         let calls = self.target.turns.iter().map(|outcome| {

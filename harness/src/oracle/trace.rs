@@ -21,6 +21,8 @@ pub struct TraceCall {
     pub function: Function,
     /// True if the call only asked for sizes and another of the same step was to follow.
     pub question: bool,
+    /// Start on the worker's clock, nanoseconds; 0 without timing.
+    pub start_ns: u64,
     /// What came back; absent if the call did not return.
     pub returned: Option<Returned>,
     /// Outputs by index of their parameter.
@@ -76,6 +78,15 @@ impl CaseTrace {
 }
 
 impl CaseTrace {
+    /// The call that the worker ended in: of several lanes in calls, that of the one that ended it, or the
+    /// first if that is not known.
+    #[must_use]
+    pub fn ended_call(&self) -> Option<&TraceCall> {
+        let open = || self.calls.iter().filter(|call| call.returned.is_none());
+        let guilty = open().find(|call| call.lane == self.ended_lane);
+        guilty.or(open().next())
+    }
+
     /// The first reason why the sequence was left early, and more about it.
     #[must_use]
     pub fn stop(&self) -> Option<(Stop, &str)> {
@@ -148,6 +159,7 @@ pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
                     lane,
                     function,
                     question: std::mem::take(&mut question),
+                    start_ns: call.start_ns,
                     returned: call.returned,
                     outputs: Vec::new(),
                     violations: Vec::new(),

@@ -1,6 +1,8 @@
 //! The run: batches of a plan's cases over one or several stations, each verdict confirmed and
 //! recorded as it falls.
 
+mod again;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -13,8 +15,7 @@ use super::record::{self, Executed};
 use super::stray;
 use super::tally::Counter;
 use super::{BATCH, Interrupt, Ran, Station, StationError, Stray};
-use crate::cryptoki::Function;
-use crate::oracle::{Judgement, Reading};
+use crate::oracle::Reading;
 use crate::plan::{Case, Planned, Waivers};
 use crate::sequence::Value;
 use crate::target::Redactor;
@@ -36,6 +37,9 @@ pub struct Settings<'s> {
     pub waivers: &'s Waivers,
     /// Whether the trace of a case that passed is kept, too.
     pub every_trace: bool,
+    /// How often a case with lanes is tried until there is a finding, and how often that is then confirmed: chance decides
+    /// what lanes do.
+    pub attempts: u32,
     /// Takes secrets out of everything recorded.
     pub redactor: &'s Redactor,
     /// Stops the run from outside.
@@ -317,6 +321,8 @@ impl Shift<'_, '_, '_, '_> {
 
     fn conclude(&mut self, case: &Case, job: &super::wire::Job, ran: &Ran) {
         let settings = self.shared.settings;
+        let again = self.try_again(case, job, ran);
+        let ran = again.as_ref().unwrap_or(ran);
         let judgement = verdict(case, job, ran, settings.reading);
         self.counter.count(job, ran);
         for change in &ran.trace.state_changes {
@@ -344,7 +350,9 @@ impl Shift<'_, '_, '_, '_> {
                 false => "it depends on the cases before it",
             };
             for finding in &mut record.findings {
-                finding.message += &format!(" (not seen again in {tries} fresh worker: {cause})");
+                let workers = if tries == 1 { "worker" } else { "workers" };
+                finding.message +=
+                    &format!(" (not seen again in {tries} fresh {workers}: {cause})");
             }
         }
         // An attack that succeeds is shown again, permitted or not.
@@ -362,31 +370,6 @@ impl Shift<'_, '_, '_, '_> {
             }
         }
         self.shared.record(record);
-    }
-
-    /// Executes the case alone in a fresh worker.
-    fn confirm(
-        &mut self,
-        case: &Case,
-        job: &super::wire::Job,
-        first: &Judgement,
-    ) -> Option<Confirmation> {
-        self.station.renew().ok()?;
-        let ran = self.station.execute(vec![job.clone()]).ok()?.pop()?;
-        // A worker that never came to the case says nothing of it.
-        let initialize = Some(Function::C_Initialize.name());
-        let same_place = first
-            .findings
-            .iter()
-            .any(|f| f.function.as_deref() == initialize);
-        if ran.trace.ended_in(Function::C_Initialize) && !same_place {
-            return None;
-        }
-        let again = verdict(case, job, &ran, self.shared.settings.reading);
-        Some(Confirmation {
-            tries: 1,
-            same: u32::from(again.verdict == first.verdict),
-        })
     }
 }
 

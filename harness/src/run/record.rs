@@ -15,6 +15,7 @@ use crate::sequence::value::output_domain;
 use crate::sequence::{Argument, Call, Sequence, Value, write};
 use crate::target::Redactor;
 use crate::triage::shape::{At, shape};
+use crate::worker::CHILD;
 
 /// Everything that goes into the record of an executed case.
 pub struct Executed<'e> {
@@ -112,9 +113,11 @@ pub fn bare(case: &Case, verdict: Verdict, reason: Option<String>) -> evidence::
 }
 
 fn trace(sequence: &Sequence, calls: &[TraceCall], redactor: &Redactor) -> Vec<evidence::Call> {
+    let begun = begins(calls);
     calls
         .iter()
-        .map(|call| {
+        .zip(begun)
+        .map(|(call, begun)| {
             let step = sequence
                 .calls()
                 .find(|step| step.number == call.step && step.function == call.function);
@@ -130,9 +133,23 @@ fn trace(sequence: &Sequence, calls: &[TraceCall], redactor: &Redactor) -> Vec<e
                     .map(|back| names::display(Kind::RETURN, back.rv)),
                 outputs: outputs(call, redactor),
                 ns: call.returned.map_or(0, |back| back.duration_ns),
+                at_ns: begun.map(|begun| call.start_ns.saturating_sub(begun)),
             }
         })
         .collect()
+}
+
+/// For each call of a lane when the first one of its block began, as far as the clock was read.
+fn begins(calls: &[TraceCall]) -> Vec<Option<u64>> {
+    let is_timed =
+        |call: &TraceCall| call.lane.is_some_and(|lane| lane != CHILD) && call.start_ns > 0;
+    let blocks = calls.chunk_by(|one, other| is_timed(one) == is_timed(other));
+    let begins = blocks.flat_map(|block| {
+        let first = block.iter().map(|call| call.start_ns).min();
+        let first = first.filter(|_| block.first().is_some_and(is_timed));
+        std::iter::repeat_n(first, block.len())
+    });
+    begins.collect()
 }
 
 /// Most bytes of each output stream that a record keeps: a module that floods one must not make

@@ -10,13 +10,12 @@ use crate::execute::{Defaults, note};
 use crate::memory::Arena;
 use crate::module::{LoadError, Module, Source};
 use crate::oracle::trace::HOUSEKEEPING;
-use crate::sequence::decode::Setting;
 use crate::sequence::{Argument, Call, Number, Sequence, Step, Value};
 use crate::worker::reach::{self, Covered};
 use crate::worker::{JournalWriter, LOAD, ProcessState, serve};
 
 use super::ladder;
-use super::wire::{Batch, BatchReply, Drawn, Job, Load, LoadReply, Request, from_bytes, to_bytes};
+use super::wire::{Batch, BatchReply, Job, Load, LoadReply, Request, from_bytes, to_bytes};
 
 /// Room that must be left in the journal for a case to be begun.
 const ROOM: usize = 4 << 20;
@@ -31,7 +30,6 @@ pub fn worker() -> ! {
         logged_in: false,
         may_have_objects: true,
         bed: None,
-        drawn: None,
     };
     serve(&mut |request, journal| state.answer(request, journal))
 }
@@ -48,8 +46,6 @@ struct State {
     may_have_objects: bool,
     /// The benchmark that is ready, and its slot.
     bed: Option<(Bed, u64)>,
-    /// The setting of the tapes that were varied last.
-    drawn: Option<(Drawn, Setting<'static>)>,
 }
 
 impl State {

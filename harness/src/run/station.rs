@@ -7,6 +7,7 @@ mod follow;
 mod vary;
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use p11assay_reports::evidence::End;
 
@@ -208,6 +209,21 @@ impl Station {
     /// Chooses the slot that cases are about.
     pub fn set_slot(&mut self, slot: u64) {
         self.slot = slot;
+    }
+
+    /// Lets no call take longer than this from now on.
+    pub fn set_call_deadline(&mut self, deadline: Duration) {
+        self.options.call_deadline = deadline;
+        if let Some(worker) = &mut self.worker {
+            worker.set_call_deadline(deadline);
+        }
+    }
+
+    /// As [`set_call_deadline`](Self::set_call_deadline), unless they may take less already; gives what they might take.
+    pub fn shorten_call_deadline(&mut self, deadline: Duration) -> Duration {
+        let usual = self.options.call_deadline;
+        self.set_call_deadline(usual.min(deadline));
+        usual
     }
 
     /// Leaves what cases do to their process unexamined.

@@ -9,9 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::wire::Ask;
-use crate::cryptoki::Function;
 use crate::module::Loaded;
-use crate::sequence::decode::{Prelude, Setting};
+use crate::sequence::decode::Variants;
 use crate::sequence::{InitArgs, Sequence, Value};
 use crate::target::Removal;
 use crate::worker::reach::{Cover, Covered};
@@ -39,8 +38,8 @@ pub enum Request<'r> {
     Load(Load),
     /// Execute cases one after the other.
     Run(Batch<'r>),
-    /// Run the variants of a tape.
-    Vary(Box<Vary>),
+    /// Run variants of a tape.
+    Vary(Box<Vary<'r>>),
     /// Do something about a benchmark.
     Bench(Ask),
     /// Finalize and unload the module, in the order a program would.
@@ -102,55 +101,19 @@ pub struct Job {
     pub on_empty_token: bool,
 }
 
-/// A tape whose variants are to be run ([`crate::sequence::decode::Variants`]).
+/// Variants of a tape that are to be run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Vary {
+pub struct Vary<'r> {
     /// The slot under test.
     pub slot: u64,
     /// The target's arguments of `C_Initialize`; `None` is NULL.
     pub init_args: Option<InitArgs>,
     /// `$target`.
-    pub given: Value,
-    /// What the tape is decoded in.
-    pub setting: Drawn,
-    /// The tape.
-    pub tape: Vec<u8>,
-    /// The seed of its variants.
-    pub seed: u64,
+    pub given: Cow<'r, Value>,
+    /// The variants.
+    pub variants: Cow<'r, Variants>,
     /// How many of them.
     pub count: u32,
-}
-
-/// A setting of sequences that find a token with PINs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drawn {
-    bent: bool,
-    lies: bool,
-    missing: Vec<u16>,
-    mechanisms: Vec<u64>,
-}
-
-impl Drawn {
-    /// Of a setting, whose prelude is that of the reader.
-    #[must_use]
-    pub fn of(setting: &Setting<'_>) -> Self {
-        Self {
-            bent: setting.bent,
-            lies: setting.lies,
-            missing: setting.missing.iter().map(|f| *f as u16).collect(),
-            mechanisms: setting.mechanisms().to_vec(),
-        }
-    }
-
-    /// The setting.
-    #[must_use]
-    pub fn setting<'p>(&self, prelude: Prelude<'p>) -> Setting<'p> {
-        let mut setting = Setting::new(prelude, |mechanism| self.mechanisms.contains(&mechanism));
-        (setting.bent, setting.lies) = (self.bent, self.lies);
-        let missing = self.missing.iter();
-        setting.missing = missing.filter_map(|f| Function::from_index(*f)).collect();
-        setting
-    }
 }
 
 /// What variants came to.

@@ -205,6 +205,10 @@ fn together(parts: &mut Definitions) -> Json {
             from_one_to(MAX_REPEAT),
             "How often every lane makes its steps; once if left out.",
         ),
+        "order" => described(
+            array(from_one_to(MAX_LANES as u32)),
+            "The lanes, by their numbers, in the order in which their calls begin.",
+        ),
         _ => {
             let mut lanes = array(steps(parts));
             lanes["minItems"] = json!(1);

@@ -266,6 +266,8 @@ fn mistakes_in_steps_are_refused_by_both() {
         "together: [[], [], [], [], [], [], [], [], []]",
         "together: [[]]\n  repeat: 0",
         "together: [[]]\n  repeat: 1001",
+        "together: [[]]\n  order: [9]",
+        "together: [[]]\n  order: 1",
         "together: [[]]\n  returns: CKR_OK",
     ] {
         let text = around(&format!("- {step}"));

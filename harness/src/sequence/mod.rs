@@ -95,8 +95,31 @@ pub const MAX_ITERATIONS: usize = 4096;
 pub struct Together {
     /// How often every lane makes its steps, without waiting for the others in between.
     pub repeat: u32,
+    /// The lanes, counted from 0, in the order in which their calls begin: a call is not begun before those that stand
+    /// before it. Calls beyond it begin when they come. Of one round alone.
+    pub order: Vec<u16>,
     /// The lanes.
     pub lanes: Vec<Vec<Step>>,
+}
+
+impl Together {
+    /// Lanes that make their steps once, in whatever order chance gives them.
+    #[must_use]
+    pub fn of(lanes: Vec<Vec<Step>>) -> Self {
+        Self {
+            repeat: 1,
+            order: Vec::new(),
+            lanes,
+        }
+    }
+
+    /// True if lanes may make their steps over and over without meeting in a session: one that closed a session could
+    /// mistake another lane's for it the next time.
+    #[must_use]
+    pub fn may_be_repeated(&self) -> bool {
+        let mut made = self.lanes.iter().flat_map(|lane| calls(lane));
+        made.all(|call| call.function != Function::C_CloseSession)
+    }
 }
 
 /// Most lanes of a block.

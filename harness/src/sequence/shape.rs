@@ -1,11 +1,14 @@
 //! What a call looks like apart from its values.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cryptoki_sys::CKA_PRIVATE;
 
 use super::visit::{self, Place};
-use super::{Argument, AttributeValue, BufferSize, Call, Number};
+use super::{Argument, AttributeValue, BufferSize, Call, Number, Step, Together, calls};
+use crate::cryptoki::Function;
+use crate::cryptoki::function::{Domain, ParameterKind};
 
 /// What the arguments look like: mechanism, which pointers are NULL, how buffers are offered.
 #[must_use]
@@ -56,6 +59,38 @@ pub fn references(call: &Call) -> Vec<String> {
         names.extend(place.reference().map(|reference| reference.name.clone()));
     });
     names
+}
+
+/// The names of the sessions that a call is made on.
+pub fn sessions(call: &Call) -> impl Iterator<Item = &str> {
+    let parameters = call.function.parameters().iter().zip(&call.arguments);
+    parameters.filter_map(|(parameter, argument)| match (parameter.kind, argument) {
+        (ParameterKind::Ulong(Domain::Session), Argument::Number(Number::Reference(reference))) => {
+            Some(reference.name.as_str())
+        }
+        _ => None,
+    })
+}
+
+/// True if lanes use a session at the same time, or one of them closes those of all: the standard leaves undefined what
+/// comes of it ([PKCS11-Base 3.2] 5.1.2).
+#[must_use]
+pub fn shares_sessions(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Together(block) => is_shared(block),
+        _ => false,
+    })
+}
+
+fn is_shared(block: &Together) -> bool {
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    block.lanes.iter().any(|lane| {
+        let own: BTreeSet<&str> = calls(lane).flat_map(sessions).collect();
+        let ends_all = |call: &Call| call.function == Function::C_CloseAllSessions;
+        let shared = !used.is_disjoint(&own) || calls(lane).any(ends_all);
+        used.extend(own);
+        shared
+    })
 }
 
 /// True if a template says whether the object is private.

@@ -104,6 +104,32 @@ fn a_search_that_finds_nothing_says_what_it_did_and_can_be_made_again() {
     assert_eq!(first, second, "the same seed on the same target");
 }
 
+/// What does not take two threads is shown without them.
+#[test]
+fn sequences_with_lanes_find_a_crash_and_leave_out_the_lanes_that_it_does_not_take() {
+    let folder = Folder::new();
+    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
+    let lanes = ["--target", &target, "--threads", "3", "--fail-fast"];
+    let output = fuzz(&folder, &lanes);
+    output.says(1, &["fuzz/C_SeedRandom/SIGSEGV"]);
+    let reproducer = folder.evidence().cases[0].reproducer.clone();
+    let kept = folder.read(&format!("run/{}", reproducer.expect("a reproducer")));
+    assert!(!kept.contains("together"), "{kept}");
+}
+
+#[test]
+fn threads_need_a_library_that_was_told_of_them() {
+    let folder = Folder::new();
+    let threads = ["--threads", "4", "--sequences", "40"];
+    fuzz(&folder, &threads).says(0, &["1 passed"]);
+    let search = folder.evidence().cases.pop().expect("the search");
+    assert!(search.title.contains("4 threads"), "{}", search.title);
+    std::fs::remove_dir_all(folder.path("run")).expect("the run's folder");
+    let alone = [&["--target", "builtin-removable"], &threads[..]].concat();
+    fuzz(&folder, &alone).says(2, &["CKF_OS_LOCKING_OK"]);
+    fuzz(&folder, &["--threads", "9"]).says(2, &["--threads"]);
+}
+
 #[test]
 fn jobs_share_out_the_sequences_and_the_findings() {
     let folder = Folder::new();

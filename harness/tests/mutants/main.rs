@@ -7,11 +7,13 @@
 //! UPDATE_MUTANTS=1 cargo test --release -p p11assay --features mutants --test mutants
 //! ```
 //!
-//! The second command writes the table anew, from a run of all suites with each fault.
+//! The second command writes the table anew, from a run of all suites with each fault. `TIME_MUTANTS=1` writes the table of
+//! how long searches and properties take to find those that take several calls, `docs/findings.md`.
 
 mod gate;
 mod runs;
 mod table;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +26,10 @@ use table::{Outcome, Row, manifest};
 fn main() -> std::process::ExitCode {
     if std::env::var_os("UPDATE_MUTANTS").is_some() {
         table::write(&runs::survey(&table::read()));
+        return std::process::ExitCode::SUCCESS;
+    }
+    if std::env::var_os("TIME_MUTANTS").is_some() {
+        times::write();
         return std::process::ExitCode::SUCCESS;
     }
     let rows = table::read();
@@ -48,6 +54,17 @@ fn main() -> std::process::ExitCode {
     trials.extend(SEARCHED.iter().map(|mutant| {
         Trial::test(format!("a_search_finds_{mutant}"), || {
             searched(mutant, Some(1))
+        })
+    }));
+    trials.extend(LANES.iter().map(|lanes| {
+        let name = lanes.concat();
+        Trial::test(format!("lanes_find_nothing_without_a_mutant{name}"), || {
+            searched_in_lanes("", lanes, 0)
+        })
+    }));
+    trials.extend(IN_LANES.iter().map(|(mutant, lanes)| {
+        Trial::test(format!("lanes_find_{mutant}"), || {
+            searched_in_lanes(mutant, lanes, 1)
         })
     }));
     trials.push(Trial::test(
@@ -97,19 +114,30 @@ fn sound(rows: &[Row]) -> Result<(), Failed> {
     }
 }
 
-/// Mutants that `p11assay fuzz` finds from an empty corpus: by the reference token beside them, and one,
-/// which only a lie shows, by its crash.
-const SEARCHED: [&str; 10] = [
+/// Mutants that `p11assay fuzz` finds from an empty corpus: by the reference token beside them, one, which only a lie
+/// shows, by its crash, and one by the memory that it takes in the long run.
+const SEARCHED: [&str; 11] = [
     "absurd-count-aborts",
     "close-session-does-nothing",
     "find-final-without-init",
     "handles-of-other-objects",
     "init-while-active",
+    "leak-per-session",
     "message-final-without-init",
     "session-info-forgets-rw",
     "size-query-ends-operation",
     "state-ignores-login",
     "verify-accepts-anything",
+];
+
+/// Sequences with lanes: each with its own sessions, and with those of the others.
+const LANES: [&[&str]; 2] = [&["--threads", "3"], &["--threads", "2", "--share-sessions"]];
+
+/// Mutants that sequences with lanes find, whatever the order in which their calls come.
+const IN_LANES: [(&str, &[&str]); 3] = [
+    ("race-on-open-session", LANES[0]),
+    ("logout-deadlocks-in-use", LANES[0]),
+    ("close-under-use-crashes", LANES[1]),
 ];
 
 /// Mutants, and the properties that `p11assay property` finds them by.
@@ -163,6 +191,16 @@ fn searched(mutant: &str, wanted: Option<i32>) -> Result<(), Failed> {
     let sequences = if mutant.is_empty() { "300" } else { "3000" };
     let run = runs::search(mutant, sequences);
     match run.code == wanted {
+        true => Ok(()),
+        false => Err(format!("exit code {:?}: {:?}", run.code, run.cases).into()),
+    }
+}
+
+/// The exit code of a search by sequences with lanes.
+fn searched_in_lanes(mutant: &str, lanes: &[&str], wanted: i32) -> Result<(), Failed> {
+    let sequences = if mutant.is_empty() { "400" } else { "4000" };
+    let run = runs::search_in_lanes(mutant, lanes, sequences);
+    match run.code == Some(wanted) {
         true => Ok(()),
         false => Err(format!("exit code {:?}: {:?}", run.code, run.cases).into()),
     }

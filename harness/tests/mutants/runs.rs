@@ -28,6 +28,13 @@ pub(crate) fn search(mutant: &str, sequences: &str) -> Run {
     program(mutant, &[&fixed[..], &limits, &ends].concat())
 }
 
+/// A search by sequences with lanes, of so many at most.
+pub(crate) fn search_in_lanes(mutant: &str, lanes: &[&str], sequences: &str) -> Run {
+    let limits = ["--sequences", sequences, "--time", "1h", "--fail-fast"];
+    let fixed = ["fuzz", "--seed", "1", "--timeout", "2s"];
+    program(mutant, &[&fixed[..], &limits, lanes].concat())
+}
+
 /// Properties, asked with so many cases of each at most, until the first failure.
 pub(crate) fn property(mutant: &str, properties: &[&str], cases: &str) -> Run {
     let limits = [
@@ -50,7 +57,7 @@ fn target_of(mutant: &str) -> &'static str {
     }
 }
 
-fn program(mutant: &str, arguments: &[&str]) -> Run {
+pub(crate) fn program(mutant: &str, arguments: &[&str]) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let run_dir = folder.path().join("run");
     let output = Command::new(env!("CARGO_BIN_EXE_p11assay"))

@@ -116,8 +116,7 @@ pub struct Call {
     /// Number of the step, from 1.
     pub step: u32,
     /// The lane that made it, from 1, if it was one of several that ran at the same time; 0 for a child
-    /// process. Calls of a
-    /// lane are in their order; how those of several lanes lay in time is not told.
+    /// process. Calls of a lane are in their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<u32>,
     /// The Cryptoki function.
@@ -134,4 +133,7 @@ pub struct Call {
     /// Duration, nanoseconds.
     #[serde(default)]
     pub ns: u64,
+    /// When a call of a lane began, nanoseconds after the first of all lanes: how their calls lay in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ns: Option<u64>,
 }

@@ -110,6 +110,7 @@ pub(crate) fn deviation() -> Case {
             returned: Some("CKR_OK".into()),
             outputs: BTreeMap::new(),
             ns: 1_250 * u64::from(step),
+            at_ns: None,
         })
         .collect();
     deviation.stderr = "\u{1b}[31mALERT\u{1b}[0m a ]]> b\r\n".into();

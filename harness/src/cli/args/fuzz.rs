@@ -37,6 +37,14 @@ pub(in crate::cli) struct Fuzz {
     /// lengths and counts that no memory holds.
     #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
     pub(in crate::cli) classes: Vec<ClassArg>,
+    /// Threads of each sequence, 2 to 8: lanes at the same time, each with a session of its own, which share the login and
+    /// objects. Chance decides what comes of them, so that the reference token is not asked.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(in crate::cli) threads: u8,
+    /// With --threads: lanes use sessions of each other, too. The standard leaves undefined what comes of it, which a robust
+    /// library survives.
+    #[arg(long, requires = "threads")]
+    pub(in crate::cli) share_sessions: bool,
     /// What code it reaches.
     #[command(flatten)]
     pub(in crate::cli) coverage: CoverageArgs,

@@ -9,16 +9,14 @@ use crate::worker::CHILD;
 /// The finding for a worker that did not return. Several lanes may have been in a call: the one that
 /// ended the worker is blamed, or the first if that is not known, and the others are told.
 pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
-    let open: Vec<&TraceCall> = trace.calls.iter().filter(is_open).collect();
-    let guilty = open.iter().position(|call| call.lane == trace.ended_lane);
-    let guilty = guilty.or((!open.is_empty()).then_some(0));
-    let call = guilty.map(|guilty| open[guilty]);
+    let call = trace.ended_call();
     let function = call.or(trace.housekeeping.last().filter(is_open));
     let verdict = match end {
         End::Hang { .. } => Verdict::Hang,
         _ => Verdict::Crash,
     };
-    let others = open.iter().filter(|other| Some(**other) != call);
+    let open = trace.calls.iter().filter(is_open);
+    let others = open.filter(|other| call.is_none_or(|call| !std::ptr::eq(*other, call)));
     let others: Vec<String> = others
         .filter_map(|other| {
             Some(format!(

@@ -33,6 +33,7 @@ fn trace(calls: &[Call], values: &[u64]) -> CaseTrace {
         lane: None,
         function: call.function,
         question: false,
+        start_ns: 0,
         returned: Some(Returned {
             rv: *rv,
             duration_ns: 0,

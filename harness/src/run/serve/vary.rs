@@ -11,31 +11,22 @@ use crate::execute::{Defaults, Turns};
 use crate::plan::Ladder;
 use crate::run::ladder;
 use crate::run::wire::{Outcome, Turnout, Vary};
-use crate::sequence::decode::{Prelude, Variants};
+use crate::sequence::decode::Variants;
 use crate::sequence::{Sequence, Value, calls_mut};
 use crate::worker::{JournalWriter, reach};
 
 impl State {
     /// Runs variants; gives `None` if the library cannot be brought to the state that they begin in.
-    pub(super) fn vary(&mut self, vary: Vary, journal: &mut JournalWriter) -> Option<Turnout> {
+    pub(super) fn vary(&mut self, vary: Vary<'_>, journal: &mut JournalWriter) -> Option<Turnout> {
         self.let_go(journal);
         let defaults = Defaults {
             slot: vary.slot,
             init_args: vary.init_args,
         };
         journal.case_begin(0);
-        let setting = self.drawn.take();
-        let setting = setting.filter(|(of, _)| *of == vary.setting);
-        let (of, setting) = setting.unwrap_or_else(|| {
-            let setting = vary.setting.setting(Prelude::Session);
-            (vary.setting, setting)
-        });
-        let turnout = Variants::of(&vary.tape, &setting, vary.seed).and_then(|variants| {
-            let given = [("target".to_owned(), vary.given)];
-            self.make_ready(&given, &defaults, journal);
-            self.turns(&variants, vary.count, &given, &defaults, journal)
-        });
-        self.drawn = Some((of, setting));
+        let given = [("target".to_owned(), vary.given.into_owned())];
+        self.make_ready(&given, &defaults, journal);
+        let turnout = self.turns(&vary.variants, vary.count, &given, &defaults, journal);
         journal.case_end(0);
         self.followed(|| {
             reach::keep_watch();

@@ -1,31 +1,36 @@
 //! The variants of a tape in the station's worker.
 
+use std::borrow::Cow;
+
+use p11assay_reports::evidence::End;
+
 use super::account::Account;
 use super::{Station, StationError, parse};
-use crate::run::wire::{Drawn, Request, Turnout, Vary};
+use crate::run::wire::{Request, Turnout, Vary};
 use crate::sequence::Value;
+use crate::sequence::decode::Variants;
 use crate::worker::{Outcome, Record};
 
 /// What became of the variants of a tape.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Varied {
     /// They were run.
     Done(Turnout),
-    /// The worker did not come back from this one, or from what comes before the first.
-    Broken(Option<u32>),
+    /// The worker did not come back from this one, or from what comes before the first, and how it ended, if it did.
+    Broken(Option<u32>, Option<End>),
     /// The library could not be brought to the state that they begin in.
     Unready,
 }
 
 impl Station {
-    /// Runs variants of a tape, of this seed. A worker that ends is renewed by the next request.
+    /// Runs so many variants of a tape. A worker that ends is renewed by the next request.
     ///
     /// # Errors
     /// If there is no worker, or the run was stopped.
     pub fn vary(
         &mut self,
-        order @ (tape, seed, count): (&[u8], u64, u32),
-        setting: &Drawn,
+        variants: &Variants,
+        count: u32,
         given: &Value,
     ) -> Result<Varied, StationError> {
         if self.interrupt.is_raised() {
@@ -37,10 +42,8 @@ impl Station {
         let vary = Vary {
             slot: self.slot,
             init_args: self.init_args.clone(),
-            given: given.clone(),
-            setting: setting.clone(),
-            tape: tape.to_vec(),
-            seed,
+            given: Cow::Borrowed(given),
+            variants: Cow::Borrowed(variants),
             count,
         };
         let reply = self.send(&Request::Vary(Box::new(vary)))?;
@@ -53,18 +56,19 @@ impl Station {
         }
         if self.died_of_following(&reply) {
             self.worker = None;
-            return self.vary(order, setting, given);
+            return self.vary(variants, count, given);
         }
-        match Account::of(&reply, 0) {
+        let end = match Account::of(&reply, 0) {
             Account::Cancelled => return Err(StationError::Cancelled),
             Account::Fault(message) => return Err(StationError::Fault(message)),
-            Account::Ended(_) | Account::Answered | Account::Spoiled => {}
-        }
+            Account::Ended(end) => Some(end),
+            Account::Answered | Account::Spoiled => None,
+        };
         self.worker = None;
         let turns = reply.journal.records().filter_map(|record| match record {
             Record::Turn(number) => Some(number),
             _ => None,
         });
-        Ok(Varied::Broken(turns.last()))
+        Ok(Varied::Broken(turns.last(), end))
     }
 }

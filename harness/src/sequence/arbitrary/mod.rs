@@ -126,8 +126,19 @@ pub(crate) fn sequence() -> impl Strategy<Value = Sequence> {
     let one = || call().prop_map(|call| Step::Call(Box::new(call)));
     let each = (reference(), name(), vec(one(), 0..3))
         .prop_map(|(list, bind, steps)| Step::ForEach(ForEach { list, bind, steps }));
-    let together = (1..9u32, vec(vec(one(), 0..3), 1..4))
-        .prop_map(|(repeat, lanes)| Step::Together(Together { repeat, lanes }));
+    let lanes = || vec(vec(one(), 0..3), 1..4);
+    let repeated = (1..9u32, lanes()).prop_map(|(repeat, lanes)| Together {
+        repeat,
+        ..Together::of(lanes)
+    });
+    let ordered = (lanes(), vec(0..9u16, 0..5)).prop_map(|(lanes, order)| {
+        let count = lanes.len() as u16;
+        Together {
+            order: order.into_iter().map(|lane| lane % count).collect(),
+            ..Together::of(lanes)
+        }
+    });
+    let together = prop_oneof![repeated, ordered].prop_map(Step::Together);
     let pause = (1..=1000u32).prop_map(Step::Pause);
     let child = vec(one(), 0..3).prop_map(Step::InChild);
     let token = any::<bool>().prop_map(|present| Step::Token { present });

@@ -43,7 +43,8 @@ pub(super) fn call(
     function: Function,
     given: &[(&str, Argument)],
 ) {
-    if writer.setting.missing.contains(&function) {
+    let left_out = writer.lane.is_some_and(|lane| lane.leaves_out(function));
+    if writer.setting.missing.contains(&function) || left_out {
         return;
     }
     let arguments: Vec<(&str, Argument)> = function
@@ -274,6 +275,10 @@ fn wrong(writer: &Writer<'_>, tape: &mut Tape<'_>, parameter: &Parameter) -> Arg
     match parameter.kind {
         ParameterKind::Ulong(domain) if domain == Domain::Flags(Kind::SLOT_EVENT_FLAGS) => {
             number(CKF_DONT_BLOCK | tape.number())
+        }
+        // Any number might be the session of another lane.
+        ParameterKind::Ulong(Domain::Session) if writer.lane.is_some_and(|lane| lane.is_apart) => {
+            Argument::Number(Number::Dangling)
         }
         ParameterKind::Ulong(_) => match tape.below(4) {
             0 => Argument::Number(Number::Dangling),

@@ -6,6 +6,7 @@
 //! values are wrong, memory is honest. Arguments, mechanisms and templates have files of their own.
 
 mod argument;
+mod lanes;
 mod mechanism;
 mod operation;
 mod phrase;
@@ -17,13 +18,15 @@ mod template;
 mod variants;
 mod weight;
 
-pub use self::setting::{Pins, Prelude, Setting};
+pub use self::setting::{Lanes, Pins, Prelude, Setting};
 pub use self::variants::{Phrase, Variants};
 pub use self::weight::Weight;
 
 use self::setting::{ENDS_SESSIONS, Swarm};
 use self::tape::Tape;
-use super::{ANY, Argument, Call, Capture, Content, Number, Reference, Sequence, Step, Value};
+use super::{
+    ANY, Argument, Call, Capture, Content, Number, Reference, Sequence, Step, Value, calls,
+};
 use crate::cryptoki::function::{Domain, ParameterKind};
 use crate::cryptoki::mechanism as table;
 use crate::cryptoki::{Function, names};
@@ -84,6 +87,10 @@ pub fn decode(bytes: &[u8], setting: &Setting<'_>) -> Decoded {
     let mut tape = Tape::new(bytes);
     let mut writer = Writer::new(setting, Swarm::read(&mut tape));
     writer.prelude();
+    if let Some(lanes) = setting.lanes {
+        lanes::sequence(&mut writer, &mut tape, lanes);
+        return writer.finish();
+    }
     for _ in 0..MOST_PHRASES {
         if tape.is_over() || writer.calls >= MOST_CALLS {
             break;
@@ -114,6 +121,8 @@ struct Writer<'s> {
     /// Outputs of bytes.
     outputs: Vec<String>,
     given: Vec<(String, Value)>,
+    /// The lane that is being written.
+    lane: Option<lanes::Place>,
 }
 
 impl<'s> Writer<'s> {
@@ -128,6 +137,7 @@ impl<'s> Writer<'s> {
             objects: Vec::new(),
             outputs: Vec::new(),
             given: Vec::new(),
+            lane: None,
         }
     }
 
@@ -171,14 +181,15 @@ impl<'s> Writer<'s> {
 
     /// A name for an output that later calls may want.
     fn name_output(&mut self, kind: ParameterKind) -> Option<String> {
+        let lane = self.lane.map_or("", |lane| lane.prefix);
         let (name, value) = match kind {
             ParameterKind::OutUlong(Domain::Session) => {
-                let name = format!("s{}", self.sessions.len());
+                let name = format!("{lane}s{}", self.sessions.len());
                 self.sessions.push(name.clone());
                 (name, Value::Number(0))
             }
             ParameterKind::OutUlong(Domain::Object) => {
-                let name = format!("o{}", self.objects.len());
+                let name = format!("{lane}o{}", self.objects.len());
                 self.objects.push(Object {
                     name: name.clone(),
                     class: names_of_nothing(),
@@ -187,7 +198,7 @@ impl<'s> Writer<'s> {
                 (name, Value::Number(0))
             }
             ParameterKind::OutBytes => {
-                let name = format!("b{}", self.outputs.len());
+                let name = format!("{lane}b{}", self.outputs.len());
                 self.outputs.push(name.clone());
                 (name, Value::Bytes(Vec::new()))
             }
@@ -206,9 +217,9 @@ impl<'s> Writer<'s> {
     }
 
     fn finish(self) -> Decoded {
-        let ends_sessions = |step: &Step| match step {
-            Step::Call(call) => ENDS_SESSIONS.contains(&call.function),
-            _ => false,
+        let ends_sessions = |step: &Step| {
+            let mut made = calls(std::slice::from_ref(step));
+            made.any(|call| ENDS_SESSIONS.contains(&call.function)) || lanes::loses_sessions(step)
         };
         let decoded = Decoded {
             shares_login: self.setting.prelude == Prelude::Session,
@@ -245,195 +256,4 @@ fn constant(name: &str) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sequence::{Bytes, ParameterValue};
-    use proptest::prelude::*;
-
-    const PINS: Pins<'static> = Pins {
-        so: "12345678",
-        user: "1234",
-    };
-
-    fn token() -> Setting<'static> {
-        Setting::new(Prelude::Token(PINS), |_| true)
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_sequence_and_the_same_one_each_time(
-            bytes in proptest::collection::vec(any::<u8>(), 0..600)
-        ) {
-            let setting = token();
-            let decoded = decode(&bytes, &setting);
-            prop_assert_eq!(&decoded, &decode(&bytes, &setting));
-            prop_assert!(decoded.sequence.calls().count() < MOST_CALLS + 40);
-        }
-
-        #[test]
-        fn what_is_decoded_can_be_written_and_read(
-            bytes in proptest::collection::vec(any::<u8>(), 0..300)
-        ) {
-            let setting = token();
-            let decoded = decode(&bytes, &setting);
-            let (written, again) = crate::sequence::write::read_back(&decoded.sequence)
-                .map_err(|error| TestCaseError::fail(error.to_string()))?;
-            for (read, call) in again.calls().zip(decoded.sequence.calls()) {
-                prop_assert_eq!(read, call);
-            }
-            prop_assert_eq!(&again, &decoded.sequence, "{}", written);
-        }
-    }
-
-    /// A structure of the right size with numbers where the function looks for pointers is a lie.
-    #[test]
-    fn parameters_of_random_bytes_and_of_wrapping_are_never_taken_for_pointers() {
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let strategy = proptest::collection::vec(any::<u8>(), 200);
-        let mut seen = 0;
-        let setting = token();
-        for _ in 0..2000 {
-            let tree = strategy.new_tree(&mut runner).expect("bytes");
-            let bytes = proptest::strategy::ValueTree::current(&tree);
-            let decoded = decode(&bytes, &setting);
-            for call in decoded.sequence.calls() {
-                let authenticated = call.function.name().ends_with("KeyAuthenticated");
-                for argument in &call.arguments {
-                    let Argument::Mechanism(given) = argument else {
-                        continue;
-                    };
-                    if let ParameterValue::Structure(structure) = &given.parameter {
-                        seen += usize::from(authenticated);
-                        let usual = ["CK_GCM_PARAMS", "CK_CCM_PARAMS"];
-                        assert!(!authenticated || !usual.contains(&structure.name.as_str()));
-                    }
-                }
-            }
-        }
-        assert!(seen > 0);
-    }
-
-    #[test]
-    fn no_bytes_are_the_prelude_alone() {
-        let decoded = decode(&[], &token());
-        assert!(decoded.sequence.calls().all(|call| call.fixture));
-    }
-
-    #[test]
-    fn every_function_is_called_by_some_bytes() {
-        let mut missing: Vec<Function> = Function::ALL.to_vec();
-        let setting = token();
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let strategy = proptest::collection::vec(any::<u8>(), 200);
-        for _ in 0..4000 {
-            let tree = strategy.new_tree(&mut runner).expect("bytes");
-            let bytes = proptest::strategy::ValueTree::current(&tree);
-            let decoded = decode(&bytes, &setting);
-            missing.retain(|f| decoded.sequence.calls().all(|call| call.function != *f));
-            if missing.is_empty() {
-                break;
-            }
-        }
-        assert_eq!(missing, []);
-    }
-
-    /// Wrong PINs lock tokens, and a token whose PIN is another is of no use to the next sequence.
-    #[test]
-    fn no_sequence_that_finds_a_token_spends_its_pins() {
-        use cryptoki_sys::CKU_USER;
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let strategy = proptest::collection::vec(any::<u8>(), 200);
-        let setting = Setting::new(Prelude::Session, |_| true);
-        let mut logins = 0;
-        for _ in 0..2000 {
-            let tree = strategy.new_tree(&mut runner).expect("bytes");
-            let decoded = decode(&proptest::strategy::ValueTree::current(&tree), &setting);
-            for call in decoded.sequence.calls() {
-                assert!(
-                    !setting::SPENDS_PINS.contains(&call.function),
-                    "{}",
-                    call.function
-                );
-                if call.function == Function::C_Login {
-                    logins += 1;
-                    assert_eq!(call.arguments[1], number(CKU_USER));
-                    let pin = Content::Reference(Reference::to("target").field("pin"));
-                    assert_eq!(call.arguments[2], Argument::Bytes(Bytes::of(pin)));
-                }
-            }
-        }
-        assert!(logins > 200, "{logins}");
-    }
-
-    /// Lies are asked for, and gross enough for any module to tell.
-    #[test]
-    fn lengths_lie_only_where_they_are_to_and_then_absurdly() {
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let strategy = proptest::collection::vec(any::<u8>(), 200);
-        let (honest, mut lying) = (token(), token());
-        lying.lies = true;
-        let claims = |decoded: &Decoded| {
-            let claim = |argument: &Argument| match argument {
-                Argument::Bytes(bytes) if bytes.content.is_some() => bytes.claim.clone(),
-                Argument::Template(template) => template.claim.clone(),
-                Argument::Mechanism(mechanism) => mechanism.claim.clone(),
-                _ => None,
-            };
-            let calls = decoded.sequence.calls();
-            calls
-                .flat_map(|call| call.arguments.iter().filter_map(claim))
-                .collect::<Vec<_>>()
-        };
-        let mut seen = 0;
-        for _ in 0..300 {
-            let tree = strategy.new_tree(&mut runner).expect("bytes");
-            let bytes = proptest::strategy::ValueTree::current(&tree);
-            assert_eq!(claims(&decode(&bytes, &honest)), []);
-            let lies = claims(&decode(&bytes, &lying));
-            seen += lies.len();
-            let absurd =
-                |claim: &Number| matches!(claim, Number::Literal(told) if *told >= 1 << 48);
-            assert!(lies.iter().all(absurd), "{lies:?}");
-        }
-        assert!(seen > 100, "{seen}");
-    }
-
-    /// Bytes in place of a nested template would be taken for its pointers.
-    #[test]
-    fn no_bytes_are_taken_for_a_template() {
-        use crate::cryptoki::{AttributeType, attribute};
-        use crate::sequence::{Attribute, AttributeValue};
-        fn look(attributes: &[Attribute], seen: &mut usize) {
-            for one in attributes {
-                let template = attribute::attribute_type(one.attribute) == AttributeType::Template;
-                match &one.value {
-                    AttributeValue::Template(nested) => look(nested, seen),
-                    AttributeValue::Bytes(bytes) if template => {
-                        *seen += 1;
-                        let literal = match &bytes.content {
-                            Some(Content::Literal(literal)) => literal.len(),
-                            other => panic!("{other:?}"),
-                        };
-                        assert!(!literal.is_multiple_of(24), "{one:?}");
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let strategy = proptest::collection::vec(any::<u8>(), 300);
-        let (setting, mut seen) = (token(), 0);
-        for _ in 0..4000 {
-            let tree = strategy.new_tree(&mut runner).expect("bytes");
-            let decoded = decode(&proptest::strategy::ValueTree::current(&tree), &setting);
-            for call in decoded.sequence.calls() {
-                for argument in &call.arguments {
-                    if let Argument::Template(template) = argument {
-                        look(&template.attributes, &mut seen);
-                    }
-                }
-            }
-        }
-        assert!(seen > 3, "{seen}");
-    }
-}
+mod tests;

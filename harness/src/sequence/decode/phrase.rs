@@ -42,7 +42,7 @@ pub(super) fn phrase(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         11 => search(writer, tape),
         12 => object_life(writer, tape),
         13 => operation::dual(writer, tape),
-        14 if tape.once_in(4) => session_life(writer, tape),
+        14 if writer.lane.is_some() || tape.once_in(4) => session_life(writer, tape),
         _ => any(writer, tape),
     }
 }
@@ -55,6 +55,7 @@ fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     let keeps_pins = writer.setting.prelude == Prelude::Session;
     match function {
         _ if keeps_pins && SPENDS_PINS.contains(&function) => return,
+        _ if writer.lane.is_some_and(|lane| lane.leaves_out(function)) => return,
         F::C_Login if keeps_pins => return writer.log_in(),
         _ => call(writer, tape, function, &[]),
     }
@@ -305,8 +306,12 @@ fn session_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     ];
     let flags = [CKF_SERIAL_SESSION | CKF_RW_SESSION, CKF_SERIAL_SESSION][tape.below(2)];
     call(writer, tape, F::C_OpenSession, &[("flags", number(flags))]);
-    let last = writer.sessions.last().map(|name| reference(name));
-    let on = [("session", last.unwrap_or(Argument::Default))];
+    let one = match writer.lane {
+        Some(lane) if !lane.is_apart => tape.pick_recent(&writer.sessions),
+        _ => writer.sessions.last(),
+    };
+    let one = one.map(|name| reference(name));
+    let on = [("session", one.unwrap_or(Argument::Default))];
     for function in [None, Some(F::C_CloseSession), None] {
         let any = CALLS[tape.below(CALLS.len())];
         step(writer, tape, function.unwrap_or(any), &on);

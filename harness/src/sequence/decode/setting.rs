@@ -45,6 +45,16 @@ pub(super) const ENDS_SESSIONS: [Function; 5] = [
     Function::C_InitToken,
 ];
 
+/// Lanes of sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lanes {
+    /// How many a block has, from 2 to [`MAX_LANES`](crate::sequence::MAX_LANES).
+    pub count: usize,
+    /// Whether lanes use sessions of each other, of which the standard does not say what comes of it
+    /// ([PKCS11-Base 3.2] 5.1.2). Else each has sessions of its own.
+    pub share_sessions: bool,
+}
+
 /// The setting of a sequence.
 #[derive(Debug, Clone)]
 pub struct Setting<'p> {
@@ -56,6 +66,8 @@ pub struct Setting<'p> {
     pub lies: bool,
     /// Functions that the module's list has no entry for: they are not called.
     pub missing: Vec<Function>,
+    /// The lanes of every sequence, if they have any.
+    pub lanes: Option<Lanes>,
     mechanisms: Vec<u64>,
     rows: HashMap<Use, Vec<&'static Mechanism>>,
 }
@@ -77,6 +89,7 @@ impl<'p> Setting<'p> {
             bent: true,
             lies: false,
             missing: Vec::new(),
+            lanes: None,
             mechanisms,
             rows,
         }

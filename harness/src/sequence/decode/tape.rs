@@ -2,6 +2,7 @@
 //! any bytes at all are a sequence, and a shorter input is a simpler one.
 
 /// Where the choices come from.
+#[derive(Clone)]
 pub(super) struct Tape<'b> {
     bytes: &'b [u8],
     read: usize,

@@ -6,6 +6,7 @@
 //! once can run all of them without decoding or laying out anything more.
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::setting::{ENDS_SESSIONS, Prelude, Setting, Swarm};
 use super::tape::Tape;
@@ -22,8 +23,8 @@ const CHANGES: usize = 3;
 /// Bytes that a phrase may go on to read.
 const SLACK: usize = 24;
 
-/// The variants of a tape.
-#[derive(Debug, Clone, PartialEq)]
+/// The variants of a tape. As sent to a worker they are without the tapes of their phrases.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variants {
     swarm: u8,
     prelude: Vec<Step>,
@@ -34,8 +35,9 @@ pub struct Variants {
 }
 
 /// A phrase that may stand in a place of a tape.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phrase {
+    #[serde(skip)]
     tape: Vec<u8>,
     /// Its calls.
     pub steps: Vec<Step>,
@@ -79,11 +81,11 @@ impl Writer<'_> {
 
 impl Variants {
     /// The variants of a tape, the same ones for the same seed. `None` if its sequence ends sessions or
-    /// logins, leaves objects on the token, takes too long, or has no phrase: such are run one by one.
+    /// logins, leaves objects on the token, takes too long, has lanes, or has no phrase: such are run one by one.
     #[must_use]
     pub fn of(bytes: &[u8], setting: &Setting<'_>, seed: u64) -> Option<Self> {
         let swarm = bytes.first().copied()?;
-        if setting.prelude != Prelude::Session {
+        if setting.prelude != Prelude::Session || setting.lanes.is_some() {
             return None;
         }
         let mut tape = Tape::new(bytes);

@@ -6,12 +6,14 @@ use cryptoki_sys::{
     CKK_ML_KEM, CKK_RSA, CKK_SLH_DSA, CKK_X9_42_DH, CKK_XMSS, CKK_XMSSMT,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::phrase;
 use crate::cryptoki::mechanism::{self, Mechanism};
 use crate::sequence::{Argument, Attribute, AttributeValue, Call, Number};
 
 /// How long calls take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Weight {
     /// Some microseconds.
     Light,

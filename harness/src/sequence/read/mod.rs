@@ -45,7 +45,7 @@ pub(crate) const INSERT_TOKEN: &str = "insert-token";
 pub(crate) const RELOAD: &str = "reload";
 
 /// Keys of a step that is a block of lanes.
-pub(crate) const TOGETHER_KEYS: &[&str] = &["together", "repeat"];
+pub(crate) const TOGETHER_KEYS: &[&str] = &["together", "repeat", "order"];
 
 /// Reads a list of steps; calls are numbered from 1.
 ///
@@ -92,7 +92,7 @@ fn step(node: &Node, number: &mut u32) -> Result<Step, Error> {
     }
     if let Some(lanes) = get(entries, "together") {
         only_keys(entries, TOGETHER_KEYS)?;
-        return together(lanes, get(entries, "repeat"), number).map(Step::Together);
+        return together(lanes, entries, number).map(Step::Together);
     }
     if let Some(list) = get(entries, "in-child") {
         only_keys(entries, &["in-child"])?;
@@ -122,7 +122,7 @@ fn for_each(node: &Node, number: &mut u32) -> Result<ForEach, Error> {
 }
 
 /// A block of lanes; a lane has no lanes of its own.
-fn together(node: &Node, repeat: Option<&Node>, number: &mut u32) -> Result<Together, Error> {
+fn together(node: &Node, entries: &[(Node, Node)], number: &mut u32) -> Result<Together, Error> {
     let lanes = list(node, "a list of lanes, each a list of steps")?;
     if !(1..=MAX_LANES).contains(&lanes.len()) {
         return Err(fault(node, format!("expected 1 to {MAX_LANES} lanes")));
@@ -131,10 +131,20 @@ fn together(node: &Node, repeat: Option<&Node>, number: &mut u32) -> Result<Toge
         let steps = steps(node, number)?;
         plain(node, steps)
     };
-    Ok(Together {
-        repeat: repeat.map_or(Ok(1), |node| from_one_to(MAX_REPEAT, node))?,
-        lanes: lanes.iter().map(lane).collect::<Result<_, _>>()?,
-    })
+    let mut block = Together::of(lanes.iter().map(lane).collect::<Result<_, _>>()?);
+    if let Some(repeat) = get(entries, "repeat") {
+        block.repeat = from_one_to(MAX_REPEAT, repeat)?;
+    }
+    if let Some(order) = get(entries, "order") {
+        let most = block.lanes.len() as u32;
+        let lane = |node| Ok(from_one_to(most, node)? as u16 - 1);
+        let lanes = list(order, "the numbers of lanes")?.iter().map(lane);
+        block.order = lanes.collect::<Result<_, Error>>()?;
+        if block.repeat > 1 {
+            return Err(fault(order, "`order` is that of one round"));
+        }
+    }
+    Ok(block)
 }
 
 /// The steps of a lane or child, which has none of its own and does not change the library under others.

@@ -51,6 +51,10 @@ fn together(block: &Together) -> Json {
     if block.repeat != 1 {
         step["repeat"] = json!(block.repeat);
     }
+    if !block.order.is_empty() {
+        let counted = block.order.iter().map(|lane| lane + 1);
+        step["order"] = json!(counted.collect::<Vec<_>>());
+    }
     step
 }
 
@@ -216,6 +220,8 @@ pub(crate) mod tests {
     - []
   repeat: 3
 - together: [[C_GetInfo: {}], [{ pause: 1 }]]
+- together: [[C_GetInfo: {}], [C_GetInfo: {}]]
+  order: [2, 1]
 - pause: 1000
 - in-child:
     - C_Initialize

@@ -19,6 +19,7 @@ fn of(steps: &[&str]) -> Vec<String> {
         lane: None,
         function: call.function,
         question: false,
+        start_ns: 0,
         returned: Some(Returned {
             rv: 0,
             duration_ns: 0,

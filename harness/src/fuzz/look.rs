@@ -1,0 +1,264 @@
+//! A closer look at what a sequence showed: whether it shows it again alone, and with how little.
+//!
+//! What lanes show is a matter of chance: it is asked for several times.
+
+use std::time::Duration;
+
+use p11assay_reports::evidence::End;
+
+use super::leak;
+use super::pair::{Outcome, Pair};
+use super::shrink::{Budget, shrink};
+use super::suspect::{Suspect, What};
+use super::together;
+use crate::run::StationError;
+use crate::sequence::decode::Decoded;
+use crate::sequence::{Sequence, Step};
+
+/// Longest that one finding is shrunk.
+const SHRINKING: Duration = Duration::from_secs(9);
+/// Longest that one finding of lanes is shrunk.
+const SHRINKING_LANES: Duration = Duration::from_secs(40);
+/// How long a call may take while a hang is shrunk: each try would take the target's own deadline.
+const SHORT_DEADLINE: Duration = Duration::from_millis(250);
+/// How often a sequence with lanes is run until it shows what it showed before.
+const ATTEMPTS: usize = 40;
+/// How many times as often as it took the whole sequence a shorter one is run.
+const PATIENCE: usize = 4;
+/// How often lanes make their steps in a case, if they show too seldom what it is about.
+const ROUNDS: [u32; 3] = [10, 100, 1000];
+/// How often in a row they show it if they do not.
+const IN_A_ROW: usize = 3;
+
+/// The shortest sequence that was found to show the same.
+#[derive(Debug)]
+pub struct Shown {
+    /// The sequence, with a login of its own if it needs one.
+    pub decoded: Decoded,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was wrong.
+    pub suspect: Suspect,
+    /// Shorter sequences that were tried.
+    pub tries: usize,
+}
+
+/// Runs a sequence alone in a fresh worker, and shrinks it if it shows there what it is suspected of.
+///
+/// # Errors
+/// If a station cannot go on.
+pub fn look(
+    pair: &mut Pair,
+    decoded: &Decoded,
+    suspect: &Suspect,
+) -> Result<Option<Shown>, StationError> {
+    // What came of the sequences before it in the same worker is not its own.
+    pair.target.station.renew()?;
+    let name = suspect.name();
+    Look {
+        lanes: decoded.sequence.has_lanes(),
+        attempts: ATTEMPTS,
+        pair,
+        suspect,
+        name: &name,
+    }
+    .shown(decoded.by_itself())
+}
+
+/// What is looked for, and how often.
+struct Look<'l> {
+    pair: &'l mut Pair,
+    suspect: &'l Suspect,
+    name: &'l str,
+    lanes: bool,
+    attempts: usize,
+}
+
+impl Look<'_> {
+    fn shown(mut self, decoded: Decoded) -> Result<Option<Shown>, StationError> {
+        if let What::Unlisted(value) = self.suspect.what
+            && self.is_of_any_order(&decoded, value)?
+        {
+            return Ok(None);
+        }
+        let (decoded, took) = match self.again(&decoded)? {
+            Some((_, took)) => (decoded, took),
+            None => match self.many_times(&decoded)? {
+                Some(decoded) => (decoded, 1),
+                None => return Ok(None),
+            },
+        };
+        self.attempts = (PATIENCE * took).min(ATTEMPTS);
+        let (mut shrunk, tries) = self.shrunk(decoded.clone())?;
+        if self.lanes {
+            self.keep_order(&mut shrunk)?;
+        }
+        if self.lanes && !matches!(self.suspect.what, What::Twice(_)) {
+            self.make_likely(&mut shrunk)?;
+        }
+        self.attempts = ATTEMPTS;
+        for candidate in [shrunk, decoded] {
+            if let Some((outcome, _)) = self.again(&candidate)?
+                && let Some(suspect) = outcome.suspect.clone()
+            {
+                return Ok(Some(Shown {
+                    decoded: candidate,
+                    outcome,
+                    suspect,
+                    tries,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn shrunk(&mut self, decoded: Decoded) -> Result<(Decoded, usize), StationError> {
+        let hangs =
+            matches!(&self.suspect.what, What::Ended(end) if matches!(**end, End::Hang { .. }));
+        let station = &mut self.pair.target.station;
+        let usual = hangs.then(|| station.shorten_call_deadline(SHORT_DEADLINE));
+        let by_chance = self.lanes && !self.suspect.is_about_memory();
+        let time = match by_chance {
+            true => SHRINKING_LANES,
+            false => SHRINKING,
+        };
+        let mut budget = Budget::of(time);
+        let shrunk = shrink(decoded, &mut budget, &mut |candidate| {
+            Ok::<_, StationError>(self.again(candidate)?.is_some())
+        });
+        if let Some(usual) = usual {
+            self.pair.target.station.set_call_deadline(usual);
+        }
+        Ok((shrunk?, budget.tries))
+    }
+
+    /// The first time that a sequence shows it again, and how many it took.
+    fn again(&mut self, decoded: &Decoded) -> Result<Option<(Outcome, usize)>, StationError> {
+        let attempts = match decoded.sequence.has_lanes() {
+            true => self.attempts,
+            false => 1,
+        };
+        for attempt in 1..=attempts {
+            let outcome = self.run(decoded)?.filter(|outcome| {
+                let seen = outcome.suspect.as_ref();
+                // Which call took the last of it says little.
+                seen.is_some_and(|seen| {
+                    seen.name() == self.name
+                        || seen.is_about_memory() && self.suspect.is_about_memory()
+                })
+            });
+            if let Some(outcome) = outcome {
+                return Ok(Some((outcome, attempt)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The sequence made over and over, if that takes more and more memory.
+    fn many_times(&mut self, decoded: &Decoded) -> Result<Option<Decoded>, StationError> {
+        let sequence = &decoded.sequence;
+        let may_grow = sequence.has_lanes() || sequence.makes_token_objects();
+        if !self.suspect.is_about_memory() || may_grow {
+            return Ok(None);
+        }
+        let repeated = leak::many_times(decoded);
+        let shows = self.again(&repeated)?.is_some();
+        (self.lanes, self.attempts) = (true, 1);
+        Ok(shows.then_some(repeated))
+    }
+
+    fn run(&mut self, decoded: &Decoded) -> Result<Option<Outcome>, StationError> {
+        if self.suspect.is_about_memory() {
+            // What those before it took is not its own.
+            self.pair.target.station.renew()?;
+        }
+        let one = std::slice::from_ref(decoded);
+        let mut outcomes = match self.suspect.what {
+            What::Disagrees(_) => self.pair.run(one)?,
+            _ => self.pair.run_on_target(one)?,
+        };
+        Ok(outcomes.pop())
+    }
+
+    /// True if lanes one after the other have the function return the value, too: that says nothing of threads.
+    fn is_of_any_order(&mut self, decoded: &Decoded, value: u64) -> Result<bool, StationError> {
+        let steps = decoded.sequence.steps.iter();
+        let steps = steps.flat_map(|step| match step {
+            Step::Together(block) => block.lanes.concat(),
+            other => vec![other.clone()],
+        });
+        let in_order = Decoded {
+            sequence: Sequence {
+                steps: steps.collect(),
+            },
+            ..decoded.clone()
+        };
+        let calls = self.run(&in_order)?.map(|outcome| outcome.ran.trace.calls);
+        Ok(calls.into_iter().flatten().any(|call| {
+            let same = call.returned.is_some_and(|back| back.rv == value);
+            same && Some(call.function) == self.suspect.function
+        }))
+    }
+
+    /// Has the calls of lanes begin in the order in which they did when they showed it, if that shows it each time.
+    fn keep_order(&mut self, shrunk: &mut Decoded) -> Result<(), StationError> {
+        let Some((outcome, _)) = self.again(shrunk)? else {
+            return Ok(());
+        };
+        let mut ordered = shrunk.clone();
+        let mut blocks = ordered
+            .sequence
+            .steps
+            .iter_mut()
+            .filter_map(|step| match step {
+                Step::Together(block) => Some(block),
+                _ => None,
+            });
+        // The trace does not tell one block from the next.
+        let (Some(block), None) = (blocks.next(), blocks.next()) else {
+            return Ok(());
+        };
+        if block.repeat > 1 || block.lanes.len() < 2 {
+            return Ok(());
+        }
+        block.order = together::order(&outcome.ran.trace);
+        let attempts = std::mem::replace(&mut self.attempts, 1);
+        if self.shows_each_time(&ordered)? {
+            *shrunk = ordered;
+        }
+        self.attempts = attempts;
+        Ok(())
+    }
+
+    /// Has lanes make their steps more often if it shows too seldom for a case.
+    fn make_likely(&mut self, shrunk: &mut Decoded) -> Result<(), StationError> {
+        self.attempts = 1;
+        for rounds in ROUNDS {
+            if self.shows_each_time(shrunk)? {
+                break;
+            }
+            let mut more = shrunk.clone();
+            for step in &mut more.sequence.steps {
+                if let Step::Together(block) = step
+                    && block.may_be_repeated()
+                {
+                    block.repeat = rounds.max(block.repeat);
+                    block.order.clear();
+                }
+            }
+            if self.again(&more)?.is_some() {
+                *shrunk = more;
+            }
+        }
+        Ok(())
+    }
+
+    fn shows_each_time(&mut self, decoded: &Decoded) -> Result<bool, StationError> {
+        for _ in 0..IN_A_ROW {
+            if self.again(decoded)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

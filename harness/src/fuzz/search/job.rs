@@ -1,0 +1,310 @@
+//! One job of a search: batches of inputs on a target and its model, their variants, and what is learned from them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use p11assay_reports::evidence::End;
+
+use super::{Common, SearchError, State};
+use crate::fuzz::corpus::Kept;
+use crate::fuzz::finding;
+use crate::fuzz::look::{Shown, look};
+use crate::fuzz::pair::{Outcome, Pair};
+use crate::fuzz::suspect::{Suspect, What};
+use crate::fuzz::tapes::Tapes;
+use crate::fuzz::vary::{Doubt, Interesting, Order, Outcome as Varied, Seen, usual_count};
+use crate::run::StationError;
+use crate::sequence::Call;
+use crate::sequence::decode::{Decoded, decode};
+
+/// How often something that is not seen again is looked into.
+const TRIES: u64 = 3;
+
+impl State<'_> {
+    /// Counts sequences that were run one by one, and finds out from the first of them how many variants of an input are
+    /// run, if that was not told.
+    fn count(&mut self, outcomes: &[Outcome]) {
+        self.found.progress.sequences += outcomes.len() as u64;
+        self.variants.get_or_insert_with(|| {
+            let calls = outcomes.iter().flat_map(|outcome| &outcome.ran.trace.calls);
+            let times = calls.filter_map(|call| call.returned);
+            usual_count(&mut times.map(|back| back.duration_ns).collect::<Vec<_>>())
+        });
+    }
+
+    /// True of what is not known yet, unless so many findings are enough. What does not show alone may show another
+    /// time, but not for ever.
+    fn is_worth_a_look(&mut self, suspect: &Suspect, enough: usize) -> bool {
+        if self.found.progress.findings >= enough {
+            return false;
+        }
+        let name = suspect.name();
+        let times = self.times.entry(name.clone()).or_default();
+        *times += 1;
+        let often = *times > TRIES && !self.known.contains(&name);
+        !often && self.known.insert(name)
+    }
+}
+
+/// One of the jobs of a search.
+pub(super) struct Job<'c, 's> {
+    pub(super) pair: Pair,
+    pub(super) tapes: Tapes,
+    pub(super) common: &'c Common<'s>,
+}
+
+impl Job<'_, '_> {
+    pub(super) fn run(mut self) -> Result<(), SearchError> {
+        loop {
+            let batch = self.common.next(&mut self.tapes);
+            if batch.is_empty() {
+                return Ok(());
+            }
+            match self.batch(batch) {
+                Err(SearchError::Station(StationError::Cancelled)) => return Ok(()),
+                Err(error) => {
+                    self.common.failed.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+                Ok(()) => {}
+            }
+            let mut state = self.common.lock();
+            let progress = state.found.progress;
+            state.watcher.progress(&progress);
+        }
+    }
+
+    fn batch(&mut self, batch: Vec<Vec<u8>>) -> Result<(), SearchError> {
+        let known = self.common.lock().variants;
+        if let Some(count) = known {
+            let (rest, run) = self.vary_all(batch, count)?;
+            self.common.lock().found.progress.sequences += run;
+            return self.one_by_one(rest).map(|_| ());
+        }
+        // How long the target's calls take is not known before the first.
+        let sound = self.one_by_one(batch)?;
+        let count = self.common.lock().variants.unwrap_or_default();
+        self.vary_all(sound, count).map(|_| ())
+    }
+
+    /// Runs inputs one by one, with a full account of each; gives those in which nothing was wrong and nobody's login
+    /// was spent.
+    fn one_by_one(&mut self, batch: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, SearchError> {
+        let mut both: Vec<(Vec<u8>, Decoded)> = batch
+            .into_iter()
+            .map(|input| {
+                let decoded = decode(&input, self.common.setting);
+                (input, decoded)
+            })
+            .collect();
+        // Those that share a login one after the other, so that there are few of them.
+        both.sort_by_key(|(_, decoded)| !decoded.shares_login);
+        let (batch, decoded): (Vec<Vec<u8>>, Vec<Decoded>) = both.into_iter().unzip();
+        let outcomes = self.pair.run(&decoded)?;
+        self.common.lock().count(&outcomes);
+        let reached = self.reached();
+        let mut sound = Vec::new();
+        for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
+            let (is_wrong, was_made) = (outcome.suspect.is_some(), decoded.shares_login);
+            let reached = reached.get(&outcome.ran.number).copied().unwrap_or(0);
+            if let Some(suspect) = self.account(input.clone(), &decoded, outcome, reached)? {
+                self.look_into(&decoded, suspect)?;
+            }
+            if !is_wrong && was_made {
+                sound.push(input);
+            }
+        }
+        Ok(sound)
+    }
+
+    /// Runs inputs in their variants, which are worked out for the next one while those of one run; gives those that
+    /// have none, and how many had some.
+    fn vary_all(
+        &mut self,
+        inputs: Vec<Vec<u8>>,
+        count: u32,
+    ) -> Result<(Vec<Vec<u8>>, u64), SearchError> {
+        let setting = self.common.setting;
+        let seeds: Vec<u64> = inputs.iter().map(|_| self.tapes.seed()).collect();
+        let mut rest = Vec::new();
+        let mut waiting = inputs.into_iter().zip(seeds);
+        let mut next = || {
+            for (input, seed) in waiting.by_ref() {
+                match Order::of(&input, setting, (seed, count)) {
+                    Some(order) => return Some(order),
+                    None => rest.push(input),
+                }
+            }
+            None
+        };
+        let (mut order, mut run) = (next(), 0);
+        while let Some(now) = order {
+            if self.common.is_over() {
+                break;
+            }
+            let (outcome, after) = self.pair.vary(now, &mut next)?;
+            order = after;
+            run += u64::from(!matches!(outcome, Varied::None(_)));
+            self.varied(outcome)?;
+        }
+        Ok((rest, run))
+    }
+
+    /// How many functions the sequences just run reached first, by their numbers.
+    fn reached(&mut self) -> BTreeMap<u32, usize> {
+        let station = &mut self.pair.target.station;
+        let mut state = self.common.lock();
+        let new = state.found.functions.add(&station.take_reached());
+        state.found.progress.functions = state.found.functions.count();
+        state.found.lost_track = station.lost_track().map(str::to_owned);
+        new
+    }
+
+    /// Takes note of what variants came to, and runs as inputs those that look wrong.
+    fn varied(&mut self, outcome: Varied) -> Result<(), SearchError> {
+        match outcome {
+            Varied::None(tape) => self.one_by_one(vec![tape]).map(|_| ()),
+            Varied::Broken(tape, Some(end @ End::MemoryLimit { .. })) => {
+                self.look_for_leak(&tape, end)
+            }
+            Varied::Broken(tape, _) => self.run_alone(tape, "a call in a variant".to_owned()),
+            Varied::Seen(seen) => {
+                let reached = self.reached();
+                for Interesting { tape, doubt } in self.take_note(&seen, &reached)? {
+                    let what = match doubt {
+                        Some(Doubt::Disagrees(suspect)) => suspect.title(),
+                        _ => "memory written over, or a size that nothing has".to_owned(),
+                    };
+                    self.run_alone(tape, what)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the variants that lead on; gives those that look wrong.
+    fn take_note(
+        &self,
+        seen: &Seen,
+        reached: &BTreeMap<u32, usize>,
+    ) -> Result<Vec<Interesting>, SearchError> {
+        let mut state = self.common.lock();
+        let State {
+            corpus,
+            novelty,
+            known,
+            times,
+            found,
+            ..
+        } = &mut *state;
+        let is_known = |suspect: &Suspect| {
+            let name = suspect.name();
+            known.contains(&name) || times.get(&name).is_some_and(|times| *times >= TRIES)
+        };
+        let mut wrong = Vec::new();
+        for one in seen.interesting(novelty, &is_known) {
+            match one.doubt {
+                Some(_) => wrong.push(one),
+                None => corpus.add(Kept {
+                    bytes: one.tape,
+                    dear: false,
+                })?,
+            }
+        }
+        for bytes in reached.keys().filter_map(|number| seen.tape(*number)) {
+            let dear = false;
+            corpus.add(Kept { bytes, dear })?;
+        }
+        let (run, calls) = seen.progress();
+        // The first is the input itself.
+        found.progress.variants += run.saturating_sub(1);
+        found.progress.calls += calls;
+        found.progress.corpus = corpus.inputs().len();
+        found.progress.features = novelty.count();
+        Ok(wrong)
+    }
+
+    /// Runs a variant as an input of its own; `what` says what it was suspected of.
+    fn run_alone(&mut self, tape: Vec<u8>, what: String) -> Result<(), SearchError> {
+        let decoded = decode(&tape, self.common.setting);
+        let Some(outcome) = self.pair.run(std::slice::from_ref(&decoded))?.pop() else {
+            return Ok(());
+        };
+        if outcome.suspect.is_none() {
+            let mut state = self.common.lock();
+            state.found.lost.insert(format!("variant/{what}"), what);
+            return Ok(());
+        }
+        match self.account(tape, &decoded, outcome, 0)? {
+            Some(suspect) => self.look_into(&decoded, suspect),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks into memory that was taken little by little: no sequence alone shows it.
+    fn look_for_leak(&mut self, tape: &[u8], end: End) -> Result<(), SearchError> {
+        let suspect = Suspect {
+            step: None,
+            function: None,
+            what: What::Ended(Box::new(end)),
+        };
+        if !self
+            .common
+            .lock()
+            .is_worth_a_look(&suspect, self.common.limits.findings)
+        {
+            return Ok(());
+        }
+        self.look_into(&decode(tape, self.common.setting), suspect)
+    }
+
+    /// Takes note of what a sequence showed, beside functions that it reached first; gives what is to be looked into.
+    fn account(
+        &self,
+        input: Vec<u8>,
+        decoded: &Decoded,
+        outcome: Outcome,
+        reached: usize,
+    ) -> Result<Option<Suspect>, SearchError> {
+        let calls: Vec<&Call> = decoded.sequence.calls().collect();
+        let mut state = self.common.lock();
+        let new = state.novelty.add(&calls, &outcome.ran.trace) + reached;
+        if new > 0 && outcome.suspect.is_none() {
+            let dear = decoded.is_dear();
+            state.corpus.add(Kept { bytes: input, dear })?;
+        }
+        let (corpus, features) = (state.corpus.inputs().len(), state.novelty.count());
+        let progress = &mut state.found.progress;
+        progress.calls += outcome.ran.trace.calls.len() as u64;
+        (progress.corpus, progress.features) = (corpus, features);
+        let suspect = outcome.suspect;
+        let limit = self.common.limits.findings;
+        Ok(suspect.filter(|suspect| state.is_worth_a_look(suspect, limit)))
+    }
+
+    /// Looks into what a sequence showed that is not known yet, in a module without breakpoints.
+    fn look_into(&mut self, decoded: &Decoded, suspect: Suspect) -> Result<(), SearchError> {
+        self.pair.target.station.pause_following(true);
+        let shown = look(&mut self.pair, decoded, &suspect);
+        self.pair.target.station.pause_following(false);
+        let (shown, name) = (shown?, suspect.name());
+        let mut state = self.common.lock();
+        let Some(Shown {
+            decoded,
+            outcome,
+            suspect,
+            ..
+        }) = shown
+        else {
+            state.known.remove(&name);
+            state.found.lost.insert(name, suspect.title());
+            return Ok(());
+        };
+        state.found.lost.remove(&name);
+        let case = finding::case(&decoded, &suspect, &outcome.ran.trace);
+        state.watcher.found(&case)?;
+        state.found.cases.push(case);
+        state.found.progress.findings = state.found.cases.len();
+        Ok(())
+    }
+}
