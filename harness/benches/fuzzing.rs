@@ -1,6 +1,8 @@
 //! What fuzzing costs beyond the calls: ten cheap calls in a loop in C, by the executor, and on the whole path of
 //! `p11assay fuzz`, which take turns in one run.
 //!
+//! A search keeps two cores busy, so that the loop in C has a second measure: with one more of it on the other core.
+//!
 //! The search is given the tape of the ten calls over and over, and runs it with its usual number of variants: journal,
 //! guards, model and novelty as in any search. Between its batches the others have their slices. Run with
 //! `cargo bench --bench fuzzing`; a C compiler is needed. This program is also the worker that it starts.
@@ -12,9 +14,12 @@
 #[path = "executor/bed.rs"]
 #[allow(dead_code, reason = "the other benchmark uses all of it")]
 mod bed;
+#[path = "fuzzing/beside.rs"]
+mod beside;
 #[path = "fuzzing/tape.rs"]
 mod tape;
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -34,6 +39,7 @@ use p11assay::target::{Overrides, Provisioned, Target};
 use p11assay::worker::{JournalWriter, Timing};
 
 use bed::Bed;
+use beside::Beside;
 use tape::Sizes;
 
 /// How often every way has a slice.
@@ -52,8 +58,12 @@ fn main() {
     if std::env::args().nth(1).as_deref() == Some("worker") {
         p11assay::run::worker();
     }
+    if std::env::args().nth(1).as_deref() == Some(beside::ARGUMENT) {
+        return beside::serve();
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let library = folder.path().join("ten_calls.so");
+    let path = library.clone();
     let compiled = Command::new("cc")
         .args(["-std=gnu11", "-O2", "-shared", "-fPIC", "-w", "-o"])
         .arg(&library)
@@ -66,24 +76,43 @@ fn main() {
         compiled.is_ok_and(|status| status.success()),
         "a C compiler is needed"
     );
-    // SAFETY: the library just made, which does nothing when it is loaded.
-    let library = unsafe { libloading::Library::new(&library) }.expect("it loads");
-    // SAFETY: the type is that of the function.
-    let ten_calls: TenCalls = *unsafe { library.get(b"ten_calls") }.expect("it has it");
+    let ten_calls = load(&library);
     println!("us a sequence, the ways taking turns, median of {ROUNDS} slices");
     println!(
-        "{:<10}{:>8}{:>10}{:>10}{:>10}{:>16}{:>10}",
-        "", "C", "executor", "variants", "fuzzer", "calls a variant", "C/fuzzer"
+        "{:<10}{:>8}{:>8}{:>10}{:>10}{:>10}{:>16}{:>10}{:>10}",
+        "",
+        "C",
+        "C twice",
+        "executor",
+        "variants",
+        "fuzzer",
+        "calls a variant",
+        "C/fuzzer",
+        "twice"
     );
-    for (name, bed) in [("builtin", Bed::builtin()), ("softhsm2", Bed::softhsm2())] {
-        match bed.and_then(|bed| measure(name, &bed, ten_calls)) {
+    for name in beside::BEDS {
+        let measured = beside::bed(name).and_then(|bed| {
+            let beside = Beside::start(name, &path)?;
+            measure(name, &bed, ten_calls, beside)
+        });
+        match measured {
             Ok(()) => {}
             Err(reason) => eprintln!("SKIPPED: {name}: {reason}"),
         }
     }
 }
 
-fn measure(name: &str, bed: &Bed, ten_calls: TenCalls) -> Result<(), String> {
+/// The loop in C.
+fn load(path: &Path) -> TenCalls {
+    // SAFETY: the library that was made for this, which does nothing when it is loaded.
+    let library = unsafe { libloading::Library::new(path) }.expect("it loads");
+    // It stays loaded as long as the process.
+    let library = Box::leak(Box::new(library));
+    // SAFETY: the type is that of the function.
+    *unsafe { library.get(b"ten_calls") }.expect("it has it")
+}
+
+fn measure(name: &str, bed: &Bed, ten_calls: TenCalls, beside: Beside) -> Result<(), String> {
     let mut setting = Setting::new(Prelude::Session, |of| of == cryptoki_sys::CKM_SHA256);
     setting.bent = false;
     let (tape, sizes) = tape::tape(&setting);
@@ -92,6 +121,7 @@ fn measure(name: &str, bed: &Bed, ten_calls: TenCalls) -> Result<(), String> {
     let (model, _model) = side("builtin", &interrupt)?;
     let variants = Variants::of(&tape, &setting, 7).ok_or("no variants")?;
     let mut here = Here::new(bed, ten_calls, sizes, &tape, &setting, &variants);
+    here.beside = Some((beside, sizes));
     let batches = ROUNDS + 1;
     let search = Search {
         pairs: vec![Pair { target, model }],
@@ -132,15 +162,30 @@ fn measure(name: &str, bed: &Bed, ten_calls: TenCalls) -> Result<(), String> {
     if let Some(case) = found.cases.first() {
         println!("{name}: {}", case.title);
     }
-    let [c, executor, variants, fuzzer] = slices.map(|mut slices: Vec<f64>| {
+    let [c, twice, executor, variants, fuzzer] = slices.map(|mut slices: Vec<f64>| {
         slices.sort_by(f64::total_cmp);
         slices[slices.len() / 2]
     });
     println!(
-        "{name:<10}{c:>8.2}{executor:>10.2}{variants:>10.2}{fuzzer:>10.2}{calls:>16.1}{:>10.2}",
-        c / fuzzer
+        "{name:<10}{c:>8.2}{twice:>8.2}{executor:>10.2}{variants:>10.2}{fuzzer:>10.2}{calls:>16.1}{:>10.2}{:>10.2}",
+        c / fuzzer,
+        twice / fuzzer
     );
     Ok(())
+}
+
+fn run_in_c(ten_calls: TenCalls, bed: &Bed, sizes: Sizes, times: u32) {
+    let Sizes {
+        data,
+        digest,
+        objects,
+        random,
+    } = sizes;
+    let (table, slot) = (bed.table(), bed.slot);
+    // The functions of a list of version 2.40 are where those of any other are.
+    // SAFETY: the calls are legal, and the sizes no larger than the memory that the loop has.
+    let rv = unsafe { ten_calls(table, slot, times.into(), data, digest, objects, random) };
+    assert_eq!(rv, 0);
 }
 
 /// A target ready to be fuzzed, and its token, which goes when this does.
@@ -167,6 +212,8 @@ struct Here<'b> {
     turns: Turns<'b>,
     variants: &'b Variants,
     journal: JournalWriter,
+    /// The same loop in C in another process.
+    beside: Option<(Beside, Sizes)>,
 }
 
 impl<'b> Here<'b> {
@@ -224,22 +271,12 @@ impl<'b> Here<'b> {
             turns: turns.expect("memory for a few buffers"),
             variants,
             journal,
+            beside: None,
         }
     }
 
     fn in_c(&mut self, times: u32) {
-        let Sizes {
-            data,
-            digest,
-            objects,
-            random,
-        } = self.sizes;
-        let (table, slot) = (self.bed.table(), self.bed.slot);
-        // The functions of a list of version 2.40 are where those of any other are.
-        // SAFETY: the calls are legal, and the sizes no larger than the memory that the loop has.
-        let rv =
-            unsafe { (self.ten_calls)(table, slot, times.into(), data, digest, objects, random) };
-        assert_eq!(rv, 0);
+        run_in_c(self.ten_calls, self.bed, self.sizes, times);
     }
 
     fn executor(&mut self, times: u32) {
@@ -262,24 +299,35 @@ impl<'b> Here<'b> {
     }
 
     /// Microseconds a sequence of each way.
-    fn slices(&mut self) -> [f64; 3] {
-        let ways: [fn(&mut Self, u32); 3] = [Self::in_c, Self::executor, Self::variants];
-        ways.map(|way| {
-            let (begun, mut times) = (Instant::now(), 0);
-            while begun.elapsed() < SLICE {
-                way(self, 512);
-                times += 512;
-            }
-            begun.elapsed().as_secs_f64() * 1e6 / f64::from(times)
-        })
+    fn slices(&mut self) -> [f64; 4] {
+        let c = self.slice(Self::in_c);
+        if let Some((beside, sizes)) = &mut self.beside {
+            beside.begin(*sizes);
+        }
+        let twice = self.slice(Self::in_c);
+        if let Some((beside, _)) = &mut self.beside {
+            beside.end();
+        }
+        let ways: [fn(&mut Self, u32); 2] = [Self::executor, Self::variants];
+        let [executor, variants] = ways.map(|way| self.slice(way));
+        [c, twice, executor, variants]
+    }
+
+    fn slice(&mut self, way: fn(&mut Self, u32)) -> f64 {
+        let (begun, mut times) = (Instant::now(), 0);
+        while begun.elapsed() < SLICE {
+            way(self, 512);
+            times += 512;
+        }
+        begun.elapsed().as_secs_f64() * 1e6 / f64::from(times)
     }
 }
 
 /// Lets the others have their turn between the batches of a search.
 struct Turn {
-    others: (mpsc::Sender<()>, mpsc::Receiver<[f64; 3]>),
+    others: (mpsc::Sender<()>, mpsc::Receiver<[f64; 4]>),
     last: (Instant, Progress),
-    slices: [Vec<f64>; 4],
+    slices: [Vec<f64>; 5],
     calls: f64,
 }
 
