@@ -19,7 +19,7 @@ use crate::cryptoki::function::{Domain, ParameterKind};
 use crate::sequence::shape;
 use crate::sequence::{Argument, Call, Number, Value};
 
-use operations::{Operations, is_unsaid_after_an_error};
+use operations::Operations;
 
 /// A call by which target and model cannot both be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,6 +253,10 @@ impl Apart {
         if (done || would) && self.may_be_on_another(subject) {
             return false;
         }
+        // With a session more on one side, the login ends with the last one (5.6.2) sooner on the other.
+        if call.function == Function::C_OpenSession && done != would {
+            return false;
+        }
         if call.function == Function::C_Logout && done {
             let hidden = self.objects.all.difference(&self.privacy_known);
             self.names.extend(hidden.cloned().collect::<Vec<_>>());
@@ -285,7 +289,12 @@ impl Apart {
         // An error ends an operation, a short buffer does not, and some stand in between.
         let short = |value| value == CKR_BUFFER_TOO_SMALL;
         let sure = alike && (rv == model || call.function.name().contains("Attribute"));
-        let sure = sure && (done || !is_unsaid_after_an_error(call.function));
+        let unsaid = || {
+            let session = handle(call, 0);
+            self.operations
+                .is_unsaid_after_an_error(call.function, session.as_deref())
+        };
+        let sure = sure && (done || !unsaid());
         if !sure || short(rv) != short(model) {
             self.set_apart(call);
         }

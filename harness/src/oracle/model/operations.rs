@@ -22,8 +22,8 @@ const LOGINS: [Function; 3] = [Function::C_Login, Function::C_LoginUser, Functio
 /// What was begun on the sessions, by their names.
 #[derive(Debug, Default)]
 pub(super) struct Operations {
-    /// The last function that began an operation, whether or not it is over.
-    last: BTreeMap<String, Function>,
+    /// The functions that began operations in their order, whether or not these are over.
+    begun: BTreeMap<String, Vec<Function>>,
     /// Sessions whose last operation took a part of its input.
     in_parts: BTreeSet<String>,
 }
@@ -38,7 +38,8 @@ impl Operations {
         session: Option<&str>,
         (target, model): (u64, u64),
     ) -> bool {
-        let last = session.and_then(|session| self.last.get(session));
+        let begun = session.and_then(|session| self.begun.get(session));
+        let last = begun.and_then(|begun| begun.last());
         match (target, model) {
             (CKR_OPERATION_ACTIVE, _) => last.is_some(),
             (_, CKR_OPERATION_ACTIVE) => last != Some(&function),
@@ -58,24 +59,43 @@ impl Operations {
         let begins = function.name().ends_with("Init");
         if begins || function == Function::C_SetOperationState {
             self.in_parts.remove(&session);
-            self.last.insert(session, function);
+            self.begun.entry(session).or_default().push(function);
         } else if is_of_parts(function) {
             self.in_parts.insert(session);
         }
     }
 
+    /// True if a call that failed may have ended an operation of its session, or not.
+    pub(super) fn is_unsaid_after_an_error(
+        &self,
+        function: Function,
+        session: Option<&str>,
+    ) -> bool {
+        use Function::{
+            C_Sign, C_SignFinal, C_SignInit, C_SignRecover, C_SignRecoverInit, C_SignUpdate,
+            C_Verify, C_VerifyFinal, C_VerifyInit, C_VerifyRecover, C_VerifyRecoverInit,
+            C_VerifyUpdate,
+        };
+        // An error "terminates the current verification operation" (5.15.3), which one with recovery may be, or not.
+        let other = match function {
+            C_Sign | C_SignUpdate | C_SignFinal => Some(C_SignRecoverInit),
+            C_SignRecover => Some(C_SignInit),
+            C_Verify | C_VerifyUpdate | C_VerifyFinal => Some(C_VerifyRecoverInit),
+            C_VerifyRecover => Some(C_VerifyInit),
+            _ => None,
+        };
+        let begun = session.and_then(|session| self.begun.get(session));
+        let has = |init| begun.is_some_and(|begun| begun.contains(&init));
+        ERROR_UNSAID.contains(&function) || other.is_some_and(has)
+    }
+
     /// The sessions whose operations may be over after a call that succeeded.
     pub(super) fn unsure_after(&self, function: Function) -> Vec<String> {
         match LOGINS.contains(&function) {
-            true => self.last.keys().cloned().collect(),
+            true => self.begun.keys().cloned().collect(),
             false => Vec::new(),
         }
     }
-}
-
-/// True if a call that failed may have ended the operation of its session, or not.
-pub(super) fn is_unsaid_after_an_error(function: Function) -> bool {
-    ERROR_UNSAID.contains(&function)
 }
 
 /// Functions of input in parts.

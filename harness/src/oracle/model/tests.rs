@@ -228,6 +228,40 @@ fn what_an_old_handle_did_may_have_been_done_to_a_new_one() {
     assert_eq!(step(&calls, &target, &model), None);
 }
 
+/// The login ends with the last session, which is another one where more were opened.
+#[test]
+fn a_session_more_on_one_side_lets_logins_differ() {
+    let calls = [
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        on(2, Function::C_OpenSession, &[]),
+        on(3, Function::C_CloseSession, &[("session", "s0")]),
+        on(4, Function::C_Login, &[]),
+    ];
+    let refused = cryptoki_sys::CKR_ARGUMENTS_BAD;
+    let logged_in = cryptoki_sys::CKR_USER_ALREADY_LOGGED_IN;
+    let model = [0, refused, 0, 0];
+    assert_eq!(step(&calls, &[0, 0, 0, logged_in], &model), None);
+    let alike = [0, refused, 0, logged_in];
+    assert_eq!(step(&calls, &alike, &model), Some(4));
+}
+
+/// Whether an error of C_VerifyUpdate terminates an operation of C_VerifyRecoverInit is not said.
+#[test]
+fn an_error_may_end_an_operation_of_the_kind_with_recovery() {
+    let calls = |init| {
+        [
+            giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+            on(2, init, &[("session", "s0")]),
+            on(3, Function::C_VerifyUpdate, &[("session", "s0")]),
+            on(4, Function::C_VerifyRecover, &[("session", "s0")]),
+        ]
+    };
+    let none = CKR_OPERATION_NOT_INITIALIZED;
+    let step = |init| step(&calls(init), &[0, 0, none, none], &[0, 0, none, 0]);
+    assert_eq!(step(Function::C_VerifyRecoverInit), None);
+    assert_eq!(step(Function::C_DigestInit), Some(4));
+}
+
 /// What the standard leaves open about operations side by side, across a logout, and in parts.
 #[test]
 fn freedom_that_depends_on_what_came_before_is_no_disagreement() {
