@@ -159,21 +159,23 @@ fn twice(script: &mut Script, ground: &Ground, row: &'static Mechanism, draw: &D
     script.add(read("again").is(&attribute(CKA_VALUE), same_as("first")));
 }
 
-/// CK_KEY_DERIVATION_STRING_DATA.
+/// CK_KEY_DERIVATION_STRING_DATA, whose length is not named as those of other structures are, and so is not filled in.
 fn string(data: &[u8]) -> ParameterValue {
     let bytes = FieldValue::Bytes(Bytes::of(Content::Literal(data.to_vec())));
+    let length = FieldValue::Number(Number::Literal(data.len() as u64));
     ParameterValue::Structure(Structure {
         name: "CK_KEY_DERIVATION_STRING_DATA".to_owned(),
-        fields: vec![("pData".to_owned(), bytes)],
+        fields: vec![("pData".to_owned(), bytes), ("ulLen".to_owned(), length)],
     })
 }
 
 fn derive(row: &Mechanism, parameter: &ParameterValue, length: Option<u64>, name: &str) -> Make {
     let mut attributes = key::open();
-    attributes.extend([
-        ulong(CKA_CLASS, CKO_SECRET_KEY),
-        ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
-    ]);
+    attributes.push(ulong(CKA_CLASS, CKO_SECRET_KEY));
+    // 6.43.3 to 6.43.6: without a length there must be no type either, unless it has a length of its own.
+    if length.is_some() || row.value == CKM_IKE_PRF_DERIVE {
+        attributes.push(ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET));
+    }
     attributes.extend(length.map(|length| ulong(CKA_VALUE_LEN, length)));
     on(SESSION, C_DeriveKey)
         .with("mechanism", mechanism(row, parameter.clone()))

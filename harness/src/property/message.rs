@@ -9,6 +9,7 @@ use proptest::sample::Index;
 
 use super::draw::{Draw, draw, parts};
 use super::ground::{Ground, absent};
+use super::input;
 use super::key::Secret;
 use super::question::Question;
 use super::script::{
@@ -19,7 +20,7 @@ use super::table::Asked;
 use crate::cryptoki::Function::{self, *};
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::generate::{self, Sealed};
-use crate::sequence::{Argument, Content, ParameterValue};
+use crate::sequence::{Argument, Buffer, BufferSize, Content, ParameterValue};
 
 const KEY: &str = "key";
 const CIPHERTEXT: &str = "ciphertext";
@@ -152,7 +153,8 @@ impl Sealing {
     pub(super) fn whole(&self, script: &mut Script) {
         script.add(self.begin(C_MessageEncryptInit).presumed());
         let whole = self.encrypt();
-        script.add(whole.kept(CIPHERTEXT).keep(&self.tag(), TAG).presumed());
+        let whole = whole.kept(CIPHERTEXT).keep(&self.tag(), TAG);
+        script.add(whole.presumed_once_begun());
         script.add(on(SESSION, C_MessageEncryptFinal));
     }
 
@@ -232,6 +234,9 @@ pub(super) fn signature(ground: &Arc<Ground>) -> Asked {
         let mut script = Script::default();
         if let Some(signing) = Signing::begin(&mut script, &ground, row, &draw) {
             signed(&mut script, &signing);
+            if input::in_parts(row) && !signing.data.is_empty() {
+                signed_in_parts(&mut script, &signing, &draw);
+            }
         }
         Question::new(row.name, script)
     };
@@ -260,4 +265,42 @@ fn signed(script: &mut Script, signing: &Signing) {
         let whole = on(SESSION, C_Sign).bytes("data", data());
         script.add(whole.gives(kept(SIGNATURE)));
     }
+}
+
+/// The same message in parts, signed and verified, whatever the cuts. 5.14.4 and 5.16.4: NULL in the place of the
+/// signature's length, or of the signature, says that there is more to come.
+fn signed_in_parts(script: &mut Script, signing: &Signing, draw: &Draw) {
+    const OF_PARTS: &str = "of-parts";
+    script.add(signing.begin_with(C_MessageSignInit));
+    script.add(on(SESSION, C_SignMessageBegin).presumed());
+    let next = |part: &Vec<u8>| on(SESSION, C_SignMessageNext).bytes("data_part", literal(part));
+    let sign_parts = parts(&signing.data, &draw.cuts);
+    if let Some((last, before)) = sign_parts.split_last() {
+        let more = Argument::Buffer(Buffer {
+            null_length: true,
+            ..Buffer::of(BufferSize::Null)
+        });
+        for part in before {
+            script.add(next(part).with("signature", more.clone()));
+        }
+        let last = next(last).kept(OF_PARTS);
+        script.add(match signing.is_mac() {
+            true => last.was(SIGNATURE, equals(kept(OF_PARTS))),
+            false => last,
+        });
+    }
+    script.add(on(SESSION, C_MessageSignFinal));
+    script.add(signing.begin_with(C_MessageVerifyInit));
+    script.add(on(SESSION, C_VerifyMessageBegin).presumed());
+    let next = |part: &Vec<u8>| on(SESSION, C_VerifyMessageNext).bytes("data_part", literal(part));
+    let verify_parts = parts(&signing.data, &draw.other_cuts);
+    if let Some((last, before)) = verify_parts.split_last() {
+        for part in before {
+            script.add(next(part).with("signature", Argument::Null));
+        }
+        script.add(next(last).bytes("signature", kept(SIGNATURE)));
+    }
+    let whole = on(SESSION, C_VerifyMessage).bytes("data", literal(&signing.data));
+    script.add(whole.bytes("signature", kept(OF_PARTS)));
+    script.add(on(SESSION, C_MessageVerifyFinal));
 }

@@ -5,6 +5,7 @@
 //! choices are proptest's strategies, and so are their seeds and their shrinking; what to ask is made of
 //! the choices by rules that fit whatever the target lists ([`ground`]), so that every draw is a case.
 
+mod agreement;
 mod attributes;
 mod cipher;
 mod derivation;

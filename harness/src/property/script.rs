@@ -3,7 +3,7 @@
 //! What a token may refuse is *presumed*: the case does not apply if it is. What must follow from what went
 //! well before is left as it is, and judged.
 
-use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CKR_OK};
+use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CKR_OK, CKR_OPERATION_NOT_INITIALIZED};
 
 use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::Mechanism;
@@ -160,6 +160,15 @@ impl Make {
     pub(super) fn presumed(mut self) -> Make {
         self.0.not_applicable = returns::FAILURES.to_vec();
         self
+    }
+
+    /// As [`presumed`](Self::presumed), after the operation was begun: that none was is no way to refuse.
+    pub(super) fn presumed_once_begun(self) -> Make {
+        let mut call = self.presumed();
+        call.0
+            .not_applicable
+            .retain(|rv| *rv != CKR_OPERATION_NOT_INITIALIZED);
+        call
     }
 
     /// The call is made for what it leaves behind, and may return anything.

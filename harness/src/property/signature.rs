@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cryptoki_sys::{CKA_SIGN, CKA_VERIFY, CKF_SIGN, CKF_VERIFY};
+use cryptoki_sys::{CKA_SIGN, CKA_VERIFY, CKF_MESSAGE_VERIFY, CKF_SIGN, CKF_VERIFY};
 use proptest::prelude::*;
 
 use super::draw::{Draw, draw, parts};
@@ -14,9 +14,9 @@ use super::question::Question;
 use super::script::{Make, SESSION, Script, equals, handle, kept, literal, mechanism, on};
 use super::table::Asked;
 use crate::cryptoki::Function::{
-    self, C_Sign, C_SignFinal, C_SignInit, C_SignUpdate, C_Verify, C_VerifyFinal, C_VerifyInit,
-    C_VerifySignature, C_VerifySignatureFinal, C_VerifySignatureInit, C_VerifySignatureUpdate,
-    C_VerifyUpdate,
+    self, C_MessageVerifyFinal, C_MessageVerifyInit, C_Sign, C_SignFinal, C_SignInit, C_SignUpdate,
+    C_Verify, C_VerifyFinal, C_VerifyInit, C_VerifyMessage, C_VerifySignature,
+    C_VerifySignatureFinal, C_VerifySignatureInit, C_VerifySignatureUpdate, C_VerifyUpdate,
 };
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::{Content, ParameterValue};
@@ -213,7 +213,7 @@ const SHORTEST: usize = 32;
 
 /// What was altered, the data or the signature, is not verified.
 pub(super) fn altered(ground: &Arc<Ground>) -> Asked {
-    asked_of(ground, |script, _, signing, draw| {
+    asked_of(ground, |script, ground, signing, draw| {
         let data = literal(&signing.data);
         signing.whole(script);
         script.add(signing.verifying().presumed());
@@ -264,6 +264,13 @@ pub(super) fn altered(ground: &Arc<Ground>) -> Asked {
                     .bytes("signature", kept(SIGNATURE))
                     .fails(),
             );
+        }
+        if ground.has(signing.row.value, CKF_MESSAGE_VERIFY) && ground.can(C_MessageVerifyInit) {
+            script.add(signing.begin_with(C_MessageVerifyInit).presumed());
+            let verify = on(SESSION, C_VerifyMessage).bytes("data", literal(&signing.data));
+            let bent = flipped(kept(SIGNATURE), draw.length % SHORTEST);
+            script.add(verify.bytes("signature", bent).fails());
+            script.add(on(SESSION, C_MessageVerifyFinal).whatever_it_returns());
         }
     })
 }

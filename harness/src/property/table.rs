@@ -8,8 +8,8 @@ use proptest::strategy::BoxedStrategy;
 use super::ground::Ground;
 use super::question::{MUST, Question};
 use super::{
-    attributes, cipher, derivation, digest, failure, import, length, machine, mark, message,
-    random, search, session, signature, wrapping,
+    agreement, attributes, cipher, derivation, digest, failure, import, length, machine, mark,
+    message, random, search, session, signature, wrapping,
 };
 use crate::oracle::Judgement;
 use crate::plan::Unmet;
@@ -83,12 +83,14 @@ static PROPERTIES: &[Property] = &[
         &["5.15.2", "5.15.4"], signature::altered)),
     property("message-encryption", "a message is encrypted as data is, whole and in parts",
         &["5.9.2", "5.9.3", "5.9.4", "5.11.2", "5.11.4"], message::encryption),
-    property("message-signature", "a message is signed as data is, and verified",
-        &["5.14.2", "5.16.2"], message::signature),
+    property("message-signature", "a message is signed as data is, whole and in parts, and verified",
+        &["5.14.2", "5.14.4", "5.16.2", "5.16.4"], message::signature),
     property("wrap-unwrap", "the key that is unwrapped is the one that was wrapped",
         &["5.18.4", "5.18.3"], wrapping::round_trip),
     property("derive", "the same is derived twice, and what the standard says where it says so",
         &["5.18.5", "6.43"], derivation::repeats),
+    property("agree", "both sides of an agreement have the same key, and that of an independent computation",
+        &["6.3.17", "6.3.18", "6.4.10", "5.18.5"], agreement::same),
     property("encapsulate-decapsulate", "both sides of an encapsulation have the same key",
         &["5.18.9", "5.18.8"], derivation::encapsulated),
     property("import-as-generated", "a generated key and its value imported do the same",

@@ -175,6 +175,9 @@ pub(crate) fn sign_message_next<'a>(
             process.current = Some(work);
             return Ok(Some(answer));
         }
+        if room.is_some() && mutant!("message-signs-last-part") {
+            work = process.fresh()?;
+        }
         work.update(data)?;
         match room {
             Some(_) => Ok(Some(Output::Bytes(work.finish()?))),
@@ -230,7 +233,11 @@ pub(crate) fn verify_message<'a>(
         let (data, signature) = arguments()?;
         let mut work = process.fresh()?;
         work.update(data)?;
-        work.finish(signature)
+        let verified = work.finish(signature);
+        match verified.is_err() && mutant!("message-verify-accepts-anything") {
+            true => Ok(()),
+            false => verified,
+        }
     })
 }
 

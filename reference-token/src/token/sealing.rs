@@ -151,6 +151,10 @@ impl Sealing {
         }
         if !last {
             let output = message.update(data)?;
+            if mutant!("message-part-uses-up-block") {
+                let rest = data.len().next_multiple_of(16) - data.len();
+                message.work.apply(&mut vec![0; rest])?;
+            }
             self.current = Some(message);
             return Ok(Delivery::only(Output::Bytes(output)));
         }

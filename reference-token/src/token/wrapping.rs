@@ -253,6 +253,9 @@ impl Unwrapping {
             Filled::BeforeAll => drop(bytes.drain(..bytes.len() - length)),
             _ => bytes.truncate(length),
         }
+        if mutant!("unwrapped-key-filled-up") {
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+        }
         Ok(vec![(CKA_VALUE, Value::Bytes(bytes))])
     }
 }

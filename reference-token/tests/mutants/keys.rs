@@ -8,6 +8,7 @@ use cryptoki_sys::*;
 
 use crate::stage::{Stage, aes, labelled, secret};
 use crate::support::{Attributes, RW, hex, plain, with};
+use crate::values;
 
 pub(super) fn keys() {
     let stage = Stage::ready();
@@ -27,6 +28,8 @@ pub(super) fn keys() {
     derive(&stage, session);
     wrap(&stage, session);
     seal(&stage, session);
+    values::unwrap(&stage, session);
+    values::derived(&stage, session);
 }
 
 /// A pair whose private half cannot be: nothing is left of its public half.
@@ -322,4 +325,10 @@ pub(super) fn messages() {
     play!(stage, C_MessageDecryptInit(session, &mut mechanism, key));
     gcm.tag[15] ^= 1;
     message(&stage, session, &mut gcm, (false, &sealed));
+    play!(stage, C_MessageDecryptFinal(session));
+    play!(stage, C_MessageEncryptInit(session, &mut mechanism, key));
+    let mut raw = gcm.raw(CKG_NO_GENERATE);
+    values::sealed_parts(&stage, session, (from_mut(&mut raw).cast(), SIZE));
+    play!(stage, C_MessageEncryptFinal(session));
+    values::signed_parts(&stage, session);
 }

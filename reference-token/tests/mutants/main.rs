@@ -34,6 +34,8 @@ mod protocols;
 mod sessions;
 #[cfg(feature = "mutants")]
 mod threads;
+#[cfg(feature = "mutants")]
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -101,6 +101,9 @@ pub(in crate::mechanisms) fn derive(
         ensure(shared.is_empty(), CKR_MECHANISM_PARAM_INVALID)?;
         let length = length.unwrap_or(secret.len());
         ensure((1..=secret.len()).contains(&length), CKR_KEY_SIZE_RANGE)?;
+        if mutant!("agreed-key-cut-at-the-end") {
+            secret.truncate(length);
+        }
         // Sections 6.3.17 and 6.4.10: truncation removes bytes from the leading end.
         return Ok(secret.split_off(secret.len() - length));
     }

@@ -173,7 +173,12 @@ fn combine(asked: &Derivation) -> Result<Vec<u8>> {
     let base = asked.secret()?;
     let material = match (&asked.mechanism.parameter, asked.mechanism.kind) {
         (Parameter::Key(other), _) => [base, other.value()?].concat(),
-        (Parameter::StringData(data), CKM_CONCATENATE_BASE_AND_DATA) => [base, data].concat(),
+        (Parameter::StringData(data), CKM_CONCATENATE_BASE_AND_DATA) => {
+            match mutant!("derived-key-lacks-data") {
+                true => base.to_vec(),
+                false => [base, data].concat(),
+            }
+        }
         (Parameter::StringData(data), CKM_CONCATENATE_DATA_AND_BASE) => [data, base].concat(),
         (Parameter::StringData(data), CKM_XOR_BASE_AND_DATA) => {
             base.iter().zip(data).map(|(a, b)| a ^ b).collect()
