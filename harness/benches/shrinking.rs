@@ -1,6 +1,8 @@
 //! How long it takes to make a failure of 200 calls short: a wrong answer, the end of the process, and a hang, each a
 //! seeded fault of the built-in token that takes a few of the calls.
 //!
+//! Beside shrinking stands that it shows in a fresh worker, before and after: of a hang, each as long as a call may take.
+//!
 //! `cargo bench -p p11assay --features mutants --bench shrinking`. This program is also the worker that it starts.
 
 use std::path::Path;
@@ -42,13 +44,13 @@ struct Planted {
 
 const PLANTED: [Planted; 3] = [
     Planted {
-        mutant: "destroyed-object-lingers",
+        mutant: "size-query-ends-operation",
         what: "wrong answer",
         calls: &[
-            "- C_CreateObject: { session: $s0, template: { CKA_CLASS: CKO_DATA, CKA_TOKEN: false, CKA_PRIVATE: false, \
-             CKA_VALUE: \"01\" } }\n  gives: { object: $planted }",
-            "- C_DestroyObject: { session: $s0, object: $planted }",
-            "- C_GetObjectSize: { session: $s0, object: $planted }",
+            "- C_OpenSession: { flags: CKF_SERIAL_SESSION }\n  gives: { session: $other }",
+            "- C_DigestInit: { session: $other, mechanism: CKM_SHA256 }",
+            "- C_Digest: { session: $other, data: \"616263\", digest: { buffer: null } }",
+            "- C_Digest: { session: $other, data: \"616263\", digest: { buffer: 64 } }",
         ],
     },
     Planted {
@@ -95,10 +97,11 @@ fn measure(planted: &Planted) -> Result<String, String> {
     let took = begun.elapsed();
     let shown = shown.ok_or("it does not show alone")?;
     Ok(format!(
-        "{:<28}{:<14}{:>5.2} s{:>5} tries{:>4} calls left: {}",
+        "{:<28}{:<14}{:>6.2} s, of it {:>5.2} s shrinking,{:>5} tries,{:>4} calls left: {}",
         planted.mutant,
         planted.what,
         took.as_secs_f64(),
+        shown.shrinking.as_secs_f64(),
         shown.tries,
         shown.decoded.sequence.calls().count(),
         suspect.title(),

@@ -2,7 +2,7 @@
 //!
 //! What lanes show is a matter of chance: it is asked for several times.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use p11assay_reports::evidence::End;
 
@@ -12,8 +12,8 @@ use super::shrink::{Budget, shrink};
 use super::suspect::{Suspect, What};
 use super::together;
 use crate::run::StationError;
+use crate::sequence::Step;
 use crate::sequence::decode::Decoded;
-use crate::sequence::{Sequence, Step};
 
 /// Longest that one finding is shrunk.
 const SHRINKING: Duration = Duration::from_secs(9);
@@ -27,6 +27,8 @@ const ATTEMPTS: usize = 40;
 const PATIENCE: usize = 4;
 /// How often lanes make their steps in a case, if they show too seldom what it is about.
 const ROUNDS: [u32; 3] = [10, 100, 1000];
+/// In how many orders the calls of lanes are made one after the other, to see whether it takes lanes.
+const ORDERS: u64 = 32;
 /// How often in a row they show it if they do not.
 const IN_A_ROW: usize = 3;
 
@@ -41,6 +43,8 @@ pub struct Shown {
     pub suspect: Suspect,
     /// Shorter sequences that were tried.
     pub tries: usize,
+    /// How long that took.
+    pub shrinking: Duration,
 }
 
 /// Runs a sequence alone in a fresh worker, and shrinks it if it shows there what it is suspected of.
@@ -76,11 +80,6 @@ struct Look<'l> {
 
 impl Look<'_> {
     fn shown(mut self, decoded: Decoded) -> Result<Option<Shown>, StationError> {
-        if let What::Unlisted(value) = self.suspect.what
-            && self.is_of_any_order(&decoded, value)?
-        {
-            return Ok(None);
-        }
         let (decoded, took) = match self.again(&decoded)? {
             Some((_, took)) => (decoded, took),
             None => match self.many_times(&decoded)? {
@@ -89,7 +88,9 @@ impl Look<'_> {
             },
         };
         self.attempts = (PATIENCE * took).min(ATTEMPTS);
+        let begun = Instant::now();
         let (mut shrunk, tries) = self.shrunk(decoded.clone())?;
+        let shrinking = begun.elapsed();
         if self.lanes {
             self.keep_order(&mut shrunk)?;
         }
@@ -106,6 +107,7 @@ impl Look<'_> {
                     outcome,
                     suspect,
                     tries,
+                    shrinking,
                 }));
             }
         }
@@ -148,7 +150,8 @@ impl Look<'_> {
                 })
             });
             if let Some(outcome) = outcome {
-                return Ok(Some((outcome, attempt)));
+                let alone = self.shows_without_lanes(decoded)?;
+                return Ok((!alone).then_some((outcome, attempt)));
             }
         }
         Ok(None)
@@ -180,21 +183,21 @@ impl Look<'_> {
         Ok(outcomes.pop())
     }
 
-    /// True if lanes one after the other have the function return the value, too: that says nothing of threads.
-    fn is_of_any_order(&mut self, decoded: &Decoded, value: u64) -> Result<bool, StationError> {
-        let steps = decoded.sequence.steps.iter();
-        let steps = steps.flat_map(|step| match step {
-            Step::Together(block) => block.lanes.concat(),
-            other => vec![other.clone()],
-        });
-        let in_order = Decoded {
-            sequence: Sequence {
-                steps: steps.collect(),
-            },
-            ..decoded.clone()
+    /// True if a return value that no section lists comes without lanes, too, their calls one after the other in some
+    /// order: that says nothing of threads.
+    fn shows_without_lanes(&mut self, decoded: &Decoded) -> Result<bool, StationError> {
+        let What::Unlisted(value) = self.suspect.what else {
+            return Ok(false);
         };
-        let calls = self.run(&in_order)?.map(|outcome| outcome.ran.trace.calls);
-        Ok(calls.into_iter().flatten().any(|call| {
+        let orders: Vec<Decoded> = (0..ORDERS)
+            .map(|seed| Decoded {
+                sequence: together::in_an_order(&decoded.sequence, seed),
+                ..decoded.clone()
+            })
+            .collect();
+        let outcomes = self.pair.run_on_target(&orders)?;
+        let mut calls = outcomes.iter().flat_map(|outcome| &outcome.ran.trace.calls);
+        Ok(calls.any(|call| {
             let same = call.returned.is_some_and(|back| back.rv == value);
             same && Some(call.function) == self.suspect.function
         }))

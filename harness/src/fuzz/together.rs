@@ -6,11 +6,14 @@ use cryptoki_sys::CKR_OK;
 use super::suspect::{Suspect, What};
 use crate::cryptoki::{Function, ParameterKind, function::Domain, returns};
 use crate::oracle::{CaseTrace, TraceCall};
-use crate::sequence::Value;
+use crate::sequence::{Sequence, Step, Value};
 use crate::worker::CHILD;
 
 /// How far readings of the clock may be apart on two cores, nanoseconds.
 const SLACK: u64 = 10_000;
+
+/// How many rounds of lanes are made where they come one after the other.
+const ROUNDS: u32 = 3;
 
 /// Functions that put an end to sessions.
 const ENDS: [Function; 4] = [
@@ -37,6 +40,38 @@ pub(super) fn order(trace: &CaseTrace) -> Vec<u16> {
     }
     begun.sort_by_key(|(start, _)| *start);
     begun.into_iter().map(|(_, lane)| lane).collect()
+}
+
+/// A sequence with the steps of its lanes, some rounds of them, one after the other: lane by lane, the last lane first, or drawn.
+pub(super) fn in_an_order(sequence: &Sequence, seed: u64) -> Sequence {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let steps = sequence.steps.iter().flat_map(|step| match step {
+        Step::Together(block) => {
+            let rounds = block.repeat.min(ROUNDS) as usize;
+            let lanes = block.lanes.iter();
+            let lanes: Vec<_> = lanes
+                .map(|lane| vec![lane.as_slice(); rounds].concat())
+                .collect();
+            let mut lanes: Vec<_> = lanes.iter().map(|lane| lane.iter()).collect();
+            let mut merged = Vec::new();
+            while lanes.iter().any(|lane| lane.len() > 0) {
+                let left: Vec<usize> = (0..lanes.len())
+                    .filter(|lane| lanes[*lane].len() > 0)
+                    .collect();
+                let next = match seed {
+                    0 => left[0],
+                    1 => left[left.len() - 1],
+                    _ => left[rng.usize(..left.len())],
+                };
+                merged.extend(lanes[next].next().cloned());
+            }
+            merged
+        }
+        other => vec![other.clone()],
+    });
+    Sequence {
+        steps: steps.collect(),
+    }
 }
 
 fn is_of_a_lane(call: &TraceCall) -> bool {
@@ -183,6 +218,29 @@ mod tests {
         };
         let calls = vec![open(0, 5_000_000, 7), endless, open(1, 7_000_000, 7)];
         assert_eq!(found(calls), None);
+    }
+
+    #[test]
+    fn the_steps_of_lanes_come_in_many_orders_without_lanes() {
+        use crate::sequence::{Call, Together};
+        let call = |number| Step::Call(Box::new(Call::new(number, Function::C_GetInfo)));
+        let block = Together::of(vec![vec![call(2), call(3)], vec![call(4), call(5)]]);
+        let sequence = Sequence {
+            steps: vec![call(1), Step::Together(block), call(6)],
+        };
+        let numbers = |seed| {
+            let merged = in_an_order(&sequence, seed);
+            assert!(!merged.has_lanes());
+            merged.calls().map(|call| call.number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(0), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(numbers(1), [1, 4, 5, 2, 3, 6]);
+        let all: std::collections::BTreeSet<_> = (0..32).map(numbers).collect();
+        assert_eq!(all.len(), 6, "all that there are");
+        for order in all {
+            let place = |number| order.iter().position(|one| *one == number);
+            assert!(place(2) < place(3) && place(4) < place(5));
+        }
     }
 
     #[test]

@@ -11,12 +11,20 @@ use crate::run::Ran;
 use crate::run::job::verdict;
 use crate::run::wire::Job;
 
+/// How many times as often as it is confirmed a case with lanes is tried until it shows something: once more in the same
+/// worker costs little.
+const PATIENCE: u32 = 20;
+
 impl Shift<'_, '_, '_, '_> {
     /// Tries a case with lanes again that has shown nothing, as often as it is to be.
     pub(super) fn try_again(&mut self, case: &Case, job: &Job, ran: &Ran) -> Option<Ran> {
         let settings = self.shared.settings;
         let mut last = None;
-        for _ in 1..self.attempts(case) {
+        let attempts = match self.attempts(case) {
+            0 | 1 => 1,
+            more => more * PATIENCE,
+        };
+        for _ in 1..attempts {
             let judged = verdict(case, job, last.as_ref().unwrap_or(ran), settings.reading);
             if judged.verdict.is_finding() {
                 break;
