@@ -134,11 +134,13 @@ const SEARCHED: [&str; 11] = [
 const LANES: [&[&str]; 2] = [&["--threads", "3"], &["--threads", "2", "--share-sessions"]];
 
 /// Mutants that sequences with lanes find, whatever the order in which their calls come.
-const IN_LANES: [(&str, &[&str]); 3] = [
+const IN_LANES: [(&str, &[&str]); 2] = [
     ("race-on-open-session", LANES[0]),
     ("logout-deadlocks-in-use", LANES[0]),
-    ("close-under-use-crashes", LANES[1]),
 ];
+
+/// One that they find if chance has two calls meet: too seldom on a busy machine for a test.
+const BY_CHANCE: (&str, &[&str]) = ("close-under-use-crashes", LANES[1]);
 
 /// Mutants, and the properties that `p11assay property` finds them by.
 #[rustfmt::skip]

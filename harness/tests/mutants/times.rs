@@ -7,7 +7,7 @@ use std::time::Instant;
 use p11assay_reports::evidence::Verdict;
 
 use crate::runs::program;
-use crate::{BROKEN, IN_LANES, SEARCHED};
+use crate::{BROKEN, BY_CHANCE, IN_LANES, SEARCHED};
 
 /// What the table stands between.
 const BEGIN: &str = "<!-- times of seeded faults -->\n";
@@ -33,7 +33,7 @@ pub(crate) fn write() {
     let searched = SEARCHED.iter().chain(&MORE);
     let mut ways: Vec<(&str, Vec<&str>)> =
         searched.map(|mutant| (*mutant, FUZZ.to_vec())).collect();
-    ways.extend(IN_LANES.iter().map(|(mutant, lanes)| {
+    ways.extend(IN_LANES.iter().chain([&BY_CHANCE]).map(|(mutant, lanes)| {
         let fixed = ["fuzz", "--timeout", "2s"];
         (*mutant, [&fixed[..], lanes].concat())
     }));
