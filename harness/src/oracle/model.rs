@@ -266,6 +266,14 @@ impl Apart {
                 .extend(self.operations.unsure_after(call.function));
             self.operations.follow(call.function, handle(call, 0));
             self.handles_end(call);
+            // What is on the token may get its handles without being asked for.
+            if matches!(
+                call.function,
+                Function::C_Initialize | Function::C_Login | Function::C_LoginUser
+            ) {
+                let reused = std::mem::take(&mut self.objects.gone);
+                self.doubtful.extend(reused);
+            }
         }
         if is_global(call.function) {
             return alike;

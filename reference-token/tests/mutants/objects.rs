@@ -148,7 +148,9 @@ fn array(stage: &Stage, session: CK_SESSION_HANDLE) {
     let mut template = [attribute(CKA_EXTRACTABLE, &mut inner)];
     let mut bytes = [0; 16];
     let (mut class, mut kind) = (CKO_SECRET_KEY.to_ne_bytes(), CKK_AES.to_ne_bytes());
+    let mut no = [CK_FALSE];
     let mut outer = [
+        attribute(CKA_PRIVATE, &mut no),
         attribute(CKA_CLASS, &mut class),
         attribute(CKA_KEY_TYPE, &mut kind),
         attribute(CKA_VALUE, &mut bytes),
@@ -165,7 +167,7 @@ fn array(stage: &Stage, session: CK_SESSION_HANDLE) {
         C_CreateObject(session, outer.as_mut_ptr(), count, &mut key)
     );
     template[0].type_ = CKA_LABEL;
-    play!(stage, C_GetAttributeValue(session, key, &mut outer[3], 1));
+    play!(stage, C_GetAttributeValue(session, key, &mut outer[4], 1));
     stage.say(format_args!("type {:#x}", template[0].type_));
 }
 

@@ -245,6 +245,29 @@ fn a_session_more_on_one_side_lets_logins_differ() {
     assert_eq!(step(&calls, &alike, &model), Some(4));
 }
 
+/// An object of the token may have got the number that one of before C_Finalize had.
+#[test]
+fn an_object_of_before_may_have_become_one_of_the_tokens() {
+    let calls = [
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        giving(
+            on(2, Function::C_CreateObject, &[("session", "s0")]),
+            "object",
+            "o0",
+        ),
+        on(3, Function::C_Finalize, &[]),
+        on(4, Function::C_Initialize, &[]),
+        giving(on(5, Function::C_OpenSession, &[]), "session", "s1"),
+        on(
+            6,
+            Function::C_EncryptInit,
+            &[("session", "s1"), ("key", "o0")],
+        ),
+    ];
+    let model = [0, 0, 0, 0, 0, CKR_KEY_HANDLE_INVALID];
+    assert_eq!(step(&calls, &[0; 6], &model), None);
+}
+
 /// Whether an error of C_VerifyUpdate terminates an operation of C_VerifyRecoverInit is not said.
 #[test]
 fn an_error_may_end_an_operation_of_the_kind_with_recovery() {
