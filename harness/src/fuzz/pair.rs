@@ -86,7 +86,7 @@ fn alone(decoded: &Decoded, ran: &Ran) -> Option<Suspect> {
     let calls: Vec<&Call> = decoded.sequence.calls().collect();
     let suspect = Suspect::of(&calls, ran);
     suspect.or_else(|| match decoded.sequence.has_lanes() {
-        true => together::suspect(&ran.trace),
+        true => together::suspect(&decoded.sequence, &ran.trace),
         false => None,
     })
 }

@@ -1,12 +1,14 @@
 //! What is wrong with calls of several lanes whatever the order in which they came. Nothing that depends on the order
 //! is: no answer of one lane is held against what another did.
 
+use std::collections::BTreeSet;
+
 use cryptoki_sys::CKR_OK;
 
 use super::suspect::{Suspect, What};
 use crate::cryptoki::{Function, ParameterKind, function::Domain, returns};
 use crate::oracle::{CaseTrace, TraceCall};
-use crate::sequence::{Sequence, Step, Value};
+use crate::sequence::{Argument, Call, Number, Sequence, Step, Value, calls};
 use crate::worker::CHILD;
 
 /// How far readings of the clock may be apart on two cores, nanoseconds.
@@ -23,9 +25,42 @@ const ENDS: [Function; 4] = [
     Function::C_Finalize,
 ];
 
-/// What is wrong with the calls of lanes.
-pub(super) fn suspect(trace: &CaseTrace) -> Option<Suspect> {
-    one_handle_twice(trace).or_else(|| unlisted(trace))
+/// What is wrong with the calls of lanes. What a session answers that several of them use is nothing to go by: of two
+/// threads in one session nothing is said ([PKCS11-Base 3.2] 5.1.2).
+pub(super) fn suspect(sequence: &Sequence, trace: &CaseTrace) -> Option<Suspect> {
+    one_handle_twice(trace).or_else(|| match share_sessions(sequence) {
+        true => None,
+        false => unlisted(trace),
+    })
+}
+
+/// True if lanes use a session together, or may by its bare number.
+fn share_sessions(sequence: &Sequence) -> bool {
+    let blocks = sequence.steps.iter().filter_map(|step| match step {
+        Step::Together(block) => Some(block),
+        _ => None,
+    });
+    let lanes = blocks.flat_map(|block| &block.lanes);
+    let mut seen = BTreeSet::new();
+    lanes.into_iter().any(|lane| {
+        let named: Option<BTreeSet<&str>> = calls(lane).flat_map(sessions).collect();
+        let Some(named) = named else { return true };
+        let shared = named.iter().any(|name| seen.contains(name));
+        seen.extend(named);
+        shared
+    })
+}
+
+/// The sessions that a call is given, by their names; `None` for one that goes by its bare number, but for 0, which
+/// is none.
+fn sessions(call: &Call) -> impl Iterator<Item = Option<&str>> {
+    let given = call.function.parameters().iter().zip(&call.arguments);
+    let given = given.filter(|(of, _)| of.kind == ParameterKind::Ulong(Domain::Session));
+    given.filter_map(|(_, argument)| match argument {
+        Argument::Number(Number::Reference(reference)) => Some(Some(reference.name.as_str())),
+        Argument::Number(Number::Literal(number)) if *number != 0 => Some(None),
+        _ => None,
+    })
 }
 
 /// The lanes in the order in which their steps began. A step that first asks for sizes began with the question.
@@ -182,7 +217,33 @@ mod tests {
             calls,
             ..CaseTrace::default()
         };
-        suspect(&trace).map(|suspect| suspect.name())
+        let sequence = Sequence { steps: Vec::new() };
+        suspect(&sequence, &trace).map(|suspect| suspect.name())
+    }
+
+    #[test]
+    fn what_a_session_answers_that_lanes_share_is_nothing_to_go_by() {
+        use crate::sequence::Together;
+        let on = |number, session: Argument| {
+            let mut call = Call::new(number, Function::C_VerifySignatureUpdate);
+            call.arguments[0] = session;
+            Step::Call(Box::new(call))
+        };
+        let told = |one: &Argument, other: Argument| {
+            let lanes = vec![vec![on(1, one.clone())], vec![on(2, other)]];
+            let steps = vec![Step::Together(Together::of(lanes))];
+            let wrong = call(0, Function::C_GetInfo, (0, CKR_PIN_INCORRECT));
+            let trace = CaseTrace {
+                calls: vec![wrong],
+                ..CaseTrace::default()
+            };
+            suspect(&Sequence { steps }, &trace).is_some()
+        };
+        let one = Argument::named("s0");
+        assert!(told(&one, Argument::named("s1")));
+        assert!(told(&one, Argument::Number(Number::Literal(0))));
+        assert!(!told(&one, one.clone()));
+        assert!(!told(&one, Argument::Number(Number::Literal(7))));
     }
 
     #[test]
