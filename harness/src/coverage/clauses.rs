@@ -2,7 +2,7 @@
 //! the cases that `suites/spec/clause-cases.csv` names for it, and by those that cite it by its number,
 //! `5.7.1 item 2`. That a case cites the section says too little: of which of its sentences?
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use p11assay_reports::coverage::Row;
 use p11assay_reports::evidence::{Clause, Verdict};
@@ -72,6 +72,7 @@ fn cited(clause: &Clause) -> Option<(&str, &str)> {
 /// Cases by their ids, and which of them cite a sentence. A run may have a hundred thousand.
 #[derive(Default)]
 struct Cases<'c> {
+    /// In order.
     ids: Vec<&'c str>,
     citing: HashMap<(&'c str, &'c str), Vec<&'c str>>,
 }
@@ -85,18 +86,27 @@ impl<'c> Cases<'c> {
                 all.citing.entry(sentence).or_default().push(id);
             }
         }
+        all.ids.sort_unstable();
         all
     }
 
     /// How many ask for a sentence: those that one of the patterns names, and those that cite it.
     fn asking(&self, sentence: (&str, &str), patterns: &[&str]) -> usize {
         let named = |id: &str| patterns.iter().any(|pattern| names(pattern, id));
-        let by_name = match patterns.is_empty() {
-            true => 0,
-            false => self.ids.iter().filter(|id| named(id)).count(),
-        };
+        let mut by_name = BTreeSet::new();
+        for pattern in patterns {
+            by_name.extend(self.named(pattern));
+        }
         let citing = self.citing.get(&sentence).into_iter().flatten();
-        by_name + citing.filter(|id| !named(id)).count()
+        by_name.len() + citing.filter(|id| !named(id)).count()
+    }
+
+    /// The places of those that a pattern names: they lie among the ids that begin as it does.
+    fn named(&self, pattern: &str) -> impl Iterator<Item = usize> {
+        let stem = pattern.split(['*', '?']).next().unwrap_or_default();
+        let first = self.ids.partition_point(|id| *id < stem);
+        let alike = self.ids[first..].partition_point(|id| id.starts_with(stem));
+        (first..first + alike).filter(move |place| names(pattern, self.ids[*place]))
     }
 }
 
