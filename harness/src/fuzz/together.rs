@@ -1,14 +1,12 @@
 //! What is wrong with calls of several lanes whatever the order in which they came. Nothing that depends on the order
 //! is: no answer of one lane is held against what another did.
 
-use std::collections::BTreeSet;
-
 use cryptoki_sys::CKR_OK;
 
 use super::suspect::{Suspect, What};
 use crate::cryptoki::{Function, ParameterKind, function::Domain, returns};
 use crate::oracle::{CaseTrace, TraceCall};
-use crate::sequence::{Argument, Call, Number, Sequence, Step, Value, calls};
+use crate::sequence::{Sequence, Step, Value, shape};
 use crate::worker::CHILD;
 
 /// How far readings of the clock may be apart on two cores, nanoseconds.
@@ -28,38 +26,9 @@ const ENDS: [Function; 4] = [
 /// What is wrong with the calls of lanes. What a session answers that several of them use is nothing to go by: of two
 /// threads in one session nothing is said ([PKCS11-Base 3.2] 5.1.2).
 pub(super) fn suspect(sequence: &Sequence, trace: &CaseTrace) -> Option<Suspect> {
-    one_handle_twice(trace).or_else(|| match share_sessions(sequence) {
+    one_handle_twice(trace).or_else(|| match shape::shares_sessions(&sequence.steps) {
         true => None,
         false => unlisted(trace),
-    })
-}
-
-/// True if lanes use a session together, or may by its bare number.
-fn share_sessions(sequence: &Sequence) -> bool {
-    let blocks = sequence.steps.iter().filter_map(|step| match step {
-        Step::Together(block) => Some(block),
-        _ => None,
-    });
-    let lanes = blocks.flat_map(|block| &block.lanes);
-    let mut seen = BTreeSet::new();
-    lanes.into_iter().any(|lane| {
-        let named: Option<BTreeSet<&str>> = calls(lane).flat_map(sessions).collect();
-        let Some(named) = named else { return true };
-        let shared = named.iter().any(|name| seen.contains(name));
-        seen.extend(named);
-        shared
-    })
-}
-
-/// The sessions that a call is given, by their names; `None` for one that goes by its bare number, but for 0, which
-/// is none.
-fn sessions(call: &Call) -> impl Iterator<Item = Option<&str>> {
-    let given = call.function.parameters().iter().zip(&call.arguments);
-    let given = given.filter(|(of, _)| of.kind == ParameterKind::Ulong(Domain::Session));
-    given.filter_map(|(_, argument)| match argument {
-        Argument::Number(Number::Reference(reference)) => Some(Some(reference.name.as_str())),
-        Argument::Number(Number::Literal(number)) if *number != 0 => Some(None),
-        _ => None,
     })
 }
 
@@ -223,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_a_session_answers_that_lanes_share_is_nothing_to_go_by() {
-        use crate::sequence::Together;
+        use crate::sequence::{Argument, Call, Number, Together};
         let on = |number, session: Argument| {
             let mut call = Call::new(number, Function::C_VerifySignatureUpdate);
             call.arguments[0] = session;

@@ -72,8 +72,8 @@ pub fn sessions(call: &Call) -> impl Iterator<Item = &str> {
     })
 }
 
-/// True if lanes use a session at the same time, or one of them closes those of all: the standard leaves undefined what
-/// comes of it ([PKCS11-Base 3.2] 5.1.2).
+/// True if lanes use a session at the same time, or may by its bare number, or one of them closes those of all: the
+/// standard leaves undefined what comes of it ([PKCS11-Base 3.2] 5.1.2).
 #[must_use]
 pub fn shares_sessions(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
@@ -87,9 +87,19 @@ fn is_shared(block: &Together) -> bool {
     block.lanes.iter().any(|lane| {
         let own: BTreeSet<&str> = calls(lane).flat_map(sessions).collect();
         let ends_all = |call: &Call| call.function == Function::C_CloseAllSessions;
-        let shared = !used.is_disjoint(&own) || calls(lane).any(ends_all);
+        let undefined = |call: &Call| ends_all(call) || is_on_a_bare_session(call);
+        let shared = !used.is_disjoint(&own) || calls(lane).any(undefined);
         used.extend(own);
         shared
+    })
+}
+
+/// True if the call goes by the number of a session and not by its name; 0 is none.
+fn is_on_a_bare_session(call: &Call) -> bool {
+    let mut given = call.function.parameters().iter().zip(&call.arguments);
+    given.any(|(parameter, argument)| {
+        let session = parameter.kind == ParameterKind::Ulong(Domain::Session);
+        session && matches!(argument, Argument::Number(Number::Literal(number)) if *number != 0)
     })
 }
 
