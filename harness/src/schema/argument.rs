@@ -139,7 +139,8 @@ fn out_template(parts: &mut Definitions) -> Json {
 /// Room for an array of attributes: for the array alone, or for each of its attributes, too.
 fn out_array(parts: &mut Definitions) -> Json {
     let inner = parts.part("attribute.inner", |_| {
-        let room = requiring(object([("buffer", count(MAX_INNER))]), &["buffer"]);
+        let size = any([null(), count(MAX_INNER)]);
+        let room = requiring(object([("buffer", size)]), &["buffer"]);
         described(
             any([null(), room]),
             "Room for an attribute within an array of attributes.",

@@ -253,6 +253,7 @@ pub(crate) mod tests {
   requires: { template.CKA_LABEL: { length: 3 } }
   otherwise: no label
   expect: { template.CKA_MODULUS: { length: 256 }, template.CKA_ID: { unavailable: true }, $sig: { differs: $other } }
+- C_GetAttributeValue: { object: $key, template: { CKA_WRAP_TEMPLATE: { CKA_CLASS: { buffer: null }, CKA_ID: null, CKA_LABEL: { buffer: 8 } } } }
 - C_SignInit: { session: $session, mechanism: { type: CKM_RSA_PKCS_PSS, parameter: { CK_RSA_PKCS_PSS_PARAMS: { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 } }, claim: 7 }, key: $key }
 - C_EncryptInit: { session: $session, mechanism: { type: CKM_AES_GCM, parameter: { CK_GCM_PARAMS: { pIv: { concat: ["00", $iv] }, ulTagBits: 128, pAAD: null } } }, key: 0 }
 - C_SignInit: { mechanism: { type: CKM_AES_MAC_GENERAL, parameter: { ulong: 4 } } }
