@@ -137,7 +137,7 @@ pub(super) fn failure(error: SearchError, credentials: &Credentials) -> Failure 
 }
 
 /// The reference token as shipped, whatever the environment makes of a built-in target.
-fn model() -> Result<Target, Failure> {
+pub(super) fn model() -> Result<Target, Failure> {
     let mut model =
         Target::load(Some("builtin"), &Overrides::default()).map_err(Failure::harness)?;
     let sound = ("REFERENCE_TOKEN_MUTANT".to_owned(), Template::literal(""));

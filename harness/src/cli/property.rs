@@ -11,6 +11,7 @@ use p11assay_reports::evidence::Class;
 use p11assay_reports::terminal::Verbosity;
 
 use super::args;
+use super::ground::model;
 use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
@@ -20,7 +21,7 @@ use crate::probe;
 use crate::property::driver::{Driver, Failure, Limits, Outcome, Watcher};
 use crate::property::seeds::Seeds;
 use crate::property::tally::Account;
-use crate::property::{Ground, Property, all, chosen, clause, save};
+use crate::property::{Ground, Party, Property, all, chosen, clause, save};
 use crate::run::{Interrupt, StationError};
 use crate::sequence::Sequence;
 use crate::target::{Credentials, Target};
@@ -114,26 +115,43 @@ impl Searched<'_> {
         let interrupt = Interrupt::default();
         let _signal = super::session::watch_signals(&interrupt)?;
         let clean = |text: String| self.credentials.redactor().text(&text);
-        let unusable = |error: &probe::ProbeError| {
-            let name = &self.target.name;
+        let unusable = |target: &Target, error: &probe::ProbeError| {
             let text = clean(error.to_string());
-            super::Failure::target(format!("target `{name}` cannot be tested: {text}"))
+            super::Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
         };
-        let reached = probe::reach(self.target, self.credentials, &interrupt, false);
-        let (token, mut station) = reached.map_err(|error| unusable(&error))?;
-        let probe = probe::probe(&mut station, self.target, self.credentials);
-        let probe = probe.map_err(|error| unusable(&error))?;
-        station.skip_audit();
+        let capable = |target: &Target, credentials: &Credentials| {
+            let reached = probe::reach(target, credentials, &interrupt, false);
+            let (token, mut station) = reached.map_err(|error| unusable(target, &error))?;
+            let probe = probe::probe(&mut station, target, credentials);
+            let probe = probe.map_err(|error| unusable(target, &error))?;
+            station.skip_audit();
+            let party = Party {
+                station,
+                given: probe.given(credentials),
+            };
+            Ok::<_, super::Failure>((token, party, probe.capabilities(target)))
+        };
+        let (token, target, capabilities) = capable(self.target, self.credentials)?;
+        let mut ground = Ground::new(capabilities);
+        let mut beside = None;
+        if properties.iter().any(|property| property.beside_reference) {
+            let model = model()?;
+            let pins = model.credentials().map_err(super::Failure::harness)?;
+            let (token, reference, capabilities) = capable(&model, &pins)?;
+            ground = ground.beside(capabilities);
+            beside = Some((token, reference));
+        }
+        let (beside, reference) = beside.unzip();
         let driver = Driver {
-            station,
-            given: probe.given(self.credentials),
-            ground: Arc::new(Ground::new(probe.capabilities(self.target))),
+            target,
+            reference,
+            ground: Arc::new(ground),
             seed: self.seed,
             limits: self.limits,
             interrupt,
         };
         let outcome = driver.run(properties, saved, terminal);
-        drop(token);
+        drop((token, beside));
         outcome.map_err(|error: StationError| super::Failure::target(clean(error.to_string())))
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn rows(ground: &Ground) -> Vec<&'static Mechanism> {
 }
 
 /// The first type of keys of a mechanism that can be made.
-fn first_key(row: &Mechanism) -> Option<u64> {
+pub(super) fn first_key(row: &Mechanism) -> Option<u64> {
     let mut types = row.key_types.iter().copied();
     types.find(|key_type| key::is_secret(*key_type) || key::is_pair(*key_type))
 }
@@ -81,11 +81,16 @@ impl Encryption {
             let usages: [&[u64]; 2] = [&[CKA_ENCRYPT], &[CKA_DECRYPT]];
             key::pair(script, ground, draw, key_type, usages, [FORTH, BACK]);
         }
-        Some(Encryption {
+        Some(Encryption::of(row, data, parameter))
+    }
+
+    /// An encryption of this data, whose keys are there.
+    pub(super) fn of(row: &'static Mechanism, data: Vec<u8>, parameter: ParameterValue) -> Self {
+        Self {
             row,
             data,
             parameter,
-        })
+        }
     }
 
     fn back(&self) -> &'static str {

@@ -22,13 +22,13 @@ use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::generate;
 use crate::sequence::{Bytes, Content, FieldValue, Number, ParameterValue, Reference, Structure};
 
-const BASE: &str = "base";
+pub(super) const BASE: &str = "base";
 const OTHER: &str = "other";
 const DERIVED: &str = "derived";
 /// Purpose of drawn bytes.
 const DATA: u64 = 5;
 /// Bytes of a base key that is not drawn longer.
-const LENGTH: u64 = 16;
+pub(super) const LENGTH: u64 = 16;
 
 /// How what is derived follows from the base key and what else there is.
 fn known(row: &Mechanism, base: &[u8], other: &[u8]) -> Option<Vec<u8>> {
@@ -42,7 +42,7 @@ fn known(row: &Mechanism, base: &[u8], other: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Mechanisms that derive from a secret key on a target, and of which something is known.
-fn rows(ground: &Ground) -> Vec<&'static Mechanism> {
+pub(super) fn rows(ground: &Ground) -> Vec<&'static Mechanism> {
     let rows = ground.mechanisms(Use::Derive, CKF_DERIVE).into_iter();
     let secret = |row: &&Mechanism| row.key_types.iter().any(|of| key::is_secret(*of));
     // 6.62.5: what the first makes is no key; those of TLS and the like want bases of their own.
@@ -159,8 +159,13 @@ fn twice(script: &mut Script, ground: &Ground, row: &'static Mechanism, draw: &D
     script.add(read("again").is(&attribute(CKA_VALUE), same_as("first")));
 }
 
+/// True if the mechanism takes any data beside the base key.
+pub(super) fn takes_data(row: &Mechanism) -> bool {
+    known(row, &[], &[]).is_some() && row.value != CKM_CONCATENATE_BASE_AND_KEY
+}
+
 /// CK_KEY_DERIVATION_STRING_DATA, whose length is not named as those of other structures are, and so is not filled in.
-fn string(data: &[u8]) -> ParameterValue {
+pub(super) fn string(data: &[u8]) -> ParameterValue {
     let bytes = FieldValue::Bytes(Bytes::of(Content::Literal(data.to_vec())));
     let length = FieldValue::Number(Number::Literal(data.len() as u64));
     ParameterValue::Structure(Structure {
@@ -169,7 +174,13 @@ fn string(data: &[u8]) -> ParameterValue {
     })
 }
 
-fn derive(row: &Mechanism, parameter: &ParameterValue, length: Option<u64>, name: &str) -> Make {
+/// The call that derives from the base key.
+pub(super) fn derive(
+    row: &Mechanism,
+    parameter: &ParameterValue,
+    length: Option<u64>,
+    name: &str,
+) -> Make {
     let mut attributes = key::open();
     attributes.push(ulong(CKA_CLASS, CKO_SECRET_KEY));
     // 6.43.3 to 6.43.6: without a length there must be no type either, unless it has a length of its own.
@@ -184,7 +195,8 @@ fn derive(row: &Mechanism, parameter: &ParameterValue, length: Option<u64>, name
         .keep("key", name)
 }
 
-fn read(name: &str) -> Make {
+/// The call that reads the value of a key.
+pub(super) fn read(name: &str) -> Make {
     on(SESSION, C_GetAttributeValue)
         .with("object", handle(name))
         .with("template", asked(&[CKA_VALUE]))

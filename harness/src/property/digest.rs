@@ -23,7 +23,7 @@ use crate::sequence::{Content, ParameterValue};
 const FUNCTIONS: [Function; 4] = [C_DigestInit, C_Digest, C_DigestUpdate, C_DigestFinal];
 
 /// A mechanism that digests, with its parameter.
-type Row = (&'static Mechanism, ParameterValue);
+pub(super) type Row = (&'static Mechanism, ParameterValue);
 
 /// The mechanisms that digest on a target, with their parameters.
 pub(super) fn rows(ground: &Ground) -> Vec<Row> {

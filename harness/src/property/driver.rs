@@ -1,7 +1,7 @@
 //! The driver: cases of properties run on a target in batches, round and round, each judged as the cases of
 //! suites are; what fails is seen again in a fresh worker, made small, and handed on as a case.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,17 +10,15 @@ use p11assay_reports::evidence::Verdict;
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 
 use super::ground::Ground;
+use super::party::{self, Judged, Party};
 use super::question::Question;
 use super::seeds::{Seed, Seeds};
 use super::shrink::{self, Budget};
 use super::table::Property;
 use super::tally::Account;
-use crate::oracle::{Judgement, Reading};
+use crate::oracle::Judgement;
 use crate::plan::Case;
-use crate::run::job::{job, shared_job, verdict};
-use crate::run::wire::Job;
-use crate::run::{BATCH, Interrupt, Station, StationError};
-use crate::sequence::Value;
+use crate::run::{BATCH, Interrupt, StationError};
 
 /// Longest that one failure is made smaller.
 const SHRINKING: Duration = Duration::from_secs(10);
@@ -42,10 +40,10 @@ pub struct Limits {
 
 /// A target to be asked.
 pub struct Driver {
-    /// Where cases are executed.
-    pub station: Station,
-    /// `$target`.
-    pub given: Value,
+    /// The target itself.
+    pub target: Party,
+    /// The reference token, if a property wants it.
+    pub reference: Option<Party>,
     /// What there is to ask about.
     pub ground: Arc<Ground>,
     /// Seed of everything random.
@@ -171,7 +169,8 @@ impl Driver {
             .collect();
         let questions: Vec<Question> = drawn.iter().map(|(_, tree)| tree.current()).collect();
         let judged = self.judge(line.property, &questions)?;
-        for (((seed, tree), question), judgement) in drawn.into_iter().zip(questions).zip(judged) {
+        for (((seed, tree), question), judged) in drawn.into_iter().zip(questions).zip(judged) {
+            let judgement = judged.judgement;
             let full = outcome.failures.len() >= self.limits.failures;
             if line.count(&question, &judgement) && !full {
                 let failure = self.look_into(line, seed, tree, &question, &judgement, outcome)?;
@@ -189,26 +188,9 @@ impl Driver {
         &mut self,
         property: &Property,
         questions: &[Question],
-    ) -> Result<Vec<Judgement>, StationError> {
-        let asked: Vec<(Case, Job)> = questions
-            .iter()
-            .zip(0..)
-            .map(|(question, number)| {
-                let case = question.case(property, "case");
-                let make = match question.keeps_to_its_session() {
-                    true => shared_job,
-                    false => job,
-                };
-                let job = make(number, &case, &self.given);
-                (case, job)
-            })
-            .collect();
-        let jobs = asked.iter().map(|(_, job)| job.clone()).collect();
-        let ran = self.station.execute(jobs)?;
-        let judged = asked.iter().zip(&ran);
-        Ok(judged
-            .map(|((case, job), ran)| verdict(case, job, ran, Reading::Relaxed))
-            .collect())
+    ) -> Result<Vec<Judged>, StationError> {
+        let reference = self.reference.as_mut();
+        party::judge(&mut self.target, reference, property, questions)
     }
 
     /// Makes a failure small that is not known yet. None if it is known, or is not seen again.
@@ -234,29 +216,43 @@ impl Driver {
         *tries += 1;
         let property = line.property;
         // What came of the cases before it in the same worker is not its own.
-        self.station.renew()?;
-        let step = Cell::new(None);
+        self.target.station.renew()?;
+        let last: RefCell<Option<Judged>> = RefCell::default();
         let mut shows = |candidate: &Question| -> Result<bool, StationError> {
             let judged = self.judge(property, std::slice::from_ref(candidate))?.pop();
             let same = judged.filter(|judged| {
-                property.mark(judged, candidate).as_deref() == Some(name.as_str())
+                property.mark(&judged.judgement, candidate).as_deref() == Some(name.as_str())
             });
-            if let Some(judged) = &same {
-                step.set(judged.findings.first().and_then(|finding| finding.step));
+            let shows = same.is_some();
+            if shows {
+                last.replace(same);
             }
-            Ok(same.is_some())
+            Ok(shows)
         };
         if !shows(question)? {
             outcome.lost.insert(name, property.name);
             return Ok(None);
         }
         let budget = Budget::of(SHRINKING);
-        let small = shrink::choices(&mut *tree, &budget, &mut shows)?;
+        let mut small = shrink::choices(&mut *tree, &budget, &mut shows)?;
+        if small.is_relay() {
+            // What is left is for the target alone, and shows by itself.
+            let alone = last.borrow().as_ref().map(|judged| judged.question.clone());
+            small = alone.unwrap_or(small);
+            if !shows(&small)? {
+                outcome.lost.insert(name, property.name);
+                return Ok(None);
+            }
+        }
         let small = match judgement.verdict {
             Verdict::Crash | Verdict::Hang => shrink::steps(small, &budget, &mut shows)?,
             _ => small,
         };
-        let small = match step.get() {
+        let found = last.take();
+        let finding = found
+            .as_ref()
+            .and_then(|judged| judged.judgement.findings.first());
+        let small = match finding.and_then(|finding| finding.step) {
             Some(step) => shrink::tail(small, step, &mut shows)?,
             None => small,
         };

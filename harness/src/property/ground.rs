@@ -15,6 +15,8 @@ pub struct Ground {
     capabilities: Capabilities,
     /// The mechanisms that are listed and that the standard has, by what they are listed for.
     rows: BTreeMap<u64, &'static Mechanism>,
+    /// The reference token, if it is there, too.
+    reference: Option<Box<Ground>>,
 }
 
 impl Ground {
@@ -29,7 +31,26 @@ impl Ground {
         let listed = |row: &&Mechanism| capabilities.mechanisms.contains_key(&row.value);
         let rows = mechanism::all().iter().filter(listed).filter(ripe);
         let rows = rows.map(|row| (row.value, row)).collect();
-        Self { capabilities, rows }
+        Self {
+            capabilities,
+            rows,
+            reference: None,
+        }
+    }
+
+    /// The same beside the reference token, of which the probe found this.
+    #[must_use]
+    pub fn beside(self, reference: Capabilities) -> Self {
+        Self {
+            reference: Some(Box::new(Self::new(reference))),
+            ..self
+        }
+    }
+
+    /// The reference token, or that there is none.
+    pub(super) fn reference(&self) -> Result<&Ground, Unmet> {
+        let reference = self.reference.as_deref();
+        reference.ok_or_else(|| absent("the reference token is not asked"))
     }
 
     /// The mechanisms for a use, listed with these flags.

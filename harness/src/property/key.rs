@@ -58,7 +58,7 @@ const GENERATORS: [(CK_KEY_TYPE, CK_MECHANISM_TYPE, bool); 16] = [
 ];
 
 /// What generates pairs of a type.
-const PAIRS: [(CK_KEY_TYPE, CK_MECHANISM_TYPE); 7] = [
+pub(super) const PAIRS: [(CK_KEY_TYPE, CK_MECHANISM_TYPE); 7] = [
     (CKK_RSA, CKM_RSA_PKCS_KEY_PAIR_GEN),
     (CKK_EC, CKM_EC_KEY_PAIR_GEN),
     (CKK_EC_EDWARDS, CKM_EC_EDWARDS_KEY_PAIR_GEN),
@@ -94,7 +94,7 @@ pub(super) fn is_pair(key_type: CK_KEY_TYPE) -> bool {
     PAIRS.iter().any(|(of, _)| *of == key_type) || imported.iter().all(Option::is_some)
 }
 
-fn recipe(class: u64, key_type: CK_KEY_TYPE) -> Option<&'static Recipe> {
+pub(super) fn recipe(class: u64, key_type: CK_KEY_TYPE) -> Option<&'static Recipe> {
     recipe::keys(class, &[key_type]).next()
 }
 
@@ -170,13 +170,22 @@ impl Secret {
     }
 }
 
+/// True if keys of this type are generated as long as the template says.
+pub(super) fn tells_length(key_type: CK_KEY_TYPE) -> bool {
+    let mut rows = GENERATORS.iter().filter(|(of, ..)| *of == key_type);
+    rows.any(|(.., tells_length)| *tells_length)
+}
+
 /// True if the token generates keys of this type.
 pub(super) fn generates(ground: &Ground, key_type: CK_KEY_TYPE) -> bool {
     generator(ground, key_type).is_some()
 }
 
 /// What generates keys of a type, on a token that lists it.
-fn generator(ground: &Ground, key_type: CK_KEY_TYPE) -> Option<(CK_MECHANISM_TYPE, bool)> {
+pub(super) fn generator(
+    ground: &Ground,
+    key_type: CK_KEY_TYPE,
+) -> Option<(CK_MECHANISM_TYPE, bool)> {
     let mut rows = GENERATORS.iter().filter(|(of, ..)| *of == key_type);
     let (_, mechanism, length) = rows.find(|(_, m, _)| ground.has(*m, CKF_GENERATE))?;
     Some((*mechanism, *length))
@@ -251,7 +260,7 @@ pub(super) fn pair(
 }
 
 /// What the template of a public key must say: its size, curve or set.
-fn domain(
+pub(super) fn domain(
     ground: &Ground,
     draw: &Draw,
     key_type: CK_KEY_TYPE,

@@ -5,9 +5,8 @@ use p11assay_reports::evidence::{End, Finding, Verdict};
 use crate::oracle::Judgement;
 
 /// The mark of a judgement with findings: the function, and what was wrong with it. Return values and ends
-/// have one cause for many mechanisms, mostly; outputs that are wrong have one each, but where the property
-/// says that they are alike and gives no subject.
-pub(super) fn of(judgement: &Judgement, subject: Option<&str>) -> Option<String> {
+/// have one cause for many mechanisms, mostly; outputs that are wrong have one each, unless the property says otherwise.
+pub(super) fn of(judgement: &Judgement, subject: &str, likeness: Likeness) -> Option<String> {
     if judgement.verdict == Verdict::HarnessFault {
         return Some("harness-fault".to_owned());
     }
@@ -22,12 +21,31 @@ pub(super) fn of(judgement: &Judgement, subject: Option<&str>) -> Option<String>
         (None, "return-code") => word(finding.message.strip_prefix("returned ")),
         (None, "expectation") => {
             let output = word(Some(&finding.message));
-            let subject = subject.map_or_else(String::new, |subject| format!("-{}", id(subject)));
-            format!("wrong-{output}{subject}")
+            format!("wrong-{output}")
         }
         (None, oracle) => oracle.to_owned(),
     };
-    Some(format!("{function}-{what}"))
+    let each = match likeness {
+        Likeness::Alike => false,
+        Likeness::Usual => finding.end.is_none() && finding.oracle == "expectation",
+        Likeness::Apart => true,
+    };
+    let subject = match each {
+        true => format!("-{}", id(subject)),
+        false => String::new(),
+    };
+    Some(format!("{function}-{what}{subject}"))
+}
+
+/// How much failures for different subjects have to do with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// What is wrong for one is wrong for all, mostly: it is one failure then.
+    Alike,
+    /// Outputs that are wrong are so for reasons of their own.
+    Usual,
+    /// So is everything else.
+    Apart,
 }
 
 /// The first word, as far as it can stand in an id.
@@ -89,11 +107,15 @@ mod tests {
             ("guard", "wrote outside its buffers: 1", "C_Sign-guard"),
         ] {
             assert_eq!(
-                of(&judgement(oracle, message, None), Some("CKM_X")).as_deref(),
+                of(&judgement(oracle, message, None), "CKM_X", Likeness::Usual).as_deref(),
                 Some(mark)
             );
         }
+        let refused = judgement("return-code", "returned CKR_OK", None);
+        let apart = of(&refused, "CKM_X", Likeness::Apart);
+        assert_eq!(apart.as_deref(), Some("C_Sign-CKR_OK-CKM_X"));
         let exited = judgement("end", "ended", Some(End::Exited { status: 5 }));
-        assert_eq!(of(&exited, Some("CKM_X")).as_deref(), Some("C_Sign-exit-5"));
+        let mark = of(&exited, "CKM_X", Likeness::Usual);
+        assert_eq!(mark.as_deref(), Some("C_Sign-exit-5"));
     }
 }

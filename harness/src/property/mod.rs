@@ -8,6 +8,7 @@
 mod agreement;
 mod attributes;
 mod cipher;
+mod cross;
 mod derivation;
 mod digest;
 mod draw;
@@ -21,8 +22,10 @@ mod length;
 mod machine;
 mod mark;
 mod message;
+mod party;
 mod question;
 mod random;
+mod relay;
 pub mod save;
 mod script;
 mod search;
@@ -35,5 +38,6 @@ pub mod tally;
 mod wrapping;
 
 pub use ground::Ground;
+pub use party::Party;
 pub use question::{Question, clause};
 pub use table::{Property, UnknownProperty, all, chosen};

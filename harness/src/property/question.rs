@@ -2,6 +2,7 @@
 
 use p11assay_reports::evidence::{Class, Clause, Level};
 
+use super::relay::Leg;
 use super::table::Property;
 use crate::plan::{Case, Ladder, Needs};
 use crate::sequence::Sequence;
@@ -15,6 +16,10 @@ pub struct Question {
     pub sequence: Sequence,
     /// What the calls find.
     pub ladder: Ladder,
+    /// Section of the standard that it rests on, if not the first of its property's.
+    pub(super) section: Option<&'static str>,
+    /// What the target and the reference token do in turn, if they do. There is no sequence then.
+    pub(super) legs: Vec<Leg>,
 }
 
 impl Question {
@@ -24,7 +29,29 @@ impl Question {
             subject: subject.into(),
             sequence: script.finish(),
             ladder: Ladder::RwUser,
+            section: None,
+            legs: Vec::new(),
         }
+    }
+
+    /// A question of several legs, about something that a section of the standard defines.
+    pub(super) fn relay(subject: impl Into<String>, section: &'static str, legs: Vec<Leg>) -> Self {
+        Self {
+            section: Some(section),
+            legs,
+            ..Self::new(subject, super::script::Script::default())
+        }
+    }
+
+    /// True if the target and the reference token answer in turn.
+    #[must_use]
+    pub fn is_relay(&self) -> bool {
+        !self.legs.is_empty()
+    }
+
+    /// True if the same is asked.
+    pub(super) fn asks_as(&self, other: &Question) -> bool {
+        self.sequence == other.sequence && self.legs == other.legs
     }
 
     /// The same, asked by nobody in particular.
@@ -55,7 +82,12 @@ impl Question {
         Case {
             id: format!("property/{}/{name}", property.name),
             title: format!("{}: {}", self.subject, property.title),
-            clause: clause(property),
+            clause: Clause {
+                section: self
+                    .section
+                    .map_or_else(|| clause(property).section, str::to_owned),
+                ..clause(property)
+            },
             level: property.level,
             attack: None,
             class: Class::A,

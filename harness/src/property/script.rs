@@ -3,7 +3,7 @@
 //! What a token may refuse is *presumed*: the case does not apply if it is. What must follow from what went
 //! well before is left as it is, and judged.
 
-use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CKR_OK, CKR_OPERATION_NOT_INITIALIZED};
+use cryptoki_sys::*;
 
 use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::Mechanism;
@@ -168,6 +168,29 @@ impl Make {
         call.0
             .not_applicable
             .retain(|rv| *rv != CKR_OPERATION_NOT_INITIALIZED);
+        call
+    }
+
+    /// As [`presumed`](Self::presumed), but for what says that the input is not what it is, and for what never says that
+    /// something is not supported: whoever does so with his own has no reason to refuse the same of somebody else.
+    pub(super) fn answered(self) -> Make {
+        const ANSWERS: [u64; 13] = [
+            CKR_SIGNATURE_INVALID,
+            CKR_SIGNATURE_LEN_RANGE,
+            CKR_ENCRYPTED_DATA_INVALID,
+            CKR_ENCRYPTED_DATA_LEN_RANGE,
+            CKR_AEAD_DECRYPT_FAILED,
+            CKR_WRAPPED_KEY_INVALID,
+            CKR_WRAPPED_KEY_LEN_RANGE,
+            CKR_DATA_INVALID,
+            CKR_DATA_LEN_RANGE,
+            CKR_GENERAL_ERROR,
+            CKR_FUNCTION_FAILED,
+            CKR_DEVICE_ERROR,
+            CKR_OPERATION_NOT_INITIALIZED,
+        ];
+        let mut call = self.presumed();
+        call.0.not_applicable.retain(|rv| !ANSWERS.contains(rv));
         call
     }
 

@@ -48,7 +48,7 @@ pub(super) fn choices<E>(
     while !budget.is_spent() {
         let candidate = tree.current();
         // Choices may make no difference to the case.
-        let same = candidate.sequence == best.sequence;
+        let same = candidate.asks_as(&best);
         if same || shows(&candidate)? {
             best = candidate;
             if !tree.simplify() {

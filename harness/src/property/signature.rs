@@ -33,8 +33,8 @@ const FUNCTIONS: [Function; 8] = [
 ];
 
 /// Names of the key that signs, of the one that verifies, and of the signature.
-const FORTH: &str = "forth";
-const BACK: &str = "back";
+pub(super) const FORTH: &str = "forth";
+pub(super) const BACK: &str = "back";
 pub(super) const SIGNATURE: &str = "signature";
 
 /// Mechanisms that sign and verify on a target, and of which something is known.
@@ -46,7 +46,8 @@ pub(super) fn rows(ground: &Ground) -> Vec<&'static Mechanism> {
     rows.filter(known).collect()
 }
 
-fn key_types(row: &Mechanism) -> Vec<u64> {
+/// Types of keys of a mechanism that can be made.
+pub(super) fn key_types(row: &Mechanism) -> Vec<u64> {
     let types = row.key_types.iter().copied();
     types
         .filter(|of| key::is_secret(*of) || key::is_pair(*of))
@@ -78,11 +79,16 @@ impl Signing {
             let usages: [&[u64]; 2] = [&[CKA_VERIFY], &[CKA_SIGN]];
             key::pair(script, ground, draw, key_type, usages, [BACK, FORTH]);
         }
-        Some(Signing {
+        Some(Signing::of(row, data, parameter))
+    }
+
+    /// A signature of this data, whose keys are there.
+    pub(super) fn of(row: &'static Mechanism, data: Vec<u8>, parameter: ParameterValue) -> Self {
+        Self {
             row,
             data,
             parameter,
-        })
+        }
     }
 
     /// True if the same key makes the signature and verifies it, and always the same one.

@@ -6,10 +6,11 @@ use p11assay_reports::evidence::Level;
 use proptest::strategy::BoxedStrategy;
 
 use super::ground::Ground;
+use super::mark::Likeness;
 use super::question::{MUST, Question};
 use super::{
-    agreement, attributes, cipher, derivation, digest, failure, import, length, machine, mark,
-    message, random, search, session, signature, wrapping,
+    agreement, attributes, cipher, cross, derivation, digest, failure, import, length, machine,
+    mark, message, random, search, session, signature, wrapping,
 };
 use crate::oracle::Judgement;
 use crate::plan::Unmet;
@@ -29,8 +30,10 @@ pub struct Property {
     pub clauses: &'static [&'static str],
     /// How binding it is.
     pub level: Level,
-    /// True if what is wrong for one subject is wrong for all, mostly: it is one failure then.
-    alike: bool,
+    /// Whether failures for different subjects are different ones.
+    likeness: Likeness,
+    /// True if the reference token is asked, too.
+    pub beside_reference: bool,
     /// The questions.
     pub(super) ask: fn(&Arc<Ground>) -> Asked,
 }
@@ -46,7 +49,8 @@ const fn property(
         title,
         clauses,
         level: MUST,
-        alike: false,
+        likeness: Likeness::Usual,
+        beside_reference: false,
         ask,
     }
 }
@@ -57,15 +61,20 @@ const fn security(mut property: Property) -> Property {
 }
 
 const fn alike(mut property: Property) -> Property {
-    property.alike = true;
+    property.likeness = Likeness::Alike;
+    property
+}
+
+const fn beside_reference(mut property: Property) -> Property {
+    property.likeness = Likeness::Apart;
+    property.beside_reference = true;
     property
 }
 
 impl Property {
     /// By what a failure is known again.
     pub(super) fn mark(&self, judgement: &Judgement, question: &Question) -> Option<String> {
-        let subject = (!self.alike).then_some(question.subject.as_str());
-        mark::of(judgement, subject)
+        mark::of(judgement, &question.subject, self.likeness)
     }
 }
 
@@ -91,6 +100,8 @@ static PROPERTIES: &[Property] = &[
         &["5.18.5", "6.43"], derivation::repeats),
     property("agree", "both sides of an agreement have the same key, and that of an independent computation",
         &["6.3.17", "6.3.18", "6.4.10", "5.18.5"], agreement::same),
+    beside_reference(property("cross-use", "what one makes, the other takes, and both make the same where there is but one answer",
+        &["5.13.2", "5.15.2", "5.8.2", "5.10.2", "5.18.3", "5.18.4", "5.18.5", "5.18.8", "5.18.9"], cross::each_other)),
     property("encapsulate-decapsulate", "both sides of an encapsulation have the same key",
         &["5.18.9", "5.18.8"], derivation::encapsulated),
     property("import-as-generated", "a generated key and its value imported do the same",
@@ -150,10 +161,12 @@ mod tests {
 
     use proptest::strategy::{Strategy, ValueTree};
 
+    use super::super::relay::{Given, written_out};
     use super::super::seeds::Seed;
     use super::*;
     use crate::cryptoki::{Function, Version, mechanism};
     use crate::plan::{Capabilities, MechanismInfo, Suite};
+    use crate::sequence::{Sequence, Value};
 
     /// A token that has everything.
     fn ground() -> Arc<Ground> {
@@ -161,7 +174,7 @@ mod tests {
             flags: u64::MAX,
             ..MechanismInfo::default()
         };
-        Arc::new(Ground::new(Capabilities {
+        let capabilities = Capabilities {
             version: Version::V3_2,
             functions: Function::ALL.iter().copied().collect(),
             mechanisms: mechanism::all()
@@ -169,7 +182,8 @@ mod tests {
                 .map(|row| (row.value, info))
                 .collect(),
             ..Capabilities::default()
-        }))
+        };
+        Arc::new(Ground::new(capabilities.clone()).beside(capabilities))
     }
 
     fn questions(property: &Property, count: u64) -> Vec<Question> {
@@ -186,14 +200,36 @@ mod tests {
     fn what_is_drawn_can_be_written_and_read() {
         for property in all() {
             for question in questions(property, 60) {
-                assert!(!question.sequence.steps.is_empty(), "{question:?}");
-                let case = question.case(property, "case");
-                let text = case.to_yaml().expect("has a YAML form");
-                let read = Suite::parse(Path::new("reproducer.yaml"), &text)
-                    .unwrap_or_else(|error| panic!("{error}\n{text}"));
-                assert_eq!(read.cases[0].sequence, case.sequence, "{text}");
+                for question in stated(&question) {
+                    assert!(!question.sequence.steps.is_empty(), "{question:?}");
+                    let case = question.case(property, "case");
+                    let text = case.to_yaml().expect("has a YAML form");
+                    let read = Suite::parse(Path::new("reproducer.yaml"), &text)
+                        .unwrap_or_else(|error| panic!("{error}\n{text}"));
+                    assert_eq!(read.cases[0].sequence, case.sequence, "{text}");
+                }
             }
         }
+    }
+
+    /// What of a question may become the case of a failure: of a relay every leg by itself, with something in the place
+    /// of what others give.
+    fn stated(question: &Question) -> Vec<Question> {
+        if !question.is_relay() {
+            return vec![question.clone()];
+        }
+        let legs = question.legs.iter();
+        let sequences = legs.flat_map(|leg| std::iter::once(&leg.sequence).chain(&leg.accusation));
+        let sequences: Vec<&Sequence> = sequences.collect();
+        let names = sequences.iter().flat_map(|sequence| sequence.calls());
+        let names = names.flat_map(|call| call.gives.iter().map(|given| given.name.clone()));
+        let given: Given = names.map(|name| (name, Value::Bytes(vec![7]))).collect();
+        let alone = |sequence: &&Sequence| Question {
+            sequence: written_out(sequence, &given).expect("legs give what others want"),
+            legs: Vec::new(),
+            ..question.clone()
+        };
+        sequences.iter().map(alone).collect()
     }
 
     #[test]

@@ -23,10 +23,10 @@ use crate::generate;
 use crate::sequence::{Attribute, ParameterValue};
 
 /// Names of the wrapping keys, of the key that is wrapped, and of the one that comes of it.
-const FORTH: &str = "forth";
-const BACK: &str = "back";
-const INNER: &str = "inner";
-const UNWRAPPED: &str = "unwrapped";
+pub(super) const FORTH: &str = "forth";
+pub(super) const BACK: &str = "back";
+pub(super) const INNER: &str = "inner";
+pub(super) const UNWRAPPED: &str = "unwrapped";
 
 /// A mechanism that wraps, with a parameter for it.
 pub(super) type Row = (&'static Mechanism, ParameterValue, u64);
@@ -68,7 +68,7 @@ pub(super) fn round_trip(ground: &Arc<Ground>) -> Asked {
 }
 
 /// A cipher without a parameter for keys of a type.
-fn cipher_of(key_type: CK_KEY_TYPE) -> Option<CK_MECHANISM_TYPE> {
+pub(super) fn cipher_of(key_type: CK_KEY_TYPE) -> Option<CK_MECHANISM_TYPE> {
     const CIPHERS: [(CK_KEY_TYPE, CK_MECHANISM_TYPE); 2] =
         [(CKK_AES, CKM_AES_ECB), (CKK_DES3, CKM_DES3_ECB)];
     let found = CIPHERS.iter().find(|(of, _)| *of == key_type);

@@ -105,6 +105,21 @@ fn the_same_seed_asks_the_same() {
     assert_ne!(first, account("8"));
 }
 
+/// The reference token is asked, too, whatever is tested; a token that lists little has little in common with it.
+#[test]
+fn what_one_makes_the_other_takes() {
+    let folder = Folder::new();
+    property(&folder, &["cross-use", "--cases", "120"]).says(0, &["120 cases", "1 passed"]);
+    let title = folder.evidence().cases.remove(0).title;
+    let judged = title
+        .split_once(" judged")
+        .and_then(|(front, _)| front.rsplit_once(' '));
+    let judged: u32 = judged
+        .and_then(|(_, count)| count.parse().ok())
+        .expect(&title);
+    assert!(judged > 100, "{title}");
+}
+
 #[test]
 fn mistakes_are_told() {
     let folder = Folder::new();

@@ -13,22 +13,22 @@ use crate::sequence::{Attribute, Content};
 
 /// What two private values come to.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Agreed {
+pub(in super::super) struct Agreed {
     /// The public value of each.
-    pub(super) publics: [Vec<u8>; 2],
+    pub(in super::super) publics: [Vec<u8>; 2],
     /// What they share.
-    pub(super) secret: Vec<u8>,
+    pub(in super::super) secret: Vec<u8>,
 }
 
 /// A curve.
 #[derive(Debug)]
-pub(super) struct Curve {
-    pub(super) key_type: CK_KEY_TYPE,
-    pub(super) generator: CK_MECHANISM_TYPE,
+pub(in super::super) struct Curve {
+    pub(in super::super) key_type: CK_KEY_TYPE,
+    pub(in super::super) generator: CK_MECHANISM_TYPE,
     /// Its object identifier in DER.
     oid: &'static [u8],
     /// Bytes of a coordinate, of a private value and of what is shared.
-    pub(super) width: usize,
+    pub(in super::super) width: usize,
     /// Bytes of a point as it is given to C_DeriveKey, and how many more CKA_EC_POINT has in front.
     point: usize,
     head: usize,
@@ -74,7 +74,7 @@ fn x25519(values: &[Vec<u8>; 2]) -> Option<Agreed> {
 /// RFC 5480 section 2.1.1.1 and RFC 8410 section 3. 6.3.4 has a point of the first as an OCTET STRING, whose length takes
 /// two bytes from 128 on; 6.3.8 has that of the last as it is.
 #[rustfmt::skip]
-pub(super) static CURVES: [Curve; 4] = [
+pub(in super::super) static CURVES: [Curve; 4] = [
     Curve { key_type: CKK_EC, generator: CKM_EC_KEY_PAIR_GEN, oid: b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
         width: 32, point: 65, head: 2, agree: weierstrass!(p256::NistP256) },
     Curve { key_type: CKK_EC, generator: CKM_EC_KEY_PAIR_GEN, oid: b"\x06\x05\x2b\x81\x04\x00\x22",
@@ -87,12 +87,12 @@ pub(super) static CURVES: [Curve; 4] = [
 
 impl Curve {
     /// CKA_EC_PARAMS.
-    pub(super) fn parameters(&self) -> Attribute {
+    pub(in super::super) fn parameters(&self) -> Attribute {
         octets(CKA_EC_PARAMS, literal(self.oid))
     }
 
     /// A private value of drawn bytes. Zeros are none; nor are 66 bytes that are more than the order of P-521.
-    pub(super) fn private(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+    pub(in super::super) fn private(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         if let Some(last) = bytes.last_mut() {
             *last |= 1;
         }
@@ -106,13 +106,13 @@ impl Curve {
     }
 
     /// What two private values come to, if they are that.
-    pub(super) fn agree(&self, values: &[Vec<u8>; 2]) -> Option<Agreed> {
+    pub(in super::super) fn agree(&self, values: &[Vec<u8>; 2]) -> Option<Agreed> {
         (self.agree)(values)
     }
 
     /// Reads the point of a public key. In another form than that of the standard it is of no use here, and found
     /// elsewhere.
-    pub(super) fn read(&self, public: &str) -> Make {
+    pub(in super::super) fn read(&self, public: &str) -> Make {
         let whole = (self.head + self.point) as u64;
         on(SESSION, C_GetAttributeValue)
             .with("object", handle(public))
@@ -124,8 +124,19 @@ impl Curve {
             )
     }
 
+    /// A point as CKA_EC_POINT has it.
+    pub(in super::super) fn whole(&self, point: &[u8]) -> Vec<u8> {
+        let count = point.len() as u8;
+        let head: &[u8] = match self.head {
+            0 => &[],
+            2 => &[0x04, count],
+            _ => &[0x04, 0x81, count],
+        };
+        [head, point].concat()
+    }
+
     /// The point that was kept as `point`, as 6.3.16 has it in a parameter.
-    pub(super) fn bare(&self, point: &str) -> Content {
+    pub(in super::super) fn bare(&self, point: &str) -> Content {
         match self.head {
             0 => kept(point),
             count => Content::Skip {

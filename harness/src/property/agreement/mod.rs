@@ -2,7 +2,7 @@
 //! is the one that another implementation comes to, where private keys can be brought in ([PKCS11-Base 3.2] 6.3.17,
 //! 6.4.10). What that other implementation is, says `curve`.
 
-mod curve;
+pub(super) mod curve;
 
 use std::sync::Arc;
 
