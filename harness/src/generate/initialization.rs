@@ -2,7 +2,7 @@
 //! CKR_CRYPTOKI_NOT_INITIALIZED.
 
 use cryptoki_sys::*;
-use p11assay_reports::evidence::Class;
+use p11assay_reports::evidence::{Class, Level};
 
 use super::answer::{Answer, uses_session};
 use super::draft::{Draft, open_session};
@@ -36,6 +36,7 @@ fn before(function: Function) -> Draft {
     }
     Draft::new("not-initialized", "5.1.6", Ladder::Loaded)
         .title(format!("{function} before C_Initialize is refused"))
+        .level(level(function))
         .class(Class::A)
         .needs(&honest::needs(function))
         .judged(call, answer(function))
@@ -44,6 +45,7 @@ fn before(function: Function) -> Draft {
 fn after(function: Function) -> Draft {
     let mut draft = Draft::new("finalized", "5.1.6", Ladder::Loaded)
         .title(format!("{function} after C_Finalize is refused"))
+        .level(level(function))
         .class(Class::A)
         .needs(&honest::needs(function))
         .fixture(Call::new(0, Function::C_Initialize));
@@ -53,6 +55,15 @@ fn after(function: Function) -> Draft {
     draft
         .fixture(Call::new(0, Function::C_Finalize))
         .judged(honest::call(function), answer(function))
+}
+
+/// By 5.1.2 there is no session that a function could use. Of the others 5.4 says that an application
+/// may not call them yet, and 5.1.6 what they "can" return; no sentence says that they must.
+fn level(function: Function) -> Level {
+    match uses_session(function) {
+        true => Level::Must,
+        false => Level::Should,
+    }
 }
 
 /// Values that speak of what does not exist before C_Initialize: objects, slots, and mechanisms of

@@ -98,7 +98,7 @@ const PROVISIONING: &[(&str, &str)] = shipped![
 const CANARIES: &[(&str, &str)] = shipped!["canaries/host.yaml", "canaries/import.yaml"];
 
 /// Waivers that shipped targets name.
-const WAIVERS: &[(&str, &str)] = shipped![
+pub(super) const WAIVERS: &[(&str, &str)] = shipped![
     "targets/waivers/gnome-keyring.yaml",
     "targets/waivers/kryoptic.yaml",
     "targets/waivers/nss-softokn.yaml",

@@ -330,4 +330,6 @@ fn date(text: &str) -> Option<Date> {
 }
 
 #[cfg(test)]
+mod shared;
+#[cfg(test)]
 mod tests;

@@ -5,6 +5,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{Result, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
 
 use serde::Serialize;
 
@@ -77,42 +80,73 @@ struct Detail {
 
 /// Writes all of it as elements that the script finds.
 pub(super) fn write(modules: &[Module<'_>], out: &mut dyn Write) -> Result<()> {
-    let mut details = Vec::new();
-    let index = index(modules, &mut details);
-    element("cases-data", &index, out)?;
-    for (number, chunk) in details.chunks(CHUNK).enumerate() {
-        element(&format!("details-{number}"), &chunk, out)?;
-    }
-    Ok(())
+    let mut open = Vec::new();
+    let index = index(modules, &mut open);
+    let chunks: Vec<_> = open.chunks(CHUNK).collect();
+    let made = in_threads(chunks.len() + 1, |number| match number {
+        0 => element("cases-data", &index),
+        _ => {
+            let details: Vec<Detail> = chunks[number - 1]
+                .iter()
+                .map(|(run, case)| detail(run, case))
+                .collect();
+            element(&format!("details-{}", number - 1), &details)
+        }
+    });
+    made.iter().try_for_each(|element| out.write_all(element))
 }
 
-fn element(id: &str, value: &impl Serialize, out: &mut dyn Write) -> Result<()> {
-    write!(out, "<script type=\"application/json\" id=\"{id}\">")?;
-    serde_json::to_writer(NoMarkup(&mut *out), value)?;
-    writeln!(out, "</script>")
+/// What `make` makes of the numbers below `count`, in their order, made by as many threads as there are
+/// processors: the elements are most of what a page of many cases takes.
+fn in_threads(count: usize, make: impl Fn(usize) -> Vec<u8> + Sync) -> Vec<Vec<u8>> {
+    let made: Vec<OnceLock<Vec<u8>>> = (0..count).map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let threads = available_parallelism().map_or(1, usize::from).min(count);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(place) = made.get(number) else { break };
+                    place.get_or_init(|| make(number));
+                }
+            });
+        }
+    });
+    made.into_iter().filter_map(OnceLock::into_inner).collect()
+}
+
+fn element(id: &str, value: &impl Serialize) -> Vec<u8> {
+    let mut out = format!("<script type=\"application/json\" id=\"{id}\">").into_bytes();
+    serde_json::to_writer(NoMarkup(&mut out), value).expect("nothing but text and numbers");
+    out.extend_from_slice(b"</script>\n");
+    out
 }
 
 /// Writes JSON so that nothing in it ends the element that it stands in: `<` occurs in its strings alone, and may
 /// be written by number there.
-struct NoMarkup<'o>(&'o mut dyn Write);
+struct NoMarkup<'o>(&'o mut Vec<u8>);
 
 impl Write for NoMarkup<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         for (number, part) in bytes.split(|byte| *byte == b'<').enumerate() {
             if number > 0 {
-                self.0.write_all(b"\\u003c")?;
+                self.0.extend_from_slice(b"\\u003c");
             }
-            self.0.write_all(part)?;
+            self.0.extend_from_slice(part);
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.0.flush()
+        Ok(())
     }
 }
 
-fn index<'e>(modules: &'e [Module<'e>], details: &mut Vec<Detail>) -> Index<'e> {
+/// Whose details are shown.
+type Open<'e> = (&'e SiteRun<'e>, &'e Case);
+
+fn index<'e>(modules: &'e [Module<'e>], open: &mut Vec<Open<'e>>) -> Index<'e> {
     let (mut groups, mut titles, mut clauses) =
         (Names::default(), Names::default(), Names::default());
     let mut cases = Vec::with_capacity(modules.iter().map(|module| module.cases.len()).sum());
@@ -135,10 +169,13 @@ fn index<'e>(modules: &'e [Module<'e>], details: &mut Vec<Detail>) -> Index<'e> 
                 format!("{:?}", case.class),
                 kind as usize,
                 clip(&headline, LINE).into_owned(),
-                detail(run, case).map_or(-1, |detail| {
-                    details.push(detail);
-                    details.len() as i64 - 1
-                }),
+                match has_detail(case) {
+                    true => {
+                        open.push((*run, *case));
+                        open.len() as i64 - 1
+                    }
+                    false => -1,
+                },
             ));
         }
     }
@@ -184,10 +221,11 @@ impl<K: std::hash::Hash + Eq + Copy, V> Names<K, V> {
     }
 }
 
-fn detail(run: &SiteRun<'_>, case: &Case) -> Option<Detail> {
-    if matches!(case.verdict, Verdict::Pass | Verdict::NotApplicable) && case.waived.is_none() {
-        return None;
-    }
+fn has_detail(case: &Case) -> bool {
+    !matches!(case.verdict, Verdict::Pass | Verdict::NotApplicable) || case.waived.is_some()
+}
+
+fn detail(run: &SiteRun<'_>, case: &Case) -> Detail {
     let line = |text: String| clip(&text, LINE).into_owned();
     let confirmed = case
         .confirmed
@@ -198,7 +236,7 @@ fn detail(run: &SiteRun<'_>, case: &Case) -> Option<Detail> {
         .reproducer
         .as_deref()
         .map(|path| format!("{}/{path}", run.folder));
-    Some(Detail {
+    Detail {
         verdict: case.verdict.name().replace('-', " "),
         findings: case
             .findings
@@ -223,7 +261,7 @@ fn detail(run: &SiteRun<'_>, case: &Case) -> Option<Detail> {
         reproducer: one_line(&reproducer.unwrap_or_default()).into_owned(),
         replay: one_line(case.replay.as_deref().unwrap_or_default()).into_owned(),
         wrote: wrote.concat(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -232,13 +270,7 @@ mod tests {
 
     #[test]
     fn no_string_ends_the_element_it_stands_in() {
-        let mut out = Vec::new();
-        element(
-            "x",
-            &["</script><script>alert(1)</script>", "<!--"],
-            &mut out,
-        )
-        .unwrap();
+        let out = element("x", &["</script><script>alert(1)</script>", "<!--"]);
         let text = String::from_utf8(out).unwrap();
         let inner = text
             .strip_prefix("<script type=\"application/json\" id=\"x\">")

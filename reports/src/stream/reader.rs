@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The part of a line that says how to read the rest.
@@ -45,12 +45,16 @@ impl Reader<BufReader<File>> {
     /// # Errors
     /// [`StreamError::Open`].
     pub fn open(path: &Path) -> Result<Self, StreamError> {
-        let file = File::open(path).map_err(|source| StreamError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = open(path)?;
         Ok(Reader::new(path, BufReader::with_capacity(1 << 18, file)))
     }
+}
+
+fn open(path: &Path) -> Result<File, StreamError> {
+    File::open(path).map_err(|source| StreamError::Open {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl<R: BufRead> Reader<R> {
@@ -125,13 +129,68 @@ impl<R: BufRead> Iterator for Reader<R> {
 /// # Errors
 /// Any [`StreamError`] of reading; a torn last line is none, see [`Evidence::torn`].
 pub fn read(path: &Path) -> Result<Evidence, StreamError> {
-    let mut reader = Reader::open(path)?;
+    let mut bytes = Vec::new();
+    let mut file = open(path)?;
+    file.read_to_end(&mut bytes)
+        .map_err(|source| StreamError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    fold(path, &bytes, threads.min(bytes.len() / ALONE + 1))
+}
+
+/// What one thread reads as fast as several would.
+const ALONE: usize = 1 << 20;
+
+/// Events are read by so many threads, each its part of the lines, and folded in their order.
+fn fold(path: &Path, bytes: &[u8], threads: usize) -> Result<Evidence, StreamError> {
     let mut fold = Fold::default();
-    for event in &mut reader {
-        fold.push(event?);
-    }
-    let evidence = fold.finish(reader.torn(), reader.unknown_events());
+    let (mut torn, mut unknown) = (false, 0);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = parts(bytes, threads)
+            .into_iter()
+            .map(|(number, part)| {
+                scope.spawn(move || {
+                    let mut reader = Reader {
+                        number,
+                        ..Reader::new(path, part)
+                    };
+                    let events: Result<Vec<Event>, StreamError> = reader.by_ref().collect();
+                    events.map(|events| (events, reader.torn(), reader.unknown_events()))
+                })
+            })
+            .collect();
+        for reader in readers {
+            let (events, is_torn, passed_over) = reader
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            events.into_iter().for_each(|event| fold.push(event));
+            torn |= is_torn;
+            unknown += passed_over;
+        }
+        Ok(())
+    })?;
+    let evidence = fold.finish(torn, unknown);
     evidence.ok_or_else(|| StreamError::Empty(path.to_owned()))
+}
+
+/// Cuts between lines into at most so many parts of about one length; each with the number of lines
+/// before it.
+fn parts(bytes: &[u8], most: usize) -> Vec<(u64, &[u8])> {
+    let size = bytes.len().div_ceil(most).max(1);
+    let (mut parts, mut rest, mut number) = (Vec::new(), bytes, 0);
+    loop {
+        let from = size.min(rest.len());
+        let end = rest[from..].iter().position(|byte| *byte == b'\n');
+        let (part, others) = rest.split_at(end.map_or(rest.len(), |end| from + end + 1));
+        parts.push((number, part));
+        if others.is_empty() {
+            return parts;
+        }
+        number += part.iter().filter(|byte| **byte == b'\n').count() as u64;
+        rest = others;
+    }
 }
 
 fn is_json(line: &[u8]) -> bool {
@@ -177,4 +236,59 @@ fn parse(path: &Path, number: u64, line: &[u8]) -> Result<Line, StreamError> {
 
 fn body<T: DeserializeOwned>(line: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &str = concat!(
+        r#"{"event":"run-started","format":1,"version":"0","started":"2026-11-28T23:15:28Z","seed":1,"command":[],"host":{},"resumed":false,"gate":{"scope":"should"}}"#,
+        "\n",
+        r#"{"event":"of-later"}"#,
+        "\n",
+        r#"{"event":"note","kind":"k","text":"a"}"#,
+        "\n",
+        r#"{"event":"note","kind":"k","text":"b"}"#,
+        "\n",
+        r#"{"event":"no"#,
+    );
+
+    #[test]
+    fn parts_are_all_lines_in_order() {
+        for most in 1..9 {
+            let parts = parts(STREAM.as_bytes(), most);
+            assert!(parts.len() <= most);
+            let joined: Vec<u8> = parts
+                .iter()
+                .flat_map(|(_, part)| part.iter().copied())
+                .collect();
+            assert_eq!(joined, STREAM.as_bytes());
+            let mut before = 0;
+            for (number, part) in parts {
+                assert_eq!(number, before);
+                before += part.split_inclusive(|byte| *byte == b'\n').count() as u64;
+            }
+        }
+        assert_eq!(parts(b"", 2), [(0, &b""[..])]);
+    }
+
+    #[test]
+    fn what_is_read_depends_on_no_number_of_threads() {
+        let path = Path::new("evidence.jsonl");
+        let alone = format!("{:?}", fold(path, STREAM.as_bytes(), 1));
+        let corrupt = STREAM.replace("\"text\":\"b\"", "\"text\":");
+        let refused = format!("{:?}", fold(path, corrupt.as_bytes(), 1));
+        assert!(refused.contains("line: 4"), "{refused}");
+        for threads in 2..9 {
+            assert_eq!(
+                format!("{:?}", fold(path, STREAM.as_bytes(), threads)),
+                alone
+            );
+            assert_eq!(
+                format!("{:?}", fold(path, corrupt.as_bytes(), threads)),
+                refused
+            );
+        }
+    }
 }
