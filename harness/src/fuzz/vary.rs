@@ -6,17 +6,19 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
 use p11assay_reports::evidence::End;
 
-use super::novelty::Novelty;
+use super::novelty::{Look, Novelty};
 use super::pair::Pair;
 use super::suspect::{Suspect, What};
+use crate::cryptoki::Function;
 use crate::execute::Answer;
 use crate::oracle::model::{Answered, Disagreement, Subject, disagreement_of, may_disagree};
 use crate::run::wire::Turnout;
 use crate::run::{StationError, Varied};
-use crate::sequence::Call;
 use crate::sequence::decode::{Setting, Variants, Weight};
+use crate::sequence::{Call, Step, calls};
 
 /// Variants of a tape whose calls take some microseconds.
 const MANY: u32 = 512;
@@ -42,6 +44,7 @@ pub(super) fn usual_count(calls: &mut [u64]) -> u32 {
 /// A tape with what its variants came to.
 pub(super) struct Seen {
     variants: Variants,
+    looks: Looks,
     target: Turnout,
     model: Turnout,
 }
@@ -72,9 +75,35 @@ pub(super) enum Doubt {
     Alarm,
 }
 
+/// What the calls of variants look like: of what all begin with, and of each phrase.
+struct Looks {
+    prelude: Vec<Look>,
+    places: Vec<Vec<Vec<Look>>>,
+}
+
+impl Looks {
+    fn of(variants: &Variants) -> Self {
+        let looks = |steps: &[Step]| calls(steps).map(Look::of).collect();
+        let phrases = variants.places().iter();
+        let places = phrases.map(|phrases| phrases.iter().map(|phrase| looks(&phrase.steps)));
+        Self {
+            prelude: looks(variants.prelude()),
+            places: places.map(Iterator::collect).collect(),
+        }
+    }
+
+    /// Those of the variant that has these phrases.
+    fn variant(&self, choice: impl Iterator<Item = usize>) -> impl Iterator<Item = &Look> {
+        let phrases = self.places.iter().zip(choice);
+        let phrases = phrases.flat_map(|(phrases, choice)| &phrases[choice]);
+        self.prelude.iter().chain(phrases)
+    }
+}
+
 /// Variants that are to be run, and how many.
 pub(super) struct Order {
     variants: Variants,
+    looks: Looks,
     count: u32,
 }
 
@@ -92,7 +121,11 @@ impl Order {
         };
         // The first is the tape itself.
         let count = share.min(variants.count());
-        (count > 1).then_some(Self { variants, count })
+        (count > 1).then(|| Self {
+            looks: Looks::of(&variants),
+            variants,
+            count,
+        })
     }
 }
 
@@ -103,7 +136,11 @@ impl Pair {
     /// If one of the stations cannot go on.
     pub(super) fn vary<T>(
         &mut self,
-        Order { variants, count }: Order,
+        Order {
+            variants,
+            looks,
+            count,
+        }: Order,
         beside: impl FnOnce() -> T,
     ) -> Result<(Outcome, T), StationError> {
         let (sides, phrases) = ([&mut self.target, &mut self.model], &variants);
@@ -118,6 +155,7 @@ impl Pair {
         let outcome = match (on_target?, on_model?) {
             (Varied::Done(target), Varied::Done(model)) => Outcome::Seen(Box::new(Seen {
                 variants,
+                looks,
                 target,
                 model,
             })),
@@ -153,7 +191,7 @@ impl Seen {
         novelty: &mut Novelty,
         known: &dyn Fn(&Suspect) -> bool,
     ) -> Vec<Interesting> {
-        let mut pairs = HashSet::new();
+        let mut pairs = HashSet::with_hasher(FixedState::default());
         let mut names = HashSet::new();
         let (mut found, mut alarms) = (Vec::new(), 0);
         let both = self.target.turns.iter().zip(&self.model.turns);
@@ -166,15 +204,15 @@ impl Seen {
             let (Some(target), Some(model)) = (target, model) else {
                 continue;
             };
-            let calls = self.variants.calls(number);
-            let answers = |words: &[u64]| -> Vec<Answer> {
-                words.iter().copied().map(Answer::from_word).collect()
-            };
-            let (given, wanted) = (answers(&target.answers), answers(&model.answers));
-            let made = calls.iter().zip(&given);
-            let made = made.filter_map(|(call, answer)| Some((*call, Some(answer.rv()?))));
+            let looks = || self.looks.variant(self.variants.choice(number));
+            let answers = target.answers.iter().map(|word| Answer::from_word(*word));
+            let made = looks().zip(answers);
+            let made = made.filter_map(|(look, answer)| Some((*look, Some(answer.rv()?))));
             let new = novelty.add_answers(made);
-            let suspect = disagreement(&calls, &given, &wanted).map(|found| Suspect {
+            let suspect = is_doubtful(looks(), &target.answers, &model.answers)
+                .then(|| self.disagreement(number, &target.answers, &model.answers))
+                .flatten();
+            let suspect = suspect.map(|found| Suspect {
                 step: Some(found.step),
                 function: Some(found.function),
                 what: What::Disagrees(found),
@@ -195,30 +233,36 @@ impl Seen {
         }
         found
     }
-}
 
-/// The first disagreement, as of the traces of a sequence that was run by itself.
-fn disagreement(calls: &[&Call], target: &[Answer], model: &[Answer]) -> Option<Disagreement> {
-    let answers = |place: usize| {
-        let (call, target, model) = (calls.get(place)?, target.get(place)?, model.get(place)?);
-        Some((answered(call, *target)?, answered(call, *model)?))
-    };
-    let places = 0..calls.len();
-    let doubtful = places.clone().any(|place| {
-        answers(place)
-            .is_some_and(|(target, model)| may_disagree(calls[place].function, target, model))
-    });
-    if !doubtful {
-        return None;
+    /// The first disagreement of a variant, as of the traces of a sequence that was run by itself.
+    fn disagreement(&self, number: u32, target: &[u64], model: &[u64]) -> Option<Disagreement> {
+        let calls = self.variants.calls(number);
+        let subjects: Vec<_> = calls.iter().map(|call| Subject::of(call)).collect();
+        let mut answers = target.iter().zip(model);
+        disagreement_of(subjects.iter(), |call: &Call| {
+            let (target, model) = answers.next()?;
+            let function = call.function;
+            Some((answered(function, *target)?, answered(function, *model)?))
+        })
     }
-    let subjects: Vec<_> = calls.iter().map(|call| Subject::of(call)).collect();
-    let mut places = places;
-    disagreement_of(subjects.iter(), |_| answers(places.next()?))
 }
 
-fn answered(call: &Call, answer: Answer) -> Option<Answered> {
+/// True if some call was answered in two ways that cannot both be right in one state.
+fn is_doubtful<'l>(looks: impl Iterator<Item = &'l Look>, target: &[u64], model: &[u64]) -> bool {
+    let answers = target.iter().zip(model);
+    looks.zip(answers).any(|(look, (target, model))| {
+        // Nothing contradicts itself.
+        target != model
+            && answered(look.function, *target)
+                .zip(answered(look.function, *model))
+                .is_some_and(|(target, model)| may_disagree(look.function, target, model))
+    })
+}
+
+fn answered(function: Function, word: u64) -> Option<Answered> {
+    let answer = Answer::from_word(word);
     let rv = answer.rv()?;
-    let told = call.function == crate::cryptoki::Function::C_GetSessionInfo && rv == 0;
+    let told = function == Function::C_GetSessionInfo && rv == 0;
     let session = told.then(|| answer.session().into());
     Some(Answered { rv, session })
 }
@@ -252,6 +296,7 @@ mod tests {
         };
         let (target, model) = (side(&|(target, _)| target), side(&|(_, model)| model));
         Seen {
+            looks: Looks::of(&variants),
             variants,
             target,
             model,

@@ -46,6 +46,53 @@ impl State<'_> {
     }
 }
 
+/// Variants that came to their end.
+struct Done {
+    seen: Box<Seen>,
+    /// How many functions the target reached first in each, by its number.
+    functions: BTreeMap<u32, usize>,
+}
+
+impl Common<'_> {
+    /// Keeps the variants that lead on; gives those that look wrong.
+    fn take_note(&self, Done { seen, functions }: &Done) -> Result<Vec<Interesting>, SearchError> {
+        let mut state = self.lock();
+        let State {
+            corpus,
+            novelty,
+            known,
+            times,
+            found,
+            ..
+        } = &mut *state;
+        let is_known = |suspect: &Suspect| {
+            let name = suspect.name();
+            known.contains(&name) || times.get(&name).is_some_and(|times| *times >= TRIES)
+        };
+        let mut wrong = Vec::new();
+        for one in seen.interesting(novelty, &is_known) {
+            match one.doubt {
+                Some(_) => wrong.push(one),
+                None => corpus.add(Kept {
+                    bytes: one.tape,
+                    dear: false,
+                })?,
+            }
+        }
+        for bytes in functions.keys().filter_map(|number| seen.tape(*number)) {
+            let dear = false;
+            corpus.add(Kept { bytes, dear })?;
+        }
+        let (run, calls) = seen.progress();
+        // The first is the input itself.
+        found.progress.variants += run.saturating_sub(1);
+        found.progress.calls += calls;
+        found.progress.corpus = corpus.inputs().len();
+        found.progress.features = novelty.count();
+        Ok(wrong)
+    }
+}
+
 /// One of the jobs of a search.
 pub(super) struct Job<'c, 's> {
     pub(super) pair: Pair,
@@ -117,20 +164,20 @@ impl Job<'_, '_> {
         Ok(sound)
     }
 
-    /// Runs inputs in their variants, which are worked out for the next one while those of one run; gives those that
-    /// have none, and how many had some.
+    /// Runs inputs in their variants. While those of one run, those of the next are worked out, and note is taken of what
+    /// those before came to. Gives the inputs that have none, and how many had some.
     fn vary_all(
         &mut self,
         inputs: Vec<Vec<u8>>,
         count: u32,
     ) -> Result<(Vec<Vec<u8>>, u64), SearchError> {
-        let setting = self.common.setting;
+        let common = self.common;
         let seeds: Vec<u64> = inputs.iter().map(|_| self.tapes.seed()).collect();
         let mut rest = Vec::new();
         let mut waiting = inputs.into_iter().zip(seeds);
         let mut next = || {
             for (input, seed) in waiting.by_ref() {
-                match Order::of(&input, setting, (seed, count)) {
+                match Order::of(&input, common.setting, (seed, count)) {
                     Some(order) => return Some(order),
                     None => rest.push(input),
                 }
@@ -138,14 +185,24 @@ impl Job<'_, '_> {
             None
         };
         let (mut order, mut run) = (next(), 0);
+        let mut before = None;
         while let Some(now) = order {
-            if self.common.is_over() {
+            if common.is_over() {
                 break;
             }
-            let (outcome, after) = self.pair.vary(now, &mut next)?;
+            let seen: Option<Done> = before.take();
+            let (outcome, (wrong, after)) = self.pair.vary(now, || {
+                let wrong = seen.map_or(Ok(Vec::new()), |seen| common.take_note(&seen));
+                (wrong, next())
+            })?;
             order = after;
             run += u64::from(!matches!(outcome, Varied::None(_)));
-            self.varied(outcome)?;
+            before = self.varied(outcome)?;
+            self.doubt(wrong?)?;
+        }
+        if let Some(seen) = before {
+            let wrong = common.take_note(&seen)?;
+            self.doubt(wrong)?;
         }
         Ok((rest, run))
     }
@@ -160,68 +217,32 @@ impl Job<'_, '_> {
         new
     }
 
-    /// Takes note of what variants came to, and runs as inputs those that look wrong.
-    fn varied(&mut self, outcome: Varied) -> Result<(), SearchError> {
+    /// What variants came to that note is to be taken of; what they did not come back from is looked into at once.
+    fn varied(&mut self, outcome: Varied) -> Result<Option<Done>, SearchError> {
         match outcome {
-            Varied::None(tape) => self.one_by_one(vec![tape]).map(|_| ()),
+            Varied::None(tape) => self.one_by_one(vec![tape]).map(|_| ())?,
             Varied::Broken(tape, Some(end @ End::MemoryLimit { .. })) => {
-                self.look_for_leak(&tape, end)
+                self.look_for_leak(&tape, end)?;
             }
-            Varied::Broken(tape, _) => self.run_alone(tape, "a call in a variant".to_owned()),
+            Varied::Broken(tape, _) => self.run_alone(tape, "a call in a variant".to_owned())?,
             Varied::Seen(seen) => {
-                let reached = self.reached();
-                for Interesting { tape, doubt } in self.take_note(&seen, &reached)? {
-                    let what = match doubt {
-                        Some(Doubt::Disagrees(suspect)) => suspect.title(),
-                        _ => "memory written over, or a size that nothing has".to_owned(),
-                    };
-                    self.run_alone(tape, what)?;
-                }
-                Ok(())
+                let functions = self.reached();
+                return Ok(Some(Done { seen, functions }));
             }
         }
+        Ok(None)
     }
 
-    /// Keeps the variants that lead on; gives those that look wrong.
-    fn take_note(
-        &self,
-        seen: &Seen,
-        reached: &BTreeMap<u32, usize>,
-    ) -> Result<Vec<Interesting>, SearchError> {
-        let mut state = self.common.lock();
-        let State {
-            corpus,
-            novelty,
-            known,
-            times,
-            found,
-            ..
-        } = &mut *state;
-        let is_known = |suspect: &Suspect| {
-            let name = suspect.name();
-            known.contains(&name) || times.get(&name).is_some_and(|times| *times >= TRIES)
-        };
-        let mut wrong = Vec::new();
-        for one in seen.interesting(novelty, &is_known) {
-            match one.doubt {
-                Some(_) => wrong.push(one),
-                None => corpus.add(Kept {
-                    bytes: one.tape,
-                    dear: false,
-                })?,
-            }
+    /// Runs as inputs the variants that look wrong.
+    fn doubt(&mut self, wrong: Vec<Interesting>) -> Result<(), SearchError> {
+        for Interesting { tape, doubt } in wrong {
+            let what = match doubt {
+                Some(Doubt::Disagrees(suspect)) => suspect.title(),
+                _ => "memory written over, or a size that nothing has".to_owned(),
+            };
+            self.run_alone(tape, what)?;
         }
-        for bytes in reached.keys().filter_map(|number| seen.tape(*number)) {
-            let dear = false;
-            corpus.add(Kept { bytes, dear })?;
-        }
-        let (run, calls) = seen.progress();
-        // The first is the input itself.
-        found.progress.variants += run.saturating_sub(1);
-        found.progress.calls += calls;
-        found.progress.corpus = corpus.inputs().len();
-        found.progress.features = novelty.count();
-        Ok(wrong)
+        Ok(())
     }
 
     /// Runs a variant as an input of its own; `what` says what it was suspected of.
