@@ -11,7 +11,8 @@ use super::pair::{Outcome, Pair};
 use super::shrink::{Budget, shrink};
 use super::suspect::{Suspect, What};
 use super::together;
-use crate::run::StationError;
+use crate::oracle::CaseTrace;
+use crate::run::{Bounds, StationError};
 use crate::sequence::Step;
 use crate::sequence::decode::Decoded;
 
@@ -19,8 +20,15 @@ use crate::sequence::decode::Decoded;
 const SHRINKING: Duration = Duration::from_secs(9);
 /// Longest that one finding of lanes is shrunk.
 const SHRINKING_LANES: Duration = Duration::from_secs(40);
-/// How long a call may take while a hang is shrunk: each try would take the target's own deadline.
-const SHORT_DEADLINE: Duration = Duration::from_millis(250);
+/// How long a call may take when a hang is looked for again: each try that shows it waits as long, and the target's own
+/// deadline is waited for once, at the end.
+const DEADLINE: Duration = Duration::from_secs(1);
+/// The least that it may take while the hang is shrunk.
+const LEAST_DEADLINE: Duration = Duration::from_millis(250);
+/// How many times as long as the slowest call that came back.
+const SLOWER: u32 = 16;
+/// The part by which memory must grow beyond its limit while that is shrunk.
+const MARGIN: u64 = 8;
 /// How often a sequence with lanes is run until it shows what it showed before.
 const ATTEMPTS: usize = 40;
 /// How many times as often as it took the whole sequence a shorter one is run.
@@ -69,6 +77,13 @@ pub fn look(
     .shown(decoded.by_itself())
 }
 
+/// How long a call may take while a hang is shrunk that this is the trace of.
+fn patience(trace: &CaseTrace) -> Duration {
+    let returned = trace.calls.iter().filter_map(|call| call.returned);
+    let slowest = returned.map(|back| back.duration_ns).max().unwrap_or(0);
+    LEAST_DEADLINE.max(Duration::from_nanos(slowest) * SLOWER)
+}
+
 /// What is looked for, and how often.
 struct Look<'l> {
     pair: &'l mut Pair,
@@ -80,23 +95,20 @@ struct Look<'l> {
 
 impl Look<'_> {
     fn shown(mut self, decoded: Decoded) -> Result<Option<Shown>, StationError> {
-        let (decoded, took) = match self.again(&decoded)? {
-            Some((_, took)) => (decoded, took),
+        let (decoded, took, deadline) = match self.first(&decoded)? {
+            Some((outcome, took)) => (decoded, took, patience(&outcome.ran.trace)),
             None => match self.many_times(&decoded)? {
-                Some(decoded) => (decoded, 1),
+                Some(decoded) => (decoded, 1, DEADLINE),
                 None => return Ok(None),
             },
         };
         self.attempts = (PATIENCE * took).min(ATTEMPTS);
         let begun = Instant::now();
-        let (mut shrunk, tries) = self.shrunk(decoded.clone())?;
+        let usual = self.bounds(deadline);
+        let shrunk = self.shrunk(decoded.clone());
+        self.set_bounds(usual);
+        let (shrunk, tries) = shrunk?;
         let shrinking = begun.elapsed();
-        if self.lanes {
-            self.keep_order(&mut shrunk)?;
-        }
-        if self.lanes && !matches!(self.suspect.what, What::Twice(_)) {
-            self.make_likely(&mut shrunk)?;
-        }
         self.attempts = ATTEMPTS;
         for candidate in [shrunk, decoded] {
             if let Some((outcome, _)) = self.again(&candidate)?
@@ -114,24 +126,57 @@ impl Look<'_> {
         Ok(None)
     }
 
+    /// As [`again`](Self::again); a hang under a short deadline first.
+    fn first(&mut self, decoded: &Decoded) -> Result<Option<(Outcome, usize)>, StationError> {
+        let usual = self.bounds(DEADLINE);
+        let found = self.again(decoded);
+        self.set_bounds(usual);
+        match found? {
+            None if self.hangs() => self.again(decoded),
+            found => Ok(found),
+        }
+    }
+
+    fn hangs(&self) -> bool {
+        matches!(&self.suspect.what, What::Ended(end) if matches!(**end, End::Hang { .. }))
+    }
+
+    /// What a call and a worker may have while it is asked again and again: less time, if it is about a hang, and a
+    /// little more memory, if it is about that, so that what is left shows it for sure. Gives what they might have.
+    fn bounds(&mut self, deadline: Duration) -> Bounds {
+        let usual = self.pair.target.station.bounds();
+        let mut bounds = usual;
+        if self.hangs() {
+            bounds.call_deadline = usual.call_deadline.min(deadline);
+        }
+        if self.suspect.is_about_memory() {
+            bounds.memory = usual.memory.map(|limit| limit + limit / MARGIN);
+        }
+        self.set_bounds(bounds);
+        usual
+    }
+
+    fn set_bounds(&mut self, bounds: Bounds) {
+        self.pair.target.station.set_bounds(bounds);
+    }
+
     fn shrunk(&mut self, decoded: Decoded) -> Result<(Decoded, usize), StationError> {
-        let hangs =
-            matches!(&self.suspect.what, What::Ended(end) if matches!(**end, End::Hang { .. }));
-        let station = &mut self.pair.target.station;
-        let usual = hangs.then(|| station.shorten_call_deadline(SHORT_DEADLINE));
         let by_chance = self.lanes && !self.suspect.is_about_memory();
         let time = match by_chance {
             true => SHRINKING_LANES,
             false => SHRINKING,
         };
         let mut budget = Budget::of(time);
-        let shrunk = shrink(decoded, &mut budget, &mut |candidate| {
+        let mut shrunk = shrink(decoded, &mut budget, &mut |candidate| {
             Ok::<_, StationError>(self.again(candidate)?.is_some())
-        });
-        if let Some(usual) = usual {
-            self.pair.target.station.set_call_deadline(usual);
+        })?;
+        if self.lanes {
+            self.keep_order(&mut shrunk)?;
         }
-        Ok((shrunk?, budget.tries))
+        if self.lanes && !matches!(self.suspect.what, What::Twice(_)) {
+            self.make_likely(&mut shrunk)?;
+        }
+        Ok((shrunk, budget.tries))
     }
 
     /// The first time that a sequence shows it again, and how many it took.
@@ -263,5 +308,43 @@ impl Look<'_> {
             }
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cryptoki::Function;
+    use crate::oracle::TraceCall;
+    use crate::worker::Returned;
+
+    #[test]
+    fn a_hang_is_waited_for_as_its_slow_calls_ask() {
+        let call = |milliseconds: Option<u64>| TraceCall {
+            step: 1,
+            lane: None,
+            function: Function::C_GenerateKeyPair,
+            question: false,
+            start_ns: 0,
+            returned: milliseconds.map(|milliseconds| Returned {
+                rv: 0,
+                duration_ns: milliseconds * 1_000_000,
+            }),
+            outputs: Vec::new(),
+            violations: Vec::new(),
+            malformed: false,
+        };
+        let waited = |calls: &[Option<u64>]| {
+            patience(&CaseTrace {
+                calls: calls.iter().map(|took| call(*took)).collect(),
+                ..CaseTrace::default()
+            })
+        };
+        assert_eq!(waited(&[None]), LEAST_DEADLINE);
+        assert_eq!(waited(&[Some(1), Some(3), None]), LEAST_DEADLINE);
+        assert_eq!(
+            waited(&[Some(1), Some(400), None]),
+            Duration::from_millis(6400)
+        );
     }
 }

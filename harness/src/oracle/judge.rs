@@ -455,15 +455,18 @@ impl Walk<'_, '_> {
                 reason: Some(reason),
                 findings: Vec::new(),
             },
-            // What was not seen did not pass.
-            (None, None) => Judgement {
-                verdict: self.lost.map_or(Verdict::Pass, |_| Verdict::HarnessFault),
-                why: None,
-                reason: self
-                    .lost
-                    .map(|step| format!("the trace has no record of step {step}")),
-                findings: Vec::new(),
-            },
+            (None, None) => {
+                let (verdict, reason) = match self.lost {
+                    None => (Verdict::Pass, None),
+                    Some(step) => end::unseen(self.subject.trace, step),
+                };
+                Judgement {
+                    verdict,
+                    why: None,
+                    reason,
+                    findings: Vec::new(),
+                }
+            }
         }
     }
 }

@@ -59,6 +59,8 @@ pub struct CaseTrace {
     pub state_changes: Vec<String>,
     /// A size that the module named and that was not offered.
     pub absurd: Option<String>,
+    /// True if the journal was full before all was recorded.
+    pub truncated: bool,
     /// True if the case was begun.
     pub began: bool,
     /// True if the case came to its end in the worker.
@@ -119,6 +121,7 @@ impl CaseTrace {
 #[must_use]
 pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
     let mut traces: BTreeMap<u32, CaseTrace> = BTreeMap::new();
+    let truncated = journal.is_truncated();
     let mut current: Option<u32> = None;
     let mut question = false;
     let mut lane = None;
@@ -129,6 +132,7 @@ pub fn read(journal: &Journal) -> BTreeMap<u32, CaseTrace> {
             traces.insert(
                 mark.case,
                 CaseTrace {
+                    truncated,
                     began: true,
                     ..CaseTrace::default()
                 },

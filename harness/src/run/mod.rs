@@ -12,4 +12,6 @@ pub(crate) mod tally;
 pub mod wire;
 
 pub use serve::worker;
-pub use station::{BATCH, Broken, Interrupt, Place, Ran, Station, StationError, Stray, Varied};
+pub use station::{
+    BATCH, Bounds, Broken, Interrupt, Place, Ran, Station, StationError, Stray, Varied,
+};

@@ -117,6 +117,15 @@ pub struct Ran {
     pub duration_ns: u64,
 }
 
+/// What calls and workers may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long one call may take.
+    pub call_deadline: Duration,
+    /// Most resident memory of a worker, bytes.
+    pub memory: Option<u64>,
+}
+
 /// A provisioned target and its worker.
 pub struct Station {
     options: WorkerOptions,
@@ -211,19 +220,22 @@ impl Station {
         self.slot = slot;
     }
 
-    /// Lets no call take longer than this from now on.
-    pub fn set_call_deadline(&mut self, deadline: Duration) {
-        self.options.call_deadline = deadline;
-        if let Some(worker) = &mut self.worker {
-            worker.set_call_deadline(deadline);
+    /// What calls and workers may have.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            call_deadline: self.options.call_deadline,
+            memory: self.options.memory_limit,
         }
     }
 
-    /// As [`set_call_deadline`](Self::set_call_deadline), unless they may take less already; gives what they might take.
-    pub fn shorten_call_deadline(&mut self, deadline: Duration) -> Duration {
-        let usual = self.options.call_deadline;
-        self.set_call_deadline(usual.min(deadline));
-        usual
+    /// Changes it: for calls from now on, for memory from the next worker on.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.options.call_deadline = bounds.call_deadline;
+        self.options.memory_limit = bounds.memory;
+        if let Some(worker) = &mut self.worker {
+            worker.set_call_deadline(bounds.call_deadline);
+        }
     }
 
     /// Leaves what cases do to their process unexamined.

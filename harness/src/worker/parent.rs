@@ -201,7 +201,9 @@ impl Worker {
             let control = self.process.mapping.control();
             let bell = control.doorbell.load(Acquire);
             if self.answered() {
-                return Waited::Answered;
+                // What it kept may have come since the last look.
+                let over = self.over_limit(statm.as_mut());
+                return over.unwrap_or(Waited::Answered);
             }
             if self.options.canceller.is_cancelled() {
                 self.kill();
@@ -220,14 +222,24 @@ impl Worker {
                 let end = self.end_hang(slowest.deadline);
                 return self.ended(end);
             }
-            let resident = statm.as_mut().and_then(Statm::resident).unwrap_or(0);
-            if let Some(limit) = self.options.memory_limit.filter(|limit| resident > *limit) {
-                self.kill();
-                return self.ended(End::MemoryLimit { limit, resident });
+            if let Some(over) = self.over_limit(statm.as_mut()) {
+                return over;
             }
             let left = slowest.left.unwrap_or_default() + Duration::from_millis(1);
-            wait(&control.doorbell, bell, Some(TICK.min(left)));
+            let doorbell = &self.process.mapping.control().doorbell;
+            wait(doorbell, bell, Some(TICK.min(left)));
         }
+    }
+
+    /// Ends a worker that has more memory than it may.
+    fn over_limit(&mut self, statm: Option<&mut Statm>) -> Option<Waited> {
+        let resident = statm.and_then(Statm::resident)?;
+        let limit = self
+            .options
+            .memory_limit
+            .filter(|limit| resident > *limit)?;
+        self.kill();
+        Some(self.ended(End::MemoryLimit { limit, resident }))
     }
 
     fn ended(&mut self, end: End) -> Waited {

@@ -67,6 +67,7 @@ fn main() -> std::process::ExitCode {
             searched_in_lanes(mutant, lanes, 1)
         })
     }));
+    trials.push(Trial::test("a_leak_is_the_modules_finding", leak));
     trials.push(Trial::test(
         "the_token_without_a_mutant_has_every_property",
         || asked("", &[], Some(0)),
@@ -199,6 +200,27 @@ fn searched(mutant: &str, wanted: Option<i32>) -> Result<(), Failed> {
     let sequences = if mutant.is_empty() { "300" } else { "3000" };
     let run = runs::search(mutant, sequences);
     match run.code == wanted {
+        true => Ok(()),
+        false => Err(format!("exit code {:?}: {:?}", run.code, run.cases).into()),
+    }
+}
+
+/// Memory that is taken little by little: the shortest sequence that takes too much still does, in the search and in the
+/// run that follows it.
+fn leak() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let target = folder.path().join("target.yaml");
+    std::fs::write(
+        &target,
+        "target: builtin\nmodule: builtin\ndisposable: true\nlimits: { memory: 384MiB }\n\
+         token: { label: p11assay reference, pin: '1234', so-pin: '12345678' }\n",
+    )?;
+    let target = target.to_string_lossy().into_owned();
+    let run = runs::search_on(&target, "leak-per-session", "3000");
+    let leaks = |(id, verdict): &&(String, Verdict)| {
+        id.ends_with("/memory-limit") && *verdict == Verdict::Crash
+    };
+    match run.code == Some(1) && run.cases.iter().any(|case| leaks(&case)) {
         true => Ok(()),
         false => Err(format!("exit code {:?}: {:?}", run.code, run.cases).into()),
     }

@@ -22,10 +22,15 @@ pub(crate) fn run(mutant: &str, cases: &[&str]) -> Run {
 
 /// A search of so many sequences at most, which ends with the first finding.
 pub(crate) fn search(mutant: &str, sequences: &str) -> Run {
+    search_on(target_of(mutant), mutant, sequences)
+}
+
+/// The same on this target.
+pub(crate) fn search_on(target: &str, mutant: &str, sequences: &str) -> Run {
     let limits = ["--sequences", sequences, "--variants", "16"];
     let ends = ["--time", "1h", "--fail-fast"];
     let fixed = ["fuzz", "--seed", "1", "--classes", "A,B,C"];
-    program(mutant, &[&fixed[..], &limits, &ends].concat())
+    program_on(target, mutant, &[&fixed[..], &limits, &ends].concat())
 }
 
 /// A search by sequences with lanes, of so many at most.
@@ -58,11 +63,15 @@ fn target_of(mutant: &str) -> &'static str {
 }
 
 pub(crate) fn program(mutant: &str, arguments: &[&str]) -> Run {
+    program_on(target_of(mutant), mutant, arguments)
+}
+
+fn program_on(target: &str, mutant: &str, arguments: &[&str]) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let run_dir = folder.path().join("run");
     let output = Command::new(env!("CARGO_BIN_EXE_p11assay"))
         .args(arguments)
-        .args(["--target", target_of(mutant)])
+        .args(["--target", target])
         .arg("--run-dir")
         .arg(&run_dir)
         .env("REFERENCE_TOKEN_MUTANT", mutant)

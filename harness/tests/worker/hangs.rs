@@ -16,6 +16,7 @@ crate::tests![
     a_hang_of_the_harness_has_its_own_deadline,
     a_deadline_may_be_changed,
     taking_memory_without_end,
+    taking_memory_and_answering_at_once,
     cancelling_from_another_thread,
     a_cancelled_worker_stays_cancelled,
     a_hang_where_tracing_is_forbidden,
@@ -105,6 +106,21 @@ fn taking_memory_without_end() {
     assert_eq!(limit, 64 << 20);
     assert!(resident > limit);
     assert_in_flight(&reply, "C_GetInfo");
+}
+
+/// It answers before anybody looks at its memory: the limit holds all the same.
+fn taking_memory_and_answering_at_once() {
+    let mut options = options("C_GetInfo:keep");
+    options.memory_limit = Some(64 << 20);
+    for _ in 0..5 {
+        let mut worker = Worker::spawn(&options).expect("a worker");
+        let reply = send(&mut worker, &["C_Initialize", "C_GetInfo"]);
+        let &End::MemoryLimit { resident, .. } = end(&reply) else {
+            panic!("no memory limit but {reply:?}");
+        };
+        assert!(resident > 64 << 20);
+        assert!(!worker.is_alive());
+    }
 }
 
 fn cancelling_from_another_thread() {

@@ -112,3 +112,35 @@ pub fn describe_end(end: &End) -> String {
         }
     }
 }
+
+/// What was not seen did not pass: rounds without end may leave no room for their records, and nothing else may.
+pub(super) fn unseen(trace: &CaseTrace, step: u32) -> (Verdict, Option<String>) {
+    match trace.truncated {
+        true => {
+            let reason = format!("the journal had no room any more for step {step}");
+            (Verdict::Environment, Some(reason))
+        }
+        false => {
+            let reason = format!("the trace has no record of step {step}");
+            (Verdict::HarnessFault, Some(reason))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_found_no_room_in_the_journal_is_no_fault_of_the_harness() {
+        let verdict = |truncated| {
+            let trace = CaseTrace {
+                truncated,
+                ..CaseTrace::default()
+            };
+            unseen(&trace, 7).0
+        };
+        assert_eq!(verdict(true), Verdict::Environment);
+        assert_eq!(verdict(false), Verdict::HarnessFault);
+    }
+}

@@ -174,6 +174,17 @@ static int leak(struct place *at)
     }
 }
 
+/* Takes 64 MiB for good, and answers. */
+static int keep(struct place *at)
+{
+    void *block = malloc(64 << 20);
+    (void)at;
+    if (block)
+        memset(block, 1, 64 << 20);
+    sink = block ? *(unsigned char *)block : 0;
+    return GO_ON;
+}
+
 static int over_write(struct place *at)
 {
     if (at->buffer)
@@ -447,6 +458,7 @@ static const struct {
     {"double-free", double_free},
     {"heap-corruption", heap_corruption},
     {"leak", leak},
+    {"keep", keep},
     {"over-write", over_write},
     {"over-read", over_read},
     {"under-write", under_write},
