@@ -148,6 +148,16 @@ fn keys(scene: &Scene) {
 }
 
 fn authenticated(scene: &Scene, key: CK_OBJECT_HANDLE) {
+    let mut long = *b"a vector of 23 bytes...";
+    let mut parameter = CK_GCM_PARAMS {
+        pIv: long.as_mut_ptr(),
+        ulIvLen: 23,
+        ulIvBits: 184,
+        ulTagBits: 128,
+        ..CK_GCM_PARAMS::default()
+    };
+    let sealed = scene.encrypt(with(CKM_AES_GCM, &mut parameter), key, DATA);
+    scene.say(&sealed);
     let (mut iv, mut aad) = (*b"twelve bytes", *b"associated");
     let mut parameter = CK_GCM_PARAMS {
         pIv: iv.as_mut_ptr(),
@@ -206,6 +216,9 @@ pub(super) fn ciphers() {
     counter.ulCounterBits = 128;
     scene.in_parts(block(CKM_AES_CBC, &mut vector), key);
     scene.in_parts(with(CKM_AES_CTR, &mut counter), key);
+    counter.cb[12..].fill(0xff);
+    let carried = scene.encrypt(with(CKM_AES_CTR, &mut counter), key, DATA);
+    scene.say(&carried);
     counter.ulCounterBits = 1;
     scene.encrypt(with(CKM_AES_CTR, &mut counter), key, DATA);
     // Blocks that end in padding which is not uniform.
@@ -308,8 +321,8 @@ fn asymmetric(scene: &Scene) {
     }
 }
 
-/// RFC 6979 appendix A.2.5: P-256, the private value and its point, and a deterministic signature
-/// over the SHA-256 of "sample".
+/// RFC 6979 appendix A.2.5: P-256, the private value and its point, and deterministic signatures
+/// over the SHA-256 and the SHA-512 of "sample".
 fn ecdsa(scene: &Scene) {
     let Scene { stage, session } = scene;
     let point = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
@@ -323,6 +336,14 @@ fn ecdsa(scene: &Scene) {
         .bytes(CKA_EC_PARAMS, hex("06082a8648ce3d030107"))
         .bytes(CKA_EC_POINT, hex(&format!("044104{point}")));
     let key = scene.create(&template);
+    let longer = "8496a60b5e9b47c825488827e0495b0e3fa109ec4568fd3f8d1097678eb97f00\
+                  2362ab1adbe2b8adf9cb9edab740ea6049c028114f2460f96554f61fae3302fe";
+    let (longer, mut mechanism) = (hex(longer), plain(CKM_ECDSA_SHA512));
+    play!(stage, C_VerifyInit(*session, &mut mechanism, key));
+    play!(
+        stage,
+        C_Verify(*session, input!(b"sample"), 6, input!(longer), 64)
+    );
     let (digest, signature) = (hex(digest), hex(signature));
     // The same digest, and one that differs in its end.
     for last in [0xbf, 0] {

@@ -28,6 +28,7 @@ pub(crate) fn unwrap(stage: &Stage, session: CK_SESSION_HANDLE) {
         stage,
         C_WrapKey(session, &mut mechanism, wrapper, key, place, &mut length)
     );
+    stage.say(format_args!("{:02x?}", &wrapped[..length as usize]));
     let template = shown();
     let (mut list, mut unwrapped) = (template.list(), 0);
     let count = list.count();

@@ -135,7 +135,7 @@ fn counter(draw: &Draw) -> Fields {
     let mut block = draw.bytes(VECTOR, 16);
     if bits > 32 {
         block[12..15].fill(0xff);
-        block[15] |= 0xf0;
+        block[15] |= 0xfe;
     }
     block[16 - bits / 8] &= 0x7f;
     vec![number("ulCounterBits", bits as u64), octets("cb", &block)]

@@ -110,8 +110,12 @@ impl<C: Cipher128> Counter<C> {
     pub(super) fn new(cipher: C, block: Block128, bits: u32, encrypting: bool) -> Counter<C> {
         let mask = u128::MAX >> (128 - bits);
         let last = mask - (u128::from_be_bytes(block) & mask);
+        let stream = match mutant!("ctr-counts-in-32-bits") {
+            true => KeyStream::wrapping(cipher, block),
+            false => KeyStream::wide(cipher, block),
+        };
         Counter {
-            stream: KeyStream::wide(cipher, block),
+            stream,
             left: last.saturating_add(1).saturating_mul(SIZE as u128),
             encrypting,
         }

@@ -118,8 +118,9 @@ impl<C: Cipher128> Key<C> {
 
     fn first_counter(&self, iv: &[u8]) -> Block128 {
         let mut block = [0; SIZE];
-        if iv.len() == 12 {
-            block[..12].copy_from_slice(iv);
+        let cut = iv.len() > 12 && mutant!("gcm-long-vector-cut");
+        if iv.len() == 12 || cut {
+            block[..12].copy_from_slice(&iv[..12]);
             block[15] = 1;
             return block;
         }

@@ -74,7 +74,7 @@ impl<C: Cipher128> KeyWrap<C> {
                 let number = u32::try_from(length).map_err(|_| refusal(CKR_DATA_LEN_RANGE))?;
                 ensure(number > 0, CKR_DATA_LEN_RANGE)?;
                 initial[4..].copy_from_slice(&number.to_be_bytes());
-                self.input.resize(length.next_multiple_of(HALF), 0);
+                self.input.resize(length.next_multiple_of(HALF), filler());
             }
         }
         let mut wrapped = initial.to_vec();
@@ -125,11 +125,19 @@ fn cut(data: &mut Vec<u8>, length: &[u8]) -> Result<()> {
         .fold(0usize, |length, byte| length << 8 | usize::from(*byte));
     let fits = length > 0 && length.checked_next_multiple_of(HALF) == Some(data.len());
     ensure(fits, CKR_ENCRYPTED_DATA_INVALID)?;
-    let zeros = data.split_off(length);
+    let filled = data.split_off(length);
     ensure(
-        zeros.iter().all(|byte| *byte == 0),
+        filled.iter().all(|byte| *byte == filler()),
         CKR_ENCRYPTED_DATA_INVALID,
     )
+}
+
+/// What fills the last semiblock.
+fn filler() -> u8 {
+    match mutant!("kwp-filled-with-ones") {
+        true => 0xff,
+        false => 0,
+    }
 }
 
 fn as_block(data: &mut [u8]) -> Result<&mut Block> {

@@ -59,6 +59,11 @@ impl Ecdsa {
             digest.len()
         };
         let digest = digest.get(..length).map_or(digest.clone(), <[u8]>::to_vec);
+        let excess = digest.len().saturating_sub(self.curve.length());
+        let digest = match mutant!("ecdsa-digest-cut-in-front") {
+            true => digest[excess..].to_vec(),
+            false => digest,
+        };
         Ok((digest, self.key, self.curve))
     }
 }
