@@ -48,9 +48,12 @@ const PLANTED: [Planted; 3] = [
         what: "wrong answer",
         calls: &[
             "- C_OpenSession: { flags: CKF_SERIAL_SESSION }\n  gives: { session: $other }",
-            "- C_DigestInit: { session: $other, mechanism: CKM_SHA256 }",
-            "- C_Digest: { session: $other, data: \"616263\", digest: { buffer: null } }",
-            "- C_Digest: { session: $other, data: \"616263\", digest: { buffer: 64 } }",
+            "- C_CreateObject: { session: $other, template: { CKA_CLASS: CKO_SECRET_KEY, CKA_KEY_TYPE: CKK_AES, \
+             CKA_TOKEN: false, CKA_ENCRYPT: true, CKA_VALUE: \"00112233445566778899aabbccddeeff\" } }\n  \
+             gives: { object: $key }",
+            "- C_EncryptInit: { session: $other, mechanism: CKM_AES_ECB, key: $key }",
+            "- C_Encrypt: { session: $other, data: { repeat: \"61\", count: 32 }, encrypted_data: { buffer: null } }",
+            "- C_Encrypt: { session: $other, data: { repeat: \"61\", count: 32 }, encrypted_data: { buffer: 64 } }",
         ],
     },
     Planted {
@@ -114,7 +117,7 @@ fn sequence(planted: &Planted) -> Result<Decoded, String> {
         "- C_OpenSession: { flags: CKF_SERIAL_SESSION|CKF_RW_SESSION }\n  gives: { session: $s0 }\n",
     );
     let (mut count, mut objects, mut next) = (1, 0, 0);
-    let mut given = vec!["s0".to_owned(), "planted".to_owned(), "other".to_owned()];
+    let mut given = vec!["s0".to_owned(), "other".to_owned(), "key".to_owned()];
     for turn in 0.. {
         if next < planted.calls.len() && count >= (next + 1) * CALLS / (planted.calls.len() + 1) {
             text += &format!("{}\n", planted.calls[next]);
