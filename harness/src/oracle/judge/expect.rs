@@ -2,7 +2,7 @@
 
 use p11assay_reports::evidence::Why;
 
-use super::{Halt, Walk};
+use super::walk::{Halt, Walk};
 use crate::cryptoki::function::Domain;
 use crate::cryptoki::names::Kind;
 use crate::cryptoki::{attribute, names};
