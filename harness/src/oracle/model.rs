@@ -138,6 +138,9 @@ fn answered(call: &TraceCall) -> Option<Answered> {
     Some(Answered { rv, session })
 }
 
+/// What a sequence knows the target by: its `slot` is one.
+const TARGET: &str = "target";
+
 /// Outputs that follow from the state alone: of a session, by [PKCS11-Base 3.2] 3.3 and 5.6.
 const SESSION: [&str; 2] = ["state", "flags"];
 
@@ -230,6 +233,8 @@ impl Apart {
             let slot = parameter.kind == ParameterKind::Ulong(Domain::Slot);
             match argument {
                 Argument::Number(Number::Literal(number)) => slot || kind.is_some() && *number != 0,
+                // A handle may have the number of a slot as well, and a name that nothing has is 0.
+                Argument::Number(Number::Reference(reference)) if slot => reference.name != TARGET,
                 Argument::Number(Number::Reference(reference)) => {
                     let others = [&self.sessions, &self.objects];
                     kind.is_some_and(|kind| {

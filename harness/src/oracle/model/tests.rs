@@ -188,6 +188,8 @@ fn a_slot_of_the_model_is_none_of_the_targets() {
     call.arguments[0] = Argument::Number(Number::Literal(1));
     let model = [cryptoki_sys::CKR_SLOT_ID_INVALID];
     assert_eq!(step(&[call.clone()], &[0], &model), None);
+    call.arguments[0] = Argument::Number(Number::Reference(Reference::to("s0")));
+    assert_eq!(step(&[call.clone()], &[0], &model), None, "what is s0?");
     call.arguments[0] = Argument::Number(Number::Dangling);
     assert_eq!(step(&[call], &[0], &model), Some(1));
 }
