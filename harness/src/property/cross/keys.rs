@@ -3,7 +3,6 @@
 
 use cryptoki_sys::*;
 
-use super::super::agreement::curve::CURVES;
 use super::super::draw::Draw;
 use super::super::ground::Ground;
 use super::super::key::{self, PAIRS, Secret};
@@ -11,19 +10,14 @@ use super::super::script::{
     SESSION, Script, asked, attribute, flag, handle, kept, literal, octets, of_type, on, template,
     ulong,
 };
-use super::known;
 use super::subject::Parties;
+use super::values::{Drawn, PRIVATE, known_pair, numbers, own_length};
 use crate::cryptoki::Function::{
     C_CreateObject, C_GenerateKey, C_GenerateKeyPair, C_GetAttributeValue,
 };
 use crate::cryptoki::names::{self, Kind};
 use crate::sequence::{Attribute, ParameterValue};
 
-/// Purposes of drawn bytes: a private value, and that of the other side of an agreement.
-const PRIVATE: u64 = 12;
-const OTHER: u64 = 13;
-/// Choices of a draw: the curve.
-const CURVE: usize = 3;
 /// Coins of a draw: where the keys come from.
 const ORIGIN: [u32; 2] = [0, 1];
 const KEPT: u32 = 3;
@@ -67,27 +61,6 @@ enum Origin {
     },
 }
 
-/// The numbers of a key of this type, public and private, that are no domain parameters.
-fn numbers(key_type: CK_KEY_TYPE) -> [&'static [CK_ATTRIBUTE_TYPE]; 2] {
-    match key_type {
-        CKK_RSA => [
-            &[CKA_MODULUS, CKA_PUBLIC_EXPONENT],
-            &[
-                CKA_MODULUS,
-                CKA_PUBLIC_EXPONENT,
-                CKA_PRIVATE_EXPONENT,
-                CKA_PRIME_1,
-                CKA_PRIME_2,
-                CKA_EXPONENT_1,
-                CKA_EXPONENT_2,
-                CKA_COEFFICIENT,
-            ],
-        ],
-        CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => [&[CKA_EC_POINT], &[CKA_VALUE]],
-        _ => [&[CKA_VALUE], &[CKA_VALUE]],
-    }
-}
-
 impl Keys {
     /// A secret key of this type that both can make.
     pub(super) fn secret(
@@ -98,6 +71,13 @@ impl Keys {
         name: &'static str,
     ) -> Keys {
         let key = Secret::draw(parties.target, draw, key_type).imported();
+        let key = match own_length(key_type).filter(|_| draw.coin(KEPT)) {
+            Some(length) => {
+                let value = key::value(draw, PRIVATE, key_type, length);
+                key.of_value(value)
+            }
+            None => key,
+        };
         let generator = key::generator(parties.first(), key_type);
         Keys::Secret {
             key,
@@ -303,37 +283,6 @@ fn read(script: &mut Script, name: &str, numbers: &[CK_ATTRIBUTE_TYPE]) {
     script.add(numbers.iter().fold(call, keep).presumed());
 }
 
-/// The numbers of a pair of this type, if some are known or can be drawn.
-fn known_pair(key_type: CK_KEY_TYPE, draw: &Draw) -> Option<[Vec<Attribute>; 2]> {
-    if key_type == CKK_EC && draw.coin(ORIGIN[1]) {
-        return drawn(draw).map(|drawn| drawn.halves);
-    }
-    if key_type == CKK_RSA && draw.coin(KEPT) {
-        return Some(known::rsa());
-    }
-    let classes = [CKO_PUBLIC_KEY, CKO_PRIVATE_KEY];
-    let [public, private] = classes.map(|class| {
-        let recipe = key::recipe(class, key_type)?;
-        let mut attributes = recipe.attributes();
-        // Others say what it is, and what it is for.
-        attributes.retain(|given| {
-            let number = [numbers(key_type)[0], numbers(key_type)[1]].concat();
-            number.contains(&given.attribute) || DOMAIN.contains(&given.attribute)
-        });
-        Some(attributes)
-    });
-    Some([public?, private?])
-}
-
-/// Domain parameters.
-const DOMAIN: [CK_ATTRIBUTE_TYPE; 5] = [
-    CKA_EC_PARAMS,
-    CKA_PARAMETER_SET,
-    CKA_PRIME,
-    CKA_SUBPRIME,
-    CKA_BASE,
-];
-
 fn generated(parties: &Parties<'_>, draw: &Draw, key_type: CK_KEY_TYPE) -> Option<Origin> {
     let (_, mechanism) = PAIRS.iter().find(|(of, _)| *of == key_type)?;
     let first: &Ground = parties.first();
@@ -344,46 +293,6 @@ fn generated(parties: &Parties<'_>, draw: &Draw, key_type: CK_KEY_TYPE) -> Optio
             domain: key::domain(first, draw, key_type, *mechanism),
             is_kept: draw.coin(KEPT),
         })
-}
-
-/// A pair on a curve that is drawn, and another to agree with.
-pub(super) struct Drawn {
-    /// The numbers of the halves.
-    pub(super) halves: [Vec<Attribute>; 2],
-    /// The curve that they are on.
-    pub(super) curve: &'static super::super::agreement::curve::Curve,
-    /// The public point of the other side.
-    pub(super) other: Vec<u8>,
-}
-
-/// A pair on a curve of RFC 5480.
-fn drawn(draw: &Draw) -> Option<Drawn> {
-    let of_signatures: Vec<_> = CURVES
-        .iter()
-        .filter(|curve| curve.key_type == CKK_EC)
-        .collect();
-    drawn_on(draw.pick(CURVE, &of_signatures)?, draw)
-}
-
-/// A pair on this curve.
-pub(super) fn drawn_on(
-    curve: &'static super::super::agreement::curve::Curve,
-    draw: &Draw,
-) -> Option<Drawn> {
-    let values = [PRIVATE, OTHER].map(|purpose| curve.private(draw.bytes(purpose, curve.width)));
-    let [point, other] = curve.agree(&values)?.publics;
-    let [value, _] = values;
-    Some(Drawn {
-        halves: [
-            vec![
-                curve.parameters(),
-                octets(CKA_EC_POINT, literal(&curve.whole(&point))),
-            ],
-            vec![curve.parameters(), octets(CKA_VALUE, literal(&value))],
-        ],
-        curve,
-        other,
-    })
 }
 
 /// The private half of a pair on a curve, under this name.

@@ -10,6 +10,7 @@ mod keys;
 mod known;
 mod parameter;
 mod subject;
+mod values;
 mod work;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use super::super::signature::{self, Signing};
 use super::super::{derivation, digest, wrapping};
 use super::keys::{self, Keys};
 use super::parameter;
+use super::values;
 use super::work::{Agreement, Derivation, Digest, Encapsulation, Work, Wrap};
 use crate::cryptoki::mechanism::{self, Mechanism};
 use crate::generate;
@@ -137,7 +138,7 @@ impl Subject {
             Subject::Wrap(row) => wrap(row, parties, draw),
             Subject::Derive(row) => derive(row, parties, draw),
             Subject::Agree(row, curve) => {
-                let drawn = keys::drawn_on(curve, draw)?;
+                let drawn = values::drawn_on(curve, draw)?;
                 let work = Agreement {
                     mechanism: row.value,
                     public: drawn.other.clone(),
