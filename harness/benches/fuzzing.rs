@@ -1,7 +1,9 @@
 //! What fuzzing costs beyond the calls: ten cheap calls in a loop in C, by the executor, and on the whole path of
 //! `p11assay fuzz`, which take turns in one run.
 //!
-//! A search keeps two cores busy, so that the loop in C has a second measure: with one more of it on the other core.
+//! A search keeps two cores busy, so that the loop in C has a second measure: with one more of it on the other core. Both are
+//! also told in processor time, that of a search being its own and that of both workers: with two cores to itself it makes
+//! two in their time.
 //!
 //! The search is given the tape of the ten calls over and over, and runs it with its usual number of variants: journal,
 //! guards, model and novelty as in any search. Between its batches the others have their slices. Run with
@@ -16,6 +18,8 @@
 mod bed;
 #[path = "fuzzing/beside.rs"]
 mod beside;
+#[path = "fuzzing/spent.rs"]
+mod spent;
 #[path = "fuzzing/tape.rs"]
 mod tape;
 
@@ -78,17 +82,14 @@ fn main() {
     );
     let ten_calls = load(&library);
     println!("us a sequence, the ways taking turns, median of {ROUNDS} slices");
+    let columns = [
+        "C", "C twice", "executor", "variants", "fuzzer", "calls", "C/fuzzer", "twice", "C cpu",
+        "fuzz cpu", "ratio",
+    ];
     println!(
-        "{:<10}{:>8}{:>8}{:>10}{:>10}{:>10}{:>16}{:>10}{:>10}",
+        "{:<10}{}",
         "",
-        "C",
-        "C twice",
-        "executor",
-        "variants",
-        "fuzzer",
-        "calls a variant",
-        "C/fuzzer",
-        "twice"
+        columns.map(|column| format!("{column:>9}")).concat()
     );
     for name in beside::BEDS {
         let measured = beside::bed(name).and_then(|bed| {
@@ -141,7 +142,7 @@ fn measure(name: &str, bed: &Bed, ten_calls: TenCalls, beside: Beside) -> Result
     let (answer, answers) = mpsc::channel();
     let mut watcher = Turn {
         others: (ask, answers),
-        last: (Instant::now(), Progress::default()),
+        last: (Instant::now(), spent::with_workers(), Progress::default()),
         slices: Default::default(),
         calls: 0.0,
     };
@@ -162,14 +163,27 @@ fn measure(name: &str, bed: &Bed, ten_calls: TenCalls, beside: Beside) -> Result
     if let Some(case) = found.cases.first() {
         println!("{name}: {}", case.title);
     }
-    let [c, twice, executor, variants, fuzzer] = slices.map(|mut slices: Vec<f64>| {
+    let [c, cpu, twice, executor, variants, fuzzer, both] = slices.map(|mut slices: Vec<f64>| {
         slices.sort_by(f64::total_cmp);
         slices[slices.len() / 2]
     });
-    println!(
-        "{name:<10}{c:>8.2}{twice:>8.2}{executor:>10.2}{variants:>10.2}{fuzzer:>10.2}{calls:>16.1}{:>10.2}{:>10.2}",
+    let columns = [
+        c,
+        twice,
+        executor,
+        variants,
+        fuzzer,
+        calls,
         c / fuzzer,
-        twice / fuzzer
+        twice / fuzzer,
+        cpu,
+        both,
+        // A search has two processors.
+        2.0 * cpu / both,
+    ];
+    println!(
+        "{name:<10}{}",
+        columns.map(|column| format!("{column:>9.2}")).concat()
     );
     Ok(())
 }
@@ -298,55 +312,66 @@ impl<'b> Here<'b> {
         }
     }
 
-    /// Microseconds a sequence of each way.
-    fn slices(&mut self) -> [f64; 4] {
-        let c = self.slice(Self::in_c);
+    /// Microseconds a sequence of each way; of the first also by processor time.
+    fn slices(&mut self) -> [f64; 5] {
+        let before = spent::thread();
+        let (c, times) = self.slice(Self::in_c);
+        let cpu = (spent::thread() - before).as_secs_f64() * 1e6 / f64::from(times);
         if let Some((beside, sizes)) = &mut self.beside {
             beside.begin(*sizes);
         }
-        let twice = self.slice(Self::in_c);
+        let (twice, _) = self.slice(Self::in_c);
         if let Some((beside, _)) = &mut self.beside {
             beside.end();
         }
         let ways: [fn(&mut Self, u32); 2] = [Self::executor, Self::variants];
-        let [executor, variants] = ways.map(|way| self.slice(way));
-        [c, twice, executor, variants]
+        let [executor, variants] = ways.map(|way| self.slice(way).0);
+        [c, cpu, twice, executor, variants]
     }
 
-    fn slice(&mut self, way: fn(&mut Self, u32)) -> f64 {
+    /// Microseconds a sequence, and how many were made.
+    fn slice(&mut self, way: fn(&mut Self, u32)) -> (f64, u32) {
         let (begun, mut times) = (Instant::now(), 0);
         while begun.elapsed() < SLICE {
             way(self, 512);
             times += 512;
         }
-        begun.elapsed().as_secs_f64() * 1e6 / f64::from(times)
+        (
+            begun.elapsed().as_secs_f64() * 1e6 / f64::from(times),
+            times,
+        )
     }
 }
 
 /// Lets the others have their turn between the batches of a search.
 struct Turn {
-    others: (mpsc::Sender<()>, mpsc::Receiver<[f64; 4]>),
-    last: (Instant, Progress),
-    slices: [Vec<f64>; 5],
+    others: (mpsc::Sender<()>, mpsc::Receiver<[f64; 5]>),
+    last: (Instant, Duration, Progress),
+    slices: [Vec<f64>; 7],
     calls: f64,
 }
 
 impl Watcher for Turn {
     fn progress(&mut self, progress: &Progress) {
-        let (begun, before) = self.last;
+        let (begun, cpu, before) = self.last;
         let run = (progress.sequences + progress.variants) - (before.sequences + before.variants);
         let spent = begun.elapsed().as_secs_f64() * 1e6 / run as f64;
+        let both = (spent::with_workers() - cpu).as_secs_f64() * 1e6 / run as f64;
         // The first batch has cold caches.
         if before.sequences > 0 {
             // C_CloseSession is none of the sequence's own.
             self.calls = 1.0 + (progress.calls - before.calls) as f64 / run as f64;
             self.others.0.send(()).expect("the main thread waits");
             let here = self.others.1.recv().expect("it answers");
-            for (slices, us) in self.slices.iter_mut().zip(here.into_iter().chain([spent])) {
+            for (slices, us) in self
+                .slices
+                .iter_mut()
+                .zip(here.into_iter().chain([spent, both]))
+            {
                 slices.push(us);
             }
         }
-        self.last = (Instant::now(), *progress);
+        self.last = (Instant::now(), spent::with_workers(), *progress);
     }
 
     fn found(&mut self, _: &Case) -> Result<(), CorpusError> {

@@ -55,7 +55,7 @@ pub(super) struct PreparedCall {
     /// False if memory for all outputs is offered by laying out the call.
     pub(super) offers: bool,
     pub(super) gives: Vec<Give>,
-    /// True if `CKR_OK` and nothing else is right.
+    /// True if `CKR_OK` is right whatever else is, so that there is nothing to look at.
     pub(super) plain: bool,
     pub(super) rare: Box<Rare>,
 }

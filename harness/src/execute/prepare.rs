@@ -16,7 +16,7 @@ use crate::cryptoki::function::{Domain, Parameter, ParameterKind, Record};
 use crate::cryptoki::structure;
 use crate::memory::{Arena, OutOfMemory};
 use crate::sequence::{
-    self, Argument, Buffer, BufferSize, Call, InitArgs, Number, Reference, Step,
+    self, ANY, Argument, Buffer, BufferSize, Call, InitArgs, Number, Reference, Step,
 };
 
 /// What every sequence of a run can refer to and what default arguments need.
@@ -177,9 +177,9 @@ impl Preparer<'_> {
             rare.returns.push(cryptoki_sys::CKR_OK);
         }
         rare.returns.extend(&call.tolerates);
-        prepared.plain = rare.returns == [cryptoki_sys::CKR_OK]
-            && rare.except.is_empty()
-            && rare.not_applicable.is_empty();
+        let takes_ok = rare.except == [ANY]
+            || rare.except.is_empty() && rare.returns == [cryptoki_sys::CKR_OK];
+        prepared.plain = takes_ok && rare.not_applicable.is_empty();
         let mut word = 0;
         let parameters = call.function.parameters();
         for (index, (parameter, given)) in parameters.iter().zip(&call.arguments).enumerate() {
