@@ -50,8 +50,9 @@ impl Station {
         self.fresh = false;
         if let Outcome::Response(bytes) = &reply.outcome
             && reply.journal.corrupted().is_none()
+            // What cannot be read was written over before it was sent.
+            && let Ok(turnout) = parse::<Option<Turnout>>(bytes)
         {
-            let turnout: Option<Turnout> = parse(bytes)?;
             return Ok(turnout.map_or(Varied::Unready, Varied::Done));
         }
         if self.died_of_following(&reply) {
