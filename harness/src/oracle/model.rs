@@ -94,6 +94,7 @@ pub fn disagreement_of<'s, 'c: 's>(
                 states
                     .operations
                     .leaves_free(call.function, session.as_deref(), (rv, model));
+            let free = free || freedom::is_of_no_use(call, rv);
             let wrong = freedom::contradicts(call.function, rv, model) && !free;
             let output = wrong_output(given, wanted);
             if wrong || output.is_some() {

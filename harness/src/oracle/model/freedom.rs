@@ -4,6 +4,8 @@
 use cryptoki_sys::*;
 
 use crate::cryptoki::Function;
+use crate::cryptoki::function::ParameterKind;
+use crate::sequence::{Argument, Call};
 
 /// What an answer says that another one rules out.
 struct Claim {
@@ -100,6 +102,15 @@ fn is_claim(function: Function, value: u64) -> bool {
         let about = claim.functions.is_empty() || claim.functions.contains(&function);
         claim.value == value && about
     })
+}
+
+/// True if the answer is that a key's handle is none where no key is of use: without a mechanism the call ends an operation
+/// ([PKCS11-Base 3.2] 5.8.1, 5.15.5 and others), and nothing says what the key is to be then.
+pub(super) fn is_of_no_use(call: &Call, answer: u64) -> bool {
+    let parameters = call.function.parameters().iter().zip(&call.arguments);
+    let mut mechanisms = parameters.filter(|(of, _)| of.kind == ParameterKind::Mechanism);
+    let none = |given: &Argument| matches!(given, Argument::Null | Argument::Default);
+    answer == CKR_KEY_HANDLE_INVALID && mechanisms.any(|(_, given)| none(given))
 }
 
 /// True if `target` and `model` cannot both be right of one call in one state.

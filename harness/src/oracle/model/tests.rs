@@ -75,6 +75,16 @@ fn an_operation_that_is_lost_is_found() {
 }
 
 #[test]
+fn a_key_that_ends_an_operation_may_be_none() {
+    let mut calls = sign();
+    calls[2].arguments[1] = Argument::Null;
+    let refused = [0, 0, CKR_KEY_HANDLE_INVALID, 0, 0];
+    assert_eq!(step(&calls[..3], &refused, &[0; 5]), None);
+    let another = [0, 0, CKR_SESSION_HANDLE_INVALID, 0, 0];
+    assert_eq!(step(&calls[..3], &another, &[0; 5]), Some(3));
+}
+
+#[test]
 fn what_comes_of_a_permitted_refusal_is_not_compared() {
     let lacks = [
         0,
