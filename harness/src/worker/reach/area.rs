@@ -5,8 +5,9 @@ use super::{OUTSIDE, Reached};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::atomic::{Ordering::Relaxed, Ordering::Release};
 
-/// Most functions that are followed.
-pub(super) const MOST: usize = 1 << 16;
+/// Most functions or edges that are followed: a library of Rust with what it is made of, as the reference token is, has
+/// 150,000 edges.
+pub(super) const MOST: usize = 1 << 18;
 
 /// Size of the area.
 pub(crate) const BYTES: usize = size_of::<Reach>().next_multiple_of(64 * 1024);

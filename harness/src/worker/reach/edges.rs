@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use object::read::elf::ElfFile64;
@@ -274,14 +274,23 @@ pub(in crate::worker) fn look() {
         return;
     };
     for part in &followed.counters {
-        for (place, edge) in (part.first..part.end()).enumerate() {
-            let counter = (part.address as *mut u8).wrapping_add(place);
+        let (mut address, end) = (part.address, part.address + part.count as usize);
+        while address < end {
+            // Most of them are zero, and eight of them are looked at as fast as one.
+            let word = (address % 8 == 0 && address + 8 <= end).then_some(address as *mut u64);
             // SAFETY: within an array of a library that is loaded: `unloaded` forgets the others.
-            let counter = unsafe { AtomicU8::from_ptr(counter) };
+            if word.is_some_and(|word| unsafe { AtomicU64::from_ptr(word) }.load(Relaxed) == 0) {
+                address += 8;
+                continue;
+            }
+            // SAFETY: as above.
+            let counter = unsafe { AtomicU8::from_ptr(address as *mut u8) };
             if counter.load(Relaxed) != 0 {
                 counter.store(0, Relaxed);
-                followed.area.note(edge);
+                let place = (address - part.address) as u32;
+                followed.area.note(part.first + place);
             }
+            address += 1;
         }
     }
 }
@@ -300,6 +309,17 @@ pub(super) fn unloaded() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As many counters as the reference token has, and more, when it is built as a library with SanitizerCoverage.
+    #[test]
+    fn all_edges_of_a_library_of_rust_have_numbers() {
+        static COUNTERS: [AtomicU8; 200_000] = [const { AtomicU8::new(0) }; 200_000];
+        let start = COUNTERS.as_ptr().cast_mut().cast::<u8>();
+        // SAFETY: the ends of an array that lives as long as the process.
+        unsafe { counters_appear(start, start.add(COUNTERS.len())) };
+        let counts: Vec<u32> = parts().drain(..).map(|part| part.count).collect();
+        assert_eq!(counts, [200_000]);
+    }
 
     #[test]
     fn addresses_that_are_close_have_numbers_of_their_own() {
