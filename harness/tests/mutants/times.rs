@@ -16,17 +16,12 @@ const END: &str = "<!-- end of times -->";
 const FIXED: [&str; 5] = ["--time", "5m", "--seed", "1", "--fail-fast"];
 /// Ways of `fuzz`: over all classes with both cores.
 const FUZZ: [&str; 5] = ["fuzz", "--classes", "A,B,C", "--jobs", "2"];
-/// Mutants of few calls that suites find, as searches do, and that no other list here has.
-const MORE: [&str; 9] = [
+/// Mutants that suites find, as searches do, and that no other list here has.
+const MORE: [&str; 4] = [
     "leak-per-session",
     "digest-final-twice",
     "find-final-keeps-search",
     "find-of-nothing-hangs",
-    "logout-without-login",
-    "private-handles-survive-logout",
-    "session-cancel-does-nothing",
-    "single-part-after-update",
-    "update-error-keeps-operation",
 ];
 
 /// Measures all of them, and writes the table.
