@@ -34,6 +34,7 @@ pub(crate) fn write() {
         (*mutant, [&fixed[..], lanes].concat())
     }));
     let mut asked: Vec<&str> = BROKEN.iter().map(|(mutant, _)| *mutant).collect();
+    asked.sort_unstable();
     asked.dedup();
     let property = ["property", "--cases", "100000"];
     ways.extend(asked.into_iter().map(|mutant| (mutant, property.to_vec())));
