@@ -18,7 +18,7 @@ fn variants() -> [(PathBuf, &'static str); 3] {
     [
         (
             hostile_module::path_with_blocks(),
-            "libhostile-blocks.so 65536\n",
+            "libhostile-blocks.so 262144\n",
         ),
         (
             hostile_module::path_with_guards(),
