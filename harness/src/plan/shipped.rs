@@ -164,6 +164,13 @@ pub fn suite(path: &str) -> Result<Suite, Diagnostic> {
     }
 }
 
+/// True if waivers or a suite come with the program by this path below `suites/`.
+#[must_use]
+pub fn has(path: &str) -> bool {
+    let waivers = WAIVERS.iter().map(|(known, _)| *known);
+    paths().chain(waivers).any(|known| known == path)
+}
+
 /// Paths of all shipped files below `suites/`.
 pub fn paths() -> impl Iterator<Item = &'static str> {
     let all = SUITES.iter().chain(PROVISIONING).chain(CANARIES);

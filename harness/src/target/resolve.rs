@@ -21,6 +21,7 @@ use super::template::Template;
 use super::token::{Selector, SelectorError};
 use super::uri::Uri;
 use crate::cryptoki::Version;
+use crate::plan;
 use crate::yaml::{Diagnostic, unknown_name};
 
 /// What flags say about the target, named as in pkcs11-tool.
@@ -293,13 +294,25 @@ impl Origin {
         }
     }
 
-    /// The file that a path in the target file means.
+    /// The file that a path in the target file means: one beside it, or else the one of that path from the folder of
+    /// shipped targets.
     ///
     /// # Errors
     /// [`TargetError::Outside`] if a shipped target names something that is not shipped.
     pub fn locate(&self, path: &str) -> Result<SuiteFile, TargetError> {
         match self {
-            Self::File(folder) => Ok(SuiteFile::File(folder.join(path))),
+            Self::File(folder) => {
+                let file = folder.join(path);
+                // A copy of a shipped target goes on naming what comes with the program.
+                match Self::Shipped.locate(path) {
+                    Ok(SuiteFile::Shipped(known))
+                        if !file.exists() && plan::shipped::has(&known) =>
+                    {
+                        Ok(SuiteFile::Shipped(known))
+                    }
+                    _ => Ok(SuiteFile::File(file)),
+                }
+            }
             Self::Flags => Ok(SuiteFile::File(PathBuf::from(path))),
             Self::Shipped => {
                 let mut below = vec!["targets".to_owned()];

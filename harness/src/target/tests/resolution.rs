@@ -277,6 +277,15 @@ fn paths_in_a_target_are_relative_to_it() {
     );
     let shipped = |path: &str| Origin::Shipped.locate(path);
     let below = |path: &str| SuiteFile::Shipped(path.to_owned());
+    for (copied, known) in [
+        (
+            "../profiles/provision/certificates.yaml",
+            "profiles/provision/certificates.yaml",
+        ),
+        ("waivers/softhsm2.yaml", "targets/waivers/softhsm2.yaml"),
+    ] {
+        assert_eq!(file.locate(copied).unwrap(), below(known), "of a copy");
+    }
     assert_eq!(
         shipped("../profiles/a.yaml").unwrap(),
         below("profiles/a.yaml")
