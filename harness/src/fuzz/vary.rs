@@ -5,18 +5,18 @@
 //! together before. Nothing is a finding by this alone: what looks wrong is run again as a tape.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use p11assay_reports::evidence::End;
 
 use super::novelty::{Look, Novelty};
-use super::pair::Pair;
 use super::suspect::{Suspect, What};
 use crate::cryptoki::Function;
 use crate::execute::Answer;
 use crate::oracle::model::{Answered, Disagreement, Subject, disagreement_of, may_disagree};
+use crate::run::Varied;
 use crate::run::wire::Turnout;
-use crate::run::{StationError, Varied};
 use crate::sequence::decode::{Setting, Variants, Weight};
 use crate::sequence::{Call, Step, calls};
 
@@ -43,8 +43,7 @@ pub(super) fn usual_count(calls: &mut [u64]) -> u32 {
 
 /// A tape with what its variants came to.
 pub(super) struct Seen {
-    variants: Variants,
-    looks: Looks,
+    order: Arc<Order>,
     target: Turnout,
     model: Turnout,
 }
@@ -102,9 +101,11 @@ impl Looks {
 
 /// Variants that are to be run, and how many.
 pub(super) struct Order {
-    variants: Variants,
+    /// The variants.
+    pub(super) variants: Variants,
+    /// How many are to be run.
+    pub(super) count: u32,
     looks: Looks,
-    count: u32,
 }
 
 impl Order {
@@ -127,44 +128,20 @@ impl Order {
             count,
         })
     }
-}
 
-impl Pair {
-    /// Runs the variants of a tape on both sides, while something else is done beside it.
-    ///
-    /// # Errors
-    /// If one of the stations cannot go on.
-    pub(super) fn vary<T>(
-        &mut self,
-        Order {
-            variants,
-            looks,
-            count,
-        }: Order,
-        beside: impl FnOnce() -> T,
-    ) -> Result<(Outcome, T), StationError> {
-        let (sides, phrases) = ([&mut self.target, &mut self.model], &variants);
-        let ([on_target, on_model], beside) = std::thread::scope(|scope| {
-            let sides = sides
-                .map(|side| scope.spawn(move || side.station.vary(phrases, count, &side.given)));
-            let beside = beside();
-            let panicked = || StationError::Fault("the thread of a side panicked".to_owned());
-            let joined = sides.map(|side| side.join().unwrap_or_else(|_| Err(panicked())));
-            (joined, beside)
-        });
-        let outcome = match (on_target?, on_model?) {
+    /// What the variants came to, by what each side says.
+    pub(super) fn outcome(self: Arc<Self>, on_target: Varied, on_model: Varied) -> Outcome {
+        match (on_target, on_model) {
             (Varied::Done(target), Varied::Done(model)) => Outcome::Seen(Box::new(Seen {
-                variants,
-                looks,
+                order: self,
                 target,
                 model,
             })),
             (Varied::Broken(number, end), _) => {
-                Outcome::Broken(variants.tape(number.unwrap_or(0)), end)
+                Outcome::Broken(self.variants.tape(number.unwrap_or(0)), end)
             }
-            _ => Outcome::None(variants.tape(0)),
-        };
-        Ok((outcome, beside))
+            _ => Outcome::None(self.variants.tape(0)),
+        }
     }
 }
 
@@ -182,7 +159,7 @@ impl Seen {
     /// The tape of a variant that was run.
     pub(super) fn tape(&self, number: u32) -> Option<Vec<u8>> {
         let was_run = (number as usize) < self.target.turns.len();
-        was_run.then(|| self.variants.tape(number))
+        was_run.then(|| self.order.variants.tape(number))
     }
 
     /// The variants that showed something for the first time, or something wrong that is not `known`.
@@ -204,7 +181,7 @@ impl Seen {
             let (Some(target), Some(model)) = (target, model) else {
                 continue;
             };
-            let looks = || self.looks.variant(self.variants.choice(number));
+            let looks = || self.order.looks.variant(self.order.variants.choice(number));
             let answers = target.answers.iter().map(|word| Answer::from_word(*word));
             let made = looks().zip(answers);
             let made = made.filter_map(|(look, answer)| Some((*look, Some(answer.rv()?))));
@@ -227,7 +204,7 @@ impl Seen {
                 None => None,
             };
             if new > 0 || doubt.is_some() {
-                let tape = self.variants.tape(number);
+                let tape = self.order.variants.tape(number);
                 found.push(Interesting { tape, doubt });
             }
         }
@@ -236,7 +213,7 @@ impl Seen {
 
     /// The first disagreement of a variant, as of the traces of a sequence that was run by itself.
     fn disagreement(&self, number: u32, target: &[u64], model: &[u64]) -> Option<Disagreement> {
-        let calls = self.variants.calls(number);
+        let calls = self.order.variants.calls(number);
         let subjects: Vec<_> = calls.iter().map(|call| Subject::of(call)).collect();
         let mut answers = target.iter().zip(model);
         disagreement_of(subjects.iter(), |call: &Call| {
@@ -296,8 +273,11 @@ mod tests {
         };
         let (target, model) = (side(&|(target, _)| target), side(&|(_, model)| model));
         Seen {
-            looks: Looks::of(&variants),
-            variants,
+            order: Arc::new(Order {
+                looks: Looks::of(&variants),
+                variants,
+                count: 3,
+            }),
             target,
             model,
         }
@@ -310,7 +290,7 @@ mod tests {
         let first = seen.interesting(&mut novelty, &|_| false);
         assert_eq!(first.len(), 1);
         assert!(first[0].doubt.is_none());
-        assert_eq!(first[0].tape, seen.variants.tape(0));
+        assert_eq!(first[0].tape, seen.order.variants.tape(0));
         assert!(seen.interesting(&mut novelty, &|_| false).is_empty());
     }
 

@@ -1,6 +1,6 @@
 //! One job of a search: batches of inputs on a target and its model, their variants, and what is learned from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use p11assay_reports::evidence::End;
@@ -8,6 +8,7 @@ use p11assay_reports::evidence::End;
 use super::{Common, SearchError, State};
 use crate::fuzz::corpus::Kept;
 use crate::fuzz::finding;
+use crate::fuzz::line::Filled;
 use crate::fuzz::look::{Shown, look};
 use crate::fuzz::pair::{Outcome, Pair};
 use crate::fuzz::suspect::{Suspect, What};
@@ -16,6 +17,7 @@ use crate::fuzz::vary::{Doubt, Interesting, Order, Outcome as Varied, Seen, usua
 use crate::run::StationError;
 use crate::sequence::Call;
 use crate::sequence::decode::{Decoded, decode};
+use crate::worker::reach::Reached;
 
 /// How often something that is not seen again is looked into.
 const TRIES: u64 = 3;
@@ -46,16 +48,25 @@ impl State<'_> {
     }
 }
 
-/// Variants that came to their end.
-struct Done {
-    seen: Box<Seen>,
-    /// How many functions the target reached first in each, by its number.
-    functions: BTreeMap<u32, usize>,
+/// What variants showed that is to be run again as an input of its own, once the pair is free.
+enum Trouble {
+    /// A variant looks wrong.
+    Wrong(Interesting),
+    /// The target did not come back from this tape, and how it ended, if it did.
+    Broken(Vec<u8>, Option<End>),
+    /// The variants of this tape could not be run.
+    Unready(Vec<u8>),
 }
 
 impl Common<'_> {
-    /// Keeps the variants that lead on; gives those that look wrong.
-    fn take_note(&self, Done { seen, functions }: &Done) -> Result<Vec<Interesting>, SearchError> {
+    /// Keeps the variants that lead on; gives those that look wrong, but for what is in `doubt` already, to which
+    /// it adds their names.
+    fn take_note(
+        &self,
+        seen: &Seen,
+        reached: &[Reached],
+        doubt: &mut BTreeSet<String>,
+    ) -> Result<Vec<Interesting>, SearchError> {
         let mut state = self.lock();
         let State {
             corpus,
@@ -70,7 +81,8 @@ impl Common<'_> {
             known.contains(&name) || times.get(&name).is_some_and(|times| *times >= TRIES)
         };
         let mut wrong = Vec::new();
-        for one in seen.interesting(novelty, &is_known) {
+        let waits = |suspect: &Suspect| is_known(suspect) || doubt.contains(&suspect.name());
+        for one in seen.interesting(novelty, &waits) {
             match one.doubt {
                 Some(_) => wrong.push(one),
                 None => corpus.add(Kept {
@@ -79,6 +91,7 @@ impl Common<'_> {
                 })?,
             }
         }
+        let functions = found.functions.add(reached);
         for bytes in functions.keys().filter_map(|number| seen.tape(*number)) {
             let dear = false;
             corpus.add(Kept { bytes, dear })?;
@@ -89,6 +102,11 @@ impl Common<'_> {
         found.progress.calls += calls;
         found.progress.corpus = corpus.inputs().len();
         found.progress.features = novelty.count();
+        found.progress.functions = found.functions.count();
+        doubt.extend(wrong.iter().filter_map(|one| match &one.doubt {
+            Some(Doubt::Disagrees(suspect)) => Some(suspect.name()),
+            _ => None,
+        }));
         Ok(wrong)
     }
 }
@@ -164,8 +182,9 @@ impl Job<'_, '_> {
         Ok(sound)
     }
 
-    /// Runs inputs in their variants. While those of one run, those of the next are worked out, and note is taken of what
-    /// those before came to. Gives the inputs that have none, and how many had some.
+    /// Runs inputs in their variants. While some run, the next are worked out, and note is taken of what those
+    /// before came to; what looks wrong is run again when all of them are through. Gives the inputs that have none, and
+    /// how many had some.
     fn vary_all(
         &mut self,
         inputs: Vec<Vec<u8>>,
@@ -175,34 +194,32 @@ impl Job<'_, '_> {
         let seeds: Vec<u64> = inputs.iter().map(|_| self.tapes.seed()).collect();
         let mut rest = Vec::new();
         let mut waiting = inputs.into_iter().zip(seeds);
-        let mut next = || {
-            for (input, seed) in waiting.by_ref() {
+        let orders = std::iter::from_fn(|| {
+            for (input, seed) in waiting.by_ref().take_while(|_| !common.is_over()) {
                 match Order::of(&input, common.setting, (seed, count)) {
                     Some(order) => return Some(order),
                     None => rest.push(input),
                 }
             }
             None
-        };
-        let (mut order, mut run) = (next(), 0);
-        let mut before = None;
-        while let Some(now) = order {
-            if common.is_over() {
-                break;
-            }
-            let seen: Option<Done> = before.take();
-            let (outcome, (wrong, after)) = self.pair.vary(now, || {
-                let wrong = seen.map_or(Ok(Vec::new()), |seen| common.take_note(&seen));
-                (wrong, next())
-            })?;
-            order = after;
+        });
+        let (mut run, mut trouble, mut doubt) = (0, Vec::new(), BTreeSet::new());
+        self.pair.vary(orders, |Filled { outcome, reached }| {
             run += u64::from(!matches!(outcome, Varied::None(_)));
-            before = self.varied(outcome)?;
-            self.doubt(wrong?)?;
-        }
-        if let Some(seen) = before {
-            let wrong = common.take_note(&seen)?;
-            self.doubt(wrong)?;
+            match outcome {
+                Varied::Seen(seen) => {
+                    let wrong = common.take_note(&seen, &reached, &mut doubt)?;
+                    trouble.extend(wrong.into_iter().map(Trouble::Wrong));
+                }
+                Varied::Broken(tape, end) => trouble.push(Trouble::Broken(tape, end)),
+                Varied::None(tape) => trouble.push(Trouble::Unready(tape)),
+            }
+            Ok::<_, SearchError>(())
+        })?;
+        self.common.lock().found.lost_track =
+            self.pair.target.station.lost_track().map(str::to_owned);
+        for one in trouble {
+            self.run_again(one)?;
         }
         Ok((rest, run))
     }
@@ -217,32 +234,22 @@ impl Job<'_, '_> {
         new
     }
 
-    /// What variants came to that note is to be taken of; what they did not come back from is looked into at once.
-    fn varied(&mut self, outcome: Varied) -> Result<Option<Done>, SearchError> {
-        match outcome {
-            Varied::None(tape) => self.one_by_one(vec![tape]).map(|_| ())?,
-            Varied::Broken(tape, Some(end @ End::MemoryLimit { .. })) => {
-                self.look_for_leak(&tape, end)?;
+    /// Runs as an input what variants showed.
+    fn run_again(&mut self, trouble: Trouble) -> Result<(), SearchError> {
+        match trouble {
+            Trouble::Wrong(Interesting { tape, doubt }) => {
+                let what = match doubt {
+                    Some(Doubt::Disagrees(suspect)) => suspect.title(),
+                    _ => "memory written over, or a size that nothing has".to_owned(),
+                };
+                self.run_alone(tape, what)
             }
-            Varied::Broken(tape, _) => self.run_alone(tape, "a call in a variant".to_owned())?,
-            Varied::Seen(seen) => {
-                let functions = self.reached();
-                return Ok(Some(Done { seen, functions }));
+            Trouble::Broken(tape, Some(end @ End::MemoryLimit { .. })) => {
+                self.look_for_leak(&tape, end)
             }
+            Trouble::Broken(tape, _) => self.run_alone(tape, "a call in a variant".to_owned()),
+            Trouble::Unready(tape) => self.one_by_one(vec![tape]).map(|_| ()),
         }
-        Ok(None)
-    }
-
-    /// Runs as inputs the variants that look wrong.
-    fn doubt(&mut self, wrong: Vec<Interesting>) -> Result<(), SearchError> {
-        for Interesting { tape, doubt } in wrong {
-            let what = match doubt {
-                Some(Doubt::Disagrees(suspect)) => suspect.title(),
-                _ => "memory written over, or a size that nothing has".to_owned(),
-            };
-            self.run_alone(tape, what)?;
-        }
-        Ok(())
     }
 
     /// Runs a variant as an input of its own; `what` says what it was suspected of.
