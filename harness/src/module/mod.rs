@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use entry::{Entry, LoadError, Module, Source};
 
-use crate::cryptoki::Version;
+use crate::cryptoki::{Function, Version};
 
 /// One interface that a module offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,5 +48,12 @@ impl Loaded {
             major: self.version.0,
             minor: self.version.1,
         }
+    }
+
+    /// True if the list in use has the function. One below 2.40 is taken for a short one of 2.40.
+    #[must_use]
+    pub fn has(&self, function: Function) -> bool {
+        let named = |name: &String| name == function.name();
+        function.since() <= self.version().max(Version::V2_40) && !self.missing.iter().any(named)
     }
 }

@@ -144,14 +144,7 @@ impl Probe {
         };
         // A list below 2.40 is judged by the oldest text there is.
         let version = version.max(Version::V2_40);
-        let present = |function: &&Function| {
-            function.since() <= self.loaded.version().max(Version::V2_40)
-                && !self
-                    .loaded
-                    .missing
-                    .iter()
-                    .any(|missing| missing == function.name())
-        };
+        let present = |function: &&Function| self.loaded.has(**function);
         Capabilities {
             version,
             functions: Function::ALL.iter().filter(present).copied().collect(),

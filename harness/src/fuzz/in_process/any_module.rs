@@ -34,13 +34,21 @@ pub(super) struct Token {
 }
 
 impl InProcess {
-    /// Loads the module that the environment names (`P11ASSAY_MODULE`, `P11ASSAY_PIN`, `P11ASSAY_DISPOSABLE`), with a token that
-    /// the target provisions, and initialises it. To be called before the process has threads.
+    /// Loads the module that the environment names (`P11ASSAY_MODULE`, `P11ASSAY_PIN`, `P11ASSAY_DISPOSABLE`), as
+    /// [`on`](Self::on) does.
     ///
     /// # Errors
     /// What is missing, in words.
     pub fn from_environment() -> Result<Self, String> {
-        let mut target = named(&|name| std::env::var(name).ok())?;
+        Self::on(named(&|name| std::env::var(name).ok())?)
+    }
+
+    /// Loads the module of a target, with a token that the target provisions, and initialises it. To be called before
+    /// the process has threads: what the module reads of the environment is set.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    pub fn on(mut target: Target) -> Result<Self, String> {
         // They need a worker, and what they put on the token would be destroyed.
         target
             .provision
@@ -59,7 +67,7 @@ impl InProcess {
             target::Module::Builtin => Source::Builtin,
             target::Module::Path(path) => Source::Path(path.clone()),
         };
-        let module = Module::load(&source, None).map_err(|error| error.to_string())?;
+        let module = Module::load(&source, target.version).map_err(|error| error.to_string())?;
         let fields = vec![(
             "pin".to_owned(),
             Value::Bytes(pin.expose().as_bytes().to_vec()),
@@ -78,13 +86,18 @@ impl InProcess {
         Ok(process)
     }
 
-    /// The setting of the module's sequences: the mechanisms that its token lists.
+    /// The setting of the module's sequences: the mechanisms that its token lists, and the functions that the module
+    /// has. It is that of a search in workers in the classes A and B, to which the same bytes are the same sequence.
     #[must_use]
     pub fn setting(&self) -> Setting<'static> {
-        Setting::new(Prelude::Session, |mechanism| match &self.home {
+        let mut setting = Setting::new(Prelude::Session, |mechanism| match &self.home {
             Home::Token(token) => token.mechanisms.contains(&mechanism),
             Home::Initializes => true,
-        })
+        });
+        let functions = Function::ALL.iter().copied();
+        let missing = functions.filter(|function| !self.module.facts().has(*function));
+        setting.missing = missing.collect();
+        setting
     }
 
     /// Initialises the library and finds the slot, the first one with a token if none is named, and its
