@@ -7,7 +7,7 @@ set -eu
 
 if [ $# -eq 0 ]; then
     echo "usage: $0 TARGET [libFuzzer arguments]; targets:" >&2
-    ls "$(dirname "$0")/fuzz_targets" | sed 's/\.rs$//' >&2
+    for file in "$(dirname "$0")"/fuzz_targets/*.rs; do basename "$file" .rs >&2; done
     exit 2
 fi
 target=$1

@@ -9,21 +9,28 @@ if [ -n "${SRC:-}" ]; then
 else
     cd "$(dirname "$0")/../.."
 fi
+mkdir -p "$OUT"
+OUT=$(cd "$OUT" && pwd)
+# Told to all of cargo, also to what the image runs in its place for coverage: a workspace builds at its root else.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/fuzz/target}
+host=$(rustc -vV | sed -n 's/^host: //p')
 
 for target in sequence_decoder suite_parser token uri_parser; do
     if [ -n "${SANITIZER:-}" ]; then
         cargo fuzz build -O --debug-assertions "$target"
-        built=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release/$target
+        built=$CARGO_TARGET_DIR/$host/release/$target
     else
         built=$(BUILD_ONLY=1 fuzz/run.sh "$target")
     fi
     cp "$built" "$OUT/$target"
-    seeds=$(fuzz/seeds.sh "$target")
-    if [ -n "$seeds" ]; then
-        # Two seeds may have one name: they are told apart by their folders.
-        folder=$(mktemp -d)
-        for seed in $seeds; do cp "$seed" "$folder/$(echo "$seed" | tr / -)"; done
+    # Two seeds may have one name: they are told apart by their folders.
+    folder=$(mktemp -d)
+    fuzz/seeds.sh "$target" | while read -r seed; do
+        cp "$seed" "$folder/${seed//\//-}"
+    done
+    rm -f "$OUT/${target}_seed_corpus.zip"
+    if [ -n "$(ls "$folder")" ]; then
         (cd "$folder" && zip -q -r "$OUT/${target}_seed_corpus.zip" .)
-        rm -r "$folder"
     fi
+    rm -r "$folder"
 done
