@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use clap::Parser as _;
+use serde_json::Value;
 
 use super::args::Cli;
 
@@ -15,6 +16,19 @@ const PAGES: [(&str, &str); 3] = [
         include_str!("../../../suites/targets/README.md"),
     ),
 ];
+
+/// The keys of a job whose values are files that it keeps or sends.
+const KEPT: [&str; 6] = [
+    "path",
+    "paths",
+    "junit",
+    "metrics",
+    "sarif_file",
+    "output-file-path",
+];
+
+/// The keys of a job whose values are commands, or files that an action writes.
+const WRITES: [&str; 3] = ["run", "script", "external-data-json-path"];
 
 /// The blocks of a page in this language.
 fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
@@ -96,6 +110,31 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
+/// The jobs of a page, file by file.
+fn jobs((page, text): (&str, &str)) -> Vec<Value> {
+    let read = |job| crate::yaml::from_str::<Value>(Path::new(page), job);
+    let blocks = blocks(text, "yaml").into_iter();
+    blocks
+        .map(|job| read(job).unwrap_or_else(|error| panic!("{error:?}")))
+        .collect()
+}
+
+/// All strings below these keys, line by line.
+fn lines<'j>(job: &'j Value, keys: &[&str], below: bool, found: &mut Vec<&'j str>) {
+    match job {
+        Value::String(text) if below => found.extend(text.lines()),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| lines(item, keys, below, found)),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                lines(value, keys, below || keys.contains(&key.as_str()), found);
+            }
+        }
+        _ => {}
+    }
+}
+
 #[test]
 fn every_documented_command_line_is_understood() {
     let mut understood = 0;
@@ -114,13 +153,45 @@ fn every_documented_command_line_is_understood() {
 
 #[test]
 fn every_documented_job_is_yaml() {
-    let (page, text) = PAGES[1];
-    let jobs = blocks(text, "yaml");
+    let jobs = jobs(PAGES[1]);
     assert_eq!(jobs.len(), 2);
     for job in jobs {
-        let read = crate::yaml::from_str::<serde_json::Value>(Path::new(page), job);
-        let read = read.unwrap_or_else(|error| panic!("{error:?}"));
-        assert!(read.as_object().is_some_and(|job| job.len() > 3), "{read}");
+        assert!(job.as_object().is_some_and(|job| job.len() > 3), "{job}");
+    }
+}
+
+#[test]
+fn what_a_documented_job_keeps_is_what_it_writes() {
+    let mut seen = 0;
+    for file in jobs(PAGES[1]) {
+        let jobs = file.get("jobs").unwrap_or(&file).as_object().unwrap();
+        for (name, job) in jobs {
+            let (mut kept, mut written) = (Vec::new(), Vec::new());
+            lines(job, &KEPT, false, &mut kept);
+            lines(job, &WRITES, false, &mut written);
+            let words = written.iter().flat_map(|line| line.split_whitespace());
+            for path in kept {
+                // Up to the first letter that stands for others.
+                let stem = path.split(['*', '$', '/']).next().unwrap_or_default();
+                let writes = |word: &str| word.trim_matches('"').starts_with(stem);
+                assert!(
+                    !stem.is_empty() && words.clone().any(writes),
+                    "{name}: {path}"
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 15, "{seen}");
+}
+
+#[test]
+fn the_image_is_not_sent_what_git_does_not_keep() {
+    let sent = include_str!("../../../.dockerignore");
+    for made in include_str!("../../../.gitignore").lines() {
+        let made = made.trim_matches('/');
+        let left_out = |line: &str| line == made || line.strip_prefix("**/") == Some(made);
+        assert!(sent.lines().any(left_out), "{made}");
     }
 }
 
