@@ -272,6 +272,10 @@ impl Uri {
         let mut query = Vec::new();
         query.extend(self.pin.as_ref().map(|source| match source {
             PinSource::Literal(secret) => format!("pin-value={}", pin(secret)),
+            // Two slashes begin an authority ([RFC 3986] 3.2): an empty one lets a path keep its own.
+            PinSource::File(path) if path.as_os_str().as_encoded_bytes().starts_with(b"//") => {
+                attribute("pin-source", &format!("file://{}", path.display()), QUERY)
+            }
             other => attribute("pin-source", &other.to_string(), QUERY),
         }));
         query.extend(

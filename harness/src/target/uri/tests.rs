@@ -145,6 +145,25 @@ fn the_query_names_module_and_pin() {
 }
 
 #[test]
+fn a_pin_file_is_written_as_it_was_read() {
+    for (text, path) in [
+        ("//folder/pin", "//folder/pin"),
+        ("file:////folder/pin", "//folder/pin"),
+        ("file:///folder/pin", "/folder/pin"),
+        ("file://pin", "pin"),
+        ("", ""),
+    ] {
+        let uri = parse(&format!("pkcs11:?pin-source={text}"));
+        let Some(PinSource::File(file)) = &uri.pin else {
+            panic!("{uri:?}");
+        };
+        assert_eq!(file.to_str(), Some(path));
+        let again = parse(&uri.expose());
+        assert_eq!(again, uri, "{}", uri.expose());
+    }
+}
+
+#[test]
 fn vendor_attributes_are_kept() {
     let uri = parse(
         "pkcs11:token=my-token;vendor-aaa=value-a?pin-source=file:/etc/token_pin&vendor-bbb=value-b",
