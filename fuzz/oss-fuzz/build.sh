@@ -23,6 +23,10 @@ for target in sequence_decoder suite_parser token uri_parser; do
         built=$(BUILD_ONLY=1 fuzz/run.sh "$target")
     fi
     cp "$built" "$OUT/$target"
+    options=fuzz/options/$target.options
+    if [ -f "$options" ]; then
+        cp "$options" "$OUT/"
+    fi
     # Two seeds may have one name: they are told apart by their folders.
     folder=$(mktemp -d)
     fuzz/seeds.sh "$target" | while read -r seed; do
