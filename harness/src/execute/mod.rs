@@ -10,6 +10,7 @@ mod callbacks;
 mod child;
 mod content;
 mod lanes;
+mod layout;
 mod measure;
 mod offer;
 mod order;

@@ -2,22 +2,24 @@
 #![allow(unsafe_code, reason = "hands prepared words to the module's functions")]
 
 mod fill;
+mod keep;
 
 use std::sync::Arc;
 
-use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_BUFFER_TOO_SMALL, CKR_OK};
+use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_OK};
 
 use super::lanes::Block;
+use super::layout::Layout;
 use super::offer::OfferError;
 use super::order::Place;
-use super::plan::{From, Give, PreparedCall, PreparedStep, Source};
-use super::prepare::{Defaults, Preparer, Registers};
+use super::plan::{PreparedCall, PreparedStep, Source};
+use super::prepare::{Defaults, Registers};
 use super::shelf::Shelf;
 use super::stop::{Stop, leave, note};
 use crate::cryptoki::Function;
 use crate::memory::{Arena, GuardViolation, OutOfMemory};
 use crate::sequence::content;
-use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Step, Value, value};
+use crate::sequence::{MAX_ITERATIONS, Number, Sequence, Value};
 use crate::worker::JournalWriter;
 
 use fill::{UNRESOLVED, find};
@@ -49,76 +51,6 @@ pub struct Prepared<'t> {
     pub(super) alarmed: bool,
     /// Where its calls stand among those of other lanes, if that is told.
     pub(super) place: Option<Place>,
-}
-
-/// Steps being laid out one list after the other, with what they share.
-pub(super) struct Layout {
-    arena: Arena,
-    shelf: Shelf,
-    registers: Registers,
-    blocks: Vec<Block>,
-    options: Options,
-}
-
-impl Layout {
-    /// For a sequence and others like it.
-    pub(super) fn new(arena: &Arena, sequence: &Sequence, options: Options) -> Self {
-        Self {
-            arena: arena.clone(),
-            shelf: Shelf::for_steps(&sequence.steps, options.apart),
-            registers: Registers::default(),
-            blocks: Vec::new(),
-            options,
-        }
-    }
-
-    /// Lays out some more.
-    pub(super) fn steps(
-        &mut self,
-        steps: &[Step],
-        table: &CK_FUNCTION_LIST_3_2,
-        defaults: &Defaults,
-    ) -> Result<Vec<PreparedStep>, OutOfMemory> {
-        let mut preparer = Preparer {
-            arena: &self.arena,
-            shelf: &mut self.shelf,
-            registers: &mut self.registers,
-            defaults,
-            table,
-            blocks: &mut self.blocks,
-        };
-        preparer.steps(steps)
-    }
-
-    /// Ready to run.
-    pub(super) fn finish<'t>(
-        self,
-        steps: Vec<PreparedStep>,
-        table: &'t CK_FUNCTION_LIST_3_2,
-        given: &[(String, Value)],
-    ) -> Prepared<'t> {
-        let mut values = vec![None; self.registers.len()];
-        for (name, value) in given {
-            if let Some(register) = self.registers.get(name) {
-                values[register] = Some(value.clone());
-            }
-        }
-        Prepared {
-            steps,
-            blocks: self.blocks,
-            registers: Arc::new(self.registers),
-            values,
-            arena: self.arena,
-            shelf: self.shelf,
-            table,
-            scratch: Vec::with_capacity(512),
-            options: self.options,
-            lifecycle: None,
-            returned: 0,
-            alarmed: false,
-            place: None,
-        }
-    }
 }
 
 impl<'t> Prepared<'t> {
@@ -402,45 +334,6 @@ impl<'t> Prepared<'t> {
             return None;
         }
         leave(journal, Stop::WrongReturn, "")
-    }
-
-    /// Keeps the outputs that the step gives names to.
-    #[inline(always)]
-    fn keep(&mut self, prepared: &PreparedCall, rv: u64) {
-        for give in &prepared.gives {
-            match (&give.from, &mut self.values[give.register]) {
-                (From::Number { part }, Some(Value::Number(number))) if rv == CKR_OK => {
-                    *number = prepared.get(&self.shelf, *part, 0);
-                }
-                _ => self.keep_output(prepared, give, rv),
-            }
-        }
-    }
-
-    #[cold]
-    fn keep_output(&mut self, prepared: &PreparedCall, give: &Give, rv: u64) {
-        let (kind, output, path) = match &give.from {
-            From::Number { .. } if rv == CKR_BUFFER_TOO_SMALL => return,
-            From::Number { part } => {
-                let number = prepared.get(&self.shelf, *part, 0);
-                self.values[give.register] = Some(Value::Number(number));
-                return;
-            }
-            From::Output { kind, output, path } => (*kind, *output, path),
-        };
-        let shape = &prepared.outputs[output].shape;
-        let found = prepared.encoded(&self.shelf, shape, rv, &mut self.scratch);
-        if let Some(bytes) = found {
-            let whole = value::decode(kind, bytes).ok();
-            self.values[give.register] = match path.as_slice() {
-                [] => whole,
-                path => whole.and_then(|value| value.select(path)),
-            };
-        }
-    }
-
-    fn value(&self, source: &Source) -> Option<Value> {
-        self.values[source.register].as_ref()?.select(&source.path)
     }
 }
 

@@ -4,9 +4,10 @@
 
 use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_OK};
 
+use super::layout::Layout;
 use super::plan::{OutputShape, PreparedCall, PreparedStep};
 use super::prepare::{Defaults, Registers};
-use super::run::{Layout, Options, Prepared};
+use super::run::{Options, Prepared};
 use crate::cryptoki::Function;
 use crate::memory::{Arena, OutOfMemory};
 use crate::sequence::{Sequence, Step, Value, shape};

@@ -268,9 +268,8 @@ impl Apart {
             self.names.extend(hidden.cloned().collect::<Vec<_>>());
         }
         if done || would {
-            self.names
-                .extend(self.operations.unsure_after(call.function));
-            self.operations.follow(call.function, handle(call, 0));
+            self.names.extend(self.operations.unsure_after(call));
+            self.operations.follow(call);
             self.handles_end(call);
             // What is on the token may get its handles without being asked for.
             if matches!(

@@ -5,7 +5,8 @@ use cryptoki_sys::*;
 
 use crate::cryptoki::Function;
 use crate::cryptoki::function::{Domain, ParameterKind};
-use crate::sequence::{Argument, Call};
+use crate::cryptoki::structure::layout;
+use crate::sequence::{Argument, Call, ParameterValue};
 
 /// What an answer says that another one rules out.
 struct Claim {
@@ -97,13 +98,35 @@ fn is_claim(function: Function, value: u64) -> bool {
     })
 }
 
-/// True if the answer is that a key's handle is none where no key is of use: without a mechanism the call ends an operation
-/// ([PKCS11-Base 3.2] 5.8.1, 5.15.5 and others), and nothing says what the key is to be then.
+/// True if the answer is that a handle is none, and nothing says that the call looks at that handle.
 pub(super) fn is_of_no_use(call: &Call, answer: u64) -> bool {
     let parameters = call.function.parameters().iter().zip(&call.arguments);
     let mut mechanisms = parameters.filter(|(of, _)| of.kind == ParameterKind::Mechanism);
-    let none = |given: &Argument| matches!(given, Argument::Null | Argument::Default);
-    answer == CKR_KEY_HANDLE_INVALID && mechanisms.any(|(_, given)| none(given))
+    mechanisms.any(|(_, given)| match given {
+        // Without a mechanism the call ends an operation ([PKCS11-Base 3.2] 5.8.1, 5.15.5 and others), and nothing says
+        // what the key is to be then.
+        Argument::Null | Argument::Default => answer == CKR_KEY_HANDLE_INVALID,
+        // A mechanism may make no use of a handle in its parameter, as HKDF makes none of hSaltKey when it does not extract
+        // (6.62.3), and a token may look at it all the same.
+        Argument::Mechanism(mechanism) => {
+            let of_handles = [CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID];
+            of_handles.contains(&answer) && has_handle(&mechanism.parameter)
+        }
+        _ => false,
+    })
+}
+
+/// True of a structure that has a handle among its fields, which the header's names tell (`hSaltKey`).
+fn has_handle(parameter: &ParameterValue) -> bool {
+    let ParameterValue::Structure(given) = parameter else {
+        return false;
+    };
+    let names = layout(&given.name).into_iter();
+    let mut names = names.flat_map(|layout| &layout.field_names);
+    names.any(|name| {
+        let rest = name.strip_prefix('h');
+        rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))
+    })
 }
 
 /// True if `target` and `model` cannot both be right of one call in one state.
@@ -120,6 +143,31 @@ pub(super) fn contradicts(function: Function, target: u64, model: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sequence::Structure;
+
+    #[test]
+    fn a_handle_that_a_mechanism_need_not_look_at_may_be_refused() {
+        let derive = |parameter| {
+            let mut call = Call::new(1, Function::C_DeriveKey);
+            call.arguments[1] = Argument::mechanism(CKM_HKDF_DERIVE, parameter);
+            call
+        };
+        let of = |name: &str| {
+            derive(ParameterValue::Structure(Structure {
+                name: name.to_owned(),
+                fields: Vec::new(),
+            }))
+        };
+        let salt = of("CK_HKDF_PARAMS");
+        assert!(is_of_no_use(&salt, CKR_OBJECT_HANDLE_INVALID));
+        assert!(is_of_no_use(&salt, CKR_KEY_HANDLE_INVALID));
+        assert!(!is_of_no_use(&salt, CKR_SESSION_HANDLE_INVALID));
+        // A curve is no handle.
+        let curve = of("CK_ECDH1_DERIVE_PARAMS");
+        assert!(!is_of_no_use(&curve, CKR_KEY_HANDLE_INVALID));
+        let none = derive(ParameterValue::None);
+        assert!(!is_of_no_use(&none, CKR_KEY_HANDLE_INVALID));
+    }
 
     #[test]
     fn a_claim_and_success_contradict_each_other_and_nothing_else_does() {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cryptoki_sys::{CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED};
 
+use super::handle;
 use crate::cryptoki::Function;
+use crate::sequence::Call;
 
 /// Functions of which the standard does not say what an error leaves of the operation: those on two at once
 /// ([PKCS11-Base 3.2] 5.17), and C_DigestKey (5.12.4).
@@ -16,7 +18,7 @@ const ERROR_UNSAID: [Function; 5] = [
     Function::C_DigestKey,
 ];
 
-/// Functions at which operations may end, or not (5.6.8, 5.6.9, 5.6.10).
+/// Functions at which operations of all sessions may end, or not (5.6.8, 5.6.9, 5.6.10).
 const LOGINS: [Function; 3] = [Function::C_Login, Function::C_LoginUser, Function::C_Logout];
 
 /// What was begun on the sessions, by their names.
@@ -26,6 +28,8 @@ pub(super) struct Operations {
     begun: BTreeMap<String, Vec<Function>>,
     /// Sessions whose last operation took a part of its input.
     in_parts: BTreeSet<String>,
+    /// The objects that operations of the sessions were begun with.
+    keys: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Operations {
@@ -52,13 +56,16 @@ impl Operations {
     }
 
     /// Takes note of a call that succeeded on either side.
-    pub(super) fn follow(&mut self, function: Function, session: Option<String>) {
-        let Some(session) = session else {
+    pub(super) fn follow(&mut self, call: &Call) {
+        let function = call.function;
+        let Some(session) = handle(call, 0) else {
             return;
         };
         let begins = function.name().ends_with("Init");
         if begins || function == Function::C_SetOperationState {
             self.in_parts.remove(&session);
+            let keys = (1..call.arguments.len()).filter_map(|place| handle(call, place));
+            self.keys.entry(session.clone()).or_default().extend(keys);
             self.begun.entry(session).or_default().push(function);
         } else if is_of_parts(function) {
             self.in_parts.insert(session);
@@ -89,12 +96,24 @@ impl Operations {
         ERROR_UNSAID.contains(&function) || other.is_some_and(has)
     }
 
-    /// The sessions whose operations may be over after a call that succeeded.
-    pub(super) fn unsure_after(&self, function: Function) -> Vec<String> {
-        match LOGINS.contains(&function) {
-            true => self.begun.keys().cloned().collect(),
-            false => Vec::new(),
-        }
+    /// The sessions whose operations may be over after a call that succeeded. Nothing says what becomes of an operation
+    /// whose key is destroyed, as session objects are with the session that made them (5.6.2).
+    pub(super) fn unsure_after(&self, call: &Call) -> Vec<String> {
+        let is_unsure = |session: &str| {
+            let keys = self.keys.get(session);
+            match call.function {
+                Function::C_DestroyObject => handle(call, 1)
+                    .zip(keys)
+                    .is_some_and(|(gone, keys)| keys.contains(&gone)),
+                Function::C_CloseSession => {
+                    let is_its_own = handle(call, 0).is_some_and(|closed| closed == session);
+                    !is_its_own && keys.is_some_and(|keys| !keys.is_empty())
+                }
+                function => LOGINS.contains(&function),
+            }
+        };
+        let sessions = self.begun.keys().filter(|session| is_unsure(session));
+        sessions.cloned().collect()
     }
 }
 

@@ -380,6 +380,48 @@ fn freedom_that_depends_on_what_came_before_is_no_disagreement() {
     assert_eq!(step(&alone, &[0, 0], &[0, not_begun]), Some(2));
 }
 
+/// openCryptoki looks for the key again with every call.
+#[test]
+fn an_operation_may_be_over_once_its_key_is_gone() {
+    let began = |session: &'static str| {
+        vec![
+            giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+            giving(on(2, Function::C_OpenSession, &[]), "session", "s1"),
+            giving(
+                on(3, Function::C_CreateObject, &[("session", session)]),
+                "object",
+                "o0",
+            ),
+            giving(
+                on(4, Function::C_CreateObject, &[("session", session)]),
+                "object",
+                "o1",
+            ),
+            on(
+                5,
+                Function::C_EncryptInit,
+                &[("session", "s0"), ("key", "o0")],
+            ),
+        ]
+    };
+    let encrypts = on(7, Function::C_Encrypt, &[("session", "s0")]);
+    let after = |between: Call, session| {
+        let calls = [began(session), vec![between, encrypts.clone()]].concat();
+        let gone = CKR_KEY_HANDLE_INVALID;
+        step(&calls, &[0, 0, 0, 0, 0, 0, gone], &[0; 7])
+    };
+    let destroys = |object| {
+        let given = [("session", "s1"), ("object", object)];
+        after(on(6, Function::C_DestroyObject, &given), "s0")
+    };
+    assert_eq!(destroys("o0"), None);
+    assert_eq!(destroys("o1"), Some(7), "it has nothing to do with it");
+    let closes = on(6, Function::C_CloseSession, &[("session", "s1")]);
+    assert_eq!(after(closes, "s1"), None);
+    let asks = on(6, Function::C_GetSessionInfo, &[("session", "s1")]);
+    assert_eq!(after(asks, "s1"), Some(7));
+}
+
 /// The first session and the first object may well both be number 1.
 #[test]
 fn a_handle_of_another_kind_may_be_anybodys() {

@@ -8,12 +8,16 @@
     reason = "writes records into memory shared with the parent"
 )]
 
+mod lanes;
+mod payload;
+
+use lanes::settle;
+pub use payload::Payload;
+
 use super::clock::Clock;
 use super::{
-    CALL_BYTES, CASE_BYTES, CHILD, HEAD, Head, Journal, Journaled, Kind, LANES, RETURNED, extent,
-    lane_salt, salt, salt_behind,
+    CALL_BYTES, CASE_BYTES, HEAD, Head, Journal, Kind, LANES, RETURNED, extent, salt, salt_behind,
 };
-use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What the parent watches of a thread that makes calls, away from those of the others.
@@ -52,11 +56,6 @@ const NONE: usize = usize::MAX;
 const RESERVE: usize = HEAD;
 /// How far ahead of a call's record the journal's memory is fetched, bytes: some records.
 const AHEAD: usize = 384;
-/// Most bytes of journal that a lane gets: some thousand calls.
-const LANE_BYTES: usize = 512 * 1024;
-/// Fewest bytes of journal with which a lane is of use.
-const LEAST_LANE: usize = 4096;
-
 /// The child's end of a journal.
 ///
 /// A record that does not fit is left out and the journal marked as truncated; ask
@@ -178,74 +177,6 @@ impl JournalWriter {
         self.lane_progress().into_iter().flatten().for_each(settle);
     }
 
-    /// Begins a block of so many lanes: a writer for each, on a part of this journal. `None` if the
-    /// journal is full, or of a lane itself. To be followed by [`join`](Self::join).
-    ///
-    /// # Safety
-    /// The writers must not be used any more when this writer is used for anything else but `join`,
-    /// or is gone.
-    pub(crate) unsafe fn lanes(&mut self, count: usize, how: Journaled) -> Option<Vec<Self>> {
-        let size = (self.remaining() / 4 * 3 / count.max(1)).min(LANE_BYTES) / 64 * 64;
-        if size < LEAST_LANE || count > LANES || self.lanes.is_null() {
-            return None;
-        }
-        let begin = self.offset + HEAD;
-        let tag = match how {
-            Journaled::Lanes => count as u16,
-            Journaled::Child => CHILD,
-        };
-        self.seal(Head::new(Kind::Lanes, tag, (size * count) as u32));
-        let lane = |lane: usize| {
-            let mut writer = Self {
-                // SAFETY: inside the record just sealed, which ends within the journal.
-                base: unsafe { self.base.add(begin + lane * size) },
-                capacity: size,
-                limit: size - RESERVE,
-                // SAFETY: one of the array, which is mapped by the constructors' contract.
-                progress: unsafe { &raw const (*self.lanes)[lane] },
-                lanes: std::ptr::null(),
-                salt: lane_salt(self.salt, begin, lane),
-                turns: None,
-                offset: 0,
-                call: NONE,
-                sequence: 0,
-                started: 0,
-                clock: self.clock,
-                positions: self.positions,
-                owned: None,
-            };
-            writer.sequence = writer.progress().sequence.load(Ordering::Relaxed);
-            writer.publish();
-            writer
-        };
-        Some((0..count).map(lane).collect())
-    }
-
-    /// Ends a block of lanes, whose writers are to be given back.
-    pub(crate) fn join(&mut self, lanes: Vec<Self>) {
-        self.append(Kind::Joined, 0, |payload| {
-            for lane in &lanes {
-                // As published: a child's writer is not this one.
-                payload.numbers([lane.progress().written.load(Ordering::Acquire)]);
-            }
-        });
-        // A child may have ended in a call.
-        for lane in &lanes {
-            lane.used_by(0);
-            settle(lane.progress());
-        }
-    }
-
-    /// Tells the parent which thread uses this writer of a lane; 0 for none any more.
-    pub(crate) fn used_by(&self, thread: u32) {
-        self.progress().thread.store(thread, Ordering::Release);
-    }
-
-    fn lane_progress(&self) -> Option<&[Progress; LANES]> {
-        // SAFETY: NULL, or mapped as long as the writer is used; atomics only.
-        unsafe { self.lanes.as_ref() }
-    }
-
     /// Bytes left for records. A call takes 48, an output 16 and its bytes.
     #[must_use]
     pub fn remaining(&self) -> usize {
@@ -351,20 +282,16 @@ impl JournalWriter {
             return false;
         }
         let room = self.limit - self.offset - HEAD;
-        let mut payload = Payload {
-            place: self.base.wrapping_add(self.offset + HEAD).cast(),
-            room,
-            padding: 0,
-            fits: true,
-            _writer: PhantomData,
-        };
+        let place = self.base.wrapping_add(self.offset + HEAD).cast();
+        // SAFETY: the bytes up to the limit are this writer's, and records begin at multiples of eight.
+        let mut payload = unsafe { Payload::new(place, room) };
         fill(&mut payload);
-        let (length, fits) = (room - payload.room - payload.padding, payload.fits);
-        match u32::try_from(length) {
-            Ok(length) if fits => self.seal(Head::new(kind, tag, length)),
+        let length = payload.length(room);
+        match length.map(u32::try_from) {
+            Some(Ok(length)) => self.seal(Head::new(kind, tag, length)),
             _ => self.mark_full(),
         }
-        fits
+        length.is_some()
     }
 
     /// True if a record of `total` bytes fits; if not, the journal is marked as truncated.
@@ -438,76 +365,6 @@ impl JournalWriter {
         assert!(offset + 8 <= self.capacity, "offset outside the journal");
         // SAFETY: just checked to lie inside the journal, whose memory is initialised.
         u64::from_le(unsafe { self.base.add(offset).cast::<u64>().read_volatile() })
-    }
-}
-
-/// Says that no call of a lane is in flight.
-fn settle(lane: &Progress) {
-    let calls = lane.sequence.load(Ordering::Relaxed).next_multiple_of(2);
-    lane.sequence.store(calls, Ordering::Release);
-}
-
-/// The content of a record while it is written.
-pub struct Payload<'w> {
-    place: *mut u64,
-    /// Bytes that there is room for from `place` on.
-    room: usize,
-    /// Zeros after the last bytes, which are content only if something follows.
-    padding: usize,
-    fits: bool,
-    _writer: PhantomData<&'w mut JournalWriter>,
-}
-
-impl Payload<'_> {
-    /// Appends numbers, at a multiple of eight.
-    #[inline]
-    pub fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
-        self.padding = 0;
-        if self.takes(8 * N) {
-            numbers.into_iter().for_each(|number| self.word(number));
-        }
-    }
-
-    /// Appends bytes, at a multiple of eight.
-    #[inline]
-    pub fn bytes(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        self.padding = bytes.len().wrapping_neg() % 8;
-        if !self.takes(bytes.len() + self.padding) {
-            return;
-        }
-        for word in words {
-            self.word(u64::from_le_bytes(*word));
-        }
-        if !rest.is_empty() {
-            let mut word = [0; 8];
-            word[..rest.len()].copy_from_slice(rest);
-            self.word(u64::from_le_bytes(word));
-        }
-    }
-
-    /// Makes zeros up to a multiple of eight content.
-    #[inline]
-    pub fn pad(&mut self) {
-        self.padding = 0;
-    }
-
-    /// Uses room for `count` bytes, a multiple of eight, if there is.
-    #[inline]
-    fn takes(&mut self, count: usize) -> bool {
-        let room = self.room.checked_sub(count);
-        self.room = room.unwrap_or(self.room);
-        self.fits &= room.is_some();
-        room.is_some()
-    }
-
-    #[inline]
-    fn word(&mut self, word: u64) {
-        // SAFETY: every caller found room for it, in the memory of the writer, which is borrowed.
-        unsafe {
-            self.place.write_volatile(word.to_le());
-            self.place = self.place.add(1);
-        }
     }
 }
 
