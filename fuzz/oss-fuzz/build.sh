@@ -14,6 +14,11 @@ OUT=$(cd "$OUT" && pwd)
 # Told to all of cargo, also to what the image runs in its place for coverage: a workspace builds at its root else.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/fuzz/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
+# Where CC is the word `clang`, a dependency (alloca) is built as bitcode, which takes a linker of the same LLVM.
+if [ -n "${CC:-}" ]; then
+    CC=$(command -v "$CC")
+    export CC
+fi
 
 for target in sequence_decoder suite_parser token uri_parser; do
     if [ -n "${SANITIZER:-}" ]; then
