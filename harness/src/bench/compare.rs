@@ -14,7 +14,7 @@ const TEST: &str = "ratio of medians by Hodges and Lehmann, test by Mann and Whi
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
     "a gate of {} is below what is measured against itself here: nine of ten benchmarks differ by up to {}; \
-     measure longer or on a quieter machine, take a larger threshold, or use `--paired`",
+     measure longer or on a quieter machine, or take a larger threshold",
     percent(*threshold),
     percent(*noise)
 )]

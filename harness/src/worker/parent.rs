@@ -265,6 +265,10 @@ impl Worker {
             self.process.signal_thread(thread, libc::SIGABRT);
             self.wait_for_death(Duration::from_millis(300));
         }
+        if thread != pid {
+            self.process.signal(libc::SIGKILL);
+            Snapshot::let_go(thread);
+        }
         self.kill();
         let crash = self.crash();
         let own = crash.filter(|crash| snapshot.is_some() || crash.signal != libc::SIGABRT);

@@ -18,7 +18,7 @@ use std::time::Duration;
 const STEP: usize = 4096;
 /// Steps tried above a stack pointer that points to nothing, as it does after an overflow.
 const STEPS_TO_STACK: usize = 1024;
-/// How long a thread may take to stop for its tracer.
+/// How long a thread may take to stop for its tracer, or to be gone, milliseconds.
 const STOP_ATTEMPTS: u32 = 200;
 
 /// A thread at one moment.
@@ -61,6 +61,13 @@ impl Snapshot {
             stack,
             maps: std::fs::read_to_string(format!("/proc/{thread}/maps")).unwrap_or_default(),
         })
+    }
+
+    /// Waits until a thread that [`of_thread`](Self::of_thread) was asked of, and that was killed since, is gone. A process
+    /// whose first thread it is not stays until then, as what its tracer has yet to be told of. Does nothing if the thread is
+    /// not traced.
+    pub(super) fn let_go(thread: libc::pid_t) {
+        wait_for(thread, libc::WEXITED);
     }
 
     /// The word of the stack at `address`.
@@ -124,7 +131,7 @@ fn read_memory(pid: libc::pid_t, address: u64, buffer: &mut [u8]) -> usize {
 fn stopped_registers(pid: libc::pid_t) -> Option<libc::user_regs_struct> {
     trace(libc::PTRACE_SEIZE, pid, 0, std::ptr::null_mut())?;
     trace(libc::PTRACE_INTERRUPT, pid, 0, std::ptr::null_mut())?;
-    wait_for_stop(pid)?;
+    wait_for(pid, libc::WSTOPPED)?;
     // SAFETY: a structure of numbers, for which zero is a value.
     let mut registers: libc::user_regs_struct = unsafe { std::mem::zeroed() };
     let mut target = libc::iovec {
@@ -154,12 +161,13 @@ fn trace(request: TraceRequest, pid: libc::pid_t, address: usize, data: *mut c_v
     (result >= 0).then_some(())
 }
 
-/// Waits for the stop without reaping the thread's process, should it end instead.
-fn wait_for_stop(pid: libc::pid_t) -> Option<()> {
+/// Waits for one of the events that a tracer is told of; `None` if it does not come. A process is reaped only with
+/// `WEXITED` among them.
+fn wait_for(pid: libc::pid_t, events: c_int) -> Option<()> {
     for _ in 0..STOP_ATTEMPTS {
         // SAFETY: a structure of numbers, for which zero is a value.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        let options: c_int = libc::WSTOPPED | libc::WNOHANG | libc::__WALL;
+        let options = events | libc::WNOHANG | libc::__WALL;
         // SAFETY: `info` is a valid place for the answer.
         let result = unsafe { libc::waitid(libc::P_PID, pid.unsigned_abs(), &mut info, options) };
         if result < 0 {

@@ -29,7 +29,8 @@ pub(super) fn runs(args: &BenchCompare) -> Result<i32, Failure> {
     };
     before.entries.retain(|entry| meant(&entry.id));
     after.entries.retain(|entry| meant(&entry.id));
-    let comparison = compare(&before, &after, args.gate).map_err(|error| too_noisy(&error))?;
+    let comparison = compare(&before, &after, args.gate)
+        .map_err(|error| too_noisy(&error, ", or measure both by turns with `--paired`"))?;
     if comparison.entries.is_empty() {
         return Err(Failure {
             message: "the two runs have no benchmark in common that both measured".to_owned(),
@@ -96,7 +97,7 @@ pub(super) fn paired(args: &BenchCompare) -> Result<i32, Failure> {
     bar.finish_and_clear();
     drop(tokens);
     let comparison = compared.map_err(|error| match error {
-        PairedError::TooNoisy(error) => too_noisy(&error),
+        PairedError::TooNoisy(error) => too_noisy(&error, ""),
         PairedError::Drive(DriveError::Station(StationError::Cancelled)) => Failure::stopped(),
         PairedError::Drive(error) => Failure::target(error),
     })?;
@@ -112,9 +113,10 @@ pub(super) fn paired(args: &BenchCompare) -> Result<i32, Failure> {
     told(args, &comparison)
 }
 
-fn too_noisy(error: &TooNoisy) -> Failure {
+/// A gate that cannot be kept, with what else may be done.
+fn too_noisy(error: &TooNoisy, or: &str) -> Failure {
     Failure {
-        message: error.to_string(),
+        message: format!("{error}{or}"),
         code: exit::TARGET_UNUSABLE,
     }
 }
