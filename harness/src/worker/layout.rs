@@ -13,7 +13,7 @@ pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"p11assay");
 /// Version of this layout: parent and child are the same binary, so any difference is a mistake.
 pub(super) const VERSION: u64 = 3;
 
-/// Number of registers a crash record has room for (23 on x86-64, 34 on aarch64).
+/// Number of registers a crash record has room for (18 on x86-64, 34 on aarch64).
 pub(super) const REGISTERS: usize = 40;
 /// Bytes of stack kept from a crashed thread, innermost first.
 pub(super) const STACK_BYTES: usize = 256 * 1024;

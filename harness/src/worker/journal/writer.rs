@@ -55,6 +55,7 @@ const NONE: usize = usize::MAX;
 /// Room always kept for the record that says the journal is full.
 const RESERVE: usize = HEAD;
 /// How far ahead of a call's record the journal's memory is fetched, bytes: some records.
+#[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 384;
 /// The child's end of a journal.
 ///
