@@ -24,13 +24,13 @@ pub(super) mod access {
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86_64::{
-    BREAKPOINT, FP, Instruction, LR, NAMES, PC, SP, code_changed, from_context, from_trace,
+    BREAKPOINT, FP, Instruction, LR, NAMES, PC, SP, STAYS, code_changed, from_context, from_trace,
     go_on_at, trapped_at,
 };
 
 #[cfg(target_arch = "aarch64")]
 pub(super) use aarch64::{
-    BREAKPOINT, FP, Instruction, LR, NAMES, PC, SP, code_changed, from_context, from_trace,
+    BREAKPOINT, FP, Instruction, LR, NAMES, PC, SP, STAYS, code_changed, from_context, from_trace,
     go_on_at, trapped_at,
 };
 
@@ -82,6 +82,8 @@ mod x86_64 {
     pub(in crate::worker) type Instruction = u8;
     /// `int3`.
     pub(in crate::worker) const BREAKPOINT: Instruction = 0xcc;
+    /// Whether a thread stays at a breakpoint whose signal was handled by somebody who knows nothing of it.
+    pub(in crate::worker) const STAYS: bool = false;
 
     /// Where the breakpoint stands that a thread ran into: it was executed.
     pub(in crate::worker) fn trapped_at(context: &libc::ucontext_t) -> u64 {
@@ -173,6 +175,8 @@ mod aarch64 {
     /// `brk #0`. It may be the target of an indirect branch where branch targets are checked, as the landing
     /// pad may be that it stands for.
     pub(in crate::worker) const BREAKPOINT: Instruction = 0xd420_0000;
+    /// Whether a thread stays at a breakpoint whose signal was handled by somebody who knows nothing of it.
+    pub(in crate::worker) const STAYS: bool = true;
 
     /// Where the breakpoint stands that a thread ran into: it was not executed.
     pub(in crate::worker) fn trapped_at(context: &libc::ucontext_t) -> u64 {

@@ -260,6 +260,13 @@ impl Worker {
         let pid = self.process.pid();
         let thread = self.hung.map_or(pid, |lane| self.thread_of(lane));
         let snapshot = Snapshot::of_thread(thread);
+        let reach = self.process.mapping.reach();
+        if let Some(snapshot) = &snapshot
+            && reach.has_breakpoints()
+            && snapshot.stays_at_breakpoint(thread)
+        {
+            reach.give_up();
+        }
         if snapshot.is_none() {
             // Tracing is not permitted here: let the worker's own crash handler look.
             self.process.signal_thread(thread, libc::SIGABRT);

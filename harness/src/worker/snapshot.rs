@@ -63,6 +63,18 @@ impl Snapshot {
         })
     }
 
+    /// Whether the thread, which is still stopped, stays at a breakpoint. If it is in a handler it is let go on, and stops when
+    /// the next signal comes, which its tracer is told of first.
+    pub(super) fn stays_at_breakpoint(&self, thread: libc::pid_t) -> bool {
+        let go_on = || {
+            trace(libc::PTRACE_CONT, thread, 0, std::ptr::null_mut())?;
+            wait_for(thread, libc::WSTOPPED)?;
+            registers_of(thread)
+        };
+        let later = || go_on().is_some_and(|now| is_breakpoint(thread, &arch::from_trace(&now)));
+        arch::STAYS && (is_breakpoint(thread, &self.registers) || later())
+    }
+
     /// Waits until a thread that [`of_thread`](Self::of_thread) was asked of, and that was killed since, is gone. A process
     /// whose first thread it is not stays until then, as what its tracer has yet to be told of. Does nothing if the thread is
     /// not traced.
@@ -127,11 +139,23 @@ fn read_memory(pid: libc::pid_t, address: u64, buffer: &mut [u8]) -> usize {
     usize::try_from(copied).unwrap_or(0)
 }
 
+/// Whether a breakpoint is what a stopped thread is to execute next.
+fn is_breakpoint(thread: libc::pid_t, registers: &Registers) -> bool {
+    let mut code = [0; size_of::<arch::Instruction>()];
+    let read = read_memory(thread, registers[arch::PC], &mut code);
+    read == code.len() && arch::Instruction::from_le_bytes(code) == arch::BREAKPOINT
+}
+
 /// Stops a thread for good and reads its registers.
 fn stopped_registers(pid: libc::pid_t) -> Option<libc::user_regs_struct> {
     trace(libc::PTRACE_SEIZE, pid, 0, std::ptr::null_mut())?;
     trace(libc::PTRACE_INTERRUPT, pid, 0, std::ptr::null_mut())?;
     wait_for(pid, libc::WSTOPPED)?;
+    registers_of(pid)
+}
+
+/// The registers of a stopped thread.
+fn registers_of(pid: libc::pid_t) -> Option<libc::user_regs_struct> {
     // SAFETY: a structure of numbers, for which zero is a value.
     let mut registers: libc::user_regs_struct = unsafe { std::mem::zeroed() };
     let mut target = libc::iovec {

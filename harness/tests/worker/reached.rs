@@ -172,9 +172,14 @@ fn a_module_with_a_handler_is_left_alone() {
     let reached = cases(&reply);
     assert!(reached.contains_key("after_handler"));
     assert!(!reached.contains_key("C_GetInfo"));
-    // Here a function is entered before that is seen, and the handler makes nonsense of it.
+    // Here a function is entered before that is seen, and the handler makes nonsense of it: goes on in the midst of an
+    // instruction, or comes back to the breakpoint, which was not executed, forever.
     let reply = follow("C_GetInfo:handle-traps", &["C_GetInfo"]);
-    assert!(matches!(end(&reply), End::Signal { .. }));
+    let end = end(&reply);
+    match cfg!(target_arch = "aarch64") {
+        true => assert!(matches!(end, End::Hang { .. }), "{end:?}"),
+        false => assert!(matches!(end, End::Signal { .. }), "{end:?}"),
+    }
     assert!(reply.gave_up);
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Reach {
     count: AtomicU32,
     /// The case that is going on, plus one.
     case: AtomicU32,
+    /// 1 while breakpoints may stand in the module.
+    planted: AtomicU32,
     /// 1 once breakpoints were given up.
     given_up: AtomicU32,
     /// 1 for a function that is in the log: a child may reach one that its parent reaches later, too.
@@ -49,9 +51,19 @@ impl Reach {
         }
     }
 
+    /// Says whether breakpoints may stand in the module.
+    pub(super) fn set_planted(&self, planted: bool) {
+        self.planted.store(planted.into(), Relaxed);
+    }
+
     /// Says that no function will be noted any more.
-    pub(super) fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.given_up.store(1, Relaxed);
+    }
+
+    /// Whether breakpoints may stand in the module.
+    pub(crate) fn has_breakpoints(&self) -> bool {
+        self.planted.load(Relaxed) != 0
     }
 
     /// Whether the worker took its breakpoints out.
@@ -89,6 +101,7 @@ mod tests {
             test(&Reach {
                 count: AtomicU32::new(0),
                 case: AtomicU32::new(0),
+                planted: AtomicU32::new(0),
                 given_up: AtomicU32::new(0),
                 noted: std::array::from_fn(|_| AtomicU8::new(0)),
                 log: std::array::from_fn(|_| AtomicU64::new(0)),

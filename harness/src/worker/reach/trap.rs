@@ -157,6 +157,7 @@ pub(super) fn plant(
     sites.retain(|site| [site.code, BREAKPOINT].contains(&now(site)));
     let planted: &'static Planted = Box::leak(Box::new(Planted { files, sites, area }));
     PLANTED.store(std::ptr::from_ref(planted).cast_mut(), Release);
+    area.set_planted(true);
     let open = planted.sites.iter().filter(|site| now(site) == site.code);
     let memory = Memory::open();
     for site in open {
@@ -178,8 +179,10 @@ pub(super) fn plant(
 
 /// Forgets all breakpoints unless their libraries are still there.
 pub(super) fn forget_unless(is_there: impl Fn(&Path) -> bool) {
-    if planted().is_some_and(|planted| !planted.files.iter().all(|file| is_there(file))) {
+    let gone = |planted: &&Planted| !planted.files.iter().all(|file| is_there(file));
+    if let Some(planted) = planted().filter(gone) {
         PLANTED.store(std::ptr::null_mut(), Release);
+        planted.area.set_planted(false);
     }
 }
 
