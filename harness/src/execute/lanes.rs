@@ -176,21 +176,12 @@ impl<'t> Prepared<'t> {
 
     fn runner(&self, lane: Lane, journal: JournalWriter) -> Runner<'t> {
         Runner {
-            executor: Prepared {
-                steps: lane.steps,
-                blocks: Vec::new(),
-                registers: Arc::clone(&self.registers),
-                values: self.values.clone(),
-                arena: lane.arena,
-                shelf: lane.shelf,
-                table: self.table,
-                scratch: Vec::with_capacity(512),
-                options: self.options,
-                lifecycle: None,
-                returned: 0,
-                alarmed: false,
-                place: None,
-            },
+            executor: Prepared::at_rest(
+                lane.steps,
+                (Arc::clone(&self.registers), self.values.clone()),
+                (lane.arena, lane.shelf),
+                (self.table, self.options),
+            ),
             gives: lane.gives,
             journal,
             stop: None,

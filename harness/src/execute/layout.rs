@@ -65,15 +65,35 @@ impl Layout {
             }
         }
         Prepared {
-            steps,
             blocks: self.blocks,
-            registers: Arc::new(self.registers),
+            ..Prepared::at_rest(
+                steps,
+                (Arc::new(self.registers), values),
+                (self.arena, self.shelf),
+                (table, self.options),
+            )
+        }
+    }
+}
+
+impl<'t> Prepared<'t> {
+    /// Steps without blocks, of which none was made yet.
+    pub(super) fn at_rest(
+        steps: Vec<PreparedStep>,
+        (registers, values): (Arc<Registers>, Vec<Option<Value>>),
+        (arena, shelf): (Arena, Shelf),
+        (table, options): (&'t CK_FUNCTION_LIST_3_2, Options),
+    ) -> Self {
+        Self {
+            steps,
+            blocks: Vec::new(),
+            registers,
             values,
-            arena: self.arena,
-            shelf: self.shelf,
+            arena,
+            shelf,
             table,
             scratch: Vec::with_capacity(512),
-            options: self.options,
+            options,
             lifecycle: None,
             returned: 0,
             alarmed: false,

@@ -6,8 +6,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+
+use crate::worker::memfd;
 
 /// Copies up to `buffer.len()` bytes from `address`, and gives how many were readable.
 ///
@@ -61,13 +63,7 @@ fn copy(address: usize, buffer: &mut [u8]) -> Option<usize> {
 
 /// As [`copy`], by writing from the address into a file in memory.
 fn copy_through_file(address: usize, buffer: &mut [u8]) -> Option<usize> {
-    // SAFETY: a valid name; gives a new descriptor or an error.
-    let number = unsafe { libc::memfd_create(c"p11assay-read".as_ptr(), libc::MFD_CLOEXEC) };
-    if number < 0 {
-        return None;
-    }
-    // SAFETY: the kernel just gave us this descriptor.
-    let file = unsafe { File::from_raw_fd(number) };
+    let file = File::from(memfd(c"p11assay-read", 0, false).ok()?);
     // SAFETY: the kernel reads the memory, and answers EFAULT for what cannot be read.
     let written = unsafe {
         let from = address as *const libc::c_void;

@@ -20,7 +20,7 @@ use std::time::Duration;
 const GAP: usize = 64 * 1024;
 
 /// A new memfd of `length` bytes, all zero and not yet backed by memory.
-pub(super) fn memfd(name: &CStr, length: usize, seals: bool) -> io::Result<OwnedFd> {
+pub(crate) fn memfd(name: &CStr, length: usize, seals: bool) -> io::Result<OwnedFd> {
     let flags = libc::MFD_CLOEXEC | if seals { libc::MFD_ALLOW_SEALING } else { 0 };
     // SAFETY: `name` is a NUL-terminated string that outlives the call.
     let fd = unsafe { libc::memfd_create(name.as_ptr(), flags) };

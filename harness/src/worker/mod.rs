@@ -67,6 +67,7 @@ pub use journal::{
     CHILD, CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LANES, LOAD,
     Payload, Record, Returned, Timing,
 };
+pub(crate) use mapping::memfd;
 pub use options::{SpawnError, WorkerOptions};
 pub use parent::{Outcome, Reply, Worker};
 pub mod reach;
