@@ -92,8 +92,11 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    Man,
+    /// Print the manual page, or write one for each command.
+    Man {
+        /// Folder for the pages of all commands.
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Which target, by file and by flags; a flag wins over the file.

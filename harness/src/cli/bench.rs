@@ -2,17 +2,17 @@
 
 mod compare;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use p11assay_reports::bench::{self, Entry, FORMAT, Outcome, Run, Settings};
 use p11assay_reports::exit;
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
 use super::args::{Bench, BenchCommand, BenchHistory, Measure};
+use super::progress::Bar;
 use super::report::fresh_folder;
 use super::run::timeout;
 use super::session::watch_signals;
@@ -66,9 +66,9 @@ fn measure(args: &Measure) -> Result<i32, Failure> {
         run: started(args, &target, &reached),
         path: folder.join(RECORD),
         written: Instant::now(),
-        bar: bar(
-            &args.output.verbosity(),
+        bar: Bar::of(
             planned.len() * rounds(args) as usize,
+            args.output.verbosity(),
         ),
     };
     let plan = plan_of(args, &folder, &recorder.run);
@@ -79,7 +79,7 @@ fn measure(args: &Measure) -> Result<i32, Failure> {
         &plan,
         &mut recorder,
     );
-    recorder.bar.finish_and_clear();
+    recorder.bar.finish();
     let stopped = match measured {
         Ok(_) => false,
         Err(DriveError::Station(StationError::Cancelled)) => true,
@@ -312,7 +312,7 @@ fn gated(benchmarks: Vec<Benchmark>, reached: &mut Reached) -> Vec<Planned> {
 struct Recorder {
     run: Run,
     path: PathBuf,
-    bar: ProgressBar,
+    bar: Bar,
     written: Instant,
 }
 
@@ -344,8 +344,7 @@ impl Recorder {
 
 impl Watcher for Recorder {
     fn begins(&mut self, _round: u32, id: &str) {
-        self.bar.set_message(id.to_owned());
-        self.bar.inc(1);
+        self.bar.step(id.to_owned());
     }
 
     fn entry(&mut self, entries: &[Entry]) -> Result<(), String> {
@@ -357,18 +356,6 @@ impl Watcher for Recorder {
         self.written = Instant::now();
         bench::write(&self.path, &self.run).map_err(|error| error.to_string())
     }
-}
-
-fn bar(verbosity: &Verbosity, steps: usize) -> ProgressBar {
-    let shown = std::io::stderr().is_terminal() && *verbosity != Verbosity::Quiet;
-    let bar = match shown {
-        true => ProgressBar::new(steps as u64),
-        false => ProgressBar::hidden(),
-    };
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(500));
-    bar
 }
 
 fn show(args: &BenchHistory) -> Result<i32, Failure> {

@@ -1,17 +1,17 @@
 //! `p11assay fuzz`: sequences of the program's own making on a target, with the reference token beside
 //! it; what is found becomes cases, which are then run and reported like any others.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indicatif::ProgressBar;
 use p11assay_reports::evidence::{Class, Clause, Level};
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
 use super::args::Fuzz;
 use super::ground::{Ground, failure};
+use super::progress::Bar;
 use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
@@ -96,7 +96,7 @@ fn search(
     };
     let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), ground.module);
     let found = search.run(inputs, &mut terminal);
-    terminal.bar.finish_and_clear();
+    terminal.bar.finish();
     found.map_err(|error| failure(error, credentials))
 }
 
@@ -154,21 +154,15 @@ fn plan(found: Found, threads: u8, seed: u64, time: Duration) -> Plan {
 /// Shows how the search goes, and keeps what it finds at once.
 struct Terminal {
     folder: PathBuf,
-    bar: ProgressBar,
+    bar: Bar,
     module: Module,
 }
 
 impl Terminal {
     fn new(folder: &Path, verbosity: Verbosity, module: Module) -> Self {
-        let shown = std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet;
-        let bar = match shown {
-            true => ProgressBar::new_spinner(),
-            false => ProgressBar::hidden(),
-        };
-        bar.enable_steady_tick(Duration::from_millis(200));
         Self {
             folder: folder.join(FOUND),
-            bar,
+            bar: Bar::endless(verbosity),
             module,
         }
     }
@@ -182,7 +176,7 @@ impl Watcher for Terminal {
             0 => String::new(),
             functions => format!("{functions} functions, "),
         };
-        self.bar.set_message(format!(
+        self.bar.say(format!(
             "{} sequences ({per_second:.0}/s), {} calls, {} inputs kept, {functions}{} findings",
             run, progress.calls, progress.corpus, progress.findings
         ));
@@ -190,7 +184,7 @@ impl Watcher for Terminal {
 
     fn found(&mut self, case: &Case) -> Result<(), CorpusError> {
         let path = self.folder.join(&case.id);
-        self.bar.suspend(|| {
+        self.bar.aside(|| {
             let _ = writeln!(std::io::stderr(), "found: {}", case.title);
         });
         let yaml = case.to_yaml().map_err(std::io::Error::other);

@@ -28,6 +28,7 @@ mod waivers;
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -114,7 +115,7 @@ pub fn main() -> ExitCode {
             clap_complete::generate(shell, &mut command, "p11assay", &mut std::io::stdout());
             Ok(exit::PASSED)
         }
-        Command::Man => man(),
+        Command::Man { folder } => man(folder.as_deref()),
     };
     match result {
         Ok(code) => code_of(code),
@@ -130,7 +131,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn man() -> Result<i32, Failure> {
+fn man(folder: Option<&Path>) -> Result<i32, Failure> {
+    if let Some(folder) = folder {
+        let written = std::fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+        let unwritable = |error| Failure::usage(format!("{}: {error}", folder.display()));
+        return written.map(|()| exit::PASSED).map_err(unwritable);
+    }
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command())
         .render(&mut page)

@@ -1,17 +1,16 @@
 //! `p11assay property`: laws put to the test on a target with drawn cases; what fails becomes cases, which
 //! are then run and reported like any others.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use indicatif::ProgressBar;
 use p11assay_reports::evidence::Class;
 use p11assay_reports::terminal::Verbosity;
 
 use super::args;
 use super::ground::model;
+use super::progress::Bar;
 use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
@@ -60,7 +59,7 @@ pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
         limits,
     };
     let outcome = searched.run(&properties, &saved, &mut terminal)?;
-    terminal.bar.finish_and_clear();
+    terminal.bar.finish();
     if let Some(folder) = &args.save {
         save::save(folder, saved, &outcome.failures).map_err(super::Failure::usage)?;
     }
@@ -224,17 +223,12 @@ fn plan(properties: &[&'static Property], outcome: Outcome, seed: u64) -> Plan {
 /// Shows how the search goes, and keeps what it finds at once.
 struct Terminal {
     folder: PathBuf,
-    bar: ProgressBar,
+    bar: Bar,
 }
 
 impl Terminal {
     fn new(folder: PathBuf, verbosity: Verbosity) -> Self {
-        let shown = std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet;
-        let bar = match shown {
-            true => ProgressBar::new_spinner(),
-            false => ProgressBar::hidden(),
-        };
-        bar.enable_steady_tick(Duration::from_millis(200));
+        let bar = Bar::endless(verbosity);
         Self { folder, bar }
     }
 
@@ -248,12 +242,12 @@ impl Terminal {
 
 impl Watcher for Terminal {
     fn progress(&mut self, property: &str, cases: u64) {
-        self.bar.set_message(format!("{property}: {cases} cases"));
+        self.bar.say(format!("{property}: {cases} cases"));
     }
 
     fn failed(&mut self, failure: &Failure) {
         let written = self.write(&failure.case);
-        self.bar.suspend(|| {
+        self.bar.aside(|| {
             let _ = writeln!(std::io::stderr(), "failed: {}", failure.case.id);
             if let Err(error) = written {
                 let _ = writeln!(std::io::stderr(), "warning: it cannot be kept: {error}");

@@ -97,6 +97,18 @@ fn lists_completions_and_manual() {
     folder
         .run(&["man"])
         .says(0, &[".TH p11assay 1", "Exit codes"]);
+    folder.run(&["man", "pages"]).says(0, &[]);
+    for (page, text) in [
+        ("p11assay.1", "Exit codes"),
+        ("p11assay-fuzz.1", "\\-\\-corpus"),
+        ("p11assay-bench-compare.1", "\\-\\-gate"),
+    ] {
+        let page = std::fs::read_to_string(folder.path(&format!("pages/{page}")));
+        assert!(page.expect("a page").contains(text), "{text}");
+    }
+    folder
+        .run(&["man", "pages/p11assay.1"])
+        .says(2, &["pages/p11assay.1: ", "File exists"]);
     folder.run(&["--version"]).says(0, &["p11assay "]);
     folder.run(&[]).says(2, &["Usage: p11assay"]);
 }

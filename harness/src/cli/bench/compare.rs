@@ -9,9 +9,10 @@ use p11assay_reports::terminal::Verbosity;
 
 use super::super::Failure;
 use super::super::args::{BenchCompare, TargetArgs};
+use super::super::progress::Bar;
 use super::super::session::watch_signals;
 use super::super::target::resolve;
-use super::{Reached, bar, gated, reach, select};
+use super::{Reached, gated, reach, select};
 use crate::bench::compare::{TooNoisy, compare};
 use crate::bench::drive::{DriveError, Planned};
 use crate::bench::paired::{self, Contender, Pace, PairedError};
@@ -88,13 +89,12 @@ pub(super) fn paired(args: &BenchCompare) -> Result<i32, Failure> {
             slice_ns: 2_000_000,
         },
     };
-    let bar = bar(&Verbosity::Normal, planned.len() * pace.rounds);
+    let mut bar = Bar::of(planned.len() * pace.rounds, Verbosity::Normal);
     let mut begins = |_: u32, id: &str| {
-        bar.set_message(id.to_owned());
-        bar.inc(1);
+        bar.step(id.to_owned());
     };
     let compared = paired::run(&mut contenders, &planned, pace, args.gate, &mut begins);
-    bar.finish_and_clear();
+    bar.finish();
     drop(tokens);
     let comparison = compared.map_err(|error| match error {
         PairedError::TooNoisy(error) => too_noisy(&error, ""),
