@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use p11assay::sequence::calls_mut;
-use p11assay::sequence::decode::{Pins, Prelude, Setting, decode};
+use p11assay::sequence::decode::{Pins, Prelude, Setting, USUALLY_WRONG, decode};
 
 const PINS: Pins<'static> = Pins {
     so: "12345678",
@@ -17,7 +17,8 @@ thread_local! {
         .flat_map(|prelude| {
             [false, true].map(|wrong| {
                 let mut setting = Setting::new(prelude, |_| true);
-                (setting.bent, setting.lies) = (wrong, wrong);
+                setting.wrong = if wrong { USUALLY_WRONG } else { 0 };
+                setting.lies = wrong;
                 setting
             })
         })

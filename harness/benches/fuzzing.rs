@@ -115,7 +115,7 @@ fn load(path: &Path) -> TenCalls {
 
 fn measure(name: &str, bed: &Bed, ten_calls: TenCalls, beside: Beside) -> Result<(), String> {
     let mut setting = Setting::new(Prelude::Session, |of| of == cryptoki_sys::CKM_SHA256);
-    setting.bent = false;
+    setting.wrong = 0;
     let (tape, sizes) = tape::tape(&setting);
     let interrupt = Interrupt::default();
     let (target, _token) = side(name, &interrupt)?;

@@ -22,7 +22,9 @@ pub(super) use bench::{
     Bench, BenchCommand, Compare as BenchCompare, History as BenchHistory, Measure,
 };
 pub(super) use evidence::{Baseline, Coverage, Merge, ReportArgs, Waivers};
-pub(super) use fuzz::{ClassArg, CorpusCommand, CoverageArg, CoverageArgs, Fuzz, Minimise};
+pub(super) use fuzz::{
+    ClassArg, CorpusCommand, CoverageArg, CoverageArgs, Fuzz, InputArgs, Minimise,
+};
 pub(super) use gate::GateArgs;
 pub(super) use property::Property;
 pub(super) use report::Report;

@@ -9,7 +9,7 @@ use p11assay_reports::evidence::{Class, Clause, Level};
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
-use super::args::Fuzz;
+use super::args::{ClassArg, Fuzz};
 use super::ground::{Ground, failure};
 use super::progress::Bar;
 use super::report::{finish, fresh_folder};
@@ -52,7 +52,7 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
         verbosity: args.shown.output.verbosity(),
         ..Session::new(target, credentials, folder, seed, &args.target)
     };
-    let evidence = session.execute(plan(found, args.threads, seed, time))?;
+    let evidence = session.execute(plan(found, args, seed, time))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
 }
@@ -72,7 +72,7 @@ fn search(
         None => (Corpus::in_memory(), Vec::new()),
     };
     let functions = ground.follow(&args.coverage)?;
-    let mut setting = ground.setting(&args.classes);
+    let mut setting = ground.setting(&args.input);
     if args.threads > 1 {
         ground.allows_threads()?;
         setting.lanes = Some(Lanes {
@@ -101,7 +101,7 @@ fn search(
 }
 
 /// The findings, and a case for the search itself, which says what was looked at.
-fn plan(found: Found, threads: u8, seed: u64, time: Duration) -> Plan {
+fn plan(found: Found, args: &Fuzz, seed: u64, time: Duration) -> Plan {
     let Progress {
         sequences,
         variants,
@@ -112,8 +112,8 @@ fn plan(found: Found, threads: u8, seed: u64, time: Duration) -> Plan {
         "{sequences} sequences and {variants} variants with {calls} calls in {}, seed {seed}",
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
-    if threads > 1 {
-        title += &format!(", {threads} threads");
+    if args.threads > 1 {
+        title += &format!(", {} threads", args.threads);
     }
     for reached in found.functions.summary() {
         title += &format!("; {reached} reached");
@@ -135,7 +135,7 @@ fn plan(found: Found, threads: u8, seed: u64, time: Duration) -> Plan {
         },
         level: Level::Must,
         attack: None,
-        class: Class::B,
+        class: widest(&args.input.classes),
         ladder: Ladder::Initialized,
         needs: Needs::default(),
         with: Vec::new(),
@@ -148,6 +148,15 @@ fn plan(found: Found, threads: u8, seed: u64, time: Duration) -> Plan {
         files: vec!["fuzz".to_owned()],
         cases: cases.map(|case| Planned { case, unmet: None }).collect(),
         shard: None,
+    }
+}
+
+/// The least honest of some classes.
+fn widest(classes: &[ClassArg]) -> Class {
+    match classes {
+        _ if classes.contains(&ClassArg::C) => Class::C,
+        _ if classes.contains(&ClassArg::B) => Class::B,
+        _ => Class::A,
     }
 }
 

@@ -3,7 +3,7 @@
 use cryptoki_sys::CKF_OS_LOCKING_OK;
 
 use super::Failure;
-use super::args::{ClassArg, CoverageArg, CoverageArgs};
+use super::args::{ClassArg, CoverageArg, CoverageArgs, InputArgs};
 use super::session::jobs_possible;
 use crate::cryptoki::Function;
 use crate::fuzz::Functions;
@@ -114,13 +114,14 @@ impl Ground {
         Ok(Functions::of(libraries))
     }
 
-    /// The setting of sequences of these classes.
-    pub(super) fn setting(&self, classes: &[ClassArg]) -> Setting<'static> {
+    /// The setting of sequences made so.
+    pub(super) fn setting(&self, input: &InputArgs) -> Setting<'static> {
+        let has = |class| input.classes.contains(&class);
         let mut setting = Setting::new(Prelude::Session, |mechanism| {
             self.mechanisms.contains(&mechanism)
         });
-        setting.bent = classes.contains(&ClassArg::B);
-        setting.lies = classes.contains(&ClassArg::C);
+        setting.wrong = if has(ClassArg::B) { input.wrong } else { 0 };
+        setting.lies = has(ClassArg::C);
         setting.missing.clone_from(&self.missing);
         setting
     }

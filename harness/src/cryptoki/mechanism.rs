@@ -108,6 +108,8 @@ pub enum Rule {
     NonceInBits,
     /// Of CKA_ALWAYS_SENSITIVE and CKA_NEVER_EXTRACTABLE of what it derives nothing is said.
     Unremembered,
+    /// Key, parameter and data decide every byte of what it gives.
+    Determined,
 }
 
 impl Rule {
@@ -118,6 +120,7 @@ impl Rule {
             "sticky" => Self::Sticky,
             "nonce-bits" => Self::NonceInBits,
             "unremembered" => Self::Unremembered,
+            "determined" => Self::Determined,
             _ => return None,
         })
     }

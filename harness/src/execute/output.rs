@@ -128,6 +128,14 @@ impl PreparedCall {
         true
     }
 
+    /// The bytes that a module gave for an array.
+    pub(super) fn bytes<'v>(&self, shelf: &'v Shelf, shape: &'v OutputShape) -> Option<&'v [u8]> {
+        match shape {
+            OutputShape::Array(array) => Some(self.answer_of_array(shelf, array)?.given),
+            _ => None,
+        }
+    }
+
     /// What a module answered for an array; `None` if it has neither memory nor length.
     #[inline]
     fn answer_of_array<'v>(&self, shelf: &'v Shelf, array: &'v Array) -> Option<Answer<'v>> {

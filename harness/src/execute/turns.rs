@@ -2,7 +2,10 @@
 //! once, and a turn runs one for each place.
 #![allow(unsafe_code, reason = "hands prepared words to the module's functions")]
 
+use std::hash::BuildHasher;
+
 use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_OK};
+use foldhash::fast::FixedState;
 
 use super::layout::Layout;
 use super::plan::{OutputShape, PreparedCall, PreparedStep};
@@ -10,6 +13,7 @@ use super::prepare::{Defaults, Registers};
 use super::run::{Options, Prepared};
 use crate::cryptoki::Function;
 use crate::memory::{Arena, OutOfMemory};
+use crate::sequence::determined::Determined;
 use crate::sequence::{Sequence, Step, Value, shape};
 use crate::worker::JournalWriter;
 
@@ -58,12 +62,16 @@ pub struct Turned {
     pub digest: u64,
     /// True if something was wrong with it whatever was answered: memory written over, an absurd size.
     pub alarm: bool,
+    /// The bytes that it gave where its phrases decide them ([`Determined`]), as one number.
+    pub values: u32,
 }
 
 /// A call as it is laid out, and what is known of it before it is made.
 struct Laid {
     step: PreparedStep,
     look: u64,
+    /// Whether what it gives follows from its phrase, all of which succeeds.
+    is_determined: bool,
 }
 
 /// Sequences laid out for one module's function list.
@@ -93,12 +101,18 @@ impl<'t> Turns<'t> {
         let mut layout = Layout::new(arena, &Sequence::default(), Options::default());
         let mut lay = |steps: &[Step]| {
             let laid = layout.steps(steps, table, defaults)?;
-            let looks = steps.iter().map(|step| match step {
-                Step::Call(call) => shape::look(call),
-                _ => 0,
+            let mut determined = Determined::default();
+            let known = steps.iter().map(|step| match step {
+                Step::Call(call) => (shape::look(call), determined.follow(call, true).is_some()),
+                _ => (0, false),
             });
-            let both = laid.into_iter().zip(looks);
-            Ok(both.map(|(step, look)| Laid { step, look }).collect())
+            let both = laid.into_iter().zip(known);
+            let both = both.map(|(step, (look, is_determined))| Laid {
+                step,
+                look,
+                is_determined,
+            });
+            Ok(both.collect())
         };
         let begin = lay(begin)?;
         let mut laid = Vec::new();
@@ -143,12 +157,12 @@ impl<'t> Turns<'t> {
         }
         prepared.alarmed = false;
         answers.clear();
-        let mut digest = Digest::default();
+        let (mut digest, mut values) = (Digest::default(), Digest::default());
         let phrases = places.iter_mut().zip(choice);
         let phrases = phrases.filter_map(|(phrases, choice)| phrases.get_mut(choice));
         let calls = begin.iter_mut().chain(phrases.flatten());
-        for Laid { step, look } in calls {
-            let PreparedStep::Call(call) = step else {
+        for laid in calls {
+            let PreparedStep::Call(call) = &mut laid.step else {
                 break;
             };
             prepared.returned = u64::MAX;
@@ -159,7 +173,10 @@ impl<'t> Turns<'t> {
                 None => Answer::of(prepared.returned, prepared.session(call)),
             };
             answers.push(answer);
-            digest.add(*look, answer);
+            digest.add(laid.look, answer);
+            if laid.is_determined && prepared.returned == CKR_OK {
+                values.add(0, Answer(prepared.given(call)));
+            }
             if stop.is_some() {
                 break;
             }
@@ -170,6 +187,7 @@ impl<'t> Turns<'t> {
         Turned {
             digest: digest.0,
             alarm,
+            values: (values.0 >> 32) as u32,
         }
     }
 
@@ -181,6 +199,13 @@ impl<'t> Turns<'t> {
 }
 
 impl Prepared<'_> {
+    /// The bytes that the call just made gave, as one number.
+    fn given(&self, call: &PreparedCall) -> u64 {
+        let bytes = call.outputs.first().map(|output| &output.shape);
+        let bytes = bytes.and_then(|shape| call.bytes(&self.shelf, shape));
+        FixedState::default().hash_one(bytes.unwrap_or_default())
+    }
+
     /// What the call just made says of a session.
     #[inline]
     fn session(&self, call: &PreparedCall) -> (u64, u64) {
@@ -199,7 +224,7 @@ impl Prepared<'_> {
     }
 }
 
-/// What a turn is known by among the turns of one tape.
+/// What turns, or their values, are known by among the turns of one tape.
 #[derive(Default)]
 struct Digest(u64);
 

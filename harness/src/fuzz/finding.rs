@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use cryptoki_sys::CKR_OK;
-use p11assay_reports::evidence::{Class, Clause, Level};
+use p11assay_reports::evidence::{Clause, Level};
 
+use super::class::class;
 use super::suspect::{Suspect, What};
 use crate::cryptoki::Function;
 use crate::oracle::CaseTrace;
-use crate::oracle::model::{Disagreement, claims};
+use crate::oracle::model::{Disagreement, Told, claims};
 use crate::plan::{Case, Ladder, Needs};
 use crate::sequence::calls_mut;
 use crate::sequence::decode::Decoded;
@@ -17,7 +18,7 @@ use crate::sequence::expectation::Expected;
 use crate::sequence::shape;
 use crate::sequence::visit::{self, Place};
 use crate::sequence::{
-    ANY, Argument, Call, Content, Expectation, Number, Reference, Relation, Sequence, Step,
+    ANY, Call, Content, Expectation, Number, Reference, Relation, Sequence, Step,
 };
 
 /// The name under which a state keeps its session.
@@ -71,7 +72,7 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
             false => Level::Must,
         },
         attack: None,
-        class: class(&sequence),
+        class: class(&sequence, &["target", SESSION]),
         ladder,
         needs: Needs::default(),
         with: Vec::new(),
@@ -81,30 +82,24 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
     }
 }
 
-/// How honest the sequence is. What is bent is not kept, so that nothing is called legal.
-fn class(sequence: &Sequence) -> Class {
-    let lies = |argument: &Argument| match argument {
-        Argument::Bytes(bytes) => bytes.claim.is_some() && bytes.content.is_some(),
-        Argument::Template(template) => template.claim.is_some(),
-        Argument::Mechanism(mechanism) => mechanism.claim.is_some(),
-        _ => false,
-    };
-    match sequence.calls().any(|call| call.arguments.iter().any(lies)) {
-        true => Class::C,
-        false => Class::B,
-    }
-}
-
 /// What the target must not do again.
 fn expect(call: &mut Call, found: &Disagreement) {
     match &found.output {
-        Some((name, _, right)) => {
-            let digits = right.trim_start_matches("0x");
-            let right = u64::from_str_radix(digits, 16).unwrap_or_default();
+        Some(wrong) => {
+            let (subject, right) = match &wrong.right {
+                Told::Number(right) => (
+                    Reference::to("info").field(wrong.name),
+                    Expected::Number(Number::Literal(*right)),
+                ),
+                Told::Bytes(right) => (
+                    Reference::to(wrong.name),
+                    Expected::Bytes(Content::Literal(right.clone())),
+                ),
+            };
             call.expect.push(Expectation {
-                subject: Reference::to("info").field(*name),
+                subject,
                 captured: false,
-                relation: Relation::Equals(Expected::Number(Number::Literal(right))),
+                relation: Relation::Equals(right),
             });
         }
         None if found.returned == CKR_OK => call.except = vec![CKR_OK],

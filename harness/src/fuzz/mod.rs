@@ -8,6 +8,7 @@
 //! right ([`suspect`]), and of lanes what is wrong whatever the order of their calls ([`together`]); what is wrong is shown
 //! again and made short ([`mod@look`], [`mod@shrink`]) and a case ([`finding`]).
 
+mod class;
 mod corpus;
 mod finding;
 mod functions;

@@ -1,6 +1,6 @@
 //! The target and the model beside it, each in a worker of its own: the same sequences on both.
 
-use super::suspect::{Suspect, What};
+use super::suspect::Suspect;
 use super::together;
 use crate::oracle::model::disagreement;
 use crate::run::wire::Job;
@@ -93,11 +93,7 @@ fn alone(decoded: &Decoded, ran: &Ran) -> Option<Suspect> {
 
 fn disagrees(calls: &[&Call], ran: &Ran, beside: &Ran) -> Option<Suspect> {
     let found = disagreement(calls, &ran.trace, &beside.trace)?;
-    Some(Suspect {
-        step: Some(found.step),
-        function: Some(found.function),
-        what: What::Disagrees(found),
-    })
+    Some(Suspect::disagrees(found))
 }
 
 impl Side {

@@ -5,7 +5,7 @@ use p11assay_reports::evidence::{End, Frame};
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
 use crate::execute::Stop;
-use crate::oracle::model::Disagreement;
+use crate::oracle::model::{Disagreement, WrongOutput};
 use crate::run::Ran;
 use crate::sequence::{Argument, Call, Number};
 
@@ -38,6 +38,16 @@ pub enum What {
 }
 
 impl Suspect {
+    /// By which a target cannot be right.
+    #[must_use]
+    pub fn disagrees(found: Disagreement) -> Self {
+        Self {
+            step: Some(found.step),
+            function: Some(found.function),
+            what: What::Disagrees(found),
+        }
+    }
+
     /// What is wrong with what the calls of a sequence did on the target, the model aside.
     #[must_use]
     pub fn of(calls: &[&Call], ran: &Ran) -> Option<Self> {
@@ -97,9 +107,9 @@ impl Suspect {
             What::Guard(_) => "guard".to_owned(),
             What::Absurd(_) => "absurd-size".to_owned(),
             What::Disagrees(Disagreement {
-                output: Some((name, ..)),
+                output: Some(wrong),
                 ..
-            }) => format!("wrong-{name}"),
+            }) => format!("wrong-{}", wrong.name),
             What::Disagrees(found) => format!("{}-not-{}", rv(found.returned), rv(found.model)),
             What::Unlisted(value) => format!("{}-in-a-lane", rv(*value)),
             What::Twice(_) => "one-handle-twice".to_owned(),
@@ -123,9 +133,9 @@ impl Suspect {
             What::Guard(place) => format!("{function} wrote outside its buffers: {place}"),
             What::Absurd(size) => format!("{function} names {size} as the size of an output"),
             What::Disagrees(Disagreement {
-                output: Some((name, found, right)),
+                output: Some(WrongOutput { name, found, right }),
                 ..
-            }) => format!("{function} gives {name} as {found}, which is {right} in this state"),
+            }) => format!("{function} gives {name} as {found}, which is {right} here"),
             What::Disagrees(found) => format!(
                 "{function} returns {} in a state in which the reference token returns {}",
                 rv(found.returned),

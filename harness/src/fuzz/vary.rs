@@ -7,17 +7,21 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use cryptoki_sys::CKR_OK;
 use foldhash::fast::FixedState;
 use p11assay_reports::evidence::End;
 
 use super::novelty::{Look, Novelty};
-use super::suspect::{Suspect, What};
+use super::suspect::Suspect;
 use crate::cryptoki::Function;
 use crate::execute::Answer;
-use crate::oracle::model::{Answered, Disagreement, Subject, disagreement_of, may_disagree};
+use crate::oracle::model::{
+    Answered, Disagreement, Subject, Told, WrongOutput, disagreement_of, may_disagree,
+};
 use crate::run::Varied;
 use crate::run::wire::Turnout;
 use crate::sequence::decode::{Setting, Variants, Weight};
+use crate::sequence::determined::Determined;
 use crate::sequence::{Call, Step, calls};
 
 /// Variants of a tape whose calls take some microseconds.
@@ -70,6 +74,8 @@ pub(super) struct Interesting {
 pub(super) enum Doubt {
     /// Target and model contradict each other.
     Disagrees(Suspect),
+    /// They gave other bytes, perhaps where these follow from the sequence.
+    Values,
     /// Something was written over, or of an absurd size.
     Alarm,
 }
@@ -172,8 +178,10 @@ impl Seen {
         let mut names = HashSet::new();
         let (mut found, mut alarms) = (Vec::new(), 0);
         let both = self.target.turns.iter().zip(&self.model.turns);
-        for ((target, model), number) in both.zip(0..) {
-            if !pairs.insert((*target, *model)) {
+        let values = self.target.values.iter().zip(&self.model.values);
+        for (((target, model), values), number) in both.zip(values).zip(0..) {
+            let differ = values.0 != values.1;
+            if !pairs.insert((*target, *model)) && !differ {
                 continue;
             }
             let target = self.target.outcomes.get(usize::from(*target));
@@ -189,14 +197,15 @@ impl Seen {
             let suspect = is_doubtful(looks(), &target.answers, &model.answers)
                 .then(|| self.disagreement(number, &target.answers, &model.answers))
                 .flatten();
-            let suspect = suspect.map(|found| Suspect {
-                step: Some(found.step),
-                function: Some(found.function),
-                what: What::Disagrees(found),
-            });
+            let suspect = suspect.map(Suspect::disagrees);
             let suspect = suspect.filter(|one| !known(one) && names.insert(one.name()));
+            let mut wrong_values = || {
+                let mut wrong = self.values_in_doubt(number, &target.answers, &model.answers);
+                wrong.any(|one| !known(&one) && names.insert(one.name()))
+            };
             let doubt = match suspect {
                 Some(suspect) => Some(Doubt::Disagrees(suspect)),
+                None if differ && wrong_values() => Some(Doubt::Values),
                 None if target.alarm && alarms < ALARMS => {
                     alarms += 1;
                     Some(Doubt::Alarm)
@@ -211,16 +220,47 @@ impl Seen {
         found
     }
 
+    /// What may be wrong with a variant that gave other bytes than the model: any that follow from it.
+    fn values_in_doubt(
+        &self,
+        number: u32,
+        target: &[u64],
+        model: &[u64],
+    ) -> impl Iterator<Item = Suspect> {
+        let mut determined = Determined::default();
+        let calls = self.order.variants.calls(number).into_iter();
+        let made = calls.zip(target.iter().zip(model));
+        let wrong = made.filter_map(move |(call, (target, model))| {
+            let rv = |word| Answer::from_word(word).rv();
+            let both = [*target, *model].map(|word| rv(word) == Some(CKR_OK)) == [true, true];
+            let name = determined.follow(call, both)?;
+            let nothing = || Told::Bytes(Vec::new());
+            Some(Suspect::disagrees(Disagreement {
+                step: call.number,
+                function: call.function,
+                returned: CKR_OK,
+                model: CKR_OK,
+                output: Some(WrongOutput {
+                    name,
+                    found: nothing(),
+                    right: nothing(),
+                }),
+            }))
+        });
+        wrong.collect::<Vec<_>>().into_iter()
+    }
+
     /// The first disagreement of a variant, as of the traces of a sequence that was run by itself.
     fn disagreement(&self, number: u32, target: &[u64], model: &[u64]) -> Option<Disagreement> {
         let calls = self.order.variants.calls(number);
         let subjects: Vec<_> = calls.iter().map(|call| Subject::of(call)).collect();
         let mut answers = target.iter().zip(model);
-        disagreement_of(subjects.iter(), |call: &Call| {
+        let answers = |call: &Call| {
             let (target, model) = answers.next()?;
             let function = call.function;
             Some((answered(function, *target)?, answered(function, *model)?))
-        })
+        };
+        disagreement_of(subjects.iter(), answers, |_| None)
     }
 }
 
@@ -266,6 +306,7 @@ mod tests {
         let calls = variants.calls(0);
         let side = |of: &dyn Fn((u64, u64)) -> u64| Turnout {
             turns: vec![0; 3],
+            values: vec![0; 3],
             outcomes: vec![Outcome {
                 answers: calls.iter().map(|call| of(answer(call))).collect(),
                 alarm: false,
@@ -296,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_contradiction_is_looked_into_unless_it_is_known() {
-        use cryptoki_sys::{CKR_OK, CKR_SESSION_HANDLE_INVALID};
+        use cryptoki_sys::CKR_SESSION_HANDLE_INVALID;
         let seen = seen(|call| {
             let wrong = call.function == crate::cryptoki::Function::C_FindObjectsInit;
             (
@@ -313,12 +354,24 @@ mod tests {
             let mut doubts = found.into_iter().filter_map(|one| one.doubt);
             doubts.next().map(|doubt| match doubt {
                 Doubt::Disagrees(suspect) => suspect.name(),
-                Doubt::Alarm => "alarm".to_owned(),
+                Doubt::Alarm | Doubt::Values => "other".to_owned(),
             })
         };
         let name = "C_FindObjectsInit/CKR_SESSION_HANDLE_INVALID-not-CKR_OK";
         assert_eq!(looked_into(false).as_deref(), Some(name));
         assert_eq!(looked_into(true), None);
+    }
+
+    #[test]
+    fn other_bytes_are_looked_into_only_where_they_follow_from_the_sequence() {
+        let mut seen = seen(|_| (0, 0));
+        seen.target.values = vec![0, 1, 2];
+        let mut novelty = Novelty::default();
+        let found = seen.interesting(&mut novelty, &|_| false);
+        assert!(
+            found.iter().all(|one| one.doubt.is_none()),
+            "a search gives no bytes"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ use cryptoki_sys::{CKR_BUFFER_TOO_SMALL, CKR_OK};
 use super::trace::{CaseTrace, TraceCall};
 use crate::cryptoki::Function;
 use crate::cryptoki::function::{Domain, ParameterKind};
+use crate::sequence::determined::Determined;
 use crate::sequence::shape;
 use crate::sequence::{Argument, Call, Number, Value};
 
@@ -32,8 +33,51 @@ pub struct Disagreement {
     pub returned: u64,
     /// What the model returned.
     pub model: u64,
-    /// An output that the target cannot have given: its name, what it gave, what the model gave.
-    pub output: Option<(&'static str, String, String)>,
+    /// An output that the target cannot have given.
+    pub output: Option<WrongOutput>,
+}
+
+/// An output that follows from the sequence, and is another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongOutput {
+    /// Its name: that of a parameter, or of a field of what it points to.
+    pub name: &'static str,
+    /// What the target gave.
+    pub found: Told,
+    /// What the model gave.
+    pub right: Told,
+}
+
+/// A value of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Of a session: its state or flags.
+    Number(u64),
+    /// A digest, a signature, a text.
+    Bytes(Vec<u8>),
+}
+
+/// Most bytes of a value that are shown.
+const SHOWN: usize = 16;
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(to, "{number:#x}"),
+            Self::Bytes(bytes) if bytes.is_empty() => write!(to, "nothing"),
+            Self::Bytes(bytes) => {
+                let (first, rest) = bytes.split_at(bytes.len().min(SHOWN));
+                let hex = first.iter().map(|byte| format!("{byte:02x}"));
+                let more = if rest.is_empty() { "" } else { "…" };
+                write!(
+                    to,
+                    "{}{more} ({} bytes)",
+                    hex.collect::<String>(),
+                    bytes.len()
+                )
+            }
+        }
+    }
 }
 
 /// The return values by which the target contradicts the model where that succeeds.
@@ -61,13 +105,26 @@ pub fn disagreement(
 ) -> Option<Disagreement> {
     let (target, model) = (answers(target), answers(model));
     let calls: Vec<_> = calls.iter().map(|call| Subject::of(call)).collect();
-    disagreement_of(calls.iter(), |call| {
+    let answers = |call: &Call| {
         let (given, wanted) = (target.get(&call.number)?, model.get(&call.number)?);
         if given.function != call.function || wanted.function != call.function {
             return None;
         }
         Some((answered(given)?, answered(wanted)?))
-    })
+    };
+    let values = |call: &Call| {
+        let (given, wanted) = (target.get(&call.number)?, model.get(&call.number)?);
+        Some((given_bytes(given)?, given_bytes(wanted)?))
+    };
+    disagreement_of(calls.iter(), answers, values)
+}
+
+/// The bytes that a call gave.
+fn given_bytes(call: &TraceCall) -> Option<Vec<u8>> {
+    match call.outputs.first()? {
+        (_, Value::Bytes(bytes)) => Some(bytes.clone()),
+        _ => None,
+    }
 }
 
 /// True if two answers of one function contradict each other in one state, whether or not target and model are
@@ -77,17 +134,29 @@ pub fn may_disagree(function: Function, target: Answered, model: Answered) -> bo
     freedom::contradicts(function, target.rv, model.rv) || wrong_output(target, model).is_some()
 }
 
-/// As [`disagreement`]; `answers` tells what target and model answered to a call, if both did.
+/// As [`disagreement`]; `answers` tells what target and model answered to a call, if both did, and `values` the bytes
+/// that they gave where these follow from the sequence.
 pub fn disagreement_of<'s, 'c: 's>(
     subjects: impl Iterator<Item = &'s Subject<'c>>,
     mut answers: impl FnMut(&Call) -> Option<(Answered, Answered)>,
+    mut values: impl FnMut(&Call) -> Option<(Vec<u8>, Vec<u8>)>,
 ) -> Option<Disagreement> {
     let mut states = Apart::default();
+    let mut determined = Determined::default();
     for subject in subjects {
         let call = subject.call;
         let (given, wanted) = answers(call)?;
         let (rv, model) = (given.rv, wanted.rv);
         let comparable = !call.fixture && !states.touches(subject);
+        let both = comparable && rv == CKR_OK && model == CKR_OK;
+        let value = determined.follow(call, both).and_then(|name| {
+            let (found, right) = values(call)?;
+            (found != right).then_some(WrongOutput {
+                name,
+                found: Told::Bytes(found),
+                right: Told::Bytes(right),
+            })
+        });
         if comparable {
             let session = handle(call, 0);
             let free =
@@ -96,7 +165,7 @@ pub fn disagreement_of<'s, 'c: 's>(
                     .leaves_free(call.function, session.as_deref(), (rv, model));
             let free = free || freedom::is_of_no_use(call, rv);
             let wrong = freedom::contradicts(call.function, rv, model) && !free;
-            let output = wrong_output(given, wanted);
+            let output = wrong_output(given, wanted).or(value);
             if wrong || output.is_some() {
                 return Some(Disagreement {
                     step: call.number,
@@ -145,11 +214,15 @@ const TARGET: &str = "target";
 /// Outputs that follow from the state alone: of a session, by [PKCS11-Base 3.2] 3.3 and 5.6.
 const SESSION: [&str; 2] = ["state", "flags"];
 
-fn wrong_output(given: Answered, wanted: Answered) -> Option<(&'static str, String, String)> {
+fn wrong_output(given: Answered, wanted: Answered) -> Option<WrongOutput> {
     let pairs = given.session?.into_iter().zip(wanted.session?);
     let mut named = SESSION.into_iter().zip(pairs);
     let (name, (found, right)) = named.find(|(_, (found, right))| found != right)?;
-    Some((name, format!("{found:#x}"), format!("{right:#x}")))
+    Some(WrongOutput {
+        name,
+        found: Told::Number(found),
+        right: Told::Number(right),
+    })
 }
 
 /// A call with the names that it refers to.

@@ -121,6 +121,8 @@ pub struct Vary<'r> {
 pub struct Turnout {
     /// For each variant, which of the outcomes it had.
     pub turns: Vec<u16>,
+    /// For each variant, the bytes that it gave where its phrases decide them, as one number.
+    pub values: Vec<u32>,
     /// The outcomes that differ.
     pub outcomes: Vec<Outcome>,
 }

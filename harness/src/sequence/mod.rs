@@ -9,6 +9,7 @@ mod arbitrary;
 pub mod argument;
 pub mod content;
 pub mod decode;
+pub mod determined;
 pub mod expectation;
 pub(crate) mod lexicon;
 mod numbers;

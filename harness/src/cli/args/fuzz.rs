@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::evidence::Shown;
 use super::{TargetArgs, number};
+use crate::sequence::decode::USUALLY_WRONG;
 
 /// Arguments of `fuzz`.
 #[derive(Debug, Args)]
@@ -33,10 +34,9 @@ pub(in crate::cli) struct Fuzz {
     /// Folder of inputs that led somewhere new: read at the start, added to. libFuzzer's will do.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) corpus: Option<PathBuf>,
-    /// How dishonest arguments may be: A is legal throughout, B has bad values in honest memory, C
-    /// lengths and counts that no memory holds.
-    #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
-    pub(in crate::cli) classes: Vec<ClassArg>,
+    /// What sequences are made of.
+    #[command(flatten)]
+    pub(in crate::cli) input: InputArgs,
     /// Threads of each sequence, 2 to 8: lanes at the same time, each with a session of its own, which share the login and
     /// objects. Chance decides what comes of them, so that the reference token is not asked.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
@@ -78,15 +78,28 @@ pub(in crate::cli) struct Minimise {
     /// New folder for the inputs that are left.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) into: PathBuf,
-    /// The classes of the search that they are for: the same bytes are other sequences with others.
-    #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
-    pub(in crate::cli) classes: Vec<ClassArg>,
+    /// Those of the search that they are for: the same bytes are other sequences with others.
+    #[command(flatten)]
+    pub(in crate::cli) input: InputArgs,
     /// What code they reach.
     #[command(flatten)]
     pub(in crate::cli) coverage: CoverageArgs,
     /// The target.
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,
+}
+
+/// What sequences are made of.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InputArgs {
+    /// How dishonest arguments may be: with A alone nothing is wrong on purpose, B has bad values in honest memory, C
+    /// lengths and counts that no memory holds.
+    #[arg(long, value_enum, value_name = "CLASSES", value_delimiter = ',', default_values = ["A", "B"])]
+    pub(in crate::cli) classes: Vec<ClassArg>,
+    /// Of a hundred arguments, how many are wrong on purpose in class B; parameters of mechanisms are so twice as often,
+    /// templates eight times.
+    #[arg(long, value_name = "N", default_value_t = USUALLY_WRONG, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub(in crate::cli) wrong: u8,
 }
 
 /// Whether the code that is reached counts.
@@ -114,7 +127,7 @@ pub(in crate::cli) enum CoverageArg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "verbatim")]
 pub(in crate::cli) enum ClassArg {
-    /// Legal.
+    /// Nothing wrong on purpose.
     A,
     /// Bad values, honest memory.
     B,

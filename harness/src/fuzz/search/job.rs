@@ -239,28 +239,33 @@ impl Job<'_, '_> {
         match trouble {
             Trouble::Wrong(Interesting { tape, doubt }) => {
                 let what = match doubt {
-                    Some(Doubt::Disagrees(suspect)) => suspect.title(),
-                    _ => "memory written over, or a size that nothing has".to_owned(),
+                    Some(Doubt::Disagrees(suspect)) => Some(suspect.title()),
+                    // Of a phrase alone it cannot be told for sure what follows from it.
+                    Some(Doubt::Values) => None,
+                    _ => Some("memory written over, or a size that nothing has".to_owned()),
                 };
                 self.run_alone(tape, what)
             }
             Trouble::Broken(tape, Some(end @ End::MemoryLimit { .. })) => {
                 self.look_for_leak(&tape, end)
             }
-            Trouble::Broken(tape, _) => self.run_alone(tape, "a call in a variant".to_owned()),
+            Trouble::Broken(tape, _) => {
+                self.run_alone(tape, Some("a call in a variant".to_owned()))
+            }
             Trouble::Unready(tape) => self.one_by_one(vec![tape]).map(|_| ()),
         }
     }
 
-    /// Runs a variant as an input of its own; `what` says what it was suspected of.
-    fn run_alone(&mut self, tape: Vec<u8>, what: String) -> Result<(), SearchError> {
+    /// Runs a variant as an input of its own; `what` says what it was suspected of, if that must show.
+    fn run_alone(&mut self, tape: Vec<u8>, what: Option<String>) -> Result<(), SearchError> {
         let decoded = decode(&tape, self.common.setting);
         let Some(outcome) = self.pair.run(std::slice::from_ref(&decoded))?.pop() else {
             return Ok(());
         };
         if outcome.suspect.is_none() {
             let mut state = self.common.lock();
-            state.found.lost.insert(format!("variant/{what}"), what);
+            let lost = what.map(|what| (format!("variant/{what}"), what));
+            state.found.lost.extend(lost);
             return Ok(());
         }
         match self.account(tape, &decoded, outcome, 0)? {

@@ -437,3 +437,36 @@ fn a_handle_of_another_kind_may_be_anybodys() {
     let invalid = CKR_SESSION_HANDLE_INVALID;
     assert_eq!(step(&calls, &[0, 0, 0], &[0, 0, invalid]), None);
 }
+
+#[test]
+fn another_digest_of_known_data_is_a_disagreement() {
+    use crate::sequence::{Bytes, Content, ParameterValue};
+    let mut calls = vec![
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        on(2, Function::C_DigestInit, &[("session", "s0")]),
+        on(3, Function::C_Digest, &[("session", "s0")]),
+    ];
+    calls[1].arguments[1] = Argument::mechanism(cryptoki_sys::CKM_SHA256, ParameterValue::None);
+    calls[2].arguments[1] = Argument::Bytes(Bytes::of(Content::Literal(vec![1, 2])));
+    let giving = |calls: &[Call], bytes: &[u8]| {
+        let mut trace = trace(calls, &[0; 3]);
+        trace.calls[2].outputs = vec![(2, Value::Bytes(bytes.to_vec()))];
+        trace
+    };
+    let found = |calls: &[Call], given: &[u8]| {
+        let steps: Vec<&Call> = calls.iter().collect();
+        disagreement(&steps, &giving(calls, given), &giving(calls, &[7; 32]))
+    };
+    assert_eq!(found(&calls, &[7; 32]), None);
+    let wrong = found(&calls, &[7; 31]).expect("a disagreement");
+    assert_eq!((wrong.step, wrong.returned), (3, CKR_OK));
+    let output = wrong.output.expect("a wrong output");
+    assert_eq!(output.name, "digest");
+    assert_eq!(
+        output.found.to_string(),
+        format!("{}… (31 bytes)", "07".repeat(16))
+    );
+    // Of random data nobody knows the digest.
+    calls[2].arguments[1] = Argument::Bytes(Bytes::of(Content::Reference(Reference::to("b0"))));
+    assert_eq!(found(&calls, &[7; 31]), None);
+}

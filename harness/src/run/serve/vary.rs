@@ -99,6 +99,7 @@ impl State {
                     next
                 });
             turnout.turns.push(outcome);
+            turnout.values.push(turned.values);
         }
         Some(turnout)
     }

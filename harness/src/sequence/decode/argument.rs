@@ -8,15 +8,12 @@ use cryptoki_sys::{
 
 use super::setting::Prelude;
 use super::tape::Tape;
-use super::{Writer, mechanism, number, reference, template, text};
+use super::{Object, Writer, mechanism, number, reference, template, text};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::{Function, Kind, names};
 use crate::sequence::{
     Argument, Buffer, BufferSize, Bytes, Content, InitArgs, Mutexes, Number, Reference, Structure,
 };
-
-/// How seldom an argument is wrong on purpose.
-const WRONG: u8 = 48;
 
 /// How seldom an argument lies in a setting that has lies.
 const LIE: u8 = 24;
@@ -47,12 +44,16 @@ pub(super) fn call(
     if writer.setting.missing.contains(&function) || left_out {
         return;
     }
+    let is_legal = writer.setting.is_legal();
+    if is_legal && has_object(function) && writer.live_objects().next().is_none() {
+        return;
+    }
     let arguments: Vec<(&str, Argument)> = function
         .parameters()
         .iter()
         .map(|parameter| {
             let named = given.iter().find(|(name, _)| *name == parameter.name);
-            let argument = if tape.once_in(WRONG) && writer.setting.bent {
+            let argument = if writer.setting.goes_wrong(tape, 1) {
                 wrong(writer, tape, parameter)
             } else if let Some((_, argument)) = named {
                 argument.clone()
@@ -74,21 +75,32 @@ pub(super) fn call(
         })
         .collect();
     writer.call(function, &arguments);
+    if is_legal {
+        writer.follow_ends(function, &arguments);
+    }
+}
+
+fn has_object(function: Function) -> bool {
+    let mut parameters = function.parameters().iter();
+    parameters.any(|parameter| parameter.kind == ParameterKind::Ulong(Domain::Object))
 }
 
 /// A session: the first one mostly.
 pub(super) fn session(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
     match tape.below(4) {
         0..3 => reference(&writer.current),
-        _ => tape
-            .pick_recent(&writer.sessions)
-            .map_or_else(|| number(0), |name| reference(name)),
+        _ => {
+            let live: Vec<&String> = writer.live_sessions().collect();
+            tape.pick_recent(&live)
+                .map_or_else(|| number(0), |name| reference(name))
+        }
     }
 }
 
 /// Any object that the sequence made.
 pub(super) fn object(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
-    tape.pick_recent(&writer.objects)
+    let live: Vec<&Object> = writer.live_objects().collect();
+    tape.pick_recent(&live)
         .map_or_else(|| number(0), |object| reference(&object.name))
 }
 
@@ -170,7 +182,7 @@ fn argument(writer: &Writer<'_>, tape: &mut Tape<'_>, parameter: &Parameter) -> 
         ParameterKind::MessageParameter => message_parameter(writer, tape),
         ParameterKind::Template => Argument::Template(template::any(writer, tape)),
         ParameterKind::OutTemplate => Argument::Template(template::query(tape)),
-        ParameterKind::InitArgs => init_args(tape),
+        ParameterKind::InitArgs => init_args(writer, tape),
         ParameterKind::Notify => match tape.below(4) {
             0 => Argument::Callback,
             _ => Argument::Default,
@@ -215,7 +227,7 @@ fn ulong(writer: &Writer<'_>, tape: &mut Tape<'_>, domain: Domain) -> Argument {
         Domain::Flags(Kind::SESSION_FLAGS) => {
             let flags = [CKF_SERIAL_SESSION | CKF_RW_SESSION, CKF_SERIAL_SESSION];
             match tape.below(6) {
-                0 => number(tape.number()),
+                0 if !writer.setting.is_legal() => number(tape.number()),
                 _ => number(tape.pick(&flags).copied().unwrap_or(CKF_SERIAL_SESSION)),
             }
         }
@@ -229,6 +241,7 @@ fn ulong(writer: &Writer<'_>, tape: &mut Tape<'_>, domain: Domain) -> Argument {
             let some = tape.pick(constants).map_or(0, |constant| constant.value);
             number(some)
         }
+        Domain::Plain if writer.setting.is_legal() => number(u64::from(tape.byte())),
         Domain::Plain => number(tape.number()),
     }
 }
@@ -258,12 +271,13 @@ fn message_parameter(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
     }
 }
 
-fn init_args(tape: &mut Tape<'_>) -> Argument {
+fn init_args(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
     let mutexes = [Mutexes::None, Mutexes::Callbacks, Mutexes::Incomplete];
+    let some = if writer.setting.is_legal() { 2 } else { 3 };
     match tape.below(3) {
         0 => Argument::InitArgs(Box::new(InitArgs {
             flags: u64::from(tape.byte() & 3),
-            mutexes: tape.pick(&mutexes).copied().unwrap_or_default(),
+            mutexes: tape.pick(&mutexes[..some]).copied().unwrap_or_default(),
             ..InitArgs::default()
         })),
         _ => Argument::Default,

@@ -2,7 +2,7 @@
 //! hints for fields where only few values mean anything.
 
 use super::tape::Tape;
-use super::{Writer, constant, recipe, template};
+use super::{Object, Writer, constant, recipe, template};
 use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::{self, Mechanism, ParameterShape, Use};
 use crate::cryptoki::structure::{self, Field, FieldType, Layout};
@@ -12,8 +12,8 @@ use crate::sequence::{
 
 /// How deep structures nest.
 const DEPTH: u32 = 3;
-/// How seldom a parameter is not of the mechanism's shape.
-const WRONG: u8 = 24;
+/// How many times as often as an argument a parameter is not of the mechanism's shape, or a field of it no constant.
+const WRONG: u8 = 2;
 /// Room behind every pointer whose length stands in no field named for it; no number of `SIZES` is
 /// larger, so whichever field is the length is honest.
 const ROOM: usize = 512;
@@ -39,7 +39,7 @@ pub(super) fn with_parameter(
     tape: &mut Tape<'_>,
     row: &Mechanism,
 ) -> MechanismArgument {
-    if tape.once_in(WRONG) && writer.setting.bent {
+    if writer.setting.goes_wrong(tape, WRONG) {
         // Every structure with pointers has an even size: bytes of an odd one are never taken for
         // pointers that lie, which is class C.
         let count = usize::from(tape.byte() % 64) | 1;
@@ -122,10 +122,10 @@ fn bytes(tape: &mut Tape<'_>, count: usize) -> ParameterValue {
 }
 
 fn object(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Number {
-    tape.pick_recent(&writer.objects)
-        .map_or(Number::Dangling, |object| {
-            Number::Reference(Reference::to(object.name.clone()))
-        })
+    let live: Vec<&Object> = writer.live_objects().collect();
+    tape.pick_recent(&live).map_or(Number::Dangling, |object| {
+        Number::Reference(Reference::to(object.name.clone()))
+    })
 }
 
 /// Values for the fields of a structure. Lengths that stand beside their pointers are left to be
@@ -269,7 +269,7 @@ fn ulong(writer: &Writer<'_>, tape: &mut Tape<'_>, name: &str) -> Number {
         return object(writer, tape);
     }
     if let Some(hint) = tape.pick(named)
-        && !tape.once_in(WRONG)
+        && !writer.setting.goes_wrong(tape, WRONG)
     {
         return Number::Literal(constant(hint));
     }

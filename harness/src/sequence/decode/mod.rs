@@ -18,9 +18,11 @@ mod template;
 mod variants;
 mod weight;
 
-pub use self::setting::{Lanes, Pins, Prelude, Setting};
+pub use self::setting::{Lanes, Pins, Prelude, Setting, USUALLY_WRONG};
 pub use self::variants::{Phrase, Variants};
 pub use self::weight::Weight;
+
+use std::collections::BTreeSet;
 
 use self::setting::{ENDS_SESSIONS, Swarm};
 use self::tape::Tape;
@@ -121,6 +123,8 @@ struct Writer<'s> {
     /// Outputs of bytes.
     outputs: Vec<String>,
     given: Vec<(String, Value)>,
+    /// Sessions and objects that are gone, where nothing is wrong on purpose.
+    ended: BTreeSet<String>,
     /// The lane that is being written.
     lane: Option<lanes::Place>,
 }
@@ -137,6 +141,7 @@ impl<'s> Writer<'s> {
             objects: Vec::new(),
             outputs: Vec::new(),
             given: Vec::new(),
+            ended: BTreeSet::new(),
             lane: None,
         }
     }
@@ -206,6 +211,45 @@ impl<'s> Writer<'s> {
         };
         self.given.push((name.clone(), value));
         Some(name)
+    }
+
+    /// The sessions that may be used.
+    fn live_sessions(&self) -> impl Iterator<Item = &String> {
+        let names = self.sessions.iter();
+        names.filter(|name| !self.ended.contains(*name))
+    }
+
+    /// The objects that may be used.
+    fn live_objects(&self) -> impl Iterator<Item = &Object> {
+        let objects = self.objects.iter();
+        objects.filter(|object| !self.ended.contains(&object.name))
+    }
+
+    /// Takes note of what a call puts an end to.
+    fn follow_ends(&mut self, function: Function, arguments: &[(&str, Argument)]) {
+        let named = |parameter: &str| {
+            let given = arguments.iter().find(|(name, _)| *name == parameter);
+            match given {
+                Some((_, Argument::Number(Number::Reference(reference)))) => {
+                    Some(reference.name.clone())
+                }
+                _ => None,
+            }
+        };
+        match function {
+            Function::C_DestroyObject => self.ended.extend(named("object")),
+            Function::C_CloseSession => self.ended.extend(named("session")),
+            Function::C_CloseAllSessions | Function::C_Finalize | Function::C_InitToken => {
+                self.ended.extend(self.sessions.iter().cloned());
+            }
+            Function::C_Logout => {}
+            _ => return,
+        }
+        if function != Function::C_DestroyObject {
+            // Objects go with their session, and those that are private with the login.
+            let objects = self.objects.iter().map(|object| object.name.clone());
+            self.ended.extend(objects);
+        }
     }
 
     /// Says what the last `count` objects are that got a name.

@@ -13,6 +13,7 @@ use super::{
     Object, Writer, mechanism, names_of_nothing, number, operation, recipe, reference, template,
 };
 use crate::cryptoki::Function;
+use crate::cryptoki::function::ParameterKind;
 use crate::cryptoki::mechanism::{Mechanism, Use};
 use crate::sequence::{Argument, Attribute, Template};
 
@@ -55,6 +56,7 @@ fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     let keeps_pins = writer.setting.prelude == Prelude::Session;
     match function {
         _ if keeps_pins && SPENDS_PINS.contains(&function) => return,
+        _ if writer.setting.is_legal() && is_for_phrases(function) => return,
         _ if writer.lane.is_some_and(|lane| lane.leaves_out(function)) => return,
         F::C_Login if keeps_pins => return writer.log_in(),
         _ => call(writer, tape, function, &[]),
@@ -68,12 +70,22 @@ fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         );
     }
     let ends = [F::C_Finalize, F::C_CloseAllSessions, F::C_CloseSession];
-    if ends.contains(&function) && !tape.once_in(4) {
+    if ends.contains(&function) && (!tape.once_in(4) || writer.setting.is_legal()) {
         writer.open_session();
         if keeps_pins {
             writer.log_in();
         }
     }
+}
+
+/// True if what the function takes must suit it, as phrases see to.
+fn is_for_phrases(function: Function) -> bool {
+    let mut parameters = function.parameters().iter();
+    function == F::C_CreateObject
+        || parameters.any(|parameter| {
+            let kinds = [ParameterKind::Mechanism, ParameterKind::MessageParameter];
+            kinds.contains(&parameter.kind)
+        })
 }
 
 /// One call of a phrase, with what may come in between.
@@ -106,7 +118,7 @@ pub(super) fn key(
         row.key_types.contains(&object.key_type)
             && (object.class == class || object.class == CKO_SECRET_KEY)
     };
-    let there: Vec<Object> = writer.objects.iter().filter(fits).cloned().collect();
+    let there: Vec<Object> = writer.live_objects().filter(fits).cloned().collect();
     if let Some(object) = tape.pick_recent(&there)
         && !tape.once_in(12)
     {
@@ -124,7 +136,7 @@ pub(super) fn key(
         // Key types without a recipe are generated, in pairs.
         None => pair(writer, tape, row.key_types.first().copied()),
     }
-    let last = writer.objects.iter().rev().find(fits);
+    let last = writer.live_objects().filter(fits).last();
     let last = last.or(writer.objects.last());
     last.map_or(Argument::Default, |object| reference(&object.name))
 }
@@ -312,14 +324,18 @@ fn session_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     };
     let one = one.map(|name| reference(name));
     let on = [("session", one.unwrap_or(Argument::Default))];
-    for function in [None, Some(F::C_CloseSession), None] {
+    let closed = if writer.setting.is_legal() { 2 } else { 3 };
+    for function in [None, Some(F::C_CloseSession), None]
+        .into_iter()
+        .take(closed)
+    {
         let any = CALLS[tape.below(CALLS.len())];
         step(writer, tape, function.unwrap_or(any), &on);
     }
 }
 
 fn object_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    if writer.objects.is_empty() {
+    if writer.live_objects().next().is_none() {
         create(writer, tape);
     }
     const CALLS: [Function; 6] = [

@@ -55,13 +55,17 @@ pub struct Lanes {
     pub share_sessions: bool,
 }
 
+/// How many of a hundred arguments are wrong on purpose if nothing else is said.
+pub const USUALLY_WRONG: u8 = 2;
+
 /// The setting of a sequence.
 #[derive(Debug, Clone)]
 pub struct Setting<'p> {
     /// How it begins.
     pub prelude: Prelude<'p>,
-    /// Whether arguments, templates and parameters are wrong at times (input class B).
-    pub bent: bool,
+    /// Of a hundred arguments, how many are wrong on purpose (input class B): 0 for none, else 50 at most. Parameters of
+    /// mechanisms are so twice as often, templates eight times.
+    pub wrong: u8,
     /// Whether lengths and counts lie at times, so grossly that no memory holds them (input class C).
     pub lies: bool,
     /// Functions that the module's list has no entry for: they are not called.
@@ -86,13 +90,30 @@ impl<'p> Setting<'p> {
         }
         Self {
             prelude,
-            bent: true,
+            wrong: USUALLY_WRONG,
             lies: false,
             missing: Vec::new(),
             lanes: None,
             mechanisms,
             rows,
         }
+    }
+
+    /// True if nothing is wrong on purpose (input class A).
+    pub(super) fn is_legal(&self) -> bool {
+        self.wrong == 0
+    }
+
+    /// True if the tape has something wrong here that is so many times as often wrong as an argument.
+    pub(super) fn goes_wrong(&self, tape: &mut Tape<'_>, times: u8) -> bool {
+        const HALF_OF_ALL: u8 = 2;
+        let share = if self.is_legal() {
+            USUALLY_WRONG
+        } else {
+            self.wrong
+        };
+        let odds = 96 / share.saturating_mul(times);
+        tape.once_in(odds.max(HALF_OF_ALL)) && !self.is_legal()
     }
 
     /// The mechanisms of the standard that the token has.
@@ -156,6 +177,26 @@ mod tests {
         for swarm in [1, 2, 3, 77] {
             let kept = count(Swarm(swarm));
             assert!((50..150).contains(&kept), "{swarm}: {kept}");
+        }
+    }
+
+    #[test]
+    fn so_many_of_a_hundred_are_wrong() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for (wrong, times, range) in [
+            (0, 8, 0..=0),
+            (1, 1, 2..=3),
+            (2, 1, 4..=6),
+            (2, 8, 40..=44),
+            (10, 1, 24..=30),
+            (50, 8, 128..=128),
+        ] {
+            let mut setting = Setting::new(Prelude::Session, |_| true);
+            setting.wrong = wrong;
+            let mut tape = Tape::new(&bytes);
+            let found = (0..256).filter(|_| setting.goes_wrong(&mut tape, times));
+            let found = found.count();
+            assert!(range.contains(&found), "{wrong} x {times}: {found}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Templates: those of a recipe, bent at times, and queries for attributes.
 
+use cryptoki_sys::CKA_LABEL;
+
 use super::tape::Tape;
 use super::{Writer, recipe};
 use crate::cryptoki::{AttributeType, Kind, attribute, names};
@@ -7,12 +9,16 @@ use crate::sequence::{
     Attribute, AttributeValue, Buffer, BufferSize, Bytes, Content, Number, Reference, Template,
 };
 
-/// How seldom a template that makes sense is bent.
-const BENT: u8 = 6;
+/// How many times as often as an argument a template that makes sense is bent.
+const BENT: u8 = 8;
 
 /// Any template: none, a few attributes of any kind, or a recipe's.
 pub(super) fn any(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Template {
     match tape.below(4) {
+        choice if writer.setting.is_legal() => of(match choice {
+            0 => Vec::new(),
+            _ => vec![label(tape)],
+        }),
         0 => Template::default(),
         1 => of(recipe::object(tape).attributes()),
         _ => {
@@ -28,7 +34,7 @@ pub(super) fn bent(
     tape: &mut Tape<'_>,
     mut attributes: Vec<Attribute>,
 ) -> Template {
-    if tape.once_in(BENT) && writer.setting.bent {
+    if writer.setting.goes_wrong(tape, BENT) {
         let place = tape.below(attributes.len() + 1);
         match (tape.below(4), attributes.get(place).cloned()) {
             (0, Some(_)) => {
@@ -67,6 +73,18 @@ pub(super) fn of(attributes: Vec<Attribute>) -> Template {
     Template {
         attributes,
         claim: None,
+    }
+}
+
+/// What any object may have, and take in place of what it has.
+fn label(tape: &mut Tape<'_>) -> Attribute {
+    let length = tape.below(12);
+    Attribute {
+        attribute: CKA_LABEL,
+        value: AttributeValue::Bytes(Bytes::of(Content::Repeat {
+            byte: b'a' + tape.byte() % 3,
+            count: length,
+        })),
     }
 }
 

@@ -5,6 +5,8 @@
 //! phrases taken; but a few dozen phrases make millions of sequences, and an executor that lays out each phrase
 //! once can run all of them without decoding or laying out anything more.
 
+use std::collections::BTreeSet;
+
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +54,7 @@ struct Mark {
     objects: Vec<Object>,
     outputs: usize,
     given: usize,
+    ended: BTreeSet<String>,
     current: String,
 }
 
@@ -64,6 +67,7 @@ impl Writer<'_> {
             objects: self.objects.clone(),
             outputs: self.outputs.len(),
             given: self.given.len(),
+            ended: self.ended.clone(),
             current: self.current.clone(),
         }
     }
@@ -75,6 +79,7 @@ impl Writer<'_> {
         self.objects.clone_from(&mark.objects);
         self.outputs.truncate(mark.outputs);
         self.given.truncate(mark.given);
+        self.ended.clone_from(&mark.ended);
         self.current.clone_from(&mark.current);
     }
 }

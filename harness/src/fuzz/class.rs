@@ -1,0 +1,260 @@
+//! How honest a sequence is: its input class, read off its arguments.
+//!
+//! A state that a call finds is none of its input: calls in an order that is refused are legal (class A), and so is data of any
+//! kind. What is not known for legal is class B.
+
+use std::collections::BTreeSet;
+
+use cryptoki_sys::{CKF_RW_SESSION, CKF_SERIAL_SESSION};
+use p11assay_reports::evidence::Class;
+
+use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
+use crate::cryptoki::mechanism::{self, ParameterShape};
+use crate::cryptoki::{AttributeType, Function, Kind, attribute, names};
+use crate::sequence::{
+    Argument, Attribute, AttributeValue, BufferSize, Bytes, Call, FieldValue, MechanismArgument,
+    Mutexes, Number, ParameterValue, Sequence, Structure,
+};
+
+/// The class of a sequence whose state gives these names to sessions.
+pub(super) fn class(sequence: &Sequence, given: &[&str]) -> Class {
+    if sequence.calls().any(|call| call.arguments.iter().any(lies)) {
+        return Class::C;
+    }
+    let mut live: BTreeSet<&str> = given.iter().copied().collect();
+    let legal = sequence.calls().all(|call| is_legal(call, &mut live));
+    match legal && !sequence.has_lanes() {
+        true => Class::A,
+        false => Class::B,
+    }
+}
+
+/// True if a length or count is not that of the memory.
+fn lies(argument: &Argument) -> bool {
+    match argument {
+        Argument::Bytes(bytes) => bytes.claim.is_some() && bytes.content.is_some(),
+        Argument::Template(template) => template.claim.is_some(),
+        Argument::Mechanism(mechanism) => mechanism.claim.is_some(),
+        _ => false,
+    }
+}
+
+/// True if all arguments are what the function takes. `live` are the handles that were given and are not gone.
+fn is_legal<'c>(call: &'c Call, live: &mut BTreeSet<&'c str>) -> bool {
+    let parameters = call.function.parameters().iter();
+    let mut given = parameters.clone().zip(&call.arguments);
+    if !given.all(|(parameter, argument)| fits(call, parameter, argument, live)) {
+        return false;
+    }
+    for (parameter, argument) in parameters.zip(&call.arguments) {
+        let gone = match (call.function, parameter.kind) {
+            (Function::C_CloseSession, ParameterKind::Ulong(Domain::Session))
+            | (Function::C_DestroyObject, ParameterKind::Ulong(Domain::Object)) => argument,
+            _ => continue,
+        };
+        if let Argument::Number(Number::Reference(gone)) = gone {
+            live.remove(gone.name.as_str());
+        }
+    }
+    match call.function {
+        // Objects may be gone with it, sessions too: what is used afterwards is not known for legal.
+        Function::C_CloseSession
+        | Function::C_CloseAllSessions
+        | Function::C_Finalize
+        | Function::C_InitToken
+        | Function::C_Logout => live.clear(),
+        _ => live.extend(call.gives.iter().map(|capture| capture.name.as_str())),
+    }
+    true
+}
+
+fn fits(call: &Call, parameter: &Parameter, argument: &Argument, live: &BTreeSet<&str>) -> bool {
+    use ParameterKind as K;
+    match (parameter.kind, argument) {
+        (K::Ulong(Domain::Session | Domain::Object), Argument::Number(number)) => match number {
+            Number::Reference(reference) => live.contains(reference.name.as_str()),
+            // No key goes with a state that needs none ([PKCS11-Base 3.2] 5.6.5).
+            Number::Literal(0) => call.function == Function::C_SetOperationState,
+            _ => false,
+        },
+        (K::Ulong(Domain::Session | Domain::Object), _) => false,
+        (K::Ulong(Domain::Flags(Kind::SESSION_FLAGS)), Argument::Number(number)) => {
+            let both = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+            matches!(number, Number::Literal(flags) if *flags | both == both && *flags & CKF_SERIAL_SESSION != 0)
+        }
+        (K::Ulong(Domain::Constant(kind)), Argument::Number(Number::Literal(value))) => {
+            let mut constants = names::of_kind(kind).iter();
+            constants.any(|constant| constant.value == *value)
+        }
+        (K::Ulong(Domain::Flags(kind)), Argument::Number(Number::Literal(value))) => {
+            let all = names::of_kind(kind).iter();
+            let all = all.fold(0, |all, constant| all | constant.value);
+            value & !all == 0
+        }
+        (K::Ulong(Domain::Plain), Argument::Number(number)) => {
+            matches!(number, Number::Literal(value) if *value < 1 << 20)
+        }
+        (K::Bool, Argument::Number(Number::Literal(value))) => *value <= 1,
+        (K::In | K::Padded(_) | K::Name, Argument::Bytes(bytes)) => is_honest(bytes),
+        (K::OutBytes, Argument::Buffer(buffer)) => !buffer.null_length && buffer.claim.is_none(),
+        (
+            K::OutFixed | K::OutUlongs(_) | K::OutHandles | K::OutInterfaces,
+            Argument::Buffer(buffer),
+        ) => buffer.claim.is_none() && buffer.size != BufferSize::Null,
+        (K::Template, Argument::Template(template)) => are_typed(&template.attributes),
+        (K::OutTemplate, Argument::Template(template)) => {
+            let mut attributes = template.attributes.iter();
+            attributes.all(|one| matches!(one.value, AttributeValue::Buffer(_)))
+        }
+        (K::Mechanism, Argument::Mechanism(given)) => is_whole(given, live),
+        (K::InitArgs, Argument::InitArgs(given)) => given.mutexes != Mutexes::Incomplete,
+        (K::Notify, Argument::Callback) | (K::Version, Argument::Version { .. }) => true,
+        (K::MessageParameter, Argument::Structure(_) | Argument::Null) => true,
+        (_, Argument::Default) => true,
+        _ => false,
+    }
+}
+
+fn is_honest(bytes: &Bytes) -> bool {
+    bytes.claim.is_none() && bytes.content.is_some()
+}
+
+/// True if every attribute is there once, with a value of its type.
+fn are_typed(attributes: &[Attribute]) -> bool {
+    let mut types = BTreeSet::new();
+    attributes.iter().all(|one| {
+        let typed = match (attribute::attribute_type(one.attribute), &one.value) {
+            (AttributeType::Bool, AttributeValue::Bool(value)) => *value <= 1,
+            (AttributeType::Ulong(_), AttributeValue::Ulong(Number::Literal(_)))
+            | (AttributeType::Ulongs(_), AttributeValue::Ulongs(_)) => true,
+            (AttributeType::Template, AttributeValue::Template(inner)) => are_typed(inner),
+            (
+                AttributeType::Bytes
+                | AttributeType::Text
+                | AttributeType::Date
+                | AttributeType::Version,
+                AttributeValue::Bytes(bytes),
+            ) => is_honest(bytes),
+            _ => false,
+        };
+        typed && types.insert(one.attribute)
+    })
+}
+
+/// True if the parameter has the shape that the mechanism's section gives it.
+fn is_whole(given: &MechanismArgument, live: &BTreeSet<&str>) -> bool {
+    let row = match given.mechanism {
+        Number::Literal(value) => mechanism::by_value(value),
+        _ => None,
+    };
+    row.is_some_and(|row| match (&row.parameter, &given.parameter) {
+        (_, ParameterValue::None) => {
+            row.parameter == ParameterShape::None || row.optional_parameter
+        }
+        (ParameterShape::Ulong | ParameterShape::Object, ParameterValue::Ulong(number)) => {
+            is_given(number, live)
+        }
+        (ParameterShape::Bytes(_), ParameterValue::Bytes(bytes)) => is_honest(bytes),
+        (ParameterShape::Structure(name), ParameterValue::Structure(structure)) => {
+            let wrapping = ["WRAP_PARAMS", "MESSAGE_PARAMS", "MSG_PARAMS"];
+            let in_place = wrapping.iter().any(|end| structure.name.ends_with(end));
+            (structure.name == *name || in_place) && is_filled(structure, live)
+        }
+        _ => false,
+    })
+}
+
+/// True if every field has what its type asks for.
+fn is_filled(structure: &Structure, live: &BTreeSet<&str>) -> bool {
+    structure.fields.iter().all(|(_, value)| match value {
+        FieldValue::Number(number) => is_given(number, live),
+        FieldValue::Ulongs(_) => true,
+        // What a mechanism does without is NULL.
+        FieldValue::Bytes(bytes) => bytes.claim.is_none(),
+        FieldValue::Structures(inner) => inner.iter().all(|one| is_filled(one, live)),
+        FieldValue::Mechanism(inner) => is_whole(inner, live),
+        FieldValue::Template(attributes) => are_typed(attributes),
+    })
+}
+
+fn is_given(number: &Number, live: &BTreeSet<&str>) -> bool {
+    match number {
+        Number::Literal(_) => true,
+        Number::Reference(reference) => live.contains(reference.name.as_str()),
+        Number::Dangling => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::sequence::read;
+    use crate::yaml::Document;
+
+    fn of(text: &str) -> Class {
+        let document = Document::parse(Path::new("t.yaml"), text).expect("YAML");
+        let sequence = read::sequence(document.root()).expect("steps");
+        class(&sequence, &["session"])
+    }
+
+    #[test]
+    fn legal_is_what_a_function_takes_whatever_comes_of_it() {
+        for text in [
+            "- C_Digest: { session: $session, data: '00' }",
+            "- C_OpenSession: { flags: CKF_SERIAL_SESSION }",
+            "- C_DigestInit: { session: $session, mechanism: CKM_SHA256 }\n- C_DigestFinal: { session: $session, digest: { buffer: short } }",
+            "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA } }\n  gives: { object: $it }\n- C_DestroyObject: { session: $session, object: $it }",
+        ] {
+            assert_eq!(of(text), Class::A, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_application_should_give_is_not_legal() {
+        for text in [
+            "- C_Digest: { session: 7, data: '00' }",
+            "- C_Digest: { session: dangling, data: '00' }",
+            "- C_Digest: { session: $session, data: null }",
+            "- C_OpenSession: { flags: 0 }",
+            "- C_DigestInit: { session: $session, mechanism: { type: CKM_SHA256, parameter: '00' } }",
+            "- C_DigestInit: { session: $session, mechanism: null }",
+            "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_TOKEN: 7 } }",
+            "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA } }\n  gives: { object: $it }\n- C_DestroyObject: { session: $session, object: $it }\n- C_GetObjectSize: { session: $session, object: $it }",
+            "- C_CloseSession: { session: $session }\n- C_GetSessionInfo: { session: $session }",
+        ] {
+            assert_eq!(of(text), Class::B, "{text}");
+        }
+    }
+
+    /// That is so of what is decoded without anything wrong, but for what is made of a mechanism in a parameter and for
+    /// handles that could not be given.
+    #[test]
+    fn a_search_without_class_b_makes_legal_sequences() {
+        use crate::sequence::decode::{Prelude, Setting, USUALLY_WRONG, decode};
+        let mut rng = fastrand::Rng::with_seed(3);
+        let tapes: Vec<Vec<u8>> = (0..400)
+            .map(|_| (0..80).map(|_| rng.u8(..)).collect())
+            .collect();
+        let legal = |wrong| {
+            let mut setting = Setting::new(Prelude::Session, |_| true);
+            setting.wrong = wrong;
+            let decoded = tapes.iter().map(|tape| decode(tape, &setting).sequence);
+            decoded
+                .filter(|sequence| class(sequence, &["target"]) == Class::A)
+                .count()
+        };
+        let (without, with, most) = (legal(0), legal(USUALLY_WRONG), legal(50));
+        assert!(
+            without > 360 && with < 250 && most < 20,
+            "{without}, {with}, {most}"
+        );
+    }
+
+    #[test]
+    fn a_length_that_lies_is_class_c() {
+        let text = "- C_Digest: { session: $session, data: { repeat: '00', count: 1, claim: 0xffffffffffff } }";
+        assert_eq!(of(text), Class::C);
+    }
+}

@@ -1,0 +1,278 @@
+//! Which outputs of a sequence follow from what it gives: two tokens that are right give the same bytes there.
+//!
+//! That is so of a digest, and of what a mechanism makes that the tables call determined, with a key that the sequence
+//! created of values that stand in it. Parts of a result are left out: a token may keep bytes back until the next
+//! call ([PKCS11-Base 3.2] 5.2), so that only what is made in one part, digests and signatures are compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Argument, Attribute, AttributeValue, BufferSize, Bytes, Call, Content, MechanismArgument,
+    Number, ParameterValue,
+};
+use crate::cryptoki::Function;
+use crate::cryptoki::function::ParameterKind;
+use crate::cryptoki::mechanism::{self, ParameterShape, Rule};
+
+use Function as F;
+
+/// A kind of operation: its functions, and the outputs of those that are compared.
+struct Kind {
+    init: Function,
+    update: Option<Function>,
+    /// In one part, with the input and the output.
+    one: (Function, &'static str, &'static str),
+    last: Option<(Function, &'static str)>,
+    has_key: bool,
+}
+
+static KINDS: [Kind; 4] = [
+    Kind {
+        init: F::C_DigestInit,
+        update: Some(F::C_DigestUpdate),
+        one: (F::C_Digest, "data", "digest"),
+        last: Some((F::C_DigestFinal, "digest")),
+        has_key: false,
+    },
+    Kind {
+        init: F::C_SignInit,
+        update: Some(F::C_SignUpdate),
+        one: (F::C_Sign, "data", "signature"),
+        last: Some((F::C_SignFinal, "signature")),
+        has_key: true,
+    },
+    Kind {
+        init: F::C_EncryptInit,
+        update: None,
+        one: (F::C_Encrypt, "data", "encrypted_data"),
+        last: None,
+        has_key: true,
+    },
+    Kind {
+        init: F::C_DecryptInit,
+        update: None,
+        one: (F::C_Decrypt, "encrypted_data", "data"),
+        last: None,
+        has_key: true,
+    },
+];
+
+/// Functions that may touch operations or sessions in ways that are not followed.
+const UNSETTLING: [&str; 12] = [
+    "Update",
+    "Final",
+    "Operation",
+    "Cancel",
+    "DigestKey",
+    "Recover",
+    "Message",
+    "Async",
+    "Login",
+    "Logout",
+    "Close",
+    "Finalize",
+];
+
+/// What is known of a sequence up to a call.
+#[derive(Debug, Default)]
+pub struct Determined {
+    /// Keys made of what stands in the sequence, and outputs that follow from it.
+    known: BTreeSet<String>,
+    /// Operations whose input so far is known, and how many parts it came in.
+    operations: BTreeMap<(String, Function), usize>,
+}
+
+impl Determined {
+    /// Takes note of a call, and whether it succeeded. Gives the name of its output if that follows from the sequence,
+    /// all calls that it rests on having succeeded.
+    pub fn follow(&mut self, call: &Call, succeeded: bool) -> Option<&'static str> {
+        match call.function {
+            F::C_CreateObject => {
+                if succeeded && self.is_plain(call) {
+                    self.know_what_it_gives(call);
+                }
+                return None;
+            }
+            F::C_DestroyObject | F::C_SetAttributeValue => {
+                match number(call, "object") {
+                    Some(Number::Reference(object)) => drop(self.known.remove(&object.name)),
+                    _ => *self = Self::default(),
+                }
+                return None;
+            }
+            _ => {}
+        }
+        let Some(kind) = KINDS.iter().find(|kind| kind.has(call.function)) else {
+            let name = call.function.name();
+            if UNSETTLING.iter().any(|part| name.contains(part)) {
+                self.operations.clear();
+            }
+            return None;
+        };
+        let Some(Number::Reference(session)) = number(call, "session") else {
+            self.operations.clear();
+            return None;
+        };
+        self.step(kind, (session.name.clone(), kind.init), call, succeeded)
+    }
+
+    /// A call of an operation.
+    fn step(
+        &mut self,
+        kind: &'static Kind,
+        operation: (String, Function),
+        call: &Call,
+        succeeded: bool,
+    ) -> Option<&'static str> {
+        if succeeded && is_question(call) {
+            return None;
+        }
+        let parts = self.operations.remove(&operation);
+        if !succeeded {
+            return None;
+        }
+        if call.function == kind.init {
+            if self.is_determined(kind, call) {
+                self.operations.insert(operation, 0);
+            }
+            return None;
+        }
+        let parts = parts?;
+        if Some(call.function) == kind.update {
+            if self.knows(bytes(call, "part")?) {
+                self.operations.insert(operation, parts + 1);
+            }
+            return None;
+        }
+        let (one, input, output) = kind.one;
+        let output = match kind.last {
+            Some((last, output)) if call.function == last => output,
+            _ if call.function == one && parts == 0 && self.knows(bytes(call, input)?) => output,
+            _ => return None,
+        };
+        self.know_what_it_gives(call);
+        Some(output)
+    }
+
+    /// True if the operation that the call begins makes what its input decides.
+    fn is_determined(&self, kind: &Kind, call: &Call) -> bool {
+        let has_key = || match number(call, "key") {
+            Some(Number::Reference(key)) => self.known.contains(&key.name),
+            _ => false,
+        };
+        let mechanism = call.arguments.iter().find_map(|argument| match argument {
+            Argument::Mechanism(given) => Some(&**given),
+            _ => None,
+        });
+        mechanism.is_some_and(is_determined) && (!kind.has_key || has_key())
+    }
+
+    /// True if the template says all in plain values, each attribute once.
+    fn is_plain(&self, call: &Call) -> bool {
+        let template = call.arguments.iter().find_map(|argument| match argument {
+            Argument::Template(template) => Some(template),
+            _ => None,
+        });
+        template.is_some_and(|template| {
+            let mut types = BTreeSet::new();
+            let plain = |attribute: &Attribute| match &attribute.value {
+                AttributeValue::Bool(_) | AttributeValue::Ulong(Number::Literal(_)) => true,
+                AttributeValue::Bytes(bytes) => self.knows(bytes),
+                _ => false,
+            };
+            let mut attributes = template.attributes.iter();
+            template.claim.is_none()
+                && attributes.all(|one| types.insert(one.attribute) && plain(one))
+        })
+    }
+
+    fn know_what_it_gives(&mut self, call: &Call) {
+        let names = call.gives.iter().map(|capture| capture.name.clone());
+        self.known.extend(names);
+    }
+
+    /// True if the bytes stand in the sequence or follow from it.
+    fn knows(&self, bytes: &Bytes) -> bool {
+        bytes.claim.is_none()
+            && bytes
+                .content
+                .as_ref()
+                .is_some_and(|content| self.knows_content(content))
+    }
+
+    fn knows_content(&self, content: &Content) -> bool {
+        match content {
+            Content::Literal(_) | Content::Text(_) | Content::Repeat { .. } => true,
+            Content::Reference(reference) => {
+                reference.path.is_empty() && self.known.contains(&reference.name)
+            }
+            Content::Concat(parts) => parts.iter().all(|part| self.knows_content(part)),
+            Content::Flip { of, .. } | Content::Take { of, .. } | Content::Skip { of, .. } => {
+                self.knows_content(of)
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn has(&self, function: Function) -> bool {
+        function == self.init
+            || Some(function) == self.update
+            || function == self.one.0
+            || self.last.is_some_and(|(last, _)| function == last)
+    }
+}
+
+/// True if the mechanism decides its results, with a parameter that leaves nothing open.
+fn is_determined(given: &MechanismArgument) -> bool {
+    let row = match given.mechanism {
+        Number::Literal(value) => mechanism::by_value(value),
+        _ => None,
+    };
+    let fits = |row: &mechanism::Mechanism| match (&row.parameter, &given.parameter) {
+        (ParameterShape::None, ParameterValue::None)
+        | (ParameterShape::Ulong, ParameterValue::Ulong(Number::Literal(_))) => true,
+        (ParameterShape::Bytes(count), ParameterValue::Bytes(bytes)) => {
+            matches!(&bytes.content, Some(Content::Literal(bytes)) if bytes.len() == *count)
+                && bytes.claim.is_none()
+        }
+        _ => false,
+    };
+    given.claim.is_none() && row.is_some_and(|row| row.rule(Rule::Determined) && fits(row))
+}
+
+/// True if no memory is offered for the output: if that succeeds, the operation goes on ([PKCS11-Base 3.2] 5.2).
+fn is_question(call: &Call) -> bool {
+    let mut given = call.function.parameters().iter().zip(&call.arguments);
+    given.any(|(parameter, argument)| {
+        parameter.kind == ParameterKind::OutBytes
+            && match argument {
+                Argument::Buffer(buffer) => buffer.size == BufferSize::Null,
+                Argument::Null => true,
+                _ => false,
+            }
+    })
+}
+
+fn argument<'c>(call: &'c Call, name: &str) -> Option<&'c Argument> {
+    let mut parameters = call.function.parameters().iter();
+    let place = parameters.position(|parameter| parameter.name == name)?;
+    call.arguments.get(place)
+}
+
+fn number<'c>(call: &'c Call, name: &str) -> Option<&'c Number> {
+    match argument(call, name)? {
+        Argument::Number(number) => Some(number),
+        _ => None,
+    }
+}
+
+fn bytes<'c>(call: &'c Call, name: &str) -> Option<&'c Bytes> {
+    match argument(call, name)? {
+        Argument::Bytes(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
