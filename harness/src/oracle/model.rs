@@ -8,6 +8,7 @@
 
 mod freedom;
 mod operations;
+mod told;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,81 +19,16 @@ use crate::cryptoki::Function;
 use crate::cryptoki::function::{Domain, ParameterKind};
 use crate::sequence::determined::Determined;
 use crate::sequence::shape;
-use crate::sequence::{Argument, Call, Number, Value};
+use crate::sequence::{Argument, Call, Number};
 
 use operations::Operations;
-
-/// A call by which target and model cannot both be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disagreement {
-    /// Number of the step.
-    pub step: u32,
-    /// The function.
-    pub function: Function,
-    /// What the target returned.
-    pub returned: u64,
-    /// What the model returned.
-    pub model: u64,
-    /// An output that the target cannot have given.
-    pub output: Option<WrongOutput>,
-}
-
-/// An output that follows from the sequence, and is another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongOutput {
-    /// Its name: that of a parameter, or of a field of what it points to.
-    pub name: &'static str,
-    /// What the target gave.
-    pub found: Told,
-    /// What the model gave.
-    pub right: Told,
-}
-
-/// A value of an output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// Of a session: its state or flags.
-    Number(u64),
-    /// A digest, a signature, a text.
-    Bytes(Vec<u8>),
-}
-
-/// Most bytes of a value that are shown.
-const SHOWN: usize = 16;
-
-impl std::fmt::Display for Told {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => write!(to, "{number:#x}"),
-            Self::Bytes(bytes) if bytes.is_empty() => write!(to, "nothing"),
-            Self::Bytes(bytes) => {
-                let (first, rest) = bytes.split_at(bytes.len().min(SHOWN));
-                let hex = first.iter().map(|byte| format!("{byte:02x}"));
-                let more = if rest.is_empty() { "" } else { "…" };
-                write!(
-                    to,
-                    "{}{more} ({} bytes)",
-                    hex.collect::<String>(),
-                    bytes.len()
-                )
-            }
-        }
-    }
-}
+pub use told::{Answered, Disagreement, Told, WrongOutput};
+use told::{answered, given_bytes, wrong_output};
 
 /// The return values by which the target contradicts the model where that succeeds.
 #[must_use]
 pub fn claims(function: Function) -> Vec<u64> {
     freedom::claims(function)
-}
-
-/// What a call answered, as far as it is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answered {
-    /// Its return value.
-    pub rv: u64,
-    /// State and flags of a session, if it was asked for them and told.
-    pub session: Option<[u64; 2]>,
 }
 
 /// The first disagreement of a sequence, if there is one. Fixtures are not compared, but must have
@@ -117,14 +53,6 @@ pub fn disagreement(
         Some((given_bytes(given)?, given_bytes(wanted)?))
     };
     disagreement_of(calls.iter(), answers, values)
-}
-
-/// The bytes that a call gave.
-fn given_bytes(call: &TraceCall) -> Option<Vec<u8>> {
-    match call.outputs.first()? {
-        (_, Value::Bytes(bytes)) => Some(bytes.clone()),
-        _ => None,
-    }
 }
 
 /// True if two answers of one function contradict each other in one state, whether or not target and model are
@@ -189,41 +117,8 @@ fn answers(trace: &CaseTrace) -> HashMap<u32, &TraceCall> {
     calls.map(|call| (call.step, call)).collect()
 }
 
-/// What a call of a trace answered.
-fn answered(call: &TraceCall) -> Option<Answered> {
-    let fields = match call.outputs.first() {
-        Some((_, Value::Record(fields))) if call.function == Function::C_GetSessionInfo => {
-            Some(fields)
-        }
-        _ => None,
-    };
-    let session = fields.and_then(|fields| {
-        let field = |name: &str| {
-            let found = fields.iter().find(|(field, _)| field == name);
-            found.and_then(|(_, value)| value.as_number())
-        };
-        Some([field(SESSION[0])?, field(SESSION[1])?])
-    });
-    let rv = call.returned?.rv;
-    Some(Answered { rv, session })
-}
-
 /// What a sequence knows the target by: its `slot` is one.
 const TARGET: &str = "target";
-
-/// Outputs that follow from the state alone: of a session, by [PKCS11-Base 3.2] 3.3 and 5.6.
-const SESSION: [&str; 2] = ["state", "flags"];
-
-fn wrong_output(given: Answered, wanted: Answered) -> Option<WrongOutput> {
-    let pairs = given.session?.into_iter().zip(wanted.session?);
-    let mut named = SESSION.into_iter().zip(pairs);
-    let (name, (found, right)) = named.find(|(_, (found, right))| found != right)?;
-    Some(WrongOutput {
-        name,
-        found: Told::Number(found),
-        right: Told::Number(right),
-    })
-}
 
 /// A call with the names that it refers to.
 #[derive(Debug)]

@@ -440,7 +440,7 @@ fn a_handle_of_another_kind_may_be_anybodys() {
 
 #[test]
 fn another_digest_of_known_data_is_a_disagreement() {
-    use crate::sequence::{Bytes, Content, ParameterValue};
+    use crate::sequence::{Bytes, Content, ParameterValue, Value};
     let mut calls = vec![
         giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
         on(2, Function::C_DigestInit, &[("session", "s0")]),
