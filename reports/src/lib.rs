@@ -8,7 +8,7 @@ pub mod cluster;
 pub mod counts;
 pub mod coverage;
 pub mod ctrf;
-mod describe;
+pub mod describe;
 pub mod evidence;
 pub mod exit;
 pub mod export;

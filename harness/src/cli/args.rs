@@ -97,7 +97,7 @@ pub(super) enum Command {
 }
 
 /// Which target, by file and by flags; a flag wins over the file.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Target")]
 pub(super) struct TargetArgs {
     /// Target file, or the name of a shipped one (builtin, softhsm2, nss-softokn, ...).

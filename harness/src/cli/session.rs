@@ -13,7 +13,7 @@ use p11assay_reports::terminal::Verbosity;
 use super::Failure;
 use super::args::TargetArgs;
 use super::progress::Terminal;
-use super::target::arguments;
+use super::target::{arguments, lasting};
 use crate::oracle::Reading;
 use crate::plan::{Plan, Planned, Waivers};
 use crate::probe::{self, FileIdentity, Probe};
@@ -50,6 +50,8 @@ pub(super) struct Session {
     pub(super) verbosity: Verbosity,
     pub(super) keep_scratch: bool,
     pub(super) target_arguments: String,
+    /// The same for who takes the run up from another folder.
+    pub(super) lasting_arguments: Vec<String>,
 }
 
 impl Session {
@@ -78,6 +80,7 @@ impl Session {
             verbosity: Verbosity::Quiet,
             keep_scratch: given.keep_scratch,
             target_arguments: arguments(given),
+            lasting_arguments: lasting(given),
         }
     }
 
@@ -109,10 +112,11 @@ impl Session {
             |writer: &mut Writer, event: Event| writer.append(&event).map_err(Failure::usage);
         write(&mut writer, Event::RunStarted(self.started()))?;
         let identity = FileIdentity::of(&self.target);
-        write(
-            &mut writer,
-            Event::Target(Box::new(probe.evidence(&self.target, &identity))),
-        )?;
+        let target = evidence::Target {
+            arguments: self.lasting_arguments.clone(),
+            ..probe.evidence(&self.target, &identity)
+        };
+        write(&mut writer, Event::Target(Box::new(target)))?;
         write(&mut writer, Event::Plan(self.plan(&plan)))?;
         let today = time::OffsetDateTime::now_utc().date();
         let (waivers, idle) = self.waivers.clone().in_force(today, &probe.versions());
