@@ -5,7 +5,7 @@ use std::path::Path;
 
 use p11assay_reports::cluster::{Signature, signature};
 use p11assay_reports::describe::identity;
-use p11assay_reports::evidence::{Case, Target, Verdict};
+use p11assay_reports::evidence::{Case, Confirmation, Target, Verdict};
 use p11assay_reports::stream::Evidence;
 use p11assay_reports::text::one_line;
 
@@ -16,11 +16,12 @@ use super::run::{fresh_seed, timeout};
 use super::session::Session;
 use super::target::{names_module, of_run, resolve};
 use crate::plan::{Plan, Suite, Waivers};
+use crate::run::Patience;
 
 /// Runs the reproducers of a run once more.
 pub(super) fn check(args: &Triage, evidence: &Evidence, home: &Path) -> Result<Evidence, Failure> {
     let cases = evidence.cases.iter().filter(|c| signature(c).is_some());
-    let files = cases.filter_map(|case| case.reproducer.as_ref());
+    let files = cases.clone().filter_map(|case| case.reproducer.as_ref());
     let suites: Result<Vec<Suite>, _> = files.map(|file| Suite::read(&home.join(file))).collect();
     let suites = suites.map_err(Failure::usage)?;
     if suites.is_empty() {
@@ -41,6 +42,7 @@ pub(super) fn check(args: &Triage, evidence: &Evidence, home: &Path) -> Result<E
     }
     let session = Session {
         gate: args.shown.gate.gate(Some(&evidence.started.gate)),
+        patience: Patience::of_check(cases.map(|case| (case.id.as_str(), case.confirmed))),
         // What is accepted is still there.
         waivers: Waivers::default(),
         ..Session::new(
@@ -95,8 +97,8 @@ pub(super) fn compared(evidence: &Evidence, again: &Evidence) -> Vec<String> {
 /// What became of a finding.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum State {
-    /// The case passes.
-    Fixed,
+    /// The case passes, however often it was tried.
+    Fixed(u32),
     /// It is known again.
     Still,
     /// There is another finding in its place.
@@ -109,7 +111,7 @@ impl State {
     /// The word for it.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Fixed => "fixed",
+            Self::Fixed(_) => "fixed",
             Self::Still => "still",
             Self::Changed(_) => "changed",
             Self::Open(_) => "open",
@@ -121,7 +123,8 @@ impl State {
         let more = match self {
             Self::Changed(now) => format!(": {} {} {}", now.function, now.kind, now.place),
             Self::Open(why) => format!(": {why}"),
-            Self::Fixed | Self::Still => String::new(),
+            Self::Fixed(tries) => format!(": {}", unseen(*tries)),
+            Self::Still => String::new(),
         };
         one_line(&format!("{}{more}", self.name())).into_owned()
     }
@@ -132,7 +135,17 @@ impl State {
             return Self::Open("it has no reproducer".to_owned());
         };
         match (now.verdict, signature(now)) {
-            (Verdict::Pass | Verdict::PermittedButWeak, _) => Self::Fixed,
+            (Verdict::Pass | Verdict::PermittedButWeak, _) => {
+                let tries = now.tried.unwrap_or(1);
+                match before.confirmed {
+                    // Whether it is gone nobody can tell who never saw it alone.
+                    Some(Confirmation { tries: of, same: 0 }) => Self::Open(format!(
+                        "{}, nor was it in any of the {of} fresh workers of the run that found it",
+                        unseen(tries)
+                    )),
+                    _ => Self::Fixed(tries),
+                }
+            }
             (_, Some(found)) => match Some(&found) == signature(before).as_ref() {
                 true => Self::Still,
                 false if is_moved(&found, before) => Self::Still,
@@ -143,6 +156,14 @@ impl State {
                 Self::Open(now.reason.clone().unwrap_or(verdict))
             }
         }
+    }
+}
+
+/// `not seen in 3 tries`.
+pub(super) fn unseen(tries: u32) -> String {
+    match tries {
+        1 => "not seen in 1 try".to_owned(),
+        _ => format!("not seen in {tries} tries"),
     }
 }
 

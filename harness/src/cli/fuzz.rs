@@ -19,7 +19,7 @@ use super::target::{at_disposal, resolve};
 use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
-use crate::run::Interrupt;
+use crate::run::{Interrupt, Patience};
 use crate::sequence::Sequence;
 use crate::sequence::decode::Lanes;
 use crate::target::{Credentials, Target};
@@ -27,9 +27,6 @@ use crate::triage::program::{self, Module};
 
 /// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
 pub(super) const FOUND: &str = "found";
-
-/// How often a finding of threads, which chance may hide, is tried in the run that reports it.
-const ATTEMPTS: u32 = 10;
 
 /// Looks for findings for a while, and reports them.
 pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
@@ -44,9 +41,8 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let found = search(args, &target, &credentials, &folder, (seed, time))?;
-    let threads = args.threads > 1;
     let session = Session {
-        attempts: if threads { ATTEMPTS } else { 1 },
+        patience: Patience::of_search(),
         gate: args.shown.gate.gate(None),
         waivers,
         verbosity: args.shown.output.verbosity(),

@@ -18,7 +18,7 @@ use crate::oracle::Reading;
 use crate::plan::{Plan, Planned, Waivers};
 use crate::probe::{self, FileIdentity, Probe};
 use crate::run::engine::{self, Settings, Sink};
-use crate::run::{Interrupt, Station, stray};
+use crate::run::{Interrupt, Patience, Station, stray};
 use crate::sequence::Value;
 use crate::target::{Credentials, Module, Provisioned, Target};
 
@@ -45,8 +45,8 @@ pub(super) struct Session {
     pub(super) fail_fast: bool,
     pub(super) waivers: Waivers,
     pub(super) every_trace: bool,
-    /// How often a case with lanes is tried until it shows something.
-    pub(super) attempts: u32,
+    /// How often cases are tried until they show something.
+    pub(super) patience: Patience,
     pub(super) verbosity: Verbosity,
     pub(super) keep_scratch: bool,
     pub(super) target_arguments: String,
@@ -76,7 +76,7 @@ impl Session {
             fail_fast: false,
             waivers: Waivers::default(),
             every_trace: false,
-            attempts: 1,
+            patience: Patience::default(),
             verbosity: Verbosity::Quiet,
             keep_scratch: given.keep_scratch,
             target_arguments: arguments(given),
@@ -152,7 +152,7 @@ impl Session {
             fail_fast: self.fail_fast,
             waivers: &waivers,
             every_trace: self.every_trace,
-            attempts: self.attempts,
+            patience: &self.patience,
             redactor: &redactor,
             interrupt: &interrupt,
         };

@@ -13,7 +13,7 @@ use p11assay_reports::triage::{self, Beside};
 
 use super::Failure;
 use super::args::Triage;
-use super::check::{self, State};
+use super::check::{self, State, unseen};
 use super::fuzz::FOUND;
 use super::waivers::evidence_of;
 
@@ -123,7 +123,10 @@ fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
             State::Open(why) => {
                 text += &format!("\n          open     {}: {}", case.id, one_line(why));
             }
-            State::Fixed | State::Still => {}
+            State::Fixed(tries) => {
+                text += &format!("\n          fixed    {}: {}", case.id, unseen(*tries));
+            }
+            State::Still => {}
         }
     }
     if states.is_empty()

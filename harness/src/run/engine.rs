@@ -14,7 +14,7 @@ use super::job::{job, verdict};
 use super::record::{self, Executed};
 use super::stray;
 use super::tally::Counter;
-use super::{BATCH, Interrupt, Ran, Station, StationError, Stray};
+use super::{BATCH, Interrupt, Patience, Ran, Station, StationError, Stray};
 use crate::oracle::Reading;
 use crate::plan::{Case, Planned, Waivers};
 use crate::sequence::Value;
@@ -37,9 +37,8 @@ pub struct Settings<'s> {
     pub waivers: &'s Waivers,
     /// Whether the trace of a case that passed is kept, too.
     pub every_trace: bool,
-    /// How often a case with lanes is tried until there is a finding, and how often that is then confirmed: chance decides
-    /// what lanes do.
-    pub attempts: u32,
+    /// How often cases are tried until there is a finding, and how often that is then confirmed.
+    pub patience: &'s Patience,
     /// Takes secrets out of everything recorded.
     pub redactor: &'s Redactor,
     /// Stops the run from outside.
@@ -321,7 +320,7 @@ impl Shift<'_, '_, '_, '_> {
 
     fn conclude(&mut self, case: &Case, job: &super::wire::Job, ran: &Ran) {
         let settings = self.shared.settings;
-        let again = self.try_again(case, job, ran);
+        let (again, tried) = self.try_again(case, job, ran);
         let ran = again.as_ref().unwrap_or(ran);
         let judgement = verdict(case, job, ran, settings.reading);
         self.counter.count(job, ran);
@@ -344,6 +343,7 @@ impl Shift<'_, '_, '_, '_> {
         };
         let mut record = record::executed(judged, settings.redactor);
         record.confirmed = confirmed;
+        record.tried = (tried > 1).then_some(tried);
         if let Some(Confirmation { tries, same: 0 }) = confirmed {
             let cause = match case.sequence.has_lanes() {
                 true => "chance or the cases before it decide",

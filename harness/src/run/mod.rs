@@ -4,6 +4,7 @@ pub mod engine;
 pub mod job;
 pub mod ladder;
 mod library;
+pub mod patience;
 pub mod record;
 mod serve;
 mod station;
@@ -11,6 +12,7 @@ pub mod stray;
 pub(crate) mod tally;
 pub mod wire;
 
+pub use patience::Patience;
 pub use serve::worker;
 pub use station::{
     BATCH, Bounds, Broken, Interrupt, Place, Ran, Station, StationError, Stray, Varied,

@@ -60,6 +60,7 @@ pub(super) fn case(verdict: Verdict, oracle: &str, end: Option<End>) -> Case {
         stderr: String::new(),
         reproducer: None,
         replay: None,
+        tried: None,
         confirmed: None,
         waived: None,
         unexpected_pass: false,
