@@ -1,7 +1,7 @@
 //! Words for the parts of a case, shared by the renderings for people: one sanitised line each.
 //! How lines are laid out, coloured or limited is left to those renderings.
 
-use crate::evidence::{Call, Case, Clause, End, Finding, Frame, Target};
+use crate::evidence::{Call, Case, Clause, Confirmation, End, Finding, Frame, Target};
 use crate::text::one_line;
 use std::fmt::Write as _;
 
@@ -142,6 +142,13 @@ pub(crate) fn duration(ns: u64) -> String {
         _ => (1e9, "s"),
     };
     format!("{:.3} {name}", ns as f64 / unit)
+}
+
+/// `seen again in 3 of 3 fresh workers`; nothing if it was not tried.
+pub(crate) fn confirmed(case: &Case) -> Option<String> {
+    let Confirmation { tries, same } = case.confirmed?;
+    let workers = if tries == 1 { "worker" } else { "workers" };
+    Some(format!("{same} of {tries} fresh {workers}"))
 }
 
 /// Which module it is: `softhsm2: SoftHSM, Implementation of PKCS11, 2.6, SHA-256 ...`.

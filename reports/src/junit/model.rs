@@ -245,6 +245,8 @@ fn body(case: &Case) -> String {
             field("", &line);
         }
     }
+    let confirmed = describe::confirmed(case).map(|seen| format!("in {seen}"));
+    field("seen again", confirmed.as_deref().unwrap_or_default());
     field("replay", case.replay.as_deref().unwrap_or_default());
     field("reproducer", case.reproducer.as_deref().unwrap_or_default());
     for (n, call) in case.trace.iter().enumerate() {

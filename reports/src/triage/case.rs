@@ -46,9 +46,7 @@ fn title(case: &Case) -> &str {
 }
 
 fn facts(case: &Case) -> Markup {
-    let seen = case
-        .confirmed
-        .map(|seen| format!("{} of {} fresh workers", seen.same, seen.tries));
+    let seen = describe::confirmed(case);
     html! {
         dl {
             dt { "clause" } dd { (describe::clause(&case.clause)) " (" (case.level.name()) ")" }
