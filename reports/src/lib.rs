@@ -12,6 +12,7 @@ pub mod describe;
 pub mod evidence;
 pub mod exit;
 pub mod export;
+pub mod folder;
 pub mod gate;
 mod html;
 pub mod json;

@@ -237,7 +237,7 @@ pub(super) enum ReadingArg {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// The reproducer, or any suite file.
+    /// The reproducer, the folder of the finding that it is in, or any suite file.
     pub(super) file: PathBuf,
     /// Reading of the profile test cases.
     #[arg(long, value_enum, default_value_t = ReadingArg::Relaxed)]
@@ -253,7 +253,7 @@ pub(super) struct Replay {
 /// Arguments of `program`.
 #[derive(Debug, Args)]
 pub(super) struct Program {
-    /// The reproducer, or any suite file with one case.
+    /// The reproducer, the folder of the finding that it is in, or any suite file with one case.
     pub(super) file: PathBuf,
     /// Where to write it; standard output if not given.
     #[arg(long, short, value_name = "FILE")]

@@ -64,7 +64,13 @@ pub(super) fn check(args: &Triage, evidence: &Evidence, home: &Path) -> Result<E
 fn another(before: Option<&Target>, now: Option<&Target>) -> Option<String> {
     let (before, now) = (before?, now?);
     let maker = |target: &Target| {
-        let info = |name: &str| target.info.get(name).map_or("", |text| text.trim()).to_owned();
+        let info = |name: &str| {
+            target
+                .info
+                .get(name)
+                .map_or("", |text| text.trim())
+                .to_owned()
+        };
         (info("manufacturerID"), info("libraryDescription"))
     };
     let what = if maker(before) != maker(now) {

@@ -19,14 +19,12 @@ use super::target::{at_disposal, resolve};
 use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
+use crate::run::keep::Keeper;
 use crate::run::{Interrupt, Patience};
 use crate::sequence::Sequence;
 use crate::sequence::decode::Lanes;
-use crate::target::{Credentials, Target};
-use crate::triage::program::{self, Module};
-
-/// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
-pub(super) const FOUND: &str = "found";
+use crate::target::{Credentials, Redactor, Target};
+use crate::triage::program::Module;
 
 /// Looks for findings for a while, and reports them.
 pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
@@ -90,7 +88,13 @@ fn search(
         functions,
         interrupt,
     };
-    let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), ground.module);
+    let redactor = credentials.redactor();
+    let mut terminal = Terminal::new(
+        folder,
+        args.shown.output.verbosity(),
+        ground.module,
+        redactor,
+    );
     let found = search.run(inputs, &mut terminal);
     terminal.bar.finish_and_clear();
     found.map_err(|error| failure(error, credentials))
@@ -152,10 +156,11 @@ struct Terminal {
     folder: PathBuf,
     bar: ProgressBar,
     module: Module,
+    redactor: Redactor,
 }
 
 impl Terminal {
-    fn new(folder: &Path, verbosity: Verbosity, module: Module) -> Self {
+    fn new(folder: &Path, verbosity: Verbosity, module: Module, redactor: Redactor) -> Self {
         let shown = std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet;
         let bar = match shown {
             true => ProgressBar::new_spinner(),
@@ -163,9 +168,10 @@ impl Terminal {
         };
         bar.enable_steady_tick(Duration::from_millis(200));
         Self {
-            folder: folder.join(FOUND),
+            folder: folder.to_owned(),
             bar,
             module,
+            redactor,
         }
     }
 }
@@ -185,19 +191,15 @@ impl Watcher for Terminal {
     }
 
     fn found(&mut self, case: &Case) -> Result<(), CorpusError> {
-        let path = self.folder.join(&case.id);
         self.bar.suspend(|| {
             let _ = writeln!(std::io::stderr(), "found: {}", case.title);
         });
-        let yaml = case.to_yaml().map_err(std::io::Error::other);
-        // What C has no words for is there as YAML.
-        let program = program::program(case, &self.module).ok();
-        let written = yaml.and_then(|yaml| {
-            std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
-            std::fs::write(path.with_added_extension("yaml"), yaml)?;
-            let c = path.with_added_extension("c");
-            program.map_or(Ok(()), |program| std::fs::write(c, program))
-        });
-        written.map_err(|error| CorpusError::not_written(path, error))
+        let keeper = Keeper {
+            folder: &self.folder,
+            module: Some(&self.module),
+            redactor: &self.redactor,
+        };
+        let written = keeper.reproducers(case).map(drop);
+        written.map_err(|error| CorpusError::not_written(self.folder.clone(), error))
     }
 }

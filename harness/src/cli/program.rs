@@ -6,13 +6,13 @@ use super::Failure;
 use super::args::Program;
 use super::target::resolve;
 use crate::plan::Suite;
-use crate::run::Interrupt;
+use crate::run::{Interrupt, keep};
 use crate::target::{self, Credentials, Provisioned, Target};
 use crate::triage::program::{self, Module};
 
 /// Writes a case as a program.
 pub(super) fn program(args: &Program) -> Result<i32, Failure> {
-    let suite = Suite::read(&args.file).map_err(Failure::usage)?;
+    let suite = Suite::read(&keep::reproducer(&args.file)).map_err(Failure::usage)?;
     let [case] = suite.cases.as_slice() else {
         return Err(Failure::usage(format!(
             "{}: a program is made of one case, and this file has {}; a reproducer has one",

@@ -18,6 +18,7 @@ use crate::oracle::Reading;
 use crate::plan::{Plan, Planned, Waivers};
 use crate::probe::{self, FileIdentity, Probe};
 use crate::run::engine::{self, Settings, Sink};
+use crate::run::keep::Keeper;
 use crate::run::{Interrupt, Patience, Station, stray};
 use crate::sequence::Value;
 use crate::target::{Credentials, Module, Provisioned, Target};
@@ -116,7 +117,7 @@ impl Session {
             arguments: self.lasting_arguments.clone(),
             ..probe.evidence(&self.target, &identity)
         };
-        write(&mut writer, Event::Target(Box::new(target)))?;
+        write(&mut writer, Event::Target(Box::new(target.clone())))?;
         write(&mut writer, Event::Plan(self.plan(&plan)))?;
         let today = time::OffsetDateTime::now_utc().date();
         let (waivers, idle) = self.waivers.clone().in_force(today, &probe.versions());
@@ -145,9 +146,18 @@ impl Session {
             write(&mut writer, Event::Note(Note { kind, text }))?;
         }
         let mut terminal = Terminal::new(self.verbosity, plan.cases.len());
+        let slot = probe.slot().id;
+        let of_target =
+            |token| super::program::module(&self.target, token, &self.credentials, slot);
+        let module = tokens.first().map(of_target);
         let settings = Settings {
             reading: self.reading,
-            folder: &self.folder,
+            keeper: Keeper {
+                folder: &self.folder,
+                module: module.as_ref(),
+                redactor: &redactor,
+            },
+            target: &target,
             target_arguments: self.target_arguments.clone(),
             fail_fast: self.fail_fast,
             waivers: &waivers,

@@ -82,8 +82,10 @@ pub(super) fn lasting(args: &TargetArgs) -> Vec<String> {
         false => text.clone(),
     };
     let of_file = |source: &String| match source.strip_prefix("file:") {
-        Some(path) => std::path::absolute(path)
-            .map_or_else(|_| source.clone(), |path| format!("file:{}", path.display())),
+        Some(path) => std::path::absolute(path).map_or_else(
+            |_| source.clone(),
+            |path| format!("file:{}", path.display()),
+        ),
         None => source.clone(),
     };
     let by_default = !names_module(args);
@@ -101,9 +103,8 @@ pub(super) fn lasting(args: &TargetArgs) -> Vec<String> {
 
 /// True if the flags say which module is meant; otherwise it is the built-in token.
 pub(super) fn names_module(args: &TargetArgs) -> bool {
-    let by_uri = |uri: crate::target::uri::Uri| {
-        uri.module_path.is_some() || uri.module_name.is_some()
-    };
+    let by_uri =
+        |uri: crate::target::uri::Uri| uri.module_path.is_some() || uri.module_name.is_some();
     let uri = args.uri.as_deref().and_then(|uri| uri.parse().ok());
     args.target.is_some() || args.module.is_some() || uri.is_some_and(by_uri)
 }

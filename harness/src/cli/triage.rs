@@ -7,6 +7,7 @@ use std::path::Path;
 use p11assay_reports::cluster::{Cluster, Distinct, Signature, clusters};
 use p11assay_reports::evidence::Case;
 use p11assay_reports::exit;
+use p11assay_reports::folder;
 use p11assay_reports::stream::{self, Evidence};
 use p11assay_reports::text::one_line;
 use p11assay_reports::triage::{self, Beside};
@@ -14,7 +15,6 @@ use p11assay_reports::triage::{self, Beside};
 use super::Failure;
 use super::args::Triage;
 use super::check::{self, State, unseen};
-use super::fuzz::FOUND;
 use super::waivers::evidence_of;
 
 /// Sorts findings, and checks them.
@@ -68,7 +68,7 @@ fn page(
             .reproducer
             .as_ref()
             .and_then(|file| std::fs::read_to_string(home.join(file)).ok()),
-        program: std::fs::read_to_string(home.join(FOUND).join(&case.id).with_added_extension("c"))
+        program: std::fs::read_to_string(home.join(folder::of(&case.id)).join(folder::PROGRAM))
             .ok(),
         now: again.map(|again| State::of(case, again).words()),
     };

@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod job;
+pub mod keep;
 pub mod ladder;
 mod library;
 pub mod patience;

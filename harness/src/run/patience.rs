@@ -70,9 +70,7 @@ impl Patience {
 
     /// For cases that were findings in another run, by how often they were confirmed there.
     #[must_use]
-    pub fn of_check<'c>(
-        findings: impl Iterator<Item = (&'c str, Option<Confirmation>)>,
-    ) -> Self {
+    pub fn of_check<'c>(findings: impl Iterator<Item = (&'c str, Option<Confirmation>)>) -> Self {
         let tries = findings.map(|(id, confirmed)| (id.to_owned(), needed(confirmed)));
         Self {
             lanes: WITH_LANES,
