@@ -14,7 +14,8 @@ pub(crate) fn clause(clause: &Clause) -> String {
 }
 
 /// `step 2  C_SignInit  returned CKR_OK, permitted: CKR_OPERATION_ACTIVE`.
-pub(crate) fn finding(case: &Case, finding: &Finding) -> String {
+#[must_use]
+pub fn finding(case: &Case, finding: &Finding) -> String {
     let mut out = String::new();
     if let Some(step) = finding.step {
         let _ = write!(out, "{}  ", place(step, finding.lane));

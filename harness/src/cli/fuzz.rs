@@ -199,7 +199,7 @@ impl Watcher for Terminal {
             module: Some(&self.module),
             redactor: &self.redactor,
         };
-        let written = keeper.reproducers(case).map(drop);
+        let written = keeper.reproducers(case, None).map(drop);
         written.map_err(|error| CorpusError::not_written(self.folder.clone(), error))
     }
 }

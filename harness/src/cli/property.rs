@@ -253,7 +253,7 @@ impl Terminal {
             module: None,
             redactor: &self.redactor,
         };
-        keeper.reproducers(case).map(drop)
+        keeper.reproducers(case, None).map(drop)
     }
 }
 

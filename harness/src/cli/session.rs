@@ -146,7 +146,7 @@ impl Session {
             write(&mut writer, Event::Note(Note { kind, text }))?;
         }
         let mut terminal = Terminal::new(self.verbosity, plan.cases.len());
-        let slot = probe.slot().id;
+        let slot = probe.slot();
         let of_target =
             |token| super::program::module(&self.target, token, &self.credentials, slot);
         let module = tokens.first().map(of_target);

@@ -368,7 +368,8 @@ impl Shift<'_, '_, '_, '_> {
     /// Makes the folder of a finding, and has the record tell of it.
     fn keep(&self, case: &Case, record: &mut evidence::Case) {
         let settings = self.shared.settings;
-        let kept = settings.keeper.reproducers(case).and_then(|path| {
+        let reproducers = settings.keeper.reproducers(case, Some(record));
+        let kept = reproducers.and_then(|path| {
             let shown = settings.keeper.folder.join(&path);
             let arguments = &settings.target_arguments;
             let command = format!("p11assay replay {} {arguments}", shown.display());

@@ -21,12 +21,12 @@ pub struct Keeper<'k> {
 }
 
 impl Keeper<'_> {
-    /// Writes the case as YAML and, where C has words for it, as a C program; gives the path of the first, relative to
-    /// the run's folder.
+    /// Writes the case as YAML and, where C has words for it, as a C program, which knows of its finding what the record
+    /// does; gives the path of the first, relative to the run's folder.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn reproducers(&self, case: &Case) -> Result<PathBuf> {
+    pub fn reproducers(&self, case: &Case, record: Option<&evidence::Case>) -> Result<PathBuf> {
         let home = folder::of(&case.id);
         let whole = self.folder.join(&home);
         std::fs::create_dir_all(&whole)?;
@@ -39,7 +39,9 @@ impl Keeper<'_> {
             false => self.redactor.text(&text),
         };
         std::fs::write(whole.join(folder::REPRODUCER), clean(yaml))?;
-        let program = self.module.map(|module| program::program(case, module));
+        let program = self
+            .module
+            .map(|module| program::program(case, module, record));
         if let Some(Ok(program)) = program {
             // Without bytes that look like a PIN it would be another program.
             let clean = clean(program.clone());

@@ -14,6 +14,7 @@ mod kit;
 mod lanes;
 mod outputs;
 mod partition;
+mod program;
 mod property;
 mod refusals;
 mod removal;

@@ -210,6 +210,9 @@ fn remark(case: &Case) -> String {
             "UNEXPECTED PASS: a waiver covers this case ({}); take it out of the waivers\n",
             case.waived.as_deref().unwrap_or("no reason given")
         ),
+        Verdict::Pass => case
+            .tried
+            .map_or_else(String::new, |tries| format!("not seen in {tries} tries\n")),
         _ => String::new(),
     }
 }
