@@ -1,4 +1,7 @@
-//! `p11assay triage`: what belongs together, and what became of it.
+//! Findings once there are some: what is kept of them, what belongs together, and what became of it.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::fuzz::{fuzz, hostile};
 use crate::kit::Folder;
@@ -124,4 +127,51 @@ fn what_showed_rarely_is_tried_often_before_it_is_called_fixed() {
         };
         folder.run(&[&check[..], &[again]].concat()).says(0, &words);
     }
+}
+
+/// What is found is there before the run that reports it.
+#[test]
+fn a_search_that_is_killed_loses_nothing_that_it_found() {
+    let folder = Folder::new();
+    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
+    let search = [
+        "fuzz",
+        "--run-dir",
+        "run",
+        "--seed",
+        "1",
+        "--time",
+        "10m",
+        "--target",
+        &target,
+    ];
+    let mut command = folder.command(&search);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut search = command.spawn().expect("the program starts");
+    let (begun, found) = (
+        Instant::now(),
+        folder.path("run/findings/fuzz/C_SeedRandom"),
+    );
+    let first = || {
+        let mut folders = std::fs::read_dir(&found).ok()?.flatten();
+        let written = folders.find(|one| one.path().join("reproducer.c").is_file())?;
+        Some(written.path())
+    };
+    let written = loop {
+        match first() {
+            Some(folder) => break folder,
+            None => assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "nothing is found"
+            ),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    search.kill().expect("it is killed");
+    search.wait().expect("it is gone");
+    assert!(!folder.path("run/evidence.jsonl").exists());
+    let written = written.display().to_string();
+    folder
+        .run(&["replay", &written, "--target", &target])
+        .says(1, &["SIGSEGV", "C_SeedRandom"]);
 }
