@@ -1,7 +1,7 @@
 //! Words for the parts of a case, shared by the renderings for people: one sanitised line each.
 //! How lines are laid out, coloured or limited is left to those renderings.
 
-use crate::evidence::{Call, Case, Clause, End, Finding, Frame};
+use crate::evidence::{Call, Case, Clause, Confirmation, End, Finding, Frame, Target};
 use crate::text::one_line;
 use std::fmt::Write as _;
 
@@ -14,7 +14,8 @@ pub(crate) fn clause(clause: &Clause) -> String {
 }
 
 /// `step 2  C_SignInit  returned CKR_OK, permitted: CKR_OPERATION_ACTIVE`.
-pub(crate) fn finding(case: &Case, finding: &Finding) -> String {
+#[must_use]
+pub fn finding(case: &Case, finding: &Finding) -> String {
     let mut out = String::new();
     if let Some(step) = finding.step {
         let _ = write!(out, "{}  ", place(step, finding.lane));
@@ -142,6 +143,28 @@ pub(crate) fn duration(ns: u64) -> String {
         _ => (1e9, "s"),
     };
     format!("{:.3} {name}", ns as f64 / unit)
+}
+
+/// `seen again in 3 of 3 fresh workers`; nothing if it was not tried.
+pub(crate) fn confirmed(case: &Case) -> Option<String> {
+    let Confirmation { tries, same } = case.confirmed?;
+    let workers = if tries == 1 { "worker" } else { "workers" };
+    Some(format!("{same} of {tries} fresh {workers}"))
+}
+
+/// Which module it is: `softhsm2: SoftHSM, Implementation of PKCS11, 2.6, SHA-256 ...`.
+#[must_use]
+pub fn identity(target: &Target) -> String {
+    let info = |name: &str| target.info.get(name).map_or("", |text| text.trim());
+    let hash = target.sha256.as_ref();
+    let facts = [
+        info("manufacturerID").to_owned(),
+        info("libraryDescription").to_owned(),
+        info("libraryVersion").to_owned(),
+        hash.map_or_else(String::new, |hash| format!("SHA-256 {hash}")),
+    ];
+    let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+    line(format!("{}: {}", target.name, facts.join(", ")))
 }
 
 /// `n thing` or `n things`.

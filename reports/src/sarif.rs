@@ -6,6 +6,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use crate::cluster::{alike, gravity, signature};
+use crate::describe;
 use crate::evidence::{Case, Verdict};
 use crate::stream::Evidence;
 
@@ -130,6 +131,9 @@ fn result(case: &Case, rule: usize) -> Value {
     }
     if let Some(reason) = &case.waived {
         result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
+    }
+    if let Some(confirmed) = describe::confirmed(case) {
+        result["properties"]["seenAgain"] = json!(confirmed);
     }
     if let Some(replay) = &case.replay {
         result["properties"]["replay"] = json!(replay);

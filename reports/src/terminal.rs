@@ -153,6 +153,11 @@ fn block(out: &mut Text, case: &Case) {
     if let Some(reading) = &case.reading {
         out.line("reading", reading);
     }
+    // Once is what every finding is confirmed; that it was not is in its words.
+    let often = case.confirmed.is_some_and(|seen| seen.tries > 1);
+    if let Some(confirmed) = describe::confirmed(case).filter(|_| often) {
+        out.line("seen again", &format!("in {confirmed}"));
+    }
     if let Some(replay) = &case.replay {
         out.line("replay", replay);
     }

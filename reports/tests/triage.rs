@@ -23,7 +23,7 @@ fn run() -> Evidence {
 
 fn page(beside: &dyn Fn(&Case) -> Beside) -> String {
     let mut page = Vec::new();
-    triage::write(&run(), beside, &mut page).expect("written to memory");
+    triage::write(&run(), None, beside, &mut page).expect("written to memory");
     String::from_utf8(page).expect("UTF-8")
 }
 

@@ -102,7 +102,7 @@ pub(super) enum Command {
 }
 
 /// Which target, by file and by flags; a flag wins over the file.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Target")]
 pub(super) struct TargetArgs {
     /// Target file, or the name of a shipped one (builtin, softhsm2, nss-softokn, ...).
@@ -242,7 +242,7 @@ pub(super) enum ReadingArg {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// The reproducer, or any suite file.
+    /// The reproducer, the folder of the finding that it is in, or any suite file.
     pub(super) file: PathBuf,
     /// Reading of the profile test cases.
     #[arg(long, value_enum, default_value_t = ReadingArg::Relaxed)]
@@ -258,7 +258,7 @@ pub(super) struct Replay {
 /// Arguments of `program`.
 #[derive(Debug, Args)]
 pub(super) struct Program {
-    /// The reproducer, or any suite file with one case.
+    /// The reproducer, the folder of the finding that it is in, or any suite file with one case.
     pub(super) file: PathBuf,
     /// Where to write it; standard output if not given.
     #[arg(long, short, value_name = "FILE")]

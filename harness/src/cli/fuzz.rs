@@ -19,17 +19,12 @@ use super::target::{at_disposal, resolve};
 use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
 use crate::plan::{Case, Ladder, Needs, Plan, Planned};
-use crate::run::Interrupt;
+use crate::run::keep::Keeper;
+use crate::run::{Interrupt, Patience};
 use crate::sequence::Sequence;
 use crate::sequence::decode::Lanes;
-use crate::target::{Credentials, Target};
-use crate::triage::program::{self, Module};
-
-/// Folder of the shrunk sequences, within that of the run: they are there as soon as they are found.
-pub(super) const FOUND: &str = "found";
-
-/// How often a finding of threads, which chance may hide, is tried in the run that reports it.
-const ATTEMPTS: u32 = 10;
+use crate::target::{Credentials, Redactor, Target};
+use crate::triage::program::Module;
 
 /// Looks for findings for a while, and reports them.
 pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
@@ -44,9 +39,8 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let found = search(args, &target, &credentials, &folder, (seed, time))?;
-    let threads = args.threads > 1;
     let session = Session {
-        attempts: if threads { ATTEMPTS } else { 1 },
+        patience: Patience::of_search(),
         gate: args.shown.gate.gate(None),
         waivers,
         verbosity: args.shown.output.verbosity(),
@@ -94,7 +88,13 @@ fn search(
         functions,
         interrupt,
     };
-    let mut terminal = Terminal::new(folder, args.shown.output.verbosity(), ground.module);
+    let redactor = credentials.redactor();
+    let mut terminal = Terminal::new(
+        folder,
+        args.shown.output.verbosity(),
+        ground.module,
+        redactor,
+    );
     let found = search.run(inputs, &mut terminal);
     terminal.bar.finish();
     found.map_err(|error| failure(error, credentials))
@@ -165,14 +165,16 @@ struct Terminal {
     folder: PathBuf,
     bar: Bar,
     module: Module,
+    redactor: Redactor,
 }
 
 impl Terminal {
-    fn new(folder: &Path, verbosity: Verbosity, module: Module) -> Self {
+    fn new(folder: &Path, verbosity: Verbosity, module: Module, redactor: Redactor) -> Self {
         Self {
-            folder: folder.join(FOUND),
+            folder: folder.to_owned(),
             bar: Bar::endless(verbosity),
             module,
+            redactor,
         }
     }
 }
@@ -192,19 +194,15 @@ impl Watcher for Terminal {
     }
 
     fn found(&mut self, case: &Case) -> Result<(), CorpusError> {
-        let path = self.folder.join(&case.id);
         self.bar.aside(|| {
             let _ = writeln!(std::io::stderr(), "found: {}", case.title);
         });
-        let yaml = case.to_yaml().map_err(std::io::Error::other);
-        // What C has no words for is there as YAML.
-        let program = program::program(case, &self.module).ok();
-        let written = yaml.and_then(|yaml| {
-            std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
-            std::fs::write(path.with_added_extension("yaml"), yaml)?;
-            let c = path.with_added_extension("c");
-            program.map_or(Ok(()), |program| std::fs::write(c, program))
-        });
-        written.map_err(|error| CorpusError::not_written(path, error))
+        let keeper = Keeper {
+            folder: &self.folder,
+            module: Some(&self.module),
+            redactor: &self.redactor,
+        };
+        let written = keeper.reproducers(case, None).map(drop);
+        written.map_err(|error| CorpusError::not_written(self.folder.clone(), error))
     }
 }

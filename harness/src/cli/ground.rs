@@ -9,7 +9,7 @@ use crate::cryptoki::Function;
 use crate::fuzz::Functions;
 use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::SearchError;
-use crate::probe::{self, ProbeError};
+use crate::probe::{self, ProbeError, Slot};
 use crate::run::Interrupt;
 use crate::sequence::Mutexes;
 use crate::sequence::decode::{Prelude, Setting};
@@ -54,7 +54,7 @@ impl Ground {
         let reached = reach_all(target, credentials, jobs_possible(target, jobs))?;
         let models = reach_all(&model, &pins, reached.len())?;
         let first = &reached[0];
-        let module = super::program::module(target, &first.token, credentials, first.slot);
+        let module = super::program::module(target, &first.token, credentials, &first.slot);
         let (mechanisms, missing) = (first.mechanisms.clone(), first.missing.clone());
         let (mut tokens, targets) = unzip(reached);
         let (others, models) = unzip(models);
@@ -156,7 +156,7 @@ struct Reached {
     /// Its token, which goes when this does.
     token: Provisioned,
     side: Side,
-    slot: u64,
+    slot: Slot,
     /// What the token lists.
     mechanisms: Vec<u64>,
     /// Functions that it does not have.
@@ -179,7 +179,7 @@ fn reach(
     Ok(Reached {
         token,
         side: Side { station, given },
-        slot: probe.slot().id,
+        slot: probe.slot().clone(),
         missing: missing.copied().collect(),
         mechanisms: capabilities.mechanisms.into_keys().collect(),
     })

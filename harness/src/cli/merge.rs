@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use p11assay_reports::evidence::{Case, Event};
+use p11assay_reports::evidence::{Case, Event, Target};
+use p11assay_reports::folder::{PROGRAM, RECORD, of, write};
 use p11assay_reports::merge::{self, Merged, Part};
 use p11assay_reports::stream::{self, Writer};
 
@@ -44,11 +45,16 @@ pub(super) fn merge(args: &Merge) -> Result<i32, Failure> {
     std::fs::create_dir_all(&folder).map_err(|error| at(&folder, &error))?;
     let path = folder.join(EVIDENCE);
     let mut writer = Writer::open_new(&path).map_err(Failure::usage)?;
+    let mut target = None;
     for event in &mut events {
+        if let Event::Target(of_run) = event {
+            target = Some(of_run.clone());
+        }
         if let Event::Case(case) = event
             && let Some(home) = homes.get(&case.id)
         {
             take_reproducer(case, home, &folder)?;
+            take_folder(case, target.as_deref(), home, &folder)?;
         }
         writer.append(event).map_err(Failure::usage)?;
     }
@@ -77,6 +83,28 @@ fn take_reproducer(case: &mut Case, home: &Path, folder: &Path) -> Result<(), Fa
         case.replay = Some(format!("p11assay replay {}{arguments}", to.display()));
     }
     Ok(())
+}
+
+/// Does the same with what is beside the reproducer, in the folder of a finding.
+fn take_folder(
+    case: &Case,
+    target: Option<&Target>,
+    home: &Path,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let own = of(&case.id);
+    let (Some(target), Some(_)) = (target, &case.reproducer) else {
+        return Ok(());
+    };
+    let (from, to) = (home.join(&own), folder.join(&own));
+    if !from.join(RECORD).is_file() {
+        return Ok(());
+    }
+    let program = from.join(PROGRAM);
+    if program.is_file() {
+        std::fs::copy(&program, to.join(PROGRAM)).map_err(|error| at(&to, &error))?;
+    }
+    write(&to, target, case).map_err(|error| at(&to, &error))
 }
 
 fn at(path: &Path, error: &std::io::Error) -> Failure {

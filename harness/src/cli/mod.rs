@@ -4,6 +4,7 @@
 mod args;
 mod baseline;
 mod bench;
+mod check;
 mod corpus;
 mod coverage;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! are then run and reported like any others.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use p11assay_reports::evidence::Class;
@@ -21,12 +21,10 @@ use crate::property::driver::{Driver, Failure, Limits, Outcome, Watcher};
 use crate::property::seeds::Seeds;
 use crate::property::tally::Account;
 use crate::property::{Ground, Party, Property, all, chosen, clause, save};
+use crate::run::keep::Keeper;
 use crate::run::{Interrupt, StationError};
 use crate::sequence::Sequence;
-use crate::target::{Credentials, Target};
-
-/// Folder of the small cases, within that of the run: they are there as soon as they are found.
-const FOUND: &str = "found";
+use crate::target::{Credentials, Redactor, Target};
 
 /// Asks properties of a target, and reports what failed.
 pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
@@ -51,7 +49,11 @@ pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
         cases: args.cases,
         failures: if args.fail_fast { 1 } else { usize::MAX },
     };
-    let mut terminal = Terminal::new(folder.join(FOUND), args.shown.output.verbosity());
+    let mut terminal = Terminal::new(
+        folder.clone(),
+        credentials.redactor(),
+        args.shown.output.verbosity(),
+    );
     let searched = Searched {
         target: &target,
         credentials: &credentials,
@@ -223,20 +225,28 @@ fn plan(properties: &[&'static Property], outcome: Outcome, seed: u64) -> Plan {
 /// Shows how the search goes, and keeps what it finds at once.
 struct Terminal {
     folder: PathBuf,
+    redactor: Redactor,
     bar: Bar,
 }
 
 impl Terminal {
-    fn new(folder: PathBuf, verbosity: Verbosity) -> Self {
-        let bar = Bar::endless(verbosity);
-        Self { folder, bar }
+    fn new(folder: PathBuf, redactor: Redactor, verbosity: Verbosity) -> Self {
+        Self {
+            folder,
+            redactor,
+            bar: Bar::endless(verbosity),
+        }
     }
 
+    /// Keeps a small case as soon as it is found.
     fn write(&self, case: &Case) -> std::io::Result<()> {
-        let path = self.folder.join(&case.id).with_added_extension("yaml");
-        let yaml = case.to_yaml().map_err(std::io::Error::other)?;
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        std::fs::write(path, yaml)
+        let keeper = Keeper {
+            folder: &self.folder,
+            // The run that reports it knows the token.
+            module: None,
+            redactor: &self.redactor,
+        };
+        keeper.reproducers(case, None).map(drop)
     }
 }
 

@@ -19,7 +19,7 @@ use super::target::resolve;
 use crate::generate::{self, vectors};
 use crate::oracle::Reading;
 use crate::plan::{Plan, Suite, Waivers, shipped};
-use crate::run::stray;
+use crate::run::{keep, stray};
 use crate::target::{SuiteFile, Target};
 
 /// Runs suites against a target.
@@ -156,7 +156,7 @@ pub(super) fn waivers(target: &Target, mut suites: Vec<Suite>) -> Result<Waivers
 
 /// Runs a reproducer.
 pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
-    let suite = Suite::read(&args.file).map_err(Failure::usage)?;
+    let suite = Suite::read(&keep::reproducer(&args.file)).map_err(Failure::usage)?;
     let plan = Plan::select(&[suite], &[], None).map_err(Failure::usage)?;
     let (mut target, credentials) = resolve(&args.target)?;
     if let Some(text) = &args.timeout {

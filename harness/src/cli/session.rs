@@ -13,12 +13,13 @@ use p11assay_reports::terminal::Verbosity;
 use super::Failure;
 use super::args::TargetArgs;
 use super::progress::Terminal;
-use super::target::arguments;
+use super::target::{arguments, lasting};
 use crate::oracle::Reading;
 use crate::plan::{Plan, Planned, Waivers};
 use crate::probe::{self, FileIdentity, Probe};
 use crate::run::engine::{self, Settings, Sink};
-use crate::run::{Interrupt, Station, stray};
+use crate::run::keep::Keeper;
+use crate::run::{Interrupt, Patience, Station, stray};
 use crate::sequence::Value;
 use crate::target::{Credentials, Module, Provisioned, Target};
 
@@ -45,11 +46,13 @@ pub(super) struct Session {
     pub(super) fail_fast: bool,
     pub(super) waivers: Waivers,
     pub(super) every_trace: bool,
-    /// How often a case with lanes is tried until it shows something.
-    pub(super) attempts: u32,
+    /// How often cases are tried until they show something.
+    pub(super) patience: Patience,
     pub(super) verbosity: Verbosity,
     pub(super) keep_scratch: bool,
     pub(super) target_arguments: String,
+    /// The same for who takes the run up from another folder.
+    pub(super) lasting_arguments: Vec<String>,
 }
 
 impl Session {
@@ -74,10 +77,11 @@ impl Session {
             fail_fast: false,
             waivers: Waivers::default(),
             every_trace: false,
-            attempts: 1,
+            patience: Patience::default(),
             verbosity: Verbosity::Quiet,
             keep_scratch: given.keep_scratch,
             target_arguments: arguments(given),
+            lasting_arguments: lasting(given),
         }
     }
 
@@ -109,10 +113,11 @@ impl Session {
             |writer: &mut Writer, event: Event| writer.append(&event).map_err(Failure::usage);
         write(&mut writer, Event::RunStarted(self.started()))?;
         let identity = FileIdentity::of(&self.target);
-        write(
-            &mut writer,
-            Event::Target(Box::new(probe.evidence(&self.target, &identity))),
-        )?;
+        let target = evidence::Target {
+            arguments: self.lasting_arguments.clone(),
+            ..probe.evidence(&self.target, &identity)
+        };
+        write(&mut writer, Event::Target(Box::new(target.clone())))?;
         write(&mut writer, Event::Plan(self.plan(&plan)))?;
         let today = time::OffsetDateTime::now_utc().date();
         let (waivers, idle) = self.waivers.clone().in_force(today, &probe.versions());
@@ -141,14 +146,23 @@ impl Session {
             write(&mut writer, Event::Note(Note { kind, text }))?;
         }
         let mut terminal = Terminal::new(self.verbosity, plan.cases.len());
+        let slot = probe.slot();
+        let of_target =
+            |token| super::program::module(&self.target, token, &self.credentials, slot);
+        let module = tokens.first().map(of_target);
         let settings = Settings {
             reading: self.reading,
-            folder: &self.folder,
+            keeper: Keeper {
+                folder: &self.folder,
+                module: module.as_ref(),
+                redactor: &redactor,
+            },
+            target: &target,
             target_arguments: self.target_arguments.clone(),
             fail_fast: self.fail_fast,
             waivers: &waivers,
             every_trace: self.every_trace,
-            attempts: self.attempts,
+            patience: &self.patience,
             redactor: &redactor,
             interrupt: &interrupt,
         };

@@ -1,5 +1,9 @@
 //! From target flags to a target with its PINs.
 
+use std::path::Path;
+
+use clap::Parser;
+
 use super::Failure;
 use super::args::TargetArgs;
 use crate::target::secret::PinSource;
@@ -65,11 +69,109 @@ fn pin_source(text: &str, flag: &str) -> Result<PinSource, Failure> {
 
 /// The flags that name the same target again, without secrets, for replay commands.
 pub(super) fn arguments(args: &TargetArgs) -> String {
+    let words = words(args);
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+/// The flags that name the same target again, without secrets, from whatever folder.
+pub(super) fn lasting(args: &TargetArgs) -> Vec<String> {
+    let absolute = |text: &String| match is_path(text) {
+        true => std::path::absolute(text)
+            .map_or_else(|_| text.clone(), |path| path.display().to_string()),
+        false => text.clone(),
+    };
+    let of_file = |source: &String| match source.strip_prefix("file:") {
+        Some(path) => std::path::absolute(path).map_or_else(
+            |_| source.clone(),
+            |path| format!("file:{}", path.display()),
+        ),
+        None => source.clone(),
+    };
+    let by_default = !names_module(args);
+    words(&TargetArgs {
+        target: match by_default {
+            true => Some("builtin".to_owned()),
+            false => args.target.as_ref().map(absolute),
+        },
+        module: args.module.as_ref().map(absolute),
+        pin: args.pin.as_ref().map(of_file),
+        so_pin: args.so_pin.as_ref().map(of_file),
+        ..args.clone()
+    })
+}
+
+/// True if the flags say which module is meant; otherwise it is the built-in token.
+pub(super) fn names_module(args: &TargetArgs) -> bool {
+    let by_uri =
+        |uri: crate::target::uri::Uri| uri.module_path.is_some() || uri.module_name.is_some();
+    let uri = args.uri.as_deref().and_then(|uri| uri.parse().ok());
+    args.target.is_some() || args.module.is_some() || uri.is_some_and(by_uri)
+}
+
+fn is_path(text: &str) -> bool {
+    text.contains('/') || text.ends_with(".yaml") || text.ends_with(".yml")
+}
+
+/// What is read back of the flags that a run was given.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Recorded {
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// The flags of a run, as its evidence has them, where the target that they name is still there. What is given beside
+/// them wins.
+pub(super) fn of_run(recorded: &[String], given: &TargetArgs) -> Result<TargetArgs, Failure> {
+    let advice = "say with --target or --module what is to be checked";
+    if recorded.is_empty() {
+        return Err(Failure::usage(format!(
+            "the evidence does not say how the run was given its target: {advice}"
+        )));
+    }
+    let Recorded { target: run } = Recorded::try_parse_from(recorded).map_err(|error| {
+        Failure::usage(format!(
+            "the target of the run cannot be named again: {error}; {advice}"
+        ))
+    })?;
+    for file in run.target.iter().chain(&run.module) {
+        if is_path(file) && !Path::new(file).exists() {
+            return Err(Failure::usage(format!(
+                "the run was on {file}, which is not there: {advice}"
+            )));
+        }
+    }
+    let either = |given: &Option<String>, run: Option<String>| given.clone().or(run);
+    let chosen = given.slot.is_some()
+        || given.slot_index.is_some()
+        || given.token_label.is_some()
+        || given.serial.is_some();
+    let unless_chosen = |run: Option<String>| run.filter(|_| !chosen);
+    Ok(TargetArgs {
+        target: run.target,
+        module: run.module,
+        init_args: either(&given.init_args, run.init_args),
+        slot: given.slot.or(run.slot.filter(|_| !chosen)),
+        slot_index: given.slot_index.or(run.slot_index.filter(|_| !chosen)),
+        token_label: either(&given.token_label, unless_chosen(run.token_label)),
+        serial: either(&given.serial, unless_chosen(run.serial)),
+        uri: either(&given.uri, run.uri),
+        login: given.login || (run.login && !given.no_login),
+        no_login: given.no_login || (run.no_login && !given.login),
+        pin: either(&given.pin, run.pin),
+        so_pin: either(&given.so_pin, run.so_pin),
+        claim: [run.claim, given.claim.clone()].concat(),
+        hold_to: [run.hold_to, given.hold_to.clone()].concat(),
+        disposable: given.disposable || run.disposable,
+        keep_scratch: given.keep_scratch,
+    })
+}
+
+fn words(args: &TargetArgs) -> Vec<String> {
     let mut words = Vec::new();
     let mut push = |flag: &str, value: Option<String>| {
-        if let Some(value) = value {
-            words.push(format!("{flag} {}", quoted(&value)));
-        }
+        words.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
     };
     push("--target", args.target.clone());
     push("--module", args.module.clone());
@@ -83,23 +185,25 @@ pub(super) fn arguments(args: &TargetArgs) -> String {
     push("--serial", args.serial.clone());
     push("--pin", args.pin.as_ref().map(|pin| source_only(pin)));
     push("--so-pin", args.so_pin.as_ref().map(|pin| source_only(pin)));
-    if let Some(uri) = args
-        .uri
-        .as_deref()
-        .and_then(|uri| uri.parse::<crate::target::uri::Uri>().ok())
-    {
-        words.push(format!("--uri {}", quoted(&uri.to_string())));
-    }
+    let uri = args.uri.as_deref().and_then(|uri| uri.parse().ok());
+    push(
+        "--uri",
+        uri.map(|uri: crate::target::uri::Uri| uri.to_string()),
+    );
     for profile in &args.claim {
-        words.push(format!("--claim {profile}"));
+        push("--claim", Some(profile.to_string()));
     }
     for profile in &args.hold_to {
-        words.push(format!("--hold-to {profile}"));
+        push("--hold-to", Some(profile.to_string()));
     }
-    if args.disposable {
-        words.push("--disposable".to_owned());
-    }
-    words.join(" ")
+    let switches = [
+        ("--login", args.login),
+        ("--no-login", args.no_login),
+        ("--disposable", args.disposable),
+    ];
+    let given = switches.into_iter().filter(|(_, given)| *given);
+    words.extend(given.map(|(flag, _)| flag.to_owned()));
+    words
 }
 
 /// Where a PIN comes from; the PIN itself becomes a prompt.

@@ -4,22 +4,18 @@
 use std::io::Write;
 use std::path::Path;
 
-use p11assay_reports::cluster::{Cluster, Distinct, Signature, clusters, signature};
-use p11assay_reports::evidence::{Case, Verdict};
+use p11assay_reports::cluster::{Cluster, Distinct, Signature, clusters};
+use p11assay_reports::evidence::Case;
 use p11assay_reports::exit;
+use p11assay_reports::folder;
 use p11assay_reports::stream::{self, Evidence};
 use p11assay_reports::text::one_line;
 use p11assay_reports::triage::{self, Beside};
 
 use super::Failure;
 use super::args::Triage;
-use super::fuzz::FOUND;
-use super::report::fresh_folder;
-use super::run::{fresh_seed, timeout};
-use super::session::Session;
-use super::target::resolve;
+use super::check::{self, State, unseen};
 use super::waivers::evidence_of;
-use crate::plan::{Plan, Suite, Waivers};
 
 /// Sorts findings, and checks them.
 pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
@@ -39,7 +35,10 @@ pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
         args.shown.reports.write(&evidence)?;
         return Ok(exit::PASSED);
     }
-    let again = check(args, &evidence, home)?;
+    let again = check::check(args, &evidence, home)?;
+    for line in check::compared(&evidence, &again) {
+        let _ = writeln!(out, "{line}");
+    }
     for cluster in &found {
         let states: Vec<State> = cluster
             .cases
@@ -69,107 +68,14 @@ fn page(
             .reproducer
             .as_ref()
             .and_then(|file| std::fs::read_to_string(home.join(file)).ok()),
-        program: std::fs::read_to_string(home.join(FOUND).join(&case.id).with_added_extension("c"))
+        program: std::fs::read_to_string(home.join(folder::of(&case.id)).join(folder::PROGRAM))
             .ok(),
         now: again.map(|again| State::of(case, again).words()),
     };
     let mut text = Vec::new();
-    let written = triage::write(evidence, &beside, &mut text);
+    let written = triage::write(evidence, again, &beside, &mut text);
     let written = written.and_then(|()| std::fs::write(path, text));
     written.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
-}
-
-/// Runs the reproducers of a run once more.
-fn check(args: &Triage, evidence: &Evidence, home: &Path) -> Result<Evidence, Failure> {
-    let cases = evidence.cases.iter().filter(|c| signature(c).is_some());
-    let files = cases.filter_map(|case| case.reproducer.as_ref());
-    let suites: Result<Vec<Suite>, _> = files.map(|file| Suite::read(&home.join(file))).collect();
-    let suites = suites.map_err(Failure::usage)?;
-    if suites.is_empty() {
-        return Err(Failure::usage(
-            "the run has no finding with a reproducer: there is nothing to check",
-        ));
-    }
-    let plan = Plan::select(&suites, &[], None).map_err(Failure::usage)?;
-    let (mut target, credentials) = resolve(&args.target)?;
-    if let Some(text) = &args.timeout {
-        target.call_deadline = timeout("--timeout", text)?;
-    }
-    let session = Session {
-        gate: args.shown.gate.gate(Some(&evidence.started.gate)),
-        // What is accepted is still there.
-        waivers: Waivers::default(),
-        ..Session::new(
-            target,
-            credentials,
-            args.run_dir.clone().unwrap_or_else(fresh_folder),
-            fresh_seed(),
-            &args.target,
-        )
-    };
-    session.execute(plan)
-}
-
-/// What became of a finding.
-#[derive(Debug, Clone, PartialEq)]
-enum State {
-    /// The case passes.
-    Fixed,
-    /// It is known again.
-    Still,
-    /// There is another finding in its place.
-    Changed(Signature),
-    /// It could not be judged, and why.
-    Open(String),
-}
-
-impl State {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Fixed => "fixed",
-            Self::Still => "still",
-            Self::Changed(_) => "changed",
-            Self::Open(_) => "open",
-        }
-    }
-
-    /// With what there is instead, or why it could not be judged.
-    fn words(&self) -> String {
-        let more = match self {
-            Self::Changed(now) => format!(": {} {} {}", now.function, now.kind, now.place),
-            Self::Open(why) => format!(": {why}"),
-            Self::Fixed | Self::Still => String::new(),
-        };
-        one_line(&format!("{}{more}", self.name())).into_owned()
-    }
-
-    fn of(before: &Case, again: &Evidence) -> Self {
-        let Some(now) = again.cases.iter().find(|case| case.id == before.id) else {
-            return Self::Open("it has no reproducer".to_owned());
-        };
-        match (now.verdict, signature(now)) {
-            (Verdict::Pass | Verdict::PermittedButWeak, _) => Self::Fixed,
-            (_, Some(found)) => match Some(&found) == signature(before).as_ref() {
-                true => Self::Still,
-                false if is_moved(&found, before) => Self::Still,
-                false => Self::Changed(found),
-            },
-            (verdict, None) => {
-                let verdict = format!("{verdict:?}").to_lowercase();
-                Self::Open(now.reason.clone().unwrap_or(verdict))
-            }
-        }
-    }
-}
-
-/// True if the finding is the same but for its place: another version of a module has its code elsewhere.
-fn is_moved(found: &Signature, before: &Case) -> bool {
-    signature(before).is_some_and(|old| {
-        let file = |place: &str| place.split('+').next().unwrap_or_default().to_owned();
-        old.function == found.function
-            && old.kind == found.kind
-            && file(&old.place) == file(&found.place)
-    })
 }
 
 /// A cluster in a few lines, with what became of it.
@@ -217,7 +123,10 @@ fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
             State::Open(why) => {
                 text += &format!("\n          open     {}: {}", case.id, one_line(why));
             }
-            State::Fixed | State::Still => {}
+            State::Fixed(tries) => {
+                text += &format!("\n          fixed    {}: {}", case.id, unseen(*tries));
+            }
+            State::Still => {}
         }
     }
     if states.is_empty()

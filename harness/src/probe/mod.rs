@@ -224,6 +224,7 @@ impl Probe {
             mechanisms: self.mechanisms.len(),
             missing_functions: self.loaded.missing.clone(),
             disposable: target.disposable,
+            arguments: Vec::new(),
         }
     }
 }

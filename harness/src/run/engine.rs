@@ -4,17 +4,17 @@
 mod again;
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use p11assay_reports::evidence::{self, Confirmation, Event, Note, Verdict};
 use p11assay_reports::stream::{StreamError, Writer};
 
 use super::job::{job, verdict};
+use super::keep::Keeper;
 use super::record::{self, Executed};
 use super::stray;
 use super::tally::Counter;
-use super::{BATCH, Interrupt, Ran, Station, StationError, Stray};
+use super::{BATCH, Interrupt, Patience, Ran, Station, StationError, Stray};
 use crate::oracle::Reading;
 use crate::plan::{Case, Planned, Waivers};
 use crate::sequence::Value;
@@ -27,8 +27,10 @@ const CONFIRMED: usize = 200;
 pub struct Settings<'s> {
     /// By which reading to judge.
     pub reading: Reading,
-    /// The run's folder, for reproducers.
-    pub folder: &'s Path,
+    /// Where findings are kept.
+    pub keeper: Keeper<'s>,
+    /// What is tested.
+    pub target: &'s evidence::Target,
     /// How the target is named in replay commands.
     pub target_arguments: String,
     /// Whether the first finding ends the run.
@@ -37,9 +39,8 @@ pub struct Settings<'s> {
     pub waivers: &'s Waivers,
     /// Whether the trace of a case that passed is kept, too.
     pub every_trace: bool,
-    /// How often a case with lanes is tried until there is a finding, and how often that is then confirmed: chance decides
-    /// what lanes do.
-    pub attempts: u32,
+    /// How often cases are tried until there is a finding, and how often that is then confirmed.
+    pub patience: &'s Patience,
     /// Takes secrets out of everything recorded.
     pub redactor: &'s Redactor,
     /// Stops the run from outside.
@@ -321,7 +322,7 @@ impl Shift<'_, '_, '_, '_> {
 
     fn conclude(&mut self, case: &Case, job: &super::wire::Job, ran: &Ran) {
         let settings = self.shared.settings;
-        let again = self.try_again(case, job, ran);
+        let (again, tried) = self.try_again(case, job, ran);
         let ran = again.as_ref().unwrap_or(ran);
         let judgement = verdict(case, job, ran, settings.reading);
         self.counter.count(job, ran);
@@ -344,6 +345,7 @@ impl Shift<'_, '_, '_, '_> {
         };
         let mut record = record::executed(judged, settings.redactor);
         record.confirmed = confirmed;
+        record.tried = (tried > 1).then_some(tried);
         if let Some(Confirmation { tries, same: 0 }) = confirmed {
             let cause = match case.sequence.has_lanes() {
                 true => "chance or the cases before it decide",
@@ -358,45 +360,31 @@ impl Shift<'_, '_, '_, '_> {
         // An attack that succeeds is shown again, permitted or not.
         let succeeded = case.attack.is_some() && record.verdict == Verdict::PermittedButWeak;
         if record.verdict.is_finding() || succeeded {
-            match reproducer(case, settings) {
-                Ok(path) => {
-                    let arguments = &settings.target_arguments;
-                    let shown = settings.folder.join(&path);
-                    let command = format!("p11assay replay {} {arguments}", shown.display());
-                    record.replay = Some(command.trim_end().to_owned());
-                    record.reproducer = Some(path.display().to_string());
-                }
-                Err(error) => self.shared.note("warning", format!("{}: {error}", case.id)),
-            }
+            self.keep(case, &mut record);
         }
         self.shared.record(record);
+    }
+
+    /// Makes the folder of a finding, and has the record tell of it.
+    fn keep(&self, case: &Case, record: &mut evidence::Case) {
+        let settings = self.shared.settings;
+        let reproducers = settings.keeper.reproducers(case, Some(record));
+        let kept = reproducers.and_then(|path| {
+            let shown = settings.keeper.folder.join(&path);
+            let arguments = &settings.target_arguments;
+            let command = format!("p11assay replay {} {arguments}", shown.display());
+            record.replay = Some(command.trim_end().to_owned());
+            record.reproducer = Some(path.display().to_string());
+            settings.waivers.mark(record);
+            settings.keeper.record(settings.target, record)
+        });
+        if let Err(error) = kept {
+            let text = format!("{}: its folder cannot be written: {error}", case.id);
+            self.shared.note("warning", text);
+        }
     }
 }
 
 fn stray_case(shared: &Shared<'_, '_, '_>, stray: &Stray) {
     shared.put(stray::case(stray, shared.settings.redactor));
-}
-
-/// Writes the reproducer of a case; gives its path relative to the run's folder.
-fn reproducer(case: &Case, settings: &Settings<'_>) -> Result<PathBuf, String> {
-    let yaml = case.to_yaml().map_err(|error| error.to_string())?;
-    let path = PathBuf::from(format!("{}.yaml", case.id));
-    let whole = settings.folder.join(&path);
-    let failed = |error: std::io::Error| {
-        format!(
-            "the reproducer {} cannot be written: {error}",
-            whole.display()
-        )
-    };
-    if let Some(folder) = whole.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    // What is generated holds nothing that came from the target; if its bytes look like a PIN, they must
-    // be in the reproducer all the same.
-    let text = match case.line {
-        0 => yaml,
-        _ => settings.redactor.text(&yaml),
-    };
-    std::fs::write(&whole, text).map_err(failed)?;
-    Ok(path)
 }

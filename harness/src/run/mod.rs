@@ -2,8 +2,10 @@
 
 pub mod engine;
 pub mod job;
+pub mod keep;
 pub mod ladder;
 mod library;
+pub mod patience;
 pub mod record;
 mod serve;
 mod station;
@@ -11,6 +13,7 @@ pub mod stray;
 pub(crate) mod tally;
 pub mod wire;
 
+pub use patience::Patience;
 pub use serve::worker;
 pub use station::{
     BATCH, Bounds, Broken, Interrupt, Place, Ran, Station, StationError, Stray, Varied,

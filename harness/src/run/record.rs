@@ -106,6 +106,7 @@ pub fn bare(case: &Case, verdict: Verdict, reason: Option<String>) -> evidence::
         stderr: String::new(),
         reproducer: None,
         replay: None,
+        tried: None,
         confirmed: None,
         waived: None,
         unexpected_pass: false,

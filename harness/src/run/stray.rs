@@ -78,6 +78,7 @@ pub fn case(stray: &Stray, redactor: &Redactor) -> Case {
         stderr: clipped(redactor.text(&stray.stderr)),
         reproducer: None,
         replay: None,
+        tried: None,
         confirmed: None,
         waived: None,
         unexpected_pass: false,

@@ -86,7 +86,7 @@ fn a_reproducer_is_an_attack() {
         "--run-dir",
         "run",
     ]);
-    let replayed = folder.run(&["replay", "run/s/read.yaml", "--target", "builtin"]);
+    let replayed = folder.run(&["replay", "run/findings/s/read", "--target", "builtin"]);
     replayed.says(1, &["SECURITY s/read", "the attack succeeds"]);
 }
 

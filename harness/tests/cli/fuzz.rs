@@ -4,14 +4,14 @@ use crate::kit::{Folder, Output};
 use p11assay_reports::evidence::Verdict;
 
 /// A target file for the hostile module with a PIN, misbehaving from the beginning.
-fn hostile(folder: &Folder, behaviour: &str, deadline: &str) -> String {
+pub(crate) fn hostile(folder: &Folder, behaviour: &str, deadline: &str) -> String {
     let name = folder.armed(behaviour, deadline);
     let text = folder.read("hostile.yaml") + "token: { pin: \"1234\" }\n";
     folder.write("hostile.yaml", text);
     name
 }
 
-fn fuzz(folder: &Folder, arguments: &[&str]) -> Output {
+pub(crate) fn fuzz(folder: &Folder, arguments: &[&str]) -> Output {
     let fixed = ["fuzz", "--run-dir", "run", "--seed", "1", "--time", "60s"];
     folder.run(&[&fixed, arguments].concat())
 }
@@ -21,7 +21,14 @@ fn a_crash_is_found_made_short_and_shown_again() {
     let folder = Folder::new();
     let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
     let output = fuzz(&folder, &["--target", &target, "--fail-fast"]);
-    output.says(1, &["fuzz/C_SeedRandom/SIGSEGV", "segv_read+"]);
+    output.says(
+        1,
+        &[
+            "fuzz/C_SeedRandom/SIGSEGV",
+            "segv_read+",
+            "3 of 3 fresh workers",
+        ],
+    );
     let evidence = folder.evidence();
     let found = evidence
         .cases
@@ -34,9 +41,35 @@ fn a_crash_is_found_made_short_and_shown_again() {
     let replayed = folder.run(&["replay", &format!("run/{reproducer}"), "--target", &target]);
     replayed.says(1, &["SIGSEGV", "C_SeedRandom"]);
     // It was kept as soon as it was found, before the run that reports it.
-    let kept = folder.read(&format!("run/found/{}.yaml", found.id));
-    assert!(kept.contains("C_SeedRandom"), "{kept}");
-    crashes_alone(&folder, &format!("run/found/{}.c", found.id));
+    let home = format!("run/findings/{}", found.id);
+    assert_eq!(
+        format!("run/{reproducer}"),
+        format!("{home}/reproducer.yaml")
+    );
+    crashes_alone(&folder, &format!("{home}/reproducer.c"));
+    // And with it all that is known: the module, the trace, where it crashed.
+    let record: serde_json::Value =
+        serde_json::from_str(&folder.read(&format!("{home}/finding.json"))).expect("a record");
+    assert_eq!(record["target"]["sha256"].as_str().map(str::len), Some(64));
+    let case = &record["case"];
+    assert_eq!(
+        case["confirmed"],
+        serde_json::json!({ "tries": 3, "same": 3 })
+    );
+    assert!(
+        case["trace"]
+            .as_array()
+            .is_some_and(|calls| !calls.is_empty())
+    );
+    let backtrace = folder.read(&format!("{home}/backtrace.txt"));
+    for words in [
+        "SIGSEGV (SEGV_MAPERR) on read at 0x10",
+        "#0   libhostile.so+0x",
+        "segv_read",
+        "rip",
+    ] {
+        assert!(backtrace.contains(words), "{words} in {backtrace}");
+    }
 }
 
 /// The C program of a finding crashes without the harness, too, and does not where the module behaves.
@@ -50,22 +83,22 @@ fn crashes_alone(folder: &Folder, source: &str) {
         .arg(folder.path(source))
         .arg("-ldl");
     assert!(compiler.status().expect("a C compiler").success());
-    let run = |hostile: &str| {
+    let run = |hostile: Option<&str>| {
         let mut command = std::process::Command::new(&program);
-        command
-            .env("HOSTILE", hostile)
-            .env("HOSTILE_WHEN", folder.path("armed"));
+        command.env_remove("HOSTILE").env_remove("HOSTILE_WHEN");
+        command.envs(hostile.map(|hostile| ("HOSTILE", hostile)));
         let output = command.env("P11_PIN", "1234").output().expect("it runs");
         (
             output.status.signal(),
             String::from_utf8_lossy(&output.stdout).into_owned(),
         )
     };
-    let (signal, said) = run("C_SeedRandom:segv-read");
+    // What the target sets is written in.
+    let (signal, said) = run(None);
     assert_eq!(signal, Some(11), "{said}");
     assert!(said.ends_with("C_SeedRandom"), "{said}");
     assert!(said.matches("C_").count() <= 10, "{said}");
-    let (signal, said) = run("");
+    let (signal, said) = run(Some(""));
     assert_eq!(signal, None, "{said}");
     assert!(said.ends_with("the end\n"), "{said}");
 }
@@ -157,67 +190,6 @@ fn a_token_that_must_not_be_destroyed_is_left_alone() {
     let text = text.replace("disposable: false", "disposable: true");
     folder.write("hostile.yaml", text);
     fuzz(&folder, &["--target", &name]).says(2, &["PIN", "--pin"]);
-}
-
-#[test]
-fn any_case_becomes_a_program_but_for_those_of_the_built_in_token() {
-    let folder = Folder::with_suite(&[crate::kit::FINE]);
-    let target = folder.hostile("", "1s");
-    let written = folder.run(&["program", "suite.yaml", "--target", &target]);
-    written.says(0, &["int main", "call(\"C_GetInfo\", 2,", "libhostile"]);
-    folder
-        .run(&["program", "suite.yaml"])
-        .says(2, &["built-in", "--module"]);
-}
-
-/// What is found in one version of a module is looked for in another.
-#[test]
-fn findings_are_grouped_and_checked_against_another_version() {
-    let folder = Folder::new();
-    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
-    fuzz(&folder, &["--target", &target, "--fail-fast"]).says(1, &["1 crash"]);
-    let grouped = folder.run(&["triage", "run", "--sarif", "found.sarif"]);
-    let crash = "MODERATE C_SeedRandom  SIGSEGV, read  libhostile.so+0x";
-    grouped.says(
-        0,
-        &[crash, "a NULL pointer is followed", "1 finding in 1 group"],
-    );
-    let sarif: serde_json::Value =
-        serde_json::from_str(&folder.read("found.sarif")).expect("a document");
-    let results = sarif["runs"][0]["results"].as_array().expect("results");
-    assert_eq!(results.len(), 1, "{sarif:#}");
-    assert_eq!(results[0]["level"], "error");
-    let place = &results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
-    let place = place.as_str().expect("a file");
-    assert!(folder.path("run").join(place).is_file(), "{place}");
-    folder
-        .run(&["triage", "run", "--html", "found.html"])
-        .says(0, &[]);
-    let page = folder.read("found.html");
-    for words in [
-        "SHA-256",
-        "SIGSEGV (SEGV_MAPERR) on read at 0x10",
-        "segv_read+0x",
-        "rip",
-        "<h4>Reproducer</h4><div class=\"copy\"><pre>suite: fuzz/C_SeedRandom",
-        "int main",
-        "1 of 1 fresh workers",
-    ] {
-        assert!(page.contains(words), "{words} in {page}");
-    }
-    let check = ["triage", "run", "--check", "--target", &target, "--run-dir"];
-    folder
-        .run(&[&check[..], &["again", "--html", "again.html"]].concat())
-        .says(1, &["still: 1", "1 finding in 1 group"]);
-    let mended = hostile(&folder, "", "2s");
-    let check = ["triage", "run", "--check", "--target", &mended, "--run-dir"];
-    folder
-        .run(&[&check[..], &["mended", "--junit", "mended.xml"]].concat())
-        .says(0, &["fixed: 1"]);
-    assert!(folder.read("mended.xml").contains("fuzz/C_SeedRandom"));
-    // A run without findings has nothing to check.
-    let nothing = ["triage", "mended", "--check", "--target", &mended];
-    folder.run(&nothing).says(2, &["nothing to check"]);
 }
 
 #[test]

@@ -60,7 +60,10 @@ fn the_parts_of_a_run_are_joined_to_what_one_run_gives() {
     let output = folder.run(&[&runs[..], &more].concat());
     output.says(
         1,
-        &["20 cases: 16 passed, 4 deviations", "replay joined/s/case-"],
+        &[
+            "20 cases: 16 passed, 4 deviations",
+            "replay joined/findings/s/case-",
+        ],
     );
     let (whole, joined) = (evidence(&folder, "whole"), evidence(&folder, "joined"));
     let verdicts = |evidence: &Evidence| -> Vec<_> {
@@ -72,11 +75,19 @@ fn the_parts_of_a_run_are_joined_to_what_one_run_gives() {
     assert!(joined.finished.is_some() && joined.warnings.is_empty());
     assert_eq!(folder.read("j.xml").matches("<testcase").count(), 20);
     let wrong = case(&joined, "s/case-5");
-    assert_eq!(wrong.reproducer.as_deref(), Some("s/case-5.yaml"));
+    assert_eq!(
+        wrong.reproducer.as_deref(),
+        Some("findings/s/case-5/reproducer.yaml")
+    );
     let replay = wrong.replay.as_deref().expect("a command");
-    assert_eq!(replay, "p11assay replay joined/s/case-5.yaml");
-    let again = folder.run(&["replay", "joined/s/case-5.yaml", "--no-login"]);
+    assert_eq!(
+        replay,
+        "p11assay replay joined/findings/s/case-5/reproducer.yaml --no-login"
+    );
+    let again = folder.run(&["replay", "joined/findings/s/case-5", "--no-login"]);
     again.says(1, &["DEVIATION s/case-5"]);
+    let record = folder.read("joined/findings/s/case-5/finding.json");
+    assert!(record.contains(replay), "{record}");
     // The reports can be made once more.
     folder
         .run(&[

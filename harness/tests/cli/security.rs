@@ -33,7 +33,7 @@ fn the_search_finds_ways_and_proves_them() {
     let folder = Folder::new();
     let output = security(&folder, &["--only", "search"]);
     output.says(0, &["WEAK security/search/sensitive ", "no way was found"]);
-    folder.read("run/security/search/sensitive.yaml");
+    folder.read("run/findings/security/search/sensitive/reproducer.yaml");
     let evidence = folder.evidence();
     for closed in [
         "security/search/unextractable",
@@ -66,7 +66,7 @@ fn a_way_is_replayed() {
     let held = ["--hold-to", "secure-templates"];
     let output = security(&folder, &[&["--only", "search"], &held[..]].concat());
     output.says(1, &["SECURITY security/search/sensitive ", "replay"]);
-    let way = "run/security/search/sensitive.yaml";
+    let way = "run/findings/security/search/sensitive/reproducer.yaml";
     let replay = ["replay", way, "--target", "builtin"];
     folder
         .run(&[&replay, &held[..]].concat())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::evidence::{Case, Class, Clause, End, Finding, Frame, Level, Verdict};
 
-pub(super) fn frame(module: &str, offset: u64) -> Frame {
+pub(crate) fn frame(module: &str, offset: u64) -> Frame {
     Frame {
         module: module.to_owned(),
         offset,
@@ -13,7 +13,7 @@ pub(super) fn frame(module: &str, offset: u64) -> Frame {
     }
 }
 
-pub(super) fn signal(access: Option<&str>, address: Option<u64>) -> End {
+pub(crate) fn signal(access: Option<&str>, address: Option<u64>) -> End {
     End::Signal {
         signal: "SIGSEGV".to_owned(),
         code: None,
@@ -24,7 +24,7 @@ pub(super) fn signal(access: Option<&str>, address: Option<u64>) -> End {
     }
 }
 
-pub(super) fn case(verdict: Verdict, oracle: &str, end: Option<End>) -> Case {
+pub(crate) fn case(verdict: Verdict, oracle: &str, end: Option<End>) -> Case {
     let finding = Finding {
         verdict,
         step: Some(1),
@@ -60,6 +60,7 @@ pub(super) fn case(verdict: Verdict, oracle: &str, end: Option<End>) -> Case {
         stderr: String::new(),
         reproducer: None,
         replay: None,
+        tried: None,
         confirmed: None,
         waived: None,
         unexpected_pass: false,

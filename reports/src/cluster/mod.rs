@@ -6,7 +6,7 @@
 mod distinct;
 mod gravity;
 #[cfg(test)]
-mod kit;
+pub(crate) mod kit;
 
 use std::collections::BTreeMap;
 

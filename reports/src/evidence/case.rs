@@ -55,6 +55,9 @@ pub struct Case {
     /// The command that replays it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
+    /// How often the case was executed until it showed something, or until that was given up; absent if once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<u32>,
     /// In how many fresh workers the case was executed again alone, and how often it ended the same
     /// way; absent if it was not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -96,6 +96,9 @@ pub struct Target {
     pub missing_functions: Vec<String>,
     /// True if the token was declared free to be overwritten.
     pub disposable: bool,
+    /// The flags that name the target again, without secrets; empty if they were not recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
 }
 
 /// An entry of `C_GetInterfaceList`, or the table of `C_GetFunctionList`.

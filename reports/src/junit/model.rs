@@ -210,6 +210,9 @@ fn remark(case: &Case) -> String {
             "UNEXPECTED PASS: a waiver covers this case ({}); take it out of the waivers\n",
             case.waived.as_deref().unwrap_or("no reason given")
         ),
+        Verdict::Pass => case
+            .tried
+            .map_or_else(String::new, |tries| format!("not seen in {tries} tries\n")),
         _ => String::new(),
     }
 }
@@ -245,6 +248,8 @@ fn body(case: &Case) -> String {
             field("", &line);
         }
     }
+    let confirmed = describe::confirmed(case).map(|seen| format!("in {seen}"));
+    field("seen again", confirmed.as_deref().unwrap_or_default());
     field("replay", case.replay.as_deref().unwrap_or_default());
     field("reproducer", case.reproducer.as_deref().unwrap_or_default());
     for (n, call) in case.trace.iter().enumerate() {

@@ -4,11 +4,9 @@ use maud::{Markup, html};
 
 use super::{Beside, class, tone};
 use crate::describe;
-use crate::evidence::{Case, End, Frame};
+use crate::evidence::{Case, End};
+use crate::folder;
 use crate::html::{Lines, Text};
-
-/// So many registers stand beside each other.
-const ACROSS: usize = 3;
 
 /// The item of a list, closed.
 pub(super) fn item(case: &Case, beside: Option<&Beside>) -> Markup {
@@ -46,9 +44,7 @@ fn title(case: &Case) -> &str {
 }
 
 fn facts(case: &Case) -> Markup {
-    let seen = case
-        .confirmed
-        .map(|seen| format!("{} of {} fresh workers", seen.same, seen.tries));
+    let seen = describe::confirmed(case);
     html! {
         dl {
             dt { "clause" } dd { (describe::clause(&case.clause)) " (" (case.level.name()) ")" }
@@ -74,34 +70,12 @@ fn copy() -> Markup {
 /// Signal, address, stack and registers.
 fn one_end(end: &End) -> Markup {
     let head = describe::end(end).into_iter().next().unwrap_or_default();
-    let (registers, frames) = match end {
-        End::Signal {
-            registers, frames, ..
-        } => (Some(registers), frames.as_slice()),
-        End::Hang { frames, .. } => (None, frames.as_slice()),
-        End::Exited { .. } | End::MemoryLimit { .. } => (None, &[][..]),
-    };
-    let stack: Vec<String> = frames.iter().enumerate().map(line).collect();
-    let registers: Vec<String> = registers
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| format!("{name:>8} {value:#018x}"))
-        .collect();
-    let registers: Vec<String> = registers.chunks(ACROSS).map(|row| row.join("  ")).collect();
+    let (stack, registers) = (folder::frames(end), folder::registers(end));
     html! {
         h4 { (Text(&head)) }
         (block("Stack", &stack.join("\n")))
         (block("Registers", &registers.join("\n")))
     }
-}
-
-fn line((number, frame): (usize, &Frame)) -> String {
-    let symbol = frame.symbol.as_deref().unwrap_or("?");
-    let build = frame.build_id.as_deref().unwrap_or("no build-id");
-    format!(
-        "#{number:<3} {}+{:#x}  {symbol}  ({build})",
-        frame.module, frame.offset
-    )
 }
 
 /// Text under a heading, if there is any.
@@ -127,16 +101,5 @@ mod tests {
             "{shown}"
         );
         assert_eq!(block("Standard error", " \n").into_string(), "");
-    }
-
-    #[test]
-    fn a_frame_says_where_it_is_in_the_file() {
-        let frame = Frame {
-            module: "libmine.so".to_owned(),
-            offset: 0x1f2,
-            build_id: Some("abcd".to_owned()),
-            symbol: Some("work+0x2".to_owned()),
-        };
-        assert_eq!(line((3, &frame)), "#3   libmine.so+0x1f2  work+0x2  (abcd)");
     }
 }

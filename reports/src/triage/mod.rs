@@ -13,7 +13,7 @@ use std::io::{Result, Write};
 use maud::{Markup, html};
 
 use crate::cluster::{Cluster, Distinct, Gravity, clusters};
-use crate::describe::number;
+use crate::describe::{identity, number};
 use crate::evidence::{Case, Target, Verdict};
 use crate::html::{Page, Text};
 use crate::stream::Evidence;
@@ -32,12 +32,13 @@ pub struct Beside {
 /// What is known of each case beside the evidence, by its id.
 type Known<'k> = HashMap<&'k str, Beside>;
 
-/// Writes the page; `beside` is asked for each case.
+/// Writes the page, of a check if there is one; `beside` is asked for each case.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn write(
     evidence: &Evidence,
+    again: Option<&Evidence>,
     beside: &dyn Fn(&Case) -> Beside,
     out: &mut dyn Write,
 ) -> Result<()> {
@@ -56,7 +57,7 @@ pub fn write(
         ..Page::default()
     };
     let main = html! {
-        (module(evidence, &groups))
+        (module(evidence, again, &groups))
         (table(&groups, &known))
         section aria-labelledby="findings" {
             h2 id="findings" { "Findings" }
@@ -67,7 +68,7 @@ pub fn write(
 }
 
 /// What was tested, and by which run.
-fn module(evidence: &Evidence, groups: &[Cluster<'_>]) -> Markup {
+fn module(evidence: &Evidence, again: Option<&Evidence>, groups: &[Cluster<'_>]) -> Markup {
     let unknown = Target::default();
     let target = evidence.target.as_ref().unwrap_or(&unknown);
     let info = |name: &str| target.info.get(name).map_or("", |text| text.trim());
@@ -88,6 +89,8 @@ fn module(evidence: &Evidence, groups: &[Cluster<'_>]) -> Markup {
         started.seed,
         started.command.join(" ")
     );
+    let checked = again.and_then(|again| again.target.as_ref());
+    let checked = checked.map_or_else(String::new, identity);
     let rows = [
         ("found", found.as_str()),
         ("library", library.trim()),
@@ -96,6 +99,7 @@ fn module(evidence: &Evidence, groups: &[Cluster<'_>]) -> Markup {
         ("build id", target.build_id.as_deref().unwrap_or_default()),
         ("Cryptoki", &target.cryptoki_version),
         ("run", &run),
+        ("checked on", &checked),
     ];
     html! {
         section aria-labelledby="module" {

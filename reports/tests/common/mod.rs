@@ -73,6 +73,7 @@ pub(crate) fn case(id: &str, verdict: Verdict) -> Case {
         stderr: String::new(),
         reproducer: None,
         replay: None,
+        tried: None,
         confirmed: None,
         waived: None,
         unexpected_pass: false,

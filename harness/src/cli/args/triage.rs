@@ -13,7 +13,7 @@ pub(in crate::cli) struct Triage {
     /// Folder of the run, or its evidence.
     #[arg(value_name = "RUN")]
     pub(in crate::cli) run: PathBuf,
-    /// Run every reproducer again on the target, another version of the module for instance, and tell
+    /// Run every reproducer again, on the target of the run or on another version of the module that is named, and tell
     /// what is fixed, what is still there and what has changed.
     #[arg(long)]
     pub(in crate::cli) check: bool,
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Triage {
     /// Folder of the new run; a new one below `runs/` if not given.
     #[arg(long, value_name = "DIR", requires = "check")]
     pub(in crate::cli) run_dir: Option<PathBuf>,
-    /// The target of `--check`.
+    /// The target of `--check`, if it is not that of the run.
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,
     /// What is shown of it.

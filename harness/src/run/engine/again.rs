@@ -1,6 +1,8 @@
 //! Cases that are executed more than once: what was found is confirmed in fresh workers, and what chance may have
 //! hidden is looked for again.
 
+use std::time::Instant;
+
 use p11assay_reports::evidence::Confirmation;
 
 use super::Shift;
@@ -9,39 +11,37 @@ use crate::oracle::Judgement;
 use crate::plan::Case;
 use crate::run::Ran;
 use crate::run::job::verdict;
+use crate::run::patience::CONFIRMING;
 use crate::run::wire::Job;
 
-/// How many times as often as it is confirmed a case with lanes is tried until it shows something: once more in the same
-/// worker costs little.
-const PATIENCE: u32 = 20;
-
 impl Shift<'_, '_, '_, '_> {
-    /// Tries a case with lanes again that has shown nothing, as often as it is to be.
-    pub(super) fn try_again(&mut self, case: &Case, job: &Job, ran: &Ran) -> Option<Ran> {
+    /// Tries a case again that has shown nothing, as often as it is to be; gives the last time, and how often it was
+    /// tried in all.
+    pub(super) fn try_again(&mut self, case: &Case, job: &Job, ran: &Ran) -> (Option<Ran>, u32) {
         let settings = self.shared.settings;
+        let tries = settings.patience.tries(case);
         let mut last = None;
-        let attempts = match self.attempts(case) {
-            0 | 1 => 1,
-            more => more * PATIENCE,
-        };
-        for _ in 1..attempts {
+        for tried in 1..tries.all() {
             let judged = verdict(case, job, last.as_ref().unwrap_or(ran), settings.reading);
-            if judged.verdict.is_finding() {
-                break;
+            if judged.verdict.is_finding() || settings.interrupt.is_raised() {
+                return (last, tried);
             }
-            last = self.station.execute(vec![job.clone()]).ok()?.pop();
+            match self.once_more(job, tried % tries.in_each == 0) {
+                Some(ran) => last = Some(ran),
+                None => return (last, tried),
+            }
         }
-        last
+        (last, tries.all())
     }
 
-    fn attempts(&self, case: &Case) -> u32 {
-        match case.sequence.has_lanes() {
-            true => self.shared.settings.attempts,
-            false => 1,
+    fn once_more(&mut self, job: &Job, in_fresh_worker: bool) -> Option<Ran> {
+        if in_fresh_worker {
+            self.station.renew().ok()?;
         }
+        self.station.execute(vec![job.clone()]).ok()?.pop()
     }
 
-    /// Executes the case alone in a fresh worker, or in several if chance decides what comes of it.
+    /// Executes the case alone in a fresh worker, or in several.
     pub(super) fn confirm(
         &mut self,
         case: &Case,
@@ -49,12 +49,18 @@ impl Shift<'_, '_, '_, '_> {
         first: &Judgement,
     ) -> Option<Confirmation> {
         let mut confirmation = Confirmation { tries: 0, same: 0 };
-        for _ in 0..self.attempts(case) {
-            let same = self.confirm_once(case, job, first)?;
+        let begun = Instant::now();
+        for _ in 0..self.shared.settings.patience.confirmations(case) {
+            let Some(same) = self.confirm_once(case, job, first) else {
+                break;
+            };
             confirmation.tries += 1;
             confirmation.same += u32::from(same);
+            if begun.elapsed() >= CONFIRMING || self.shared.settings.interrupt.is_raised() {
+                break;
+            }
         }
-        Some(confirmation)
+        (confirmation.tries > 0).then_some(confirmation)
     }
 
     fn confirm_once(&mut self, case: &Case, job: &Job, first: &Judgement) -> Option<bool> {

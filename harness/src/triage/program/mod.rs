@@ -1,16 +1,24 @@
 //! A case as a C program of its own: `cc repro.c -ldl`, and whoever has the module sees what it does
 //! without this harness. Buffers end at pages that nobody may touch, as in a worker.
 
+mod header;
 mod memory;
+mod module;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use p11assay_reports::evidence;
+
+use self::header::{Known, header};
 use self::memory::{Arguments, Memory};
+pub use self::module::{BUILTIN, Module, SCRATCH};
+use self::verdict::{Guilty, How, Witness};
 use crate::cryptoki::{Function, Parameter, ParameterKind};
 use crate::plan::{Case, Ladder};
 use crate::run::ladder;
-use crate::sequence::{Argument, Call, InitArgs, Reference, Sequence, Step};
+use crate::sequence::{Argument, Call, Reference, Sequence, Step};
 
 /// What every program begins with.
 const PROLOGUE: &str = include_str!("prologue.c");
@@ -31,24 +39,15 @@ pub enum Inexpressible {
     Argument(Function),
 }
 
-/// What a program must know of the target.
-#[derive(Debug, Clone, Default)]
-pub struct Module {
-    /// Where the library is.
-    pub path: String,
-    /// The slot under test.
-    pub slot: u64,
-    /// The target's arguments of C_Initialize.
-    pub init_args: Option<InitArgs>,
-    /// What must be set in the environment, for the comment at the top.
-    pub environment: Vec<(String, String)>,
-}
-
-/// The case as a program.
+/// The case as a program, which knows its finding by the record of the run that found it, if there is one.
 ///
 /// # Errors
 /// [`Inexpressible`] for what C would be a poor language for.
-pub fn program(case: &Case, module: &Module) -> Result<String, Inexpressible> {
+pub fn program(
+    case: &Case,
+    module: &Module,
+    record: Option<&evidence::Case>,
+) -> Result<String, Inexpressible> {
     let mut steps = Vec::new();
     if case.ladder != Ladder::Loaded {
         let initialize = Call::new(0, Function::C_Initialize);
@@ -57,8 +56,26 @@ pub fn program(case: &Case, module: &Module) -> Result<String, Inexpressible> {
     steps.extend(ladder::steps(case.ladder));
     steps.extend(case.sequence.steps.iter().cloned());
     let sequence = Sequence { steps };
+    let witness = record.and_then(Witness::of);
+    let calls: Vec<&Call> = case.sequence.calls().collect();
+    let guilty = witness.as_ref().map(|witness| witness.guilty(&calls));
+    let expects = |call: &&Call| !call.fixture && !call.expect.is_empty();
+    let unjudged = match &guilty {
+        Some(guilty) => *guilty == Guilty::Else,
+        None => case.attack.is_some() || calls.iter().any(expects),
+    };
+    let known = Known {
+        record: record.filter(|_| guilty.is_some()),
+        guilty,
+        unjudged,
+    };
+    let header = header(case, module, &known);
     let mut writer = Writer {
         module,
+        witness,
+        unjudged,
+        attack: case.attack.is_some(),
+        loops: 0,
         body: String::new(),
         indent: 1,
         names: BTreeMap::new(),
@@ -66,7 +83,7 @@ pub fn program(case: &Case, module: &Module) -> Result<String, Inexpressible> {
         slot_known: false,
     };
     writer.steps(&sequence.steps)?;
-    Ok(writer.finish(case))
+    Ok(writer.finish(&header))
 }
 
 /// What a name stands for in the program.
@@ -79,6 +96,11 @@ enum Variable {
 
 struct Writer<'m> {
     module: &'m Module,
+    witness: Option<Witness<'m>>,
+    unjudged: bool,
+    attack: bool,
+    /// How many loops the call stands in.
+    loops: usize,
     body: String,
     indent: usize,
     names: BTreeMap<String, Variable>,
@@ -95,51 +117,39 @@ impl Writer<'_> {
         self.body.push('\n');
     }
 
-    fn finish(self, case: &Case) -> String {
-        let comment = |text: &str| text.replace("*/", "* /");
-        let mut text = String::from("/* ");
-        let _ = writeln!(text, "{}\n *", comment(&case.title));
-        let clause = &case.clause;
-        let (document, version) = (&clause.document, &clause.version);
-        let _ = writeln!(
-            text,
-            " * {} ({document} {version}, {})",
-            case.id, clause.section
+    fn finish(self, header: &str) -> String {
+        let module = self.module;
+        let mut text = format!(
+            "{header}{PROLOGUE}\nint main(int argc, char **argv)\n{{\n    W rv, slot = 0;\n"
         );
-        let _ = writeln!(
-            text,
-            " *\n * cc program.c -ldl -o program && ./program [MODULE]"
-        );
-        let _ = writeln!(
-            text,
-            " * P11_PIN and P11_SO_PIN hold the PINs, P11_SLOT the slot if it is another."
-        );
-        for (name, value) in &self.module.environment {
-            let _ = writeln!(
-                text,
-                " * Environment: {}",
-                comment(&format!("{name}={value}"))
-            );
-        }
-        let _ = writeln!(text, " */\n{PROLOGUE}");
-        let _ = writeln!(text, "int main(int argc, char **argv)\n{{");
-        let path = c_string(self.module.path.as_bytes());
-        let _ = writeln!(text, "    W rv, slot = 0;");
         for (name, variable) in &self.names {
             let declared = match variable {
                 Variable::Number => format!("W {} = 0;", c_name(name)),
                 Variable::Bytes => format!("bytes {} = {{NULL, 0}};", c_name(name)),
                 Variable::List => format!("list {} = {{NULL, 0}};", c_name(name)),
             };
-            let _ = writeln!(text, "    {declared}");
+            // Some are there for expectations alone, which a program does not look at.
+            let _ = writeln!(text, "    {declared} (void){};", c_name(name));
         }
+        for line in module.environment_lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+        let path = match module.path.as_str() {
+            BUILTIN => "NULL".to_owned(),
+            path => c_string(path.as_bytes()),
+        };
         let _ = writeln!(
             text,
-            "    load(argc > 1 ? argv[1] : {path});\n    (void)slot;\n"
+            "    watched();\n    load(argc > 1 ? argv[1] : {path});\n    (void)slot;\n"
         );
+        let code = if self.unjudged {
+            "NOT_JUDGED"
+        } else {
+            "NOT_SEEN"
+        };
         let _ = writeln!(
             text,
-            "{}    printf(\"the end\\n\");\n    return rv != CKR_OK;\n}}",
+            "{}    (void)rv;\n    printf(\"the end\\n\");\n    return {code};\n}}",
             self.body
         );
         text
@@ -161,8 +171,10 @@ impl Writer<'_> {
                 self.names.insert(each.bind.clone(), Variable::Number);
                 self.line(format!("for (W at = 0; at < {list}.count; at++) {{"));
                 self.indent += 1;
+                self.loops += 1;
                 self.line(format!("{one} = get({list}.at, 8 * at);"));
                 self.steps(&each.steps)?;
+                self.loops -= 1;
                 self.indent -= 1;
                 self.line("}");
                 Ok(())
@@ -187,6 +199,11 @@ impl Writer<'_> {
         words.resize(10, "0".to_owned());
         let words = words.join(", ");
         let made = format!("rv = call(\"{function}\", {}, {words});", function as usize);
+        let witness = self.witness.as_ref();
+        let deadline = witness.and_then(|witness| witness.deadline(call));
+        if let Some(seconds) = deadline {
+            self.line(format!("limit({seconds});"));
+        }
         self.line(&made);
         if !arguments.answers.is_empty() {
             self.line("if (tells(rv)) {");
@@ -197,6 +214,16 @@ impl Writer<'_> {
             self.line(&made);
             self.indent -= 1;
             self.line("}");
+        }
+        if deadline.is_some() {
+            self.line("limit(0);");
+        }
+        let how = How {
+            once: self.loops == 0,
+            attack: self.attack,
+        };
+        for line in verdict::lines(call, self.witness.as_ref(), how) {
+            self.line(line);
         }
         for capture in &call.gives {
             let whole = capture.output.path.is_empty();
@@ -222,7 +249,9 @@ impl Writer<'_> {
         });
         if needs && !self.slot_known {
             let slot = self.module.slot;
-            self.line(format!("slot = the_slot({slot:#x}UL);"));
+            let label = self.module.label.as_ref();
+            let label = label.map_or_else(|| "NULL".to_owned(), |label| c_string(label.as_bytes()));
+            self.line(format!("slot = the_slot({slot:#x}UL, {label});"));
             self.slot_known = true;
         }
     }

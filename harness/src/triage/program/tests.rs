@@ -8,7 +8,7 @@ fn of(steps: &str) -> Result<String, Inexpressible> {
          clause: '5.12.2'\n    state: session\n    steps:\n{steps}"
     );
     let suite = Suite::parse(Path::new("s.yaml"), &text).expect("a suite");
-    program(&suite.cases[0], &Module::default())
+    program(&suite.cases[0], &Module::default(), None)
 }
 
 /// Everything that an argument can be, in one case.

@@ -6,7 +6,7 @@ mod output;
 
 use self::expression::content;
 pub(super) use self::expression::number;
-use super::{Inexpressible, Variable};
+use super::{Inexpressible, Variable, c_string};
 use crate::cryptoki::structure::{self, FieldType, Layout};
 use crate::cryptoki::{Function, Kind, ParameterKind, names};
 use crate::sequence::{
@@ -319,6 +319,14 @@ impl Memory {
         Ok(())
     }
 
+    /// Puts a pointer to a text of the target in a structure.
+    fn text(&mut self, text: &str, (memory, offset): (&str, usize)) {
+        let name = self.name();
+        let text = c_string(text.as_bytes());
+        self.push(format!("char *{name} = expanded({text});"));
+        self.put(memory, offset, &format!("(W){name}"), 8);
+    }
+
     pub(super) fn init_args(&mut self, given: &InitArgs, function: Function) -> Made<String> {
         if given.mutexes != Mutexes::None {
             return Err(Inexpressible::Argument(function));
@@ -327,20 +335,14 @@ impl Memory {
         let memory = self.room(8 * words);
         self.put(&memory, 32, &format!("{:#x}UL", given.flags), 8);
         if let Some(text) = &given.nss {
-            self.point(&terminated(text), (&memory, 40), None)?;
+            self.text(text, (&memory, 40));
         }
         let reserved = 8 * (words - 1);
         match &given.reserved {
             Reserved::Null => {}
-            Reserved::Text(text) => self.point(&terminated(text), (&memory, reserved), None)?,
+            Reserved::Text(text) => self.text(text, (&memory, reserved)),
             Reserved::Pointer(value) => self.put(&memory, reserved, &format!("{value:#x}UL"), 8),
         }
         Ok(memory)
     }
-}
-
-fn terminated(text: &str) -> Bytes {
-    let mut bytes = text.as_bytes().to_vec();
-    bytes.push(0);
-    Bytes::of(Content::Literal(bytes))
 }

@@ -134,8 +134,10 @@ impl Memory {
                     less => format!(" && {answer} >= {less}"),
                 };
                 answers.push(format!("if ({answer} != NOT_AVAILABLE{enough}) {{"));
-                let room = format!("{element} * ({answer} - {less})");
-                answers.push(format!("    put({memory}, {pointer}, (W)room({room}), 8);"));
+                let room = format!("{element}, {answer} - {less}");
+                answers.push(format!(
+                    "    put({memory}, {pointer}, (W)asked({room}), 8);"
+                ));
                 let said = claim.unwrap_or_else(|| format!("{answer} - {less}"));
                 answers.push(format!("    put({at}, {offset}, {said}, 8);"));
                 answers.push("}".to_owned());
