@@ -291,10 +291,10 @@ fn right(call: &Call) -> Vec<String> {
     match (call.returns.as_slice(), call.except.as_slice()) {
         ([], []) => vec![name(&cryptoki_sys::CKR_OK)],
         (_, []) => call.returns.iter().map(name).collect(),
-        (_, except) => except
-            .iter()
-            .map(|rv| format!("anything but {}", name(rv)))
-            .collect(),
+        (_, except) => {
+            let except: Vec<String> = except.iter().map(name).collect();
+            vec![format!("anything but {}", except.join(" or "))]
+        }
     }
 }
 
