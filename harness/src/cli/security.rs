@@ -18,7 +18,7 @@ use super::target::{at_disposal, resolve};
 use crate::plan::{Case, Filter, Ladder, Needs, Plan, Planned, Suite, Unmet};
 use crate::probe::{self, ProbeError};
 use crate::run::{Interrupt, Station};
-use crate::security::search::{self, Answer};
+use crate::security::search::{self, Answer, Found};
 use crate::security::timing;
 use crate::sequence::{Sequence, Value};
 use crate::target::{Credentials, Provisioned, Target};
@@ -132,24 +132,40 @@ fn reach(
     Ok((token, station, given, lists))
 }
 
-/// A case for the search itself, which says what was looked at.
+/// A case for the search itself: whether the target could be searched at all, and what was looked at.
 fn looked_at(answers: &[Answer]) -> Planned {
-    let of = |answer: &Answer| format!("{}: {}", answer.protection, answer.looked_at);
+    let of = |answer: &Answer| {
+        let (Found::Ways {
+            looked_at: text, ..
+        }
+        | Found::NoKey(text)) = &answer.found;
+        format!("{}: {text}", answer.protection)
+    };
     let reason = answers.iter().map(of).collect::<Vec<_>>().join("; ");
+    let searched = |answer: &Answer| matches!(answer.found, Found::Ways { .. });
+    let verdict = match answers.iter().any(searched) {
+        true => Verdict::Pass,
+        false => Verdict::NotApplicable,
+    };
     let id = format!("{}/looked-at", search::FOLDER);
-    let title = "What the target permits, and what follows from it".to_owned();
-    settled(&id, "4.11", title, Verdict::Pass, reason)
+    let title = "The target can be searched for ways to keys that must not be revealed".to_owned();
+    settled(&id, "4.11", title, verdict, reason)
 }
 
-/// The ways that were found, or a case that says that there was none.
+/// The ways that were found, or a case that says that there was none, or why none could be looked for.
 fn of_search(answer: Answer) -> Vec<Planned> {
-    let id = answer.id();
-    if answer.cases.is_empty() {
-        let reason = format!("no way was found: {}", answer.looked_at);
-        return vec![settled(&id, "4.11", answer.title(), Verdict::Pass, reason)];
+    let (id, title) = (answer.id(), answer.title());
+    let told = |verdict, reason| vec![settled(&id, "4.11", title, verdict, reason)];
+    match answer.found {
+        Found::NoKey(reason) => told(Verdict::NotApplicable, reason),
+        Found::Ways { cases, looked_at } if cases.is_empty() => {
+            told(Verdict::Pass, format!("no way was found: {looked_at}"))
+        }
+        Found::Ways { cases, .. } => {
+            let cases = cases.into_iter();
+            cases.map(|case| Planned { case, unmet: None }).collect()
+        }
     }
-    let cases = answer.cases.into_iter();
-    cases.map(|case| Planned { case, unmet: None }).collect()
 }
 
 fn of_timing(told: timing::Told) -> Planned {
@@ -215,4 +231,52 @@ fn show(evidence: &Evidence, verbosity: Verbosity) {
     });
     let text: Vec<String> = lines.collect();
     let _ = writeln!(std::io::stdout(), "{}", text.join("\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::security::permission::Protection;
+
+    fn no_key(protection: Protection) -> Answer {
+        let found = Found::NoKey("the token generates no such key".to_owned());
+        Answer { protection, found }
+    }
+
+    fn no_way(protection: Protection) -> Answer {
+        let found = Found::Ways {
+            cases: Vec::new(),
+            looked_at: "3 of 215 permissions hold".to_owned(),
+        };
+        Answer { protection, found }
+    }
+
+    fn verdict(planned: &Planned) -> (Verdict, &str) {
+        let unmet = planned.unmet.as_ref().expect("a verdict before the run");
+        (unmet.verdict, &unmet.reason)
+    }
+
+    #[test]
+    fn a_key_that_there_is_not_is_not_applicable_and_one_that_stays_inside_passes() {
+        let [kind, ..] = Protection::ALL;
+        let told = of_search(no_key(kind));
+        let expected = (Verdict::NotApplicable, "the token generates no such key");
+        assert_eq!(told.iter().map(verdict).collect::<Vec<_>>(), [expected]);
+        let told = of_search(no_way(kind));
+        let expected = (Verdict::Pass, "no way was found: 3 of 215 permissions hold");
+        assert_eq!(told.iter().map(verdict).collect::<Vec<_>>(), [expected]);
+    }
+
+    #[test]
+    fn a_search_that_had_no_key_to_look_for_looked_at_nothing() {
+        let [one, other, ..] = Protection::ALL;
+        let told = looked_at(&[no_key(one), no_key(other)]);
+        let (nothing, reason) = verdict(&told);
+        assert_eq!(nothing, Verdict::NotApplicable);
+        assert!(reason.contains("no such key"), "{reason}");
+        let told = looked_at(&[no_key(one), no_way(other)]);
+        let (something, reason) = verdict(&told);
+        assert_eq!(something, Verdict::Pass);
+        assert!(reason.contains("no such key") && reason.contains("permissions hold"));
+    }
 }

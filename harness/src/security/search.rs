@@ -20,17 +20,29 @@ const TRIES: usize = 60;
 pub struct Answer {
     /// What protects such keys.
     pub protection: Protection,
-    /// The ways to their value, each proved.
-    pub cases: Vec<Case>,
-    /// What was looked at, for people.
-    pub looked_at: String,
+    /// What was found out about them.
+    pub found: Found,
+}
+
+/// What the search found out about one kind of key.
+#[derive(Debug)]
+pub enum Found {
+    /// It was made.
+    Ways {
+        /// The ways to the value of such a key, each proved; none if it stays inside.
+        cases: Vec<Case>,
+        /// What was looked at, for people.
+        looked_at: String,
+    },
+    /// There was no such key to look for, and why.
+    NoKey(String),
 }
 
 impl Answer {
     /// Id of what is told of such keys.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{FOLDER}/{}", self.protection)
+        answer_id(self.protection)
     }
 
     /// What was looked for.
@@ -45,6 +57,10 @@ impl Answer {
 
 /// The group of all cases of the search.
 pub const FOLDER: &str = "security/search";
+
+fn answer_id(protection: Protection) -> String {
+    format!("{FOLDER}/{protection}")
+}
 
 /// Looks for ways to the value of every kind of key that must not be revealed.
 ///
@@ -64,18 +80,14 @@ fn of_kind(
     permitted: &BTreeSet<Permission>,
     protection: Protection,
 ) -> Result<Answer, ObserveError> {
-    let mut answer = Answer {
-        protection,
-        cases: Vec::new(),
-        looked_at: String::new(),
-    };
+    let answer = |found| Answer { protection, found };
     let Some(roles) = secret_roles(station, given, protection)? else {
-        answer.looked_at = format!(
-            "the token generates no AES key that is {}",
-            what(protection)
-        );
-        return Ok(answer);
+        let kind = what(protection);
+        let reason = format!("the token generates no AES key that is {kind}");
+        return Ok(answer(Found::NoKey(reason)));
     };
+    let id = answer_id(protection);
+    let mut cases = Vec::new();
     let goal = Goal { roles, protection };
     let (mut left, mut vain) = (permitted.clone(), BTreeSet::new());
     let facts = Conclusions::draw(&goal, permitted, &vain).count();
@@ -84,29 +96,29 @@ fn of_kind(
         let Some(way) = known.way(Fact::Knows(Name::Secret)) else {
             break;
         };
-        let id = match answer.cases.len() {
-            0 => answer.id(),
-            n => format!("{}-{}", answer.id(), n + 1),
+        let id = match cases.len() {
+            0 => id.clone(),
+            n => format!("{id}-{}", n + 1),
         };
         let case = path::case(&id, &goal, &way)?;
         if execute(station, given, std::slice::from_ref(&case))? == [true] {
-            answer.cases.push(case);
+            cases.push(case);
             close(&mut left, &way);
         } else {
             // The model knows no order of changes: what failed is left out, and another way looked for.
             vain.extend(way.last().cloned());
         }
-        if answer.cases.len() == WAYS {
+        if cases.len() == WAYS {
             break;
         }
     }
-    answer.looked_at = format!(
+    let looked_at = format!(
         "{} of {} permissions hold, {facts} facts follow, {} of the ways did not lead there",
         permitted.len(),
         Permission::all().len(),
         vain.len()
     );
-    Ok(answer)
+    Ok(answer(Found::Ways { cases, looked_at }))
 }
 
 /// Takes away what the way rests on, so that the next one is another.

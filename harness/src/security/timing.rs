@@ -4,31 +4,29 @@
 //! beyond chance in both halves of the rounds, in the same direction, not small, and not seen between
 //! ciphertexts of one class.
 
+use std::collections::BTreeSet;
+
 use cryptoki_sys::*;
 
-use super::statistics::{Comparison, compare, median};
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
 use crate::plan::{Case, shipped};
 use crate::run::job::job;
 use crate::run::{Ran, Station, StationError};
 use crate::sequence::{
-    ANY, Argument, AttributeValue, Bytes, Call, Content, Sequence, Step, Value, calls,
+    ANY, Argument, AttributeValue, Bytes, Call, Content, Number, Sequence, Step, Template, Value,
+    calls,
 };
+use judge::{Durations, judge};
 use padding::Classes;
 
+mod judge;
 mod padding;
 
 /// Ciphertexts of a class.
 const CIPHERTEXTS: usize = 48;
-/// Calls in one job.
-const CALLS: usize = 96;
-/// Standard deviations beyond which a difference is no chance: one in a million, in both halves.
-const FAR: f64 = 5.0;
-/// The same between ciphertexts of one class, beyond which the measurement is spoiled.
-const NEAR: f64 = 3.5;
-/// Cliff's delta from which an effect is called large (Romano et al., 2006).
-const LARGE: f64 = 0.474;
+/// Calls in one job: a round.
+const CALLS: usize = 2 * CIPHERTEXTS;
 
 /// How to measure.
 #[derive(Debug, Clone, Copy)]
@@ -59,16 +57,19 @@ struct Question {
     id: &'static str,
     title: &'static str,
     mechanism: u64,
-    /// The case of `security/rsa` that imports the key and decrypts.
+    /// What is asked.
+    function: Function,
+    /// The case of `security/rsa` that imports the key and calls the function.
     case: &'static str,
     classes: Classes,
 }
 
-const QUESTIONS: [Question; 4] = [
+const QUESTIONS: [Question; 7] = [
     Question {
         id: "security/timing/pkcs-valid",
         title: "The time of C_Decrypt tells whether the padding of PKCS #1 is right",
         mechanism: CKM_RSA_PKCS,
+        function: Function::C_Decrypt,
         case: "padding-told-by-decrypt",
         classes: Classes::PkcsValid,
     },
@@ -76,13 +77,40 @@ const QUESTIONS: [Question; 4] = [
         id: "security/timing/pkcs-kind",
         title: "The time of C_Decrypt tells a wrong block type of PKCS #1 from a padding without an end",
         mechanism: CKM_RSA_PKCS,
+        function: Function::C_Decrypt,
         case: "padding-told-by-decrypt",
         classes: Classes::PkcsKind,
+    },
+    Question {
+        id: "security/timing/pkcs-valid-by-unwrap",
+        title: "The time of C_UnwrapKey tells whether the padding of PKCS #1 is right",
+        mechanism: CKM_RSA_PKCS,
+        function: Function::C_UnwrapKey,
+        case: "padding-told-by-unwrap",
+        classes: Classes::PkcsValid,
+    },
+    Question {
+        id: "security/timing/pkcs-kind-by-unwrap",
+        title: "The time of C_UnwrapKey tells a wrong block type of PKCS #1 from a padding without an end",
+        mechanism: CKM_RSA_PKCS,
+        function: Function::C_UnwrapKey,
+        case: "padding-told-by-unwrap",
+        classes: Classes::PkcsKind,
+    },
+    // What is left of Bleichenbacher's attack where one answer is given to both: the padding is right or not.
+    Question {
+        id: "security/timing/pkcs-length-by-unwrap",
+        title: "The time of C_UnwrapKey tells a wrong padding of PKCS #1 from a key of a wrong length",
+        mechanism: CKM_RSA_PKCS,
+        function: Function::C_UnwrapKey,
+        case: "padding-told-by-unwrap",
+        classes: Classes::PkcsLength,
     },
     Question {
         id: "security/timing/oaep-first-byte",
         title: "The time of C_Decrypt with OAEP tells whether the first byte is zero",
         mechanism: CKM_RSA_PKCS_OAEP,
+        function: Function::C_Decrypt,
         case: "manger-by-decrypt",
         classes: Classes::OaepFirstByte,
     },
@@ -90,6 +118,7 @@ const QUESTIONS: [Question; 4] = [
         id: "security/timing/cbc-padding",
         title: "The time of C_Decrypt with CKM_AES_CBC_PAD tells where the padding is wrong",
         mechanism: CKM_AES_CBC_PAD,
+        function: Function::C_Decrypt,
         case: "padding-told-by-cbc",
         classes: Classes::Cbc,
     },
@@ -118,7 +147,7 @@ pub fn measure(
         told.push(Told {
             id: question.id.to_owned(),
             title: question.title.to_owned(),
-            clause: "5.10.2",
+            clause: question.function.section(),
             differs,
             account,
         });
@@ -133,9 +162,6 @@ struct Shot {
     number: usize,
     round: usize,
 }
-
-/// Durations and answers by class, ciphertext and round.
-type Durations = [Vec<Vec<f64>>; 2];
 
 impl Question {
     fn ask(
@@ -160,40 +186,49 @@ impl Question {
         };
         let shots = shots(settings.rounds, &mut random);
         let mut durations: Durations = [(); 2].map(|()| vec![Vec::new(); CIPHERTEXTS]);
-        let mut answers: [Vec<u64>; 2] = Default::default();
+        let mut answers: Answers = Default::default();
         for part in shots.chunks(CALLS) {
             let bytes = part
                 .iter()
                 .map(|shot| &ciphertexts[shot.class][shot.number]);
-            let job = job(0, &shooting(case, bytes), given);
+            let asked = (self.function, self.classes.key_type());
+            let job = job(0, &shooting(case, asked, bytes), given);
             let ran = station.execute(vec![job])?;
-            let backs = ran.first().map(returned).unwrap_or_default();
+            let backs = ran.first().map(|ran| returned(ran, self.function));
+            let backs = backs.unwrap_or_default();
             if backs.len() != part.len() {
-                return unable("the key cannot be imported, or C_Decrypt does not come back");
+                let function = self.function;
+                return unable(&format!(
+                    "the key cannot be imported, or {function} does not come back"
+                ));
             }
             for (shot, (rv, nanoseconds)) in part.iter().zip(backs) {
                 durations[shot.class][shot.number].push(nanoseconds);
-                answers[shot.class].push(rv);
+                answers[shot.class].insert(rv);
+            }
+            // What is told without a clock is not measured.
+            let [one, other] = answers.each_ref().map(named);
+            if one != other {
+                return unable(&format!(
+                    "the return values differ already: {one} and {other}"
+                ));
+            }
+            if answers[0].len() != 1 {
+                return unable(&format!("the return values differ within a class: {one}"));
             }
         }
-        for answers in &mut answers {
-            answers.sort_unstable();
-            answers.dedup();
-        }
-        if answers[0] != answers[1] || answers[0].len() != 1 {
-            let shown = answers.map(|list| {
-                let names = list.iter().map(|rv| names::display(Kind::RETURN, *rv));
-                names.collect::<Vec<_>>().join(" or ")
-            });
-            return unable(&format!(
-                "the return values differ already: {} and {}",
-                shown[0], shown[1]
-            ));
-        }
         let (differs, account) = judge(&durations);
-        let answer = names::display(Kind::RETURN, answers[0][0]);
+        let answer = named(&answers[0]);
         Ok((differs, format!("{account}; the answer is {answer}")))
     }
+}
+
+/// Return values, by class.
+type Answers = [BTreeSet<u64>; 2];
+
+fn named(answers: &BTreeSet<u64>) -> String {
+    let names = answers.iter().map(|rv| names::display(Kind::RETURN, *rv));
+    names.collect::<Vec<_>>().join(" or ")
 }
 
 /// Every ciphertext once a round, in an order of its own each time.
@@ -214,23 +249,36 @@ fn shots(rounds: usize, random: &mut fastrand::Rng) -> Vec<Shot> {
     shots
 }
 
-/// The case that decrypts these, whatever comes of it, with the key of another one.
-fn shooting<'b>(case: &Case, ciphertexts: impl Iterator<Item = &'b Vec<u8>>) -> Case {
+/// The case that asks these, whatever comes of it, with the key of another one: its steps up to the function, again and
+/// again. Keys that are made are of the type given.
+fn shooting<'b>(
+    case: &Case,
+    (function, key_type): (Function, u64),
+    ciphertexts: impl Iterator<Item = &'b Vec<u8>>,
+) -> Case {
     let (setup, steps): (Vec<&Call>, Vec<&Call>) =
         calls(&case.sequence.steps).partition(|call| call.fixture);
-    let first = |function| steps.iter().find(|call| call.function == function);
-    let init = first(Function::C_DecryptInit);
-    let decrypt = first(Function::C_Decrypt);
     let mut all: Vec<Call> = setup
         .into_iter()
         .filter(|call| call.function == Function::C_CreateObject)
         .cloned()
         .collect();
+    let first = steps.iter().position(|call| call.function == function);
+    let (before, call) = match first {
+        Some(place) => (&steps[..place], Some(steps[place])),
+        None => (&[][..], None),
+    };
     for bytes in ciphertexts {
-        all.extend(init.map(|call| (*call).clone()));
-        all.extend(decrypt.map(|call| {
-            let mut call = (*call).clone();
-            call.arguments[1] = Argument::Bytes(Bytes::of(Content::Literal(bytes.clone())));
+        all.extend(before.iter().map(|call| (*call).clone()));
+        all.extend(call.cloned().map(|mut call| {
+            let ciphertext = Bytes::of(Content::Literal(bytes.clone()));
+            for argument in &mut call.arguments {
+                match argument {
+                    Argument::Bytes(given) => *given = ciphertext.clone(),
+                    Argument::Template(template) => retype(template, key_type),
+                    _ => {}
+                }
+            }
             (call.returns, call.except, call.answer) = (Vec::new(), vec![ANY], None);
             call.expect.clear();
             call.gives.clear();
@@ -238,6 +286,14 @@ fn shooting<'b>(case: &Case, ciphertexts: impl Iterator<Item = &'b Vec<u8>>) -> 
         }));
     }
     with_calls(case, all)
+}
+
+/// The template of a key of another type.
+fn retype(template: &mut Template, key_type: u64) {
+    let named = template.attributes.iter_mut();
+    for given in named.filter(|given| given.attribute == CKA_KEY_TYPE) {
+        given.value = AttributeValue::Ulong(Number::Literal(key_type));
+    }
 }
 
 fn with_calls(case: &Case, all: Vec<Call>) -> Case {
@@ -252,11 +308,11 @@ fn with_calls(case: &Case, all: Vec<Call>) -> Case {
     }
 }
 
-/// What C_Decrypt returned, and how long it took.
-fn returned(ran: &Ran) -> Vec<(u64, f64)> {
+/// What the function returned, and how long it took.
+fn returned(ran: &Ran, function: Function) -> Vec<(u64, f64)> {
     let calls = ran.trace.calls.iter();
-    let decrypts = calls.filter(|call| call.function == Function::C_Decrypt);
-    decrypts
+    let asked = calls.filter(|call| call.function == function);
+    asked
         .filter_map(|call| call.returned)
         .map(|back| (back.rv, back.duration_ns as f64))
         .collect()
@@ -328,99 +384,5 @@ fn attribute(case: &Case, wanted: u64) -> Option<Vec<u8>> {
             ..
         }) => Some(bytes.clone()),
         _ => None,
-    }
-}
-
-/// The medians of the ciphertexts of a class, of the rounds that are wanted.
-fn medians(class: &[Vec<f64>], wanted: impl Fn(usize) -> bool) -> Vec<f64> {
-    let of = |rounds: &Vec<f64>| {
-        let some = rounds
-            .iter()
-            .enumerate()
-            .filter(|(round, _)| wanted(*round));
-        median(&some.map(|(_, duration)| *duration).collect::<Vec<_>>())
-    };
-    class.iter().map(of).collect()
-}
-
-/// Whether two classes differ, and the account of it.
-fn judge(durations: &Durations) -> (Option<bool>, String) {
-    let compared = |wanted: &dyn Fn(usize) -> bool| {
-        let [one, other] = durations.each_ref().map(|class| medians(class, wanted));
-        compare(&one, &other)
-    };
-    let halves = [
-        compared(&|round| round % 2 == 0),
-        compared(&|round| round % 2 == 1),
-    ];
-    let whole = compared(&|_| true);
-    let [one, other] = durations.each_ref().map(|class| medians(class, |_| true));
-    let control = |class: &[f64]| {
-        let (front, back) = class.split_at(class.len() / 2);
-        compare(front, back).z.abs()
-    };
-    let spoiled = control(&one).max(control(&other));
-    let far = |half: &Comparison| half.z.abs() > FAR && half.delta.abs() > LARGE;
-    let agree = halves[0].delta.signum() == halves[1].delta.signum();
-    let [one, other] = [median(&one), median(&other)].map(|ns| ns / 1000.0);
-    let account = format!(
-        "Cliff's delta {:+.2}, z {:+.1} ({:+.1} and {:+.1} in the halves, {spoiled:.1} within a class), \
-         medians {one:.2} and {other:.2} microseconds of {} ciphertexts each, {} times each",
-        whole.delta,
-        whole.z,
-        halves[0].z,
-        halves[1].z,
-        durations[0].len(),
-        durations[0].first().map_or(0, Vec::len),
-    );
-    match halves.iter().all(far) && agree {
-        true if spoiled > NEAR => (None, format!("the measurement is too noisy: {account}")),
-        true => (Some(true), format!("the classes differ: {account}")),
-        false => (
-            Some(false),
-            format!("no difference beyond chance: {account}"),
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn durations(seed: u64, shift: f64, drift: f64) -> Durations {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut durations: Durations = [(); 2].map(|()| vec![Vec::new(); CIPHERTEXTS]);
-        for (at, shot) in shots(8, &mut random).into_iter().enumerate() {
-            let noise = -random.f64().max(1e-9).ln() * 4.0;
-            let class = if shot.class == 0 { 0.0 } else { shift };
-            let value = 1000.0 + class + noise + drift * at as f64;
-            durations[shot.class][shot.number].push(value);
-        }
-        durations
-    }
-
-    #[test]
-    fn noise_and_drift_are_no_finding() {
-        for seed in 0..100 {
-            let (differs, account) = judge(&durations(seed, 0.0, 0.05));
-            assert_eq!(differs, Some(false), "{seed}: {account}");
-        }
-    }
-
-    #[test]
-    fn a_difference_as_large_as_the_noise_is_found() {
-        for seed in 0..20 {
-            let (differs, account) = judge(&durations(seed, 4.0, 0.0));
-            assert_eq!(differs, Some(true), "{seed}: {account}");
-        }
-    }
-
-    #[test]
-    fn a_class_that_differs_within_itself_spoils_the_measurement() {
-        let mut odd = durations(1, 50.0, 0.0);
-        for ciphertext in &mut odd[0][..CIPHERTEXTS / 2] {
-            ciphertext.iter_mut().for_each(|duration| *duration -= 50.0);
-        }
-        assert_eq!(judge(&odd).0, None);
     }
 }

@@ -118,7 +118,18 @@ fn time_is_measured_and_the_effect_told() {
     let told = case(&evidence, "security/timing/cbc-padding");
     let reason = told.reason.as_deref().expect("an account");
     assert!(reason.contains("Cliff's delta"), "{reason}");
-    let valid = case(&evidence, "security/timing/pkcs-valid");
-    let reason = valid.reason.as_deref().expect("an account");
-    assert!(reason.contains("differ already"), "{reason}");
+    for valid in ["pkcs-valid", "pkcs-valid-by-unwrap"] {
+        let valid = case(&evidence, &format!("security/timing/{valid}"));
+        assert_eq!(valid.verdict, Verdict::NotApplicable);
+        let reason = valid.reason.as_deref().expect("an account");
+        assert!(reason.contains("differ already"), "{reason}");
+    }
+    // One answer to a wrong padding and to a key of a wrong length: what is left is time.
+    let length = case(&evidence, "security/timing/pkcs-length-by-unwrap");
+    assert_eq!(length.clause.section, "5.18.4");
+    let reason = length.reason.as_deref().expect("an account");
+    assert!(
+        reason.contains("Cliff's delta") && reason.ends_with("CKR_WRAPPED_KEY_INVALID"),
+        "{reason}"
+    );
 }

@@ -10,6 +10,7 @@
 //! The second command writes the table anew, from a run of all suites with each fault. `TIME_MUTANTS=1` writes the table of
 //! how long searches and properties take to find those that take several calls, `docs/findings.md`.
 
+mod attacks;
 mod gate;
 mod runs;
 mod table;
@@ -76,6 +77,9 @@ fn main() -> std::process::ExitCode {
         Trial::test(format!("{property}_is_broken_by_{mutant}"), || {
             asked(mutant, &[property], Some(1))
         })
+    }));
+    trials.push(Trial::test("every_attack_can_succeed", || {
+        attacks::every_attack_can_succeed().map_err(Failed::from)
     }));
     trials.extend(rows.into_iter().map(|row| {
         let name = row.mutant.clone();

@@ -60,10 +60,11 @@ pub(super) fn inherit(
             of_base(CKA_NEVER_EXTRACTABLE),
         )),
         Inheritance::Sticky | Inheritance::StickyFromBase => {
-            if any(CKA_SENSITIVE) {
+            let sheds = mutant!("derived-key-sheds-protection");
+            if any(CKA_SENSITIVE) && !sheds {
                 force(template, CKA_SENSITIVE, Value::bool(true))?;
             }
-            if !every(CKA_EXTRACTABLE) {
+            if !every(CKA_EXTRACTABLE) && !sheds {
                 force(template, CKA_EXTRACTABLE, Value::bool(false))?;
             }
             if rule == Inheritance::StickyFromBase {

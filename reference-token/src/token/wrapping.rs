@@ -202,7 +202,8 @@ impl Unwrapping {
         bytes: Vec<u8>,
     ) -> Result<CK_OBJECT_HANDLE> {
         let filled = self.fill(mechanism, bytes);
-        filled.map_err(|refused| match self.family.is_padding_secret(mechanism) {
+        let secret = self.family.is_padding_secret(mechanism);
+        filled.map_err(|refused| match secret && !mutant!("unwrap-tells-padding") {
             true => refusal(CKR_WRAPPED_KEY_INVALID),
             false => refused,
         })?;
@@ -240,6 +241,7 @@ impl Unwrapping {
         let length = match (named, filled) {
             (Some(length), _) => length,
             (None, Filled::No) => bytes.len(),
+            _ if mutant!("unwrapped-length-guessed") => bytes.len(),
             (None, _) => only_length(key_type, filled, bytes.len())?,
         };
         let fits = match filled {

@@ -206,6 +206,13 @@ fn rsa(scene: &Scene) {
         private,
         &sealed,
     );
+    // A block whose first byte is no zero.
+    let sealed = scene.encrypt(plain(CKM_RSA_X_509), public, &[1; 256]);
+    scene.decrypt(
+        with(CKM_RSA_PKCS_OAEP, &mut oaep(&mut one)),
+        private,
+        &sealed,
+    );
 }
 
 pub(super) fn ciphers() {

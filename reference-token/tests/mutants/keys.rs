@@ -6,6 +6,7 @@ use std::ptr::{from_mut, null_mut};
 
 use cryptoki_sys::*;
 
+use crate::attacks;
 use crate::stage::{Stage, aes, labelled, secret};
 use crate::support::{Attributes, RW, hex, plain, with};
 use crate::values;
@@ -30,6 +31,9 @@ pub(super) fn keys() {
     seal(&stage, session);
     values::unwrap(&stage, session);
     values::derived(&stage, session);
+    attacks::pairs(&stage, session);
+    attacks::unwrapped(&stage, session);
+    attacks::derived(&stage, session);
 }
 
 /// A pair whose private half cannot be: nothing is left of its public half.

@@ -17,6 +17,8 @@ mod support;
 mod stage;
 
 #[cfg(feature = "mutants")]
+mod attacks;
+#[cfg(feature = "mutants")]
 mod crypto;
 #[cfg(feature = "mutants")]
 mod general;

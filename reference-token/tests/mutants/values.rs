@@ -9,7 +9,7 @@ use crate::stage::{Stage, aes, secret};
 use crate::support::{Attributes, hex, plain, with};
 
 /// The template of a secret key that shows its value.
-fn shown() -> Attributes {
+pub(crate) fn shown() -> Attributes {
     Attributes::new()
         .ulong(CKA_CLASS, CKO_SECRET_KEY)
         .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
@@ -48,7 +48,7 @@ pub(crate) fn unwrap(stage: &Stage, session: CK_SESSION_HANDLE) {
     stage.show(session, unwrapped, CKA_VALUE);
 }
 
-fn derive(
+pub(crate) fn derive(
     stage: &Stage,
     session: CK_SESSION_HANDLE,
     (mut mechanism, base): (CK_MECHANISM, CK_OBJECT_HANDLE),

@@ -2,6 +2,12 @@
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd};
+use cryptoki_sys::{CKK_AES, CKK_GENERIC_SECRET};
+
+/// Bytes of an AES key.
+const KEY: usize = 16;
+/// Bytes of which no AES key is made.
+const NO_KEY: usize = 5;
 
 /// Which classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +16,8 @@ pub(super) enum Classes {
     PkcsValid,
     /// PKCS #1: a wrong block type, and a padding without an end.
     PkcsKind,
+    /// PKCS #1: a wrong block type, and a right padding around five bytes, of which no key is made.
+    PkcsLength,
     /// OAEP that is none: the first byte zero, and not.
     OaepFirstByte,
     /// CBC: the last byte of the padding wrong, and the first.
@@ -17,6 +25,15 @@ pub(super) enum Classes {
 }
 
 impl Classes {
+    /// The type of the keys that C_UnwrapKey makes: one of any length, so that a token that makes a key of whatever a
+    /// wrong padding stands for has one answer, unless the length is the question.
+    pub(super) fn key_type(self) -> u64 {
+        match self {
+            Self::PkcsLength => CKK_AES,
+            _ => CKK_GENERIC_SECRET,
+        }
+    }
+
     /// So many ciphertexts of each class, under an RSA key or out of ones that are right; `None` if they
     /// cannot be made.
     pub(super) fn make(
@@ -57,20 +74,21 @@ impl Classes {
         // Nowhere zero, unless a class says so.
         let mut message: Vec<u8> = (0..length).map(|_| random.u8(1..)).collect();
         message[0] = 0;
-        let (valid, wrong_type, endless) = (0, 1, 2);
-        let kind = match (self, class) {
-            (Self::PkcsValid, 0) => valid,
-            (Self::PkcsValid, _) | (Self::PkcsKind, 0) => wrong_type,
-            (Self::PkcsKind, _) => endless,
+        // The block type, and where the zero that ends the padding stands, counted from the end.
+        let (block_type, ended) = match (self, class) {
+            (Self::PkcsValid, 0) => (2, Some(KEY + 1)),
+            (Self::PkcsValid, _) | (Self::PkcsKind | Self::PkcsLength, 0) => (1, Some(KEY + 1)),
+            (Self::PkcsKind, _) => (2, None),
+            (Self::PkcsLength, _) => (2, Some(NO_KEY + 1)),
             (_, class) => {
                 // Below every modulus whose first bit is set.
                 message[0] = if class == 0 { 0 } else { random.u8(1..0x40) };
                 return message;
             }
         };
-        message[1] = if kind == wrong_type { 1 } else { 2 };
-        if kind != endless {
-            message[length - 17] = 0;
+        message[1] = block_type;
+        if let Some(from_end) = ended {
+            message[length - from_end] = 0;
         }
         message
     }
@@ -127,6 +145,10 @@ mod tests {
         let endless = of(Classes::PkcsKind, 1);
         assert_eq!(endless[..2], [0, 2]);
         assert!(endless[2..].iter().all(|byte| *byte != 0));
+        assert_eq!(of(Classes::PkcsLength, 0)[..2], [0, 1]);
+        let short = of(Classes::PkcsLength, 1);
+        assert_eq!((&short[..2], short[122]), (&[0, 2][..], 0));
+        assert!(short[2..122].iter().all(|byte| *byte != 0));
         assert_eq!(of(Classes::OaepFirstByte, 0)[0], 0);
         assert!((1..0x40).contains(&of(Classes::OaepFirstByte, 1)[0]));
     }

@@ -10,6 +10,7 @@ mod eddsa;
 mod edwards;
 mod montgomery;
 mod nist_p256;
+mod off_curve;
 mod parameters;
 
 use cryptoki_sys::*;

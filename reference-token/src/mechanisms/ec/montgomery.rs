@@ -92,7 +92,11 @@ impl Montgomery {
                 secret.ok_or_else(invalid)?.to_vec()
             }
         };
-        ensure(secret.iter().any(|byte| *byte != 0), CKR_PUBLIC_KEY_INVALID)?;
+        let forced = secret.iter().all(|byte| *byte == 0);
+        ensure(
+            !forced || mutant!("zero-secret-taken"),
+            CKR_PUBLIC_KEY_INVALID,
+        )?;
         Ok(secret)
     }
 }

@@ -4,6 +4,8 @@
 
 use crrl::p256::{Point, PrivateKey, PublicKey, Scalar};
 
+use super::off_curve;
+
 /// Bytes of a private value, a coordinate and half a signature.
 const LENGTH: usize = 32;
 
@@ -20,7 +22,11 @@ pub(super) fn public_point(value: &[u8]) -> Option<Vec<u8>> {
 
 /// The first coordinate of the point times a private value that is known to be one.
 pub(super) fn agree(value: &[u8], point: &[u8]) -> Option<Vec<u8>> {
-    let mut product = PublicKey::decode(point)?.point;
+    let Some(public) = PublicKey::decode(point) else {
+        let takes_any = mutant!("off-curve-point-taken");
+        return takes_any.then(|| off_curve::agree(value, point)).flatten();
+    };
+    let mut product = public.point;
     product.set_mul(&scalar(value)?);
     Some(coordinate(product))
 }

@@ -11,7 +11,7 @@ use rsa::hazmat::{rsa_decrypt, rsa_encrypt};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
 use super::exponent::Halves;
-use super::strong;
+use super::{strong, weak};
 use crate::attributes::{Attributes, Value};
 use crate::mechanisms::{Contribution, der};
 use crate::rv::{Result, ensure, refusal, refuse};
@@ -48,13 +48,21 @@ fn digits(number: &BoxedUint) -> Vec<u8> {
     der::trim(&number.to_be_bytes()).to_vec()
 }
 
+fn is_odd(digits: &[u8]) -> bool {
+    digits.last().is_some_and(|last| last & 1 == 1)
+}
+
+/// Whether a public exponent, without leading zeros, is odd and changes anything.
+fn encrypts(exponent: &[u8]) -> bool {
+    is_odd(exponent) && (exponent != [1] || mutant!("public-exponent-one"))
+}
+
 fn public_parts(key: &Attributes) -> Result<(BoxedUint, BoxedUint)> {
     let modulus = der::trim(key.bytes(CKA_MODULUS));
     let exponent = der::trim(key.bytes(CKA_PUBLIC_EXPONENT));
     // Beyond this the arithmetic takes minutes: a length limit keeps a template from hanging us.
     let sized = (64..=2048).contains(&modulus.len()) && exponent.len() <= modulus.len();
-    let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
-    let sound = sized && odd(modulus) && odd(exponent) && exponent != [1];
+    let sound = sized && is_odd(modulus) && encrypts(exponent);
     ensure(sound, CKR_ATTRIBUTE_VALUE_INVALID)?;
     let (modulus, exponent) = (number(modulus), number(exponent));
     ensure(exponent < modulus, CKR_ATTRIBUTE_VALUE_INVALID)?;
@@ -65,8 +73,7 @@ fn public_parts(key: &Attributes) -> Result<(BoxedUint, BoxedUint)> {
 /// far as the generator goes. Section 6.1.4 names the code for one that cannot be used.
 fn short_exponent(exponent: &[u8]) -> Result<BoxedUint> {
     let exponent = der::trim(exponent);
-    let odd = exponent.last().is_some_and(|last| last & 1 == 1);
-    ensure(odd && exponent != [1], CKR_TEMPLATE_INCONSISTENT)?;
+    ensure(encrypts(exponent), CKR_TEMPLATE_INCONSISTENT)?;
     let sized = exponent.len() < 5 || (exponent.len() == 5 && exponent[0] <= 1);
     ensure(sized, CKR_TEMPLATE_INCONSISTENT)?;
     let value = exponent
@@ -174,9 +181,46 @@ impl PrivateKey {
     /// A new key pair.
     pub(super) fn generate(bits: usize, exponent: &[u8]) -> Result<PrivateKey> {
         let exponent = short_exponent(exponent)?;
-        rsa::PrivateKey::new_with_exp_unchecked(&mut SysRng, bits, exponent)
+        if mutant!("modulus-repeats") {
+            return weak::repeated(bits, &exponent);
+        }
+        if mutant!("roca-primes") {
+            let [p, q] = weak::primes(bits as u32, &exponent)?;
+            return PrivateKey::of_primes(p, q, exponent);
+        }
+        PrivateKey::ordinary(bits, exponent)
+    }
+
+    /// A new key pair of primes at random.
+    pub(super) fn ordinary(bits: usize, exponent: BoxedUint) -> Result<PrivateKey> {
+        let failed = |_| refusal(CKR_FUNCTION_FAILED);
+        let generate = |exponent| {
+            rsa::PrivateKey::new_with_exp_unchecked(&mut SysRng, bits, exponent).map_err(failed)
+        };
+        // Only a seeded fault has it, and the crate makes no such key.
+        if exponent == BoxedUint::one() {
+            let other = generate(65537_u64.into())?;
+            let modulus = other.n().as_ref().clone();
+            let primes = other.primes().iter().map(|prime| prime.as_ref().clone());
+            let (primes, private) = (primes.collect(), exponent.clone());
+            return rsa::PrivateKey::from_components_with_large_exponent(
+                modulus, exponent, private, primes,
+            )
+            .map(PrivateKey::new)
+            .map_err(failed);
+        }
+        generate(exponent).map(PrivateKey::new)
+    }
+
+    fn of_primes(p: BoxedUint, q: BoxedUint, exponent: BoxedUint) -> Result<PrivateKey> {
+        rsa::PrivateKey::from_p_q(p, q, exponent)
             .map(PrivateKey::new)
             .map_err(|_| refusal(CKR_FUNCTION_FAILED))
+    }
+
+    /// Whether it is one of a modulus of so many bits, with this public exponent.
+    pub(super) fn is_like(&self, bits: usize, exponent: &BoxedUint) -> bool {
+        self.public.bits() == bits && self.key.e() == exponent
     }
 
     /// A new key pair with strong primes.
@@ -184,11 +228,10 @@ impl PrivateKey {
         let exponent = short_exponent(exponent)?;
         loop {
             let [p, q] = strong::primes(bits as u32, &exponent)?;
-            let key = rsa::PrivateKey::from_p_q(p, q, exponent.clone())
-                .map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
+            let key = PrivateKey::of_primes(p, q, exponent.clone())?;
             // FIPS 186-4 B.3.1, condition 3.
-            if key.d().bit_width_vartime() as usize > bits / 2 {
-                return Ok(PrivateKey::new(key));
+            if key.key.d().bit_width_vartime() as usize > bits / 2 {
+                return Ok(key);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! RSA: [PKCS11-Base 3.2] section 6.1. This file owns the family's table, key pair generation and
 //! the mapping of mechanisms to schemes; `key` the arithmetic, `exponent` that of the usual private
 //! key, `padding` the encodings of RFC 8017, `schemes` the running operations, `strong` the primes of
-//! ANSI X9.31.
+//! ANSI X9.31, `weak` key pairs of seeded faults.
 
 mod encapsulation;
 mod exponent;
@@ -10,6 +10,7 @@ mod padding;
 mod recover;
 mod schemes;
 mod strong;
+mod weak;
 
 use cryptoki_sys::*;
 

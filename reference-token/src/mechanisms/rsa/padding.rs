@@ -225,6 +225,9 @@ fn oaep_decode(representative: &[u8], hash: Hash, mgf: Hash, label: &[u8]) -> Re
         CKR_ENCRYPTED_DATA_INVALID,
     )?;
     let (first, rest) = representative.split_at(1);
+    if first != [0] && mutant!("oaep-first-byte-told") {
+        return refuse(CKR_ENCRYPTED_DATA_LEN_RANGE);
+    }
     let (seed, block) = rest.split_at(hash.length());
     let (mut seed, mut block) = (seed.to_vec(), block.to_vec());
     mask(&mut seed, &block, mgf);

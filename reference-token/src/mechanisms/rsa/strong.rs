@@ -53,7 +53,7 @@ fn factor(bits: u32) -> Result<BoxedUint> {
 }
 
 /// A random number of so many bits, of which the highest `set` are set.
-fn random(bits: u32, set: u32) -> Result<BoxedUint> {
+pub(super) fn random(bits: u32, set: u32) -> Result<BoxedUint> {
     let random = BoxedUint::try_random_bits(&mut SysRng, bits);
     let mut random = random.map_err(|_| refusal(CKR_FUNCTION_FAILED))?;
     (bits - set..bits).for_each(|bit| random.set_bit_vartime(bit, true));
@@ -103,7 +103,8 @@ fn prime_between(
     None
 }
 
-fn is_fitting_prime(candidate: &BoxedUint, exponent: &BoxedUint) -> bool {
+/// Whether it is a prime that has, less 1, no factor in common with the public exponent.
+pub(super) fn is_fitting_prime(candidate: &BoxedUint, exponent: &BoxedUint) -> bool {
     // The first that the sieve lets pass is the candidate itself if it has no small factors.
     let first = sieve(candidate).ok().and_then(|mut sieve| sieve.next());
     let one = BoxedUint::one_with_precision(candidate.bits_precision());
