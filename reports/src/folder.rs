@@ -20,7 +20,7 @@ pub const RECORD: &str = "finding.json";
 pub const BACKTRACE: &str = "backtrace.txt";
 
 /// The folder of findings, in that of a run.
-const FINDINGS: &str = "findings";
+pub const FINDINGS: &str = "findings";
 
 /// So many registers stand beside each other.
 const ACROSS: usize = 3;

@@ -39,6 +39,7 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let found = search(args, &target, &credentials, &folder, (seed, time))?;
+    let run = folder.clone();
     let session = Session {
         patience: Patience::of_search(),
         gate: args.shown.gate.gate(None),
@@ -46,7 +47,8 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
         verbosity: args.shown.output.verbosity(),
         ..Session::new(target, credentials, folder, seed, &args.target)
     };
-    let evidence = session.execute(plan(found, args, seed, time))?;
+    let evidence = session.execute(plan(found, args, seed, time));
+    let evidence = evidence.map_err(|failure| failure.with_findings(&run))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
 }

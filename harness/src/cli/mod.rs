@@ -72,6 +72,18 @@ impl Failure {
             code: exit::HARNESS_FAULT,
         }
     }
+
+    /// With where findings are that a search had before it failed to report them: in the folder of the run.
+    fn with_findings(mut self, run: &Path) -> Self {
+        let folder = run.join(p11assay_reports::folder::FINDINGS);
+        if folder.is_dir() {
+            self.message += &format!(
+                "\nwhat was found by then is in {}: `p11assay replay` takes each of its folders",
+                folder.display()
+            );
+        }
+        self
+    }
 }
 
 /// Runs the command line of this process.

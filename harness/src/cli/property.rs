@@ -68,13 +68,15 @@ pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
     if args.shown.output.verbosity() != Verbosity::Quiet {
         show(&outcome);
     }
+    let run = folder.clone();
     let session = Session {
         gate: args.shown.gate.gate(None),
         waivers,
         verbosity: args.shown.output.verbosity(),
         ..Session::new(target, credentials, folder, seed, &args.target)
     };
-    let evidence = session.execute(plan(&properties, outcome, seed))?;
+    let evidence = session.execute(plan(&properties, outcome, seed));
+    let evidence = evidence.map_err(|failure| failure.with_findings(&run))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -21,6 +22,9 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// How long a background program may take to end when asked to.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a socket that was there before its program began may take to be made anew.
+const STALE: Duration = Duration::from_secs(3);
 
 /// A program about to be run.
 #[derive(Debug, Clone)]
@@ -100,6 +104,13 @@ struct Group {
     ended: bool,
 }
 
+/// By what a socket is known from one made anew at the same place. Any other file says nothing of who made it.
+fn socket(path: &Path) -> Option<(u64, i64, i64)> {
+    let of = std::fs::metadata(path).ok()?;
+    let identity = (of.ino(), of.ctime(), of.ctime_nsec());
+    of.file_type().is_socket().then_some(identity)
+}
+
 impl Invocation {
     /// Runs the program to its end.
     pub(super) fn run(&self) -> Result<Finished, ProcessError> {
@@ -117,11 +128,18 @@ impl Invocation {
         }
     }
 
-    /// Starts the program, and waits until `ready` exists if that is given.
+    /// Starts the program, and waits until `ready` exists if that is given. A socket that is there already is mostly that of
+    /// a daemon that is gone: it is waited for to be made anew, though not for long, as some program may keep it.
     pub(super) fn start(&self, ready: Option<&Path>) -> Result<Daemon, ProcessError> {
+        let before = ready.and_then(socket);
         let mut daemon = Daemon(self.spawn()?);
-        let deadline = Instant::now() + self.timeout;
-        while let Some(path) = ready.filter(|path| !path.exists()) {
+        let begun = Instant::now();
+        let deadline = begun + self.timeout;
+        let stale = |path: &Path| {
+            before.is_some() && before == socket(path) && begun.elapsed() < STALE.min(self.timeout)
+        };
+        let is_ready = |path: &Path| path.exists() && !stale(path);
+        while let Some(path) = ready.filter(|path| !is_ready(path)) {
             if let Some(status) = daemon.0.wait()? {
                 return Err(ProcessError::Ended(Box::new(daemon.0.finished(status))));
             }

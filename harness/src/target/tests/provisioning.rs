@@ -305,6 +305,32 @@ fn a_background_program_must_become_ready() {
     assert!(!place.daemons_alive());
 }
 
+/// What a daemon leaves behind is not taken for the next one's.
+#[test]
+fn a_socket_of_before_says_of_no_program_that_it_is_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+    let daemon = |script: &str| {
+        let begun = Instant::now();
+        let place = made(&format!(
+            "provision: [ {{ run: [sh, -c, \"{script}\"], background: true, ready: \"{}\" }} ]",
+            path.display()
+        ));
+        drop(place);
+        begun.elapsed()
+    };
+    let kept = daemon("exec sleep 600");
+    assert!(kept >= Duration::from_secs(3), "it may keep the socket");
+    // As good as made anew: a file with a new link has another time of change.
+    let link = format!("ln {0} {0}-too", path.display());
+    let anew = daemon(&format!("sleep 0.2; {link}; exec sleep 600"));
+    assert!(
+        anew >= Duration::from_millis(200) && anew < kept,
+        "{anew:?}"
+    );
+}
+
 /// Notes what it is asked to run, and refuses one file.
 #[derive(Default)]
 struct Noting(Vec<(SuiteFile, PathBuf, bool)>);
