@@ -36,7 +36,7 @@ fn runs_of_cases_and_of_benchmarks_and_a_history_are_one_page() {
         ">1 open finding</span>",
         "Over time",
         "id=\"coverage\"",
-        "s/wrong.yaml",
+        "findings/s/wrong",
     ] {
         assert!(page.contains(part), "{part}");
     }
