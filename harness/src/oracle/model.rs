@@ -188,8 +188,8 @@ impl Apart {
         subject.refers_to(&self.doubtful) || self.has_bare_handle(subject.call)
     }
 
-    /// True if a handle, or a slot, is a number that the module may have given out as well as not, or the
-    /// handle of something of another kind, which may have the same number.
+    /// True if a handle, or a slot, is a number that the module may have given out as well as not, or the handle of
+    /// something of another kind, which may have the same number; or if a handle stands where none is asked for.
     fn has_bare_handle(&self, call: &Call) -> bool {
         let mut parameters = call.function.parameters().iter().zip(&call.arguments);
         parameters.any(|(parameter, argument)| {
@@ -204,14 +204,12 @@ impl Apart {
                 Argument::Number(Number::Literal(number)) => slot || kind.is_some() && *number != 0,
                 // A handle may have the number of a slot as well, and a name that nothing has is 0.
                 Argument::Number(Number::Reference(reference)) if slot => reference.name != TARGET,
+                // Where no handle is asked for, its number means something else with each side: of flags, other bits.
                 Argument::Number(Number::Reference(reference)) => {
-                    let others = [&self.sessions, &self.objects];
-                    kind.is_some_and(|kind| {
-                        !kind.all.contains(&reference.name)
-                            && others
-                                .iter()
-                                .any(|other| other.all.contains(&reference.name))
-                    })
+                    let handles = [&self.sessions, &self.objects];
+                    let mut handles = handles.iter();
+                    handles.any(|handles| handles.all.contains(&reference.name))
+                        && kind.is_none_or(|kind| !kind.all.contains(&reference.name))
                 }
                 _ => false,
             }

@@ -470,3 +470,23 @@ fn another_digest_of_known_data_is_a_disagreement() {
     calls[2].arguments[1] = Argument::Bytes(Bytes::of(Content::Reference(Reference::to("b0"))));
     assert_eq!(found(&calls, &[7; 31]), None);
 }
+
+#[test]
+fn a_handle_that_is_given_for_flags_has_other_bits_on_each_side() {
+    let calls = |flags: &str| {
+        vec![
+            giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+            on(2, Function::C_FindObjectsInit, &[("session", "s0")]),
+            on(
+                3,
+                Function::C_SessionCancel,
+                &[("session", "s0"), ("flags", flags)],
+            ),
+            on(4, Function::C_FindObjects, &[("session", "s0")]),
+        ]
+    };
+    let ended = [0, 0, 0, CKR_OPERATION_NOT_INITIALIZED];
+    assert_eq!(step(&calls("s0"), &ended, &[0; 4]), None);
+    // What the sequence knows of the target is the same for both.
+    assert_eq!(step(&calls("target"), &ended, &[0; 4]), Some(4));
+}
