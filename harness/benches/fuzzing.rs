@@ -47,12 +47,12 @@ use beside::Beside;
 use tape::Sizes;
 
 /// How often every way has a slice.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 31;
 /// How long the slices of those are that do not say it themselves.
 const SLICE: Duration = Duration::from_millis(40);
 /// Inputs in a batch of a search, and variants of each: as in any search.
 const BATCH: usize = 32;
-const VARIANTS: u32 = 512;
+const VARIANTS: u32 = 1024;
 const JOURNAL: usize = 1 << 20;
 
 type TenCalls =
@@ -163,23 +163,34 @@ fn measure(name: &str, bed: &Bed, ten_calls: TenCalls, beside: Beside) -> Result
     if let Some(case) = found.cases.first() {
         println!("{name}: {}", case.title);
     }
-    let [c, cpu, twice, executor, variants, fuzzer, both] = slices.map(|mut slices: Vec<f64>| {
-        slices.sort_by(f64::total_cmp);
-        slices[slices.len() / 2]
-    });
+    let [c, cpu, twice, executor, variants, fuzzer, both] = &slices;
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let of = |slices: &Vec<f64>| median(slices.clone());
+    // Slices that follow each other are held against each other: a machine may have become another one by the next.
+    let ratio = |some: &[f64], others: &[f64]| {
+        median(
+            some.iter()
+                .zip(others)
+                .map(|(one, other)| one / other)
+                .collect(),
+        )
+    };
     let columns = [
-        c,
-        twice,
-        executor,
-        variants,
-        fuzzer,
+        of(c),
+        of(twice),
+        of(executor),
+        of(variants),
+        of(fuzzer),
         calls,
-        c / fuzzer,
-        twice / fuzzer,
-        cpu,
-        both,
+        ratio(c, fuzzer),
+        ratio(twice, fuzzer),
+        of(cpu),
+        of(both),
         // A search has two processors.
-        2.0 * cpu / both,
+        2.0 * ratio(cpu, both),
     ];
     println!(
         "{name:<10}{}",

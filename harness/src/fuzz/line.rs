@@ -27,6 +27,21 @@ pub(super) struct Filled {
     pub(super) reached: Vec<Reached>,
 }
 
+/// How many orders are in line at once; one until it is known how long they take.
+pub(super) struct Ahead(usize);
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Ahead {
+    fn learn(&mut self, took: Duration) {
+        self.0 = if took < LONG { AHEAD } else { 1 };
+    }
+}
+
 /// What a side says of an order.
 type Said = (Result<Varied, StationError>, Vec<Reached>);
 
@@ -74,16 +89,17 @@ impl Pair {
     /// If one of the stations cannot go on, or `filled` cannot.
     pub(super) fn vary<E: From<StationError>>(
         &mut self,
+        ahead: &mut Ahead,
         mut orders: impl Iterator<Item = Order>,
         mut filled: impl FnMut(Filled) -> Result<(), E>,
     ) -> Result<(), E> {
         std::thread::scope(|scope| {
             let [target, model] =
                 [&mut self.target, &mut self.model].map(|side| Line::open(scope, side));
-            let (mut under_way, mut ahead) = (VecDeque::new(), 1);
+            let mut under_way = VecDeque::new();
             let mut last = Instant::now();
             loop {
-                while under_way.len() < ahead
+                while under_way.len() < ahead.0
                     && let Some(order) = orders.next().map(Arc::new)
                 {
                     target.tell(&order);
@@ -95,8 +111,7 @@ impl Pair {
                 };
                 let ((on_target, reached), (on_model, _)) = (target.hear()?, model.hear()?);
                 let now = Instant::now();
-                let took = now - std::mem::replace(&mut last, now);
-                ahead = if took < LONG { AHEAD } else { 1 };
+                ahead.learn(now - std::mem::replace(&mut last, now));
                 let outcome = order.outcome(on_target, on_model);
                 filled(Filled { outcome, reached })?;
             }

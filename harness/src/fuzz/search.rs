@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::corpus::{Corpus, CorpusError};
 use super::functions::Functions;
+use super::line::Ahead;
 use super::novelty::Novelty;
 use super::pair::Pair;
 use super::tapes::Tapes;
@@ -147,6 +148,7 @@ impl Search<'_> {
                     Job {
                         pair,
                         tapes,
+                        ahead: Ahead::default(),
                         common,
                     }
                     .run()

@@ -24,12 +24,14 @@ use crate::sequence::decode::{Setting, Variants, Weight};
 use crate::sequence::determined::Determined;
 use crate::sequence::{Call, Step, calls};
 
-/// Variants of a tape whose calls take some microseconds.
+/// Variants of a tape whose calls take a microsecond or a few: laying out takes longer than hundreds of them.
+const MOST: u32 = 1024;
+/// Variants of one whose calls take longer.
 const MANY: u32 = 512;
 /// Variants of one on a target whose calls take a millisecond or more.
 const FEW: u32 = 8;
-/// How many times fewer there are of one with mechanisms that take long.
-const HEAVY: u32 = 16;
+/// How many times fewer there are of one with mechanisms that take long, and how many at most.
+const HEAVY: (u32, u32) = (16, 32);
 /// Most variants of one tape that are looked into for what is not known to be the same.
 const ALARMS: usize = 8;
 
@@ -37,10 +39,11 @@ const ALARMS: usize = 8;
 pub(super) fn usual_count(calls: &mut [u64]) -> u32 {
     let middle = calls.len() / 2;
     if calls.is_empty() {
-        return MANY;
+        return MOST;
     }
     match *calls.select_nth_unstable(middle).1 {
-        0..1_000_000 => MANY,
+        0..10_000 => MOST,
+        10_000..1_000_000 => MANY,
         _ => FEW,
     }
 }
@@ -123,7 +126,7 @@ impl Order {
         let variants = Variants::of(tape, setting, seed)?;
         let share = match variants.weight() {
             Weight::Light => most,
-            Weight::Heavy => most / HEAVY,
+            Weight::Heavy => (most / HEAVY.0).min(HEAVY.1),
             Weight::Dear => 0,
         };
         // The first is the tape itself.
@@ -290,8 +293,9 @@ mod tests {
 
     #[test]
     fn a_slow_target_has_few_variants_and_chance_decides_nothing() {
-        assert_eq!(usual_count(&mut []), MANY);
-        assert_eq!(usual_count(&mut [900, 1_000, 30_000_000]), MANY);
+        assert_eq!(usual_count(&mut []), MOST);
+        assert_eq!(usual_count(&mut [900, 1_000, 30_000_000]), MOST);
+        assert_eq!(usual_count(&mut [900, 50_000, 30_000_000]), MANY);
         assert_eq!(usual_count(&mut [900, 5_000_000, 30_000_000]), FEW);
     }
 

@@ -16,15 +16,13 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 
 /// Hexadecimal digits as bytes; blanks between bytes are allowed.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|c| !c.is_ascii_whitespace())
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect::<Option<_>>()?;
-    digits
-        .len()
-        .is_multiple_of(2)
-        .then(|| digits.chunks(2).map(|d| d[0] << 4 | d[1]).collect())
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let mut digits = text.bytes().filter(|c| !c.is_ascii_whitespace());
+    let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
+    while let Some(first) = digits.next() {
+        bytes.push(digit(first)? << 4 | digit(digits.next()?)?);
+    }
+    Some(bytes)
 }
 
 /// A number as people write it: by name where it has one.

@@ -8,7 +8,7 @@ use p11assay_reports::evidence::End;
 use super::{Common, SearchError, State};
 use crate::fuzz::corpus::Kept;
 use crate::fuzz::finding;
-use crate::fuzz::line::Filled;
+use crate::fuzz::line::{Ahead, Filled};
 use crate::fuzz::look::{Shown, look};
 use crate::fuzz::pair::{Outcome, Pair};
 use crate::fuzz::suspect::{Suspect, What};
@@ -115,6 +115,7 @@ impl Common<'_> {
 pub(super) struct Job<'c, 's> {
     pub(super) pair: Pair,
     pub(super) tapes: Tapes,
+    pub(super) ahead: Ahead,
     pub(super) common: &'c Common<'s>,
 }
 
@@ -204,18 +205,19 @@ impl Job<'_, '_> {
             None
         });
         let (mut run, mut trouble, mut doubt) = (0, Vec::new(), BTreeSet::new());
-        self.pair.vary(orders, |Filled { outcome, reached }| {
-            run += u64::from(!matches!(outcome, Varied::None(_)));
-            match outcome {
-                Varied::Seen(seen) => {
-                    let wrong = common.take_note(&seen, &reached, &mut doubt)?;
-                    trouble.extend(wrong.into_iter().map(Trouble::Wrong));
+        self.pair
+            .vary(&mut self.ahead, orders, |Filled { outcome, reached }| {
+                run += u64::from(!matches!(outcome, Varied::None(_)));
+                match outcome {
+                    Varied::Seen(seen) => {
+                        let wrong = common.take_note(&seen, &reached, &mut doubt)?;
+                        trouble.extend(wrong.into_iter().map(Trouble::Wrong));
+                    }
+                    Varied::Broken(tape, end) => trouble.push(Trouble::Broken(tape, end)),
+                    Varied::None(tape) => trouble.push(Trouble::Unready(tape)),
                 }
-                Varied::Broken(tape, end) => trouble.push(Trouble::Broken(tape, end)),
-                Varied::None(tape) => trouble.push(Trouble::Unready(tape)),
-            }
-            Ok::<_, SearchError>(())
-        })?;
+                Ok::<_, SearchError>(())
+            })?;
         self.common.lock().found.lost_track =
             self.pair.target.station.lost_track().map(str::to_owned);
         for one in trouble {

@@ -48,7 +48,7 @@ pub(super) fn call(
     if is_legal && has_object(function) && writer.live_objects().next().is_none() {
         return;
     }
-    let arguments: Vec<(&str, Argument)> = function
+    let arguments: Vec<Argument> = function
         .parameters()
         .iter()
         .map(|parameter| {
@@ -67,17 +67,16 @@ pub(super) fn call(
                 }
                 other => other,
             };
-            let argument = match writer.setting.lies && tape.once_in(LIE) {
+            match writer.setting.lies && tape.once_in(LIE) {
                 true => lie(tape, argument),
                 false => argument,
-            };
-            (parameter.name, argument)
+            }
         })
         .collect();
-    writer.call(function, &arguments);
     if is_legal {
         writer.follow_ends(function, &arguments);
     }
+    writer.call_with(function, arguments);
 }
 
 fn has_object(function: Function) -> bool {

@@ -29,7 +29,7 @@ pub(super) fn any(writer: &Writer<'_>, tape: &mut Tape<'_>) -> MechanismArgument
 /// A mechanism for this use.
 pub(super) fn for_use(writer: &Writer<'_>, tape: &mut Tape<'_>, wanted: Use) -> &'static Mechanism {
     let rows = writer.setting.mechanisms_for(wanted);
-    let picked = writer.swarm.pick(tape, &rows, |row| row.value);
+    let picked = writer.swarm.pick(tape, rows, |row| row.value);
     picked.copied().unwrap_or(&mechanism::all()[0])
 }
 

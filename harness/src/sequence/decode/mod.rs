@@ -148,12 +148,18 @@ impl<'s> Writer<'s> {
 
     /// Adds a call with the arguments named, defaults for the others, and names for what it gives.
     fn call(&mut self, function: Function, arguments: &[(&str, Argument)]) -> &mut Call {
+        let parameters = function.parameters().iter();
+        let arguments = parameters.map(|parameter| {
+            let given = arguments.iter().find(|(name, _)| *name == parameter.name);
+            given.map_or(Argument::Default, |(_, argument)| argument.clone())
+        });
+        self.call_with(function, arguments.collect())
+    }
+
+    /// Adds a call with an argument for each parameter, and names for what it gives.
+    fn call_with(&mut self, function: Function, arguments: Vec<Argument>) -> &mut Call {
         let mut call = self.bare(function);
-        for (slot, parameter) in call.arguments.iter_mut().zip(function.parameters()) {
-            if let Some((_, given)) = arguments.iter().find(|(name, _)| *name == parameter.name) {
-                *slot = given.clone();
-            }
-        }
+        call.arguments = arguments;
         for parameter in function.parameters() {
             if let Some(name) = self.name_output(parameter.kind) {
                 call.gives.push(Capture {
@@ -226,10 +232,10 @@ impl<'s> Writer<'s> {
     }
 
     /// Takes note of what a call puts an end to.
-    fn follow_ends(&mut self, function: Function, arguments: &[(&str, Argument)]) {
+    fn follow_ends(&mut self, function: Function, arguments: &[Argument]) {
         let named = |parameter: &str| {
-            let given = arguments.iter().find(|(name, _)| *name == parameter);
-            match given {
+            let mut given = function.parameters().iter().zip(arguments);
+            match given.find(|(of, _)| of.name == parameter) {
                 Some((_, Argument::Number(Number::Reference(reference)))) => {
                     Some(reference.name.clone())
                 }

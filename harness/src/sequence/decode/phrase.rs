@@ -190,12 +190,13 @@ pub(super) fn is_dear(row: &Mechanism) -> bool {
 
 /// A key pair, of this type if the standard can generate one.
 fn pair(writer: &mut Writer<'_>, tape: &mut Tape<'_>, key_type: Option<u64>) {
-    let mut rows = writer.setting.mechanisms_for(Use::GeneratePair);
     let dear = tape.once_in(DEAR);
-    rows.retain(|row| match key_type {
+    let rows = writer.setting.mechanisms_for(Use::GeneratePair).iter();
+    let rows = rows.copied().filter(|row| match key_type {
         Some(key_type) => row.key_types.contains(&key_type),
         None => is_dear(row) == dear,
     });
+    let rows: Vec<_> = rows.collect();
     let picked = writer.swarm.pick(tape, &rows, |row| row.value);
     let Some(row) = picked.copied() else {
         return create(writer, tape);

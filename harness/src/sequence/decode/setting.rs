@@ -80,14 +80,17 @@ impl<'p> Setting<'p> {
     /// A setting in which all mechanisms of the standard are tried, or those that `has` is true of.
     #[must_use]
     pub fn new(prelude: Prelude<'p>, has: impl Fn(u64) -> bool) -> Self {
-        let mut rows: HashMap<Use, Vec<&'static Mechanism>> = HashMap::new();
-        let mut mechanisms = Vec::new();
-        for row in mechanism::all().iter().filter(|row| has(row.value)) {
-            mechanisms.push(row.value);
-            for wanted in &row.uses {
-                rows.entry(*wanted).or_default().push(row);
-            }
-        }
+        let all = mechanism::all().iter();
+        let (there, rest): (Vec<_>, Vec<_>) = all.partition(|row| has(row.value));
+        let rows = Use::ALL.map(|wanted| {
+            let of = |rows: &[&'static Mechanism]| {
+                let fitting = rows.iter().filter(|row| row.uses.contains(&wanted));
+                fitting.copied().collect::<Vec<_>>()
+            };
+            let own = of(&there);
+            (wanted, if own.is_empty() { of(&rest) } else { own })
+        });
+        let mechanisms = there.iter().map(|row| row.value).collect();
         Self {
             prelude,
             wrong: USUALLY_WRONG,
@@ -95,7 +98,7 @@ impl<'p> Setting<'p> {
             missing: Vec::new(),
             lanes: None,
             mechanisms,
-            rows,
+            rows: rows.into(),
         }
     }
 
@@ -123,14 +126,8 @@ impl<'p> Setting<'p> {
     }
 
     /// The mechanisms for a use; all those of the standard if the token has none.
-    pub(super) fn mechanisms_for(&self, wanted: Use) -> Vec<&'static Mechanism> {
-        match self.rows.get(&wanted) {
-            Some(rows) => rows.clone(),
-            None => mechanism::all()
-                .iter()
-                .filter(|row| row.uses.contains(&wanted))
-                .collect(),
-        }
+    pub(super) fn mechanisms_for(&self, wanted: Use) -> &[&'static Mechanism] {
+        self.rows.get(&wanted).map_or(&[], Vec::as_slice)
     }
 }
 

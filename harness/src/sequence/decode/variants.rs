@@ -17,9 +17,11 @@ use super::{MOST_CALLS, MOST_PHRASES, Object, Writer, phrase};
 use crate::sequence::{Call, Step, Value, calls, makes_token_objects, may_be_asynchronous};
 
 /// Most phrases for one place, the tape's own among them.
-const PHRASES: usize = 8;
-/// How many are tried for one.
-const TRIES: usize = 16;
+const PHRASES: usize = 16;
+/// How many phrases are tried for all places together; the fewer places a tape has, the more for each.
+const TRIES: usize = 192;
+/// How many are tried for one place, no matter how many there are: so many at least, and so many at most.
+const TRIES_FOR_ONE: (usize, usize) = (16, 64);
 /// Most changes to the bytes of one that is tried.
 const CHANGES: usize = 3;
 /// Bytes that a phrase may go on to read.
@@ -46,7 +48,7 @@ pub struct Phrase {
 }
 
 /// Where the writer stands between two phrases.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 struct Mark {
     steps: usize,
     calls: usize,
@@ -70,6 +72,17 @@ impl Writer<'_> {
             ended: self.ended.clone(),
             current: self.current.clone(),
         }
+    }
+
+    /// True if what follows would be the same as after the mark.
+    fn is_at(&self, mark: &Mark) -> bool {
+        let counts = (self.steps.len(), self.calls, self.sessions.len());
+        let more = (self.outputs.len(), self.given.len());
+        counts == (mark.steps, mark.calls, mark.sessions)
+            && more == (mark.outputs, mark.given)
+            && self.objects == mark.objects
+            && self.ended == mark.ended
+            && self.current == mark.current
     }
 
     fn go_back_to(&mut self, mark: &Mark) {
@@ -109,6 +122,8 @@ impl Variants {
         let given = writer.given.clone();
         let mut rng = Rng::with_seed(seed);
         let mut places = Vec::with_capacity(segments.len());
+        let (least, most) = TRIES_FOR_ONE;
+        let tries = (TRIES / segments.len().max(1)).clamp(least, most);
         while let (Some(after), Some(tape)) = (marks.pop(), segments.pop()) {
             let before = marks.last()?;
             let steps = writer.steps.split_off(before.steps);
@@ -117,7 +132,7 @@ impl Variants {
                 &mut writer,
                 &mut phrases,
                 (before, &after),
-                weight,
+                (weight, tries),
                 &mut rng,
             );
             places.push(phrases);
@@ -213,15 +228,15 @@ fn segment(bytes: &[u8], begin: usize, end: usize) -> Vec<u8> {
     segment
 }
 
-/// Adds phrases that do between these two marks what the first one does.
+/// Adds phrases that do between these two marks what the first one does, of so many that are tried.
 fn others(
     writer: &mut Writer<'_>,
     phrases: &mut Vec<Phrase>,
     (before, after): (&Mark, &Mark),
-    weight: Weight,
+    (weight, tries): (Weight, usize),
     rng: &mut Rng,
 ) {
-    for _ in 0..TRIES {
+    for _ in 0..tries {
         if phrases.len() >= PHRASES {
             break;
         }
@@ -229,10 +244,12 @@ fn others(
         let mut tape = Tape::new(&bytes);
         writer.go_back_to(before);
         phrase::phrase(writer, &mut tape);
-        let same = writer.mark() == *after;
+        if !writer.is_at(after) {
+            continue;
+        }
         let steps = writer.steps.split_off(before.steps);
         let new = phrases.iter().all(|phrase| phrase.steps != steps);
-        if same && new && can_be_repeated(&steps).is_some_and(|own| own <= weight) {
+        if new && can_be_repeated(&steps).is_some_and(|own| own <= weight) {
             let tape = segment(&bytes, 0, tape.read());
             phrases.push(Phrase { tape, steps });
         }
