@@ -15,6 +15,7 @@ use super::run::{fresh_seed, timeout, waivers};
 use super::select::all;
 use super::session::Session;
 use super::target::{at_disposal, resolve};
+use crate::plan::shipped::runs_last;
 use crate::plan::{Case, Filter, Ladder, Needs, Plan, Planned, Suite, Unmet};
 use crate::probe::{self, ProbeError};
 use crate::run::{Interrupt, Station};
@@ -40,9 +41,9 @@ pub(super) fn security(args: &Security) -> Result<i32, Failure> {
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let suites = all()?;
-    let mut plan = plan(&suites, args, filter.as_ref());
+    let mut plan = plan(&suites, &args.only, filter.as_ref());
     if args.only.contains(&Part::Search) || args.only.contains(&Part::Timing) {
-        plan.cases.extend(found(args, &target, &credentials, seed)?);
+        put_in(&mut plan, found(args, &target, &credentials, seed)?);
     }
     let session = Session {
         gate: args.shown.gate.gate(None),
@@ -58,14 +59,14 @@ pub(super) fn security(args: &Security) -> Result<i32, Failure> {
 }
 
 /// The cases that are there already: attacks, and security properties among all the others.
-fn plan(suites: &[Suite], args: &Security, filter: Option<&Filter>) -> Plan {
+fn plan(suites: &[Suite], only: &[Part], filter: Option<&Filter>) -> Plan {
     let wanted = |case: &Case| {
         let part = match case.attack {
             Some(_) => Part::Attacks,
             None => Part::Properties,
         };
         let secures = case.attack.is_some() || case.level == Level::Security;
-        secures && args.only.contains(&part) && filter.is_none_or(|filter| filter.matches(case))
+        secures && only.contains(&part) && filter.is_none_or(|filter| filter.matches(case))
     };
     let chosen = |suite: &&Suite| suite.cases.iter().any(wanted);
     let chosen: Vec<&Suite> = suites.iter().filter(chosen).collect();
@@ -81,6 +82,17 @@ fn plan(suites: &[Suite], args: &Security, filter: Option<&Filter>) -> Plan {
             .collect(),
         shard: None,
     }
+}
+
+/// Puts cases before the suites that come last, which leave a token without the PINs that these need.
+fn put_in(plan: &mut Plan, found: Vec<Planned>) {
+    let is_last = |planned: &Planned| {
+        let suite = planned.case.id.rsplit_once('/');
+        suite.is_some_and(|(suite, _)| runs_last(suite))
+    };
+    let all = plan.cases.len();
+    let before = plan.cases.iter().position(is_last).unwrap_or(all);
+    plan.cases.splice(before..before, found);
 }
 
 /// What the search found, and what time told.
@@ -254,6 +266,21 @@ mod tests {
     fn verdict(planned: &Planned) -> (Verdict, &str) {
         let unmet = planned.unmet.as_ref().expect("a verdict before the run");
         (unmet.verdict, &unmet.reason)
+    }
+
+    #[test]
+    fn what_was_found_runs_before_suites_that_take_the_pins_away() {
+        let suites = all().expect("the shipped suites");
+        let mut plan = plan(&suites, &[Part::Attacks, Part::Properties], None);
+        put_in(&mut plan, of_search(no_way(Protection::ALL[0])));
+        let at = |id: &str| plan.cases.iter().position(|one| one.case.id.contains(id));
+        let found = at(search::FOLDER).expect("it is in the plan");
+        let lasts = ["life/wrong-pin/", "life/pin/", "life/init-token/"].map(at);
+        assert!(
+            lasts
+                .iter()
+                .all(|last| last.is_some_and(|last| found < last))
+        );
     }
 
     #[test]
