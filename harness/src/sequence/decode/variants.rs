@@ -336,4 +336,23 @@ mod tests {
         assert!(places > 200, "{places}");
         assert!(phrases > 4 * places, "{phrases} of {places}");
     }
+
+    /// What laying out costs is worth it only if much is made of it.
+    #[test]
+    fn a_tape_of_few_places_has_many_phrases_for_each() {
+        let setting = Setting::new(Prelude::Session, |_| true);
+        let mut rng = Rng::with_seed(2);
+        let (mut places, mut phrases) = (0, 0);
+        for length in (4..60).cycle().take(300) {
+            let tape: Vec<u8> = (0..length).map(|_| rng.u8(..)).collect();
+            let variants = Variants::of(&tape, &setting, 7);
+            let few = variants.filter(|variants| variants.places().len() <= 4);
+            for place in few.iter().flat_map(Variants::places) {
+                places += 1;
+                phrases += place.len();
+            }
+        }
+        assert!(places > 200, "{places}");
+        assert!(phrases > 10 * places, "{phrases} of {places}");
+    }
 }
