@@ -30,19 +30,6 @@ pub enum Use {
 }
 
 impl Use {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Encrypt,
-        Self::Sign,
-        Self::Recover,
-        Self::Digest,
-        Self::Generate,
-        Self::GeneratePair,
-        Self::Wrap,
-        Self::Derive,
-        Self::Encapsulate,
-    ];
-
     fn from_word(word: &str) -> Option<Self> {
         Some(match word {
             "encrypt" => Self::Encrypt,

@@ -73,6 +73,7 @@ pub struct Setting<'p> {
     /// The lanes of every sequence, if they have any.
     pub lanes: Option<Lanes>,
     mechanisms: Vec<u64>,
+    /// Those that the token has, by use; all those of the standard where it has none.
     rows: HashMap<Use, Vec<&'static Mechanism>>,
 }
 
@@ -80,17 +81,20 @@ impl<'p> Setting<'p> {
     /// A setting in which all mechanisms of the standard are tried, or those that `has` is true of.
     #[must_use]
     pub fn new(prelude: Prelude<'p>, has: impl Fn(u64) -> bool) -> Self {
-        let all = mechanism::all().iter();
-        let (there, rest): (Vec<_>, Vec<_>) = all.partition(|row| has(row.value));
-        let rows = Use::ALL.map(|wanted| {
-            let of = |rows: &[&'static Mechanism]| {
-                let fitting = rows.iter().filter(|row| row.uses.contains(&wanted));
-                fitting.copied().collect::<Vec<_>>()
-            };
-            let own = of(&there);
-            (wanted, if own.is_empty() { of(&rest) } else { own })
-        });
-        let mechanisms = there.iter().map(|row| row.value).collect();
+        let mut rows: HashMap<Use, Vec<&'static Mechanism>> = HashMap::new();
+        let mut own = rows.clone();
+        let mut mechanisms = Vec::new();
+        for row in mechanism::all() {
+            let is_there = has(row.value);
+            mechanisms.extend(is_there.then_some(row.value));
+            for wanted in &row.uses {
+                rows.entry(*wanted).or_default().push(row);
+                if is_there {
+                    own.entry(*wanted).or_default().push(row);
+                }
+            }
+        }
+        rows.extend(own);
         Self {
             prelude,
             wrong: USUALLY_WRONG,
@@ -98,7 +102,7 @@ impl<'p> Setting<'p> {
             missing: Vec::new(),
             lanes: None,
             mechanisms,
-            rows: rows.into(),
+            rows,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::sequence::{Call, Step, Value, calls, makes_token_objects, may_be_asyn
 const PHRASES: usize = 16;
 /// How many phrases are tried for all places together; the fewer places a tape has, the more for each.
 const TRIES: usize = 192;
-/// How many are tried for one place, no matter how many there are: so many at least, and so many at most.
+/// How many are tried for one place, whatever the number of places: at least, and at most.
 const TRIES_FOR_ONE: (usize, usize) = (16, 64);
 /// Most changes to the bytes of one that is tried.
 const CHANGES: usize = 3;
