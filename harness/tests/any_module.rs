@@ -75,7 +75,9 @@ fn search(folder: &Path, target: &str, sequences: usize) -> usize {
             panic!("{error}\n{}", String::from_utf8_lossy(&output.stderr));
         });
     let title = &evidence.cases.last().expect("the search").title;
-    let made = title.strip_prefix(&format!("{sequences} sequences and 0 variants with "));
+    let made = title.strip_prefix(&format!(
+        "{sequences} sequences and 0 variants, up to 1 of each, with "
+    ));
     let calls = made.and_then(|made| made.split(' ').next()?.parse().ok());
     calls.unwrap_or_else(|| panic!("{title}"))
 }

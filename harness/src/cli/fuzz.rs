@@ -111,7 +111,8 @@ fn plan(found: Found, args: &Fuzz, seed: u64, time: Duration) -> Plan {
         ..
     } = found.progress;
     let mut title = format!(
-        "{sequences} sequences and {variants} variants with {calls} calls in {}, seed {seed}",
+        "{sequences} sequences and {variants} variants, up to {} of each, with {calls} calls in {}, seed {seed}",
+        found.most_variants,
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
     if args.threads > 1 {

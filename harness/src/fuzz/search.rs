@@ -60,6 +60,8 @@ pub struct Found {
     pub lost: BTreeMap<String, String>,
     /// What was done.
     pub progress: Progress,
+    /// How many variants of an input were run at most: by how long calls took, if that was not told.
+    pub most_variants: u32,
     /// Functions of the target that were reached, if they are followed.
     pub functions: Functions,
     /// Why they are followed no more, if they are not.
@@ -133,7 +135,8 @@ impl Search<'_> {
                 known: BTreeSet::new(),
                 times: BTreeMap::new(),
                 begun: 0,
-                variants: self.variants,
+                most_variants: self.variants,
+                is_timed: false,
                 found: Found {
                     functions: self.functions,
                     ..Found::default()
@@ -188,8 +191,10 @@ struct State<'s> {
     times: BTreeMap<String, u64>,
     /// Inputs that a job took on.
     begun: u64,
-    /// How many variants of each are run, once that is known.
-    variants: Option<u32>,
+    /// How many variants of each are run at most, if that was told.
+    most_variants: Option<u32>,
+    /// That inputs were run one by one, and it is known how many variants of each are run.
+    is_timed: bool,
     found: Found,
 }
 

@@ -135,6 +135,10 @@ fn a_search_that_finds_nothing_says_what_it_did_and_can_be_made_again() {
     std::fs::remove_dir_all(folder.path("corpus")).expect("the corpus");
     let second = count(fuzz(&folder, &arguments));
     assert_eq!(first, second, "the same seed on the same target");
+    std::fs::remove_dir_all(folder.path("corpus")).expect("the corpus");
+    let told = [&arguments[..], &["--variants", "1024"]].concat();
+    assert!(first.contains(" up to 1024 of each"), "{first}");
+    assert_eq!(first, count(fuzz(&folder, &told)), "as many, told");
 }
 
 /// What does not take two threads is shown without them.

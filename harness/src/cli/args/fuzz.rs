@@ -18,8 +18,8 @@ pub(in crate::cli) struct Fuzz {
     /// the same seed.
     #[arg(long, value_name = "N", value_parser = number)]
     pub(in crate::cli) sequences: Option<u64>,
-    /// How many variants of each sequence are run, which costs little more than their calls; 1,024 if not given, 512 where
-    /// calls take 10 us, and 8 where they take a millisecond.
+    /// How many variants of each sequence are run at most, which costs little more than their calls; if not given, 1,024, and
+    /// 8 where calls take a millisecond.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=60_000))]
     pub(in crate::cli) variants: Option<u32>,
     /// Sequences at once, each on a token of its own; with one, a seed gives the same search each time.

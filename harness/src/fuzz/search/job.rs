@@ -23,15 +23,24 @@ use crate::worker::reach::Reached;
 const TRIES: u64 = 3;
 
 impl State<'_> {
-    /// Counts sequences that were run one by one, and finds out from the first of them how many variants of an input are
-    /// run, if that was not told.
+    /// Counts sequences that were run one by one, and settles with the first of them how many variants of an input are
+    /// run: by how long their calls took, if it was not told. Inputs come about in the same way either way, so that a
+    /// search can be made again that says how many it ran.
     fn count(&mut self, outcomes: &[Outcome]) {
         self.found.progress.sequences += outcomes.len() as u64;
-        self.variants.get_or_insert_with(|| {
+        if std::mem::replace(&mut self.is_timed, true) {
+            return;
+        }
+        self.found.most_variants = self.most_variants.unwrap_or_else(|| {
             let calls = outcomes.iter().flat_map(|outcome| &outcome.ran.trace.calls);
             let times = calls.filter_map(|call| call.returned);
             usual_count(&mut times.map(|back| back.duration_ns).collect::<Vec<_>>())
         });
+    }
+
+    /// How many variants of an input are run at most, once that is settled.
+    fn variants(&self) -> Option<u32> {
+        self.is_timed.then_some(self.found.most_variants)
     }
 
     /// True of what is not known yet, unless so many findings are enough. What does not show alone may show another
@@ -141,16 +150,17 @@ impl Job<'_, '_> {
     }
 
     fn batch(&mut self, batch: Vec<Vec<u8>>) -> Result<(), SearchError> {
-        let known = self.common.lock().variants;
-        if let Some(count) = known {
+        // No lock is held in what follows.
+        let settled = self.common.lock().variants();
+        if let Some(count) = settled {
             let (rest, run) = self.vary_all(batch, count)?;
             self.common.lock().found.progress.sequences += run;
             return self.one_by_one(rest).map(|_| ());
         }
         // How long the target's calls take is not known before the first.
         let sound = self.one_by_one(batch)?;
-        let count = self.common.lock().variants.unwrap_or_default();
-        self.vary_all(sound, count).map(|_| ())
+        let count = self.common.lock().variants();
+        self.vary_all(sound, count.unwrap_or_default()).map(|_| ())
     }
 
     /// Runs inputs one by one, with a full account of each; gives those in which nothing was wrong and nobody's login
