@@ -151,6 +151,14 @@ pub struct Parameter {
     pub kind: ParameterKind,
 }
 
+impl Parameter {
+    /// True if it is a PIN, the old one or the new one.
+    #[must_use]
+    pub fn is_pin(&self) -> bool {
+        matches!(self.name, "pin" | "old_pin" | "new_pin")
+    }
+}
+
 /// Most C arguments that a function takes.
 pub const MAX_WORDS: usize = 10;
 

@@ -248,7 +248,7 @@ fn plainer_bytes(bytes: &Bytes) -> Vec<Bytes> {
 }
 
 /// Tries the alternatives of every argument of every call that is no fixture, the first that shows
-/// the same being kept.
+/// the same being kept. PINs stay: others would be set, or be tried wrongly.
 fn each_argument<E>(
     decoded: &mut Decoded,
     budget: &mut Budget,
@@ -261,7 +261,8 @@ fn each_argument<E>(
             .filter(|call| !call.fixture)
             .map_or(0, |call| call.arguments.len());
         for place in 0..count {
-            let found = call(decoded).map(|call| alternatives(&call.arguments[place]));
+            let found = call(decoded).filter(|call| !call.function.parameters()[place].is_pin());
+            let found = found.map(|call| alternatives(&call.arguments[place]));
             for argument in found.into_iter().flatten() {
                 let mut candidate = decoded.sequence.clone();
                 if let Some(call) = calls_mut(&mut candidate.steps).into_iter().nth(number) {

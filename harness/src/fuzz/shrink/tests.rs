@@ -71,6 +71,34 @@ fn arguments_become_plain_as_far_as_they_may() {
     assert_eq!(left, Some(wanted));
 }
 
+#[test]
+fn no_other_pin_is_tried() {
+    let mut decoded = sequence(&[Function::C_SetPIN, Function::C_Login, Function::C_Digest]);
+    let text = |text: &str| Argument::Bytes(Bytes::of(Content::Text(text.to_owned())));
+    for call in calls_mut(&mut decoded.sequence.steps) {
+        for (argument, parameter) in call.arguments.iter_mut().zip(call.function.parameters()) {
+            if parameter.kind == crate::cryptoki::function::ParameterKind::In {
+                *argument = text("1234");
+            }
+        }
+    }
+    let whole = decoded.clone();
+    let shows = &mut |candidate: &Decoded| {
+        for (call, before) in candidate.sequence.calls().zip(whole.sequence.calls()) {
+            if candidate.sequence.calls().count() == 3 && call.function != Function::C_Digest {
+                assert_eq!(call.arguments, before.arguments);
+            }
+        }
+        Ok::<_, Infallible>(candidate.sequence.calls().count() == 3)
+    };
+    let Ok(shrunk) = shrink(decoded, &mut Budget::of(Duration::from_secs(60)), shows);
+    let last = shrunk.sequence.calls().last().cloned();
+    assert_eq!(
+        last.map(|call| call.arguments[1].clone()),
+        Some(Argument::Default)
+    );
+}
+
 /// Two calls that must be in different lanes, and nothing else.
 #[test]
 fn lanes_are_left_with_what_takes_two_of_them() {

@@ -43,9 +43,9 @@ const fn about_signatures(value: CK_RV) -> Claim {
 /// returned one of them, success is.
 ///
 /// CKR_USER_NOT_LOGGED_IN is none: whether a key is private is the token's choice where its template
-/// does not say (4.4). Nor are CKR_ENCRYPTED_DATA_INVALID, which chance decides for a key that was
+/// does not say (4.4); but nobody else than the security officer sets the user's PIN (5.5.8). Nor are CKR_ENCRYPTED_DATA_INVALID, which chance decides for a key that was
 /// generated, and CKR_KEY_FUNCTION_NOT_PERMITTED, whose attributes have defaults of the token.
-const CLAIMS: [Claim; 13] = [
+const CLAIMS: [Claim; 14] = [
     claim(CKR_CRYPTOKI_NOT_INITIALIZED),
     claim(CKR_SESSION_HANDLE_INVALID),
     claim(CKR_OBJECT_HANDLE_INVALID),
@@ -58,6 +58,10 @@ const CLAIMS: [Claim; 13] = [
     about_signatures(CKR_SIGNATURE_INVALID),
     about_signatures(CKR_SIGNATURE_LEN_RANGE),
     claim(CKR_USER_ALREADY_LOGGED_IN),
+    Claim {
+        value: CKR_USER_NOT_LOGGED_IN,
+        functions: &[Function::C_InitPIN],
+    },
     // Which operations a token takes side by side is its own affair; one of a kind is all there is.
     Claim {
         value: CKR_OPERATION_ACTIVE,

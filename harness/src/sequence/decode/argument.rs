@@ -8,7 +8,7 @@ use cryptoki_sys::{
 
 use super::setting::Prelude;
 use super::tape::Tape;
-use super::{Object, Writer, mechanism, number, reference, template, text};
+use super::{Object, Writer, mechanism, number, pins, reference, template, text};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::{Function, Kind, names};
 use crate::sequence::{
@@ -41,6 +41,7 @@ pub(super) fn call(
     given: &[(&str, Argument)],
 ) {
     let left_out = writer.lane.is_some_and(|lane| lane.leaves_out(function));
+    let left_out = left_out || pins::is_left_alone(writer, function);
     if writer.setting.missing.contains(&function) || left_out {
         return;
     }
@@ -53,6 +54,9 @@ pub(super) fn call(
         .iter()
         .map(|parameter| {
             let named = given.iter().find(|(name, _)| *name == parameter.name);
+            if let Some(argument) = pins::kept(writer, function, parameter) {
+                return argument;
+            }
             let argument = if writer.setting.goes_wrong(tape, 1) {
                 wrong(writer, tape, parameter)
             } else if let Some((_, argument)) = named {
@@ -159,10 +163,8 @@ fn argument(writer: &Writer<'_>, tape: &mut Tape<'_>, parameter: &Parameter) -> 
     match parameter.kind {
         ParameterKind::Ulong(domain) => ulong(writer, tape, domain),
         ParameterKind::Bool => number(u64::from(tape.byte() & 1)),
-        ParameterKind::In => match parameter.name {
-            "pin" | "old_pin" | "new_pin" => pin(writer, tape),
-            _ => data(writer, tape),
-        },
+        ParameterKind::In if parameter.is_pin() => pin(writer, tape),
+        ParameterKind::In => data(writer, tape),
         ParameterKind::Padded(_) => text("fuzz"),
         ParameterKind::Name => match tape.below(4) {
             0 => text("PKCS 11"),

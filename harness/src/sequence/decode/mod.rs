@@ -10,6 +10,7 @@ mod lanes;
 mod mechanism;
 mod operation;
 mod phrase;
+mod pins;
 mod prelude;
 mod recipe;
 mod setting;

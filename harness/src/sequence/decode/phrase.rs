@@ -7,10 +7,11 @@ use cryptoki_sys::{
 };
 
 use super::argument::{call, output, session};
-use super::setting::{Prelude, SPENDS_PINS};
+use super::setting::Prelude;
 use super::tape::Tape;
 use super::{
-    Object, Writer, mechanism, names_of_nothing, number, operation, recipe, reference, template,
+    Object, Writer, mechanism, names_of_nothing, number, operation, pins, recipe, reference,
+    template,
 };
 use crate::cryptoki::Function;
 use crate::cryptoki::function::ParameterKind;
@@ -55,10 +56,8 @@ fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     let function = function.copied().unwrap_or(F::C_GetInfo);
     let keeps_pins = writer.setting.prelude == Prelude::Session;
     match function {
-        _ if keeps_pins && SPENDS_PINS.contains(&function) => return,
         _ if writer.setting.is_legal() && is_for_phrases(function) => return,
         _ if writer.lane.is_some_and(|lane| lane.leaves_out(function)) => return,
-        F::C_Login if keeps_pins => return writer.log_in(),
         _ => call(writer, tape, function, &[]),
     }
     if function == F::C_Finalize {
@@ -330,7 +329,10 @@ fn session_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         .into_iter()
         .take(closed)
     {
-        let any = CALLS[tape.below(CALLS.len())];
+        let any = match tape.once_in(8) {
+            true => pins::CHECKED[tape.below(pins::CHECKED.len())],
+            false => CALLS[tape.below(CALLS.len())],
+        };
         step(writer, tape, function.unwrap_or(any), &on);
     }
 }

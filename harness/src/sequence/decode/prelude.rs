@@ -3,9 +3,9 @@
 use cryptoki_sys::{CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_SO, CKU_USER};
 
 use super::setting::{Pins, Prelude};
-use super::{Writer, number, reference, text};
+use super::{Writer, number, pins, reference, text};
 use crate::cryptoki::Function;
-use crate::sequence::{ANY, Argument, Bytes, Call, Content, Reference, Step, calls_mut};
+use crate::sequence::{ANY, Argument, Call, Step, calls_mut};
 
 impl Writer<'_> {
     /// A session with the user logged in, or about to be.
@@ -48,7 +48,7 @@ impl Writer<'_> {
 
     /// Logs the user in with the PIN that the token keeps.
     pub(super) fn log_in(&mut self) {
-        self.log_in_as(CKU_USER, pin());
+        self.log_in_as(CKU_USER, pins::pin());
     }
 
     fn log_in_as(&mut self, user: u64, pin: Argument) {
@@ -65,16 +65,10 @@ impl Writer<'_> {
     }
 }
 
-/// The PIN that the token keeps.
-fn pin() -> Argument {
-    let pin = Content::Reference(Reference::to("target").field("pin"));
-    Argument::Bytes(Bytes::of(pin))
-}
-
 /// Logs the user in on a session.
 pub(super) fn login(step: u32, session: &str) -> Step {
     let mut call = Call::new(step, Function::C_Login);
-    call.arguments = vec![reference(session), number(CKU_USER), pin()];
+    call.arguments = vec![reference(session), number(CKU_USER), pins::pin()];
     (call.except, call.fixture) = (vec![ANY], true);
     Step::Call(Box::new(call))
 }

@@ -22,19 +22,11 @@ pub enum Prelude<'p> {
     /// It initialises the library and the token, with these PINs. Anything may be done to PINs.
     Token(Pins<'p>),
     /// The library is initialised, the token has its PINs (`$target.pin`) and keeps them, and no
-    /// objects: no function that could change or spend a PIN is called. A sequence logs in by itself only if it
-    /// may end a login or a session: logging in is dear to tokens that guard their PINs well.
+    /// objects: functions that could change or spend a PIN are given the right one, and the token is not initialised. A
+    /// sequence logs in by itself only if it may end a login or a session: logging in is dear to tokens that guard
+    /// their PINs well.
     Session,
 }
-
-/// Functions that a sequence leaves alone on a token that keeps its PINs. C_Login is not among them: it
-/// is only ever given the right one.
-pub(super) const SPENDS_PINS: [Function; 4] = [
-    Function::C_InitToken,
-    Function::C_InitPIN,
-    Function::C_SetPIN,
-    Function::C_LoginUser,
-];
 
 /// Functions after which a login, or a session, may be no more.
 pub(super) const ENDS_SESSIONS: [Function; 5] = [

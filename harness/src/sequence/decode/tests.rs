@@ -97,26 +97,34 @@ fn no_sequence_that_finds_a_token_spends_its_pins() {
     use cryptoki_sys::CKU_USER;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let strategy = proptest::collection::vec(any::<u8>(), 200);
-    let setting = Setting::new(Prelude::Session, |_| true);
-    let mut logins = 0;
+    let mut setting = Setting::new(Prelude::Session, |_| true);
+    setting.lies = true;
+    let pin = Content::Reference(Reference::to("target").field("pin"));
+    let pin = Argument::Bytes(Bytes::of(pin));
+    let mut made = std::collections::BTreeMap::new();
     for _ in 0..2000 {
         let tree = strategy.new_tree(&mut runner).expect("bytes");
         let decoded = decode(&proptest::strategy::ValueTree::current(&tree), &setting);
         for call in decoded.sequence.calls() {
-            assert!(
-                !setting::SPENDS_PINS.contains(&call.function),
-                "{}",
-                call.function
-            );
-            if call.function == Function::C_Login {
-                logins += 1;
-                assert_eq!(call.arguments[1], number(CKU_USER));
-                let pin = Content::Reference(Reference::to("target").field("pin"));
-                assert_eq!(call.arguments[2], Argument::Bytes(Bytes::of(pin)));
-            }
+            let wanted = match call.function {
+                Function::C_Login => vec![number(CKU_USER), pin.clone()],
+                Function::C_LoginUser => {
+                    vec![number(CKU_USER), pin.clone(), Argument::Default]
+                }
+                Function::C_InitPIN => vec![pin.clone()],
+                Function::C_SetPIN => vec![pin.clone(), pin.clone()],
+                other => {
+                    assert_ne!(other, Function::C_InitToken);
+                    continue;
+                }
+            };
+            *made.entry(call.function.name()).or_insert(0) += 1;
+            assert_eq!(call.arguments[1..], wanted, "{}", call.function);
         }
     }
-    assert!(logins > 200, "{logins}");
+    assert_eq!(made.len(), 4, "{made:?}");
+    assert!(made.values().all(|count| *count > 10), "{made:?}");
+    assert!(made["C_Login"] > 200, "{made:?}");
 }
 
 /// Lies are asked for, and gross enough for any module to tell.

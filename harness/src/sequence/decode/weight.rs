@@ -8,7 +8,7 @@ use cryptoki_sys::{
 
 use serde::{Deserialize, Serialize};
 
-use super::phrase;
+use super::{phrase, pins};
 use crate::cryptoki::mechanism::{self, Mechanism};
 use crate::sequence::{Argument, Attribute, AttributeValue, Call, Number};
 
@@ -19,7 +19,7 @@ pub enum Weight {
     Light,
     /// Up to a millisecond: arithmetic with large numbers, keys out of passwords.
     Heavy,
-    /// As long as thousands of others: large primes, many hashes.
+    /// As long as thousands of others: large primes, many hashes, PINs.
     Dear,
 }
 
@@ -41,7 +41,15 @@ const MANY_HASHES: [u64; 4] = [CKK_SLH_DSA, CKK_HSS, CKK_XMSS, CKK_XMSSMT];
 
 /// The weight of the heaviest of these calls.
 pub(super) fn weight<'c>(calls: impl Iterator<Item = &'c Call>) -> Weight {
-    let weights = calls.flat_map(|call| &call.arguments).map(of_argument);
+    let weights = calls.map(|call| match pins::is_slow(call.function) {
+        true => Weight::Dear,
+        false => of_arguments(call),
+    });
+    weights.max().unwrap_or(Weight::Light)
+}
+
+fn of_arguments(call: &Call) -> Weight {
+    let weights = call.arguments.iter().map(of_argument);
     weights.max().unwrap_or(Weight::Light)
 }
 
