@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use p11assay_reports::evidence::{Class, Clause, Level};
+use p11assay_reports::evidence::{Class, Clause, Level, Verdict};
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
@@ -16,11 +16,11 @@ use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
 use super::target::{at_disposal, resolve};
-use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
+use crate::fuzz::search::{Deserted, Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
-use crate::plan::{Case, Ladder, Needs, Plan, Planned};
+use crate::plan::{Case, Ladder, Needs, Plan, Planned, Unmet};
 use crate::run::keep::Keeper;
-use crate::run::{Interrupt, Patience};
+use crate::run::{Interrupt, Patience, stray};
 use crate::sequence::Sequence;
 use crate::sequence::decode::Lanes;
 use crate::target::{Credentials, Redactor, Target};
@@ -38,7 +38,10 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     let waivers = waivers(&target, Vec::new())?;
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let found = search(args, &target, &credentials, &folder, (seed, time))?;
+    let mut found = search(args, &target, &credentials, &folder, (seed, time))?;
+    let deserted = found.deserted.take();
+    let deserted = deserted.map(|of| in_one_of_these(&of, found.most_variants, args, seed));
+    let deserted = deserted.map(|reason| credentials.redactor().text(&reason));
     let run = folder.clone();
     let session = Session {
         patience: Patience::of_search(),
@@ -47,7 +50,7 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
         verbosity: args.shown.output.verbosity(),
         ..Session::new(target, credentials, folder, seed, &args.target)
     };
-    let evidence = session.execute(plan(found, args, seed, time));
+    let evidence = session.execute(plan(found, args, (seed, time), deserted));
     let evidence = evidence.map_err(|failure| failure.with_findings(&run))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
@@ -102,8 +105,14 @@ fn search(
     found.map_err(|error| failure(error, credentials))
 }
 
-/// The findings, and a case for the search itself, which says what was looked at.
-fn plan(found: Found, args: &Fuzz, seed: u64, time: Duration) -> Plan {
+/// The findings, and a case for the search itself, which says what was looked at; with one for what a program of the token
+/// did not outlive, if that ended the search.
+fn plan(
+    found: Found,
+    args: &Fuzz,
+    (seed, time): (u64, Duration),
+    deserted: Option<String>,
+) -> Plan {
     let Progress {
         sequences,
         variants,
@@ -146,12 +155,40 @@ fn plan(found: Found, args: &Fuzz, seed: u64, time: Duration) -> Plan {
         has_strict_reading: false,
         line: 0,
     };
+    let deserted = deserted.map(|reason| Planned {
+        unmet: Some(Unmet {
+            verdict: Verdict::Crash,
+            why: None,
+            reason,
+        }),
+        case: Case {
+            id: stray::PROGRAM.to_owned(),
+            title: stray::TITLE_OF_PROGRAM.to_owned(),
+            ..search.clone()
+        },
+    });
     let cases = found.cases.into_iter().chain([search]);
+    let cases = cases.map(|case| Planned { case, unmet: None });
     Plan {
         files: vec!["fuzz".to_owned()],
-        cases: cases.map(|case| Planned { case, unmet: None }).collect(),
+        cases: deserted.into_iter().chain(cases).collect(),
         shard: None,
     }
+}
+
+/// Which program ended, and how the search is made again that it did not outlive.
+fn in_one_of_these(deserted: &Deserted, variants: u32, args: &Fuzz, seed: u64) -> String {
+    let Deserted { gone, begun } = deserted;
+    let how = stray::end_of_program(&gone.program, &gone.end);
+    let last = gone.stderr.lines().rfind(|line| !line.trim().is_empty());
+    let said = last.map_or(String::new(), |line| format!(", and said last: {line}"));
+    let again = match args.jobs {
+        1 => format!("--seed {seed} --sequences {begun} --variants {variants} show it again"),
+        _ => "a search with one job can be made again".to_owned(),
+    };
+    format!(
+        "{how} in the last batch of {begun} sequences, or in a variant of one{said}; the search ended with it: {again}"
+    )
 }
 
 /// The least honest of some classes.

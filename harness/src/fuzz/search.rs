@@ -17,6 +17,7 @@ use super::tapes::Tapes;
 use crate::plan::Case;
 use crate::run::{Interrupt, StationError};
 use crate::sequence::decode::Setting;
+use crate::target::Gone;
 use job::Job;
 
 /// Sequences in one request.
@@ -66,6 +67,17 @@ pub struct Found {
     pub functions: Functions,
     /// Why they are followed no more, if they are not.
     pub lost_track: Option<String>,
+    /// What a background program of the token did not outlive, which ended the search, too.
+    pub deserted: Option<Deserted>,
+}
+
+/// The end of a background program that the token needs.
+#[derive(Debug, Clone)]
+pub struct Deserted {
+    /// The program and how it ended.
+    pub gone: Box<Gone>,
+    /// How many inputs had been begun by then; one of the last of them did it, or a variant.
+    pub begun: u64,
 }
 
 /// Who is told how a search goes on.

@@ -293,6 +293,7 @@ pub fn reach(
     let provisioned = crate::target::provision(target, credentials, keep, &mut runner)?;
     let each = runner.into_preparation();
     let mut station = Station::start(target, provisioned.prepared(), interrupt)?;
+    station.look_after(provisioned.sentinel());
     if let Some((slot, jobs)) = each {
         station.set_slot(slot);
         station.prepare_each_worker(jobs.clone());

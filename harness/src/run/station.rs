@@ -12,12 +12,13 @@ use std::time::Duration;
 use p11assay_reports::evidence::End;
 
 use super::library;
+use super::stray::end_of_program;
 use super::wire::{self, Job, Load, LoadReply, Request};
 use crate::cryptoki::Function;
 use crate::module::Loaded;
 use crate::oracle::{CaseTrace, describe_end};
 use crate::sequence::InitArgs;
-use crate::target::{self, Prepared, Target};
+use crate::target::{self, Gone, Prepared, Sentinel, Target};
 use crate::worker::{Canceller, Outcome, Reply, SpawnError, Worker, WorkerOptions};
 
 pub use bench::Broken;
@@ -47,6 +48,9 @@ pub enum StationError {
          the rest of the run was given up"
     )]
     Ended(String),
+    /// A background program of the token ended; what the module answers now says nothing of it.
+    #[error("{}", end_of_program(&.0.program, &.0.end))]
+    Deserted(Box<Gone>),
     /// The harness's own fault.
     #[error("{0}")]
     Fault(String),
@@ -72,19 +76,19 @@ impl Interrupt {
     }
 }
 
-/// A worker that ended where no case is to blame.
+/// A process that ended where no case is to blame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stray {
     /// Where it ended.
     pub place: Place,
     /// How.
     pub end: End,
-    /// What the module wrote to standard error by then.
+    /// What it wrote to standard error by then.
     pub stderr: String,
 }
 
-/// Where a worker may end without a case to blame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a worker, or what it needs, may end without a case to blame.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// In the `C_Finalize` that the harness calls between cases and at the end.
     Finalize,
@@ -92,6 +96,8 @@ pub enum Place {
     Idle,
     /// While the library was unloaded, or the process exited.
     Unload,
+    /// A background program of the token.
+    Program(String),
 }
 
 /// What became of one case in a worker.
@@ -136,6 +142,9 @@ pub struct Station {
     facts: Loaded,
     audit: bool,
     interrupt: Interrupt,
+    sentinel: Sentinel,
+    /// That it was noted that a background program ended.
+    is_deserted: bool,
     following: Option<follow::Following>,
     preparation: Vec<Job>,
     /// Whether the worker has executed nothing yet.
@@ -192,6 +201,8 @@ impl Station {
             },
             audit: true,
             interrupt: interrupt.clone(),
+            sentinel: Sentinel::default(),
+            is_deserted: false,
             following: None,
             preparation: Vec::new(),
             fresh: true,
@@ -241,6 +252,11 @@ impl Station {
     /// Leaves what cases do to their process unexamined.
     pub fn skip_audit(&mut self) {
         self.audit = false;
+    }
+
+    /// Has the background programs of the token looked after: with one of them gone, nothing more is executed.
+    pub fn look_after(&mut self, sentinel: Sentinel) {
+        self.sentinel = sentinel;
     }
 
     /// Has these executed in every new worker before anything else: the provisioning of a token

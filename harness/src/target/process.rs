@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::sentinel::Gone;
+use crate::worker;
+
 /// Most bytes of a program's output that are shown, from its end.
 const SHOWN_OUTPUT: u64 = 16 * 1024;
 
@@ -132,7 +135,11 @@ impl Invocation {
     /// a daemon that is gone: it is waited for to be made anew, though not for long, as some program may keep it.
     pub(super) fn start(&self, ready: Option<&Path>) -> Result<Daemon, ProcessError> {
         let before = ready.and_then(socket);
-        let mut daemon = Daemon(self.spawn()?);
+        let mut daemon = Daemon {
+            group: self.spawn()?,
+            program: self.command.first().cloned().unwrap_or_default(),
+            is_watched: false,
+        };
         let begun = Instant::now();
         let deadline = begun + self.timeout;
         let stale = |path: &Path| {
@@ -140,8 +147,8 @@ impl Invocation {
         };
         let is_ready = |path: &Path| path.exists() && !stale(path);
         while let Some(path) = ready.filter(|path| !is_ready(path)) {
-            if let Some(status) = daemon.0.wait()? {
-                return Err(ProcessError::Ended(Box::new(daemon.0.finished(status))));
+            if let Some(status) = daemon.group.wait()? {
+                return Err(ProcessError::Ended(Box::new(daemon.group.finished(status))));
             }
             if Instant::now() >= deadline {
                 return Err(ProcessError::NotReady {
@@ -228,23 +235,43 @@ impl Drop for Group {
 
 /// A program in the background; dropping it ends the program and everything in its group.
 #[derive(Debug)]
-pub(super) struct Daemon(Group);
+pub(super) struct Daemon {
+    group: Group,
+    program: String,
+    is_watched: bool,
+}
 
 impl Daemon {
     /// Whether it still runs.
-    pub(super) fn alive(&mut self) -> bool {
-        matches!(self.0.wait(), Ok(None))
+    fn alive(&mut self) -> bool {
+        matches!(self.group.wait(), Ok(None))
+    }
+
+    /// From here on it is to run; one that has ended by now may have left another in its place.
+    pub(super) fn watch(&mut self) {
+        self.is_watched = self.alive();
+    }
+
+    /// How it ended, if it was to run.
+    pub(super) fn gone(&mut self) -> Option<Gone> {
+        let status = self.group.wait().ok().flatten();
+        let status = status.filter(|_| self.is_watched)?;
+        Some(Gone {
+            program: self.program.clone(),
+            end: worker::end_of(status),
+            stderr: self.group.finished(status).stderr,
+        })
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.0.signal(Signal::TERM);
+        self.group.signal(Signal::TERM);
         let deadline = Instant::now() + FAREWELL;
         while Instant::now() < deadline && self.alive() {
             std::thread::sleep(POLL);
         }
-        self.0.signal(Signal::KILL);
+        self.group.signal(Signal::KILL);
     }
 }
 

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::process::{Daemon, Finished, Invocation, ProcessError};
 use super::redact::Redactor;
 use super::removal::Removal;
 use super::resolve::{Credentials, SuiteFile, Target, TargetError};
+use super::sentinel::Sentinel;
 use super::step::{Run, Step};
 use super::template::{Context, Template, TemplateError};
 use crate::sequence::InitArgs;
@@ -61,7 +63,7 @@ impl RunSequence for NoSequences {
 pub struct Provisioned {
     prepared: Prepared,
     // Fields drop in order: daemons end before their files go.
-    daemons: Vec<Daemon>,
+    daemons: Arc<Mutex<Vec<Daemon>>>,
     scratch: Option<tempfile::TempDir>,
 }
 
@@ -140,7 +142,7 @@ pub fn provision(
         prepare(target, &context).map_err(|error| environment_error(error.to_string()))?;
     let mut provisioned = Provisioned {
         prepared,
-        daemons: Vec::new(),
+        daemons: Arc::default(),
         scratch: Some(folder),
     };
     let redactor = credentials.redactor();
@@ -165,6 +167,9 @@ pub fn provision(
                 reason,
             },
         })?;
+    }
+    for daemon in provisioned.daemons().iter_mut() {
+        daemon.watch();
     }
     Ok(provisioned)
 }
@@ -207,10 +212,15 @@ impl Provisioned {
         &self.prepared.scratch
     }
 
-    /// Whether every background program is still running; a dead one makes findings meaningless.
+    /// Who tells whether its background programs are still running.
     #[must_use]
-    pub fn daemons_alive(&mut self) -> bool {
-        self.daemons.iter_mut().all(Daemon::alive)
+    pub fn sentinel(&self) -> Sentinel {
+        Sentinel::of(&self.daemons)
+    }
+
+    fn daemons(&self) -> MutexGuard<'_, Vec<Daemon>> {
+        let daemons = self.daemons.lock();
+        daemons.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -290,7 +300,7 @@ impl Stage<'_> {
             .transpose()?;
         let ready = ready.map(|path| self.provisioned.prepared.scratch.join(path));
         let daemon = invocation.start(ready.as_deref()).map_err(failed)?;
-        self.provisioned.daemons.push(daemon);
+        self.provisioned.daemons().push(daemon);
         Ok(())
     }
 

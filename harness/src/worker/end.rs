@@ -93,6 +93,11 @@ pub(super) fn of(status: ExitStatus, crash: Option<Crash>) -> End {
     }
 }
 
+/// The end of a process that is no worker.
+pub(crate) fn end_of(status: ExitStatus) -> End {
+    of(status, None)
+}
+
 /// The end of a process that crashed this way.
 pub(super) fn of_crash(crash: &Crash) -> End {
     let registers = arch::NAMES.iter().zip(crash.snapshot.registers);

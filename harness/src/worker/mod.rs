@@ -60,6 +60,7 @@ pub use crate::memory::GuardHit;
 pub use audit::{Disposition, ProcessState, StateChange, VariableChange};
 pub use cancel::Canceller;
 pub use child::{Handler, serve};
+pub(crate) use end::end_of;
 pub(crate) use fork::{Ended, Fork, fork};
 pub(crate) use handler::{CrashStack, thread};
 pub(crate) use journal::Journaled;

@@ -15,6 +15,7 @@ mod lanes;
 mod outputs;
 mod partition;
 mod program;
+mod programs;
 mod property;
 mod refusals;
 mod removal;

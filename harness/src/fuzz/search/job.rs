@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use p11assay_reports::evidence::End;
 
-use super::{Common, SearchError, State};
+use super::{Common, Deserted, SearchError, State};
 use crate::fuzz::corpus::Kept;
 use crate::fuzz::finding;
 use crate::fuzz::line::{Ahead, Filled};
@@ -137,6 +137,14 @@ impl Job<'_, '_> {
             }
             match self.batch(batch) {
                 Err(SearchError::Station(StationError::Cancelled)) => return Ok(()),
+                Err(SearchError::Station(StationError::Deserted(gone))) => {
+                    self.common.failed.store(true, Ordering::Relaxed);
+                    let mut state = self.common.lock();
+                    let begun = state.begun;
+                    let deserted = Deserted { gone, begun };
+                    state.found.deserted.get_or_insert(deserted);
+                    return Ok(());
+                }
                 Err(error) => {
                     self.common.failed.store(true, Ordering::Relaxed);
                     return Err(error);

@@ -2,13 +2,18 @@
 //! as it should be.
 
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use cryptoki_sys::{CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR};
 
 use super::account::Account;
 use super::{BATCH, Place, Ran, STARTS, Station, StationError, Stray};
 use crate::cryptoki::Function;
 use crate::oracle::{describe_end, trace};
 use crate::run::wire::{Batch, Job, Request};
+
+/// How long a program may take to end after the module noticed that it does not answer.
+const LAST_BREATH: Duration = Duration::from_millis(50);
 
 impl Station {
     /// Executes cases in order, in batches, renewing the worker when it ends in one of them.
@@ -45,7 +50,9 @@ impl Station {
             self.renew_or_again()?;
         }
         let size = if self.cautious > 0 { 1 } else { BATCH };
+        let before = ran.len();
         let done = self.batch(&waiting[..waiting.len().min(size)], ran)?;
+        self.stands(ran, before)?;
         self.cautious = self.cautious.saturating_sub(done);
         self.count_stillborn(done, ran);
         if self.stillborn >= STARTS && waiting.len() > done {
@@ -55,6 +62,39 @@ impl Station {
             return Err(StationError::Ended(text));
         }
         Ok(done)
+    }
+
+    /// Forgets the cases from there on if a background program of the token ended meanwhile: which of them it did not
+    /// outlive is not known, and what those after that one saw is not the module's doing.
+    fn stands(&mut self, ran: &mut Vec<Ran>, before: usize) -> Result<(), StationError> {
+        if self.sentinel.is_idle() {
+            return Ok(());
+        }
+        let mut calls = ran[before..].iter().flat_map(|ran| &ran.trace.calls);
+        let cut_off = [CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR];
+        let says_so =
+            calls.any(|call| call.returned.is_some_and(|back| cut_off.contains(&back.rv)));
+        if says_so && self.sentinel.gone().is_none() {
+            // It may be about to end.
+            std::thread::sleep(LAST_BREATH);
+        }
+        self.attended().inspect_err(|_| ran.truncate(before))
+    }
+
+    /// An error once a background program of the token has ended.
+    pub(super) fn attended(&mut self) -> Result<(), StationError> {
+        let Some(gone) = self.sentinel.gone() else {
+            return Ok(());
+        };
+        self.worker = None;
+        if !std::mem::replace(&mut self.is_deserted, true) {
+            self.strays.push(Stray {
+                place: Place::Program(gone.program.clone()),
+                end: gone.end.clone(),
+                stderr: gone.stderr.clone(),
+            });
+        }
+        Err(StationError::Deserted(Box::new(gone)))
     }
 
     /// A failed start may be chance; a second is not.

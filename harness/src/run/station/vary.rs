@@ -47,6 +47,7 @@ impl Station {
             count,
         };
         let reply = self.send(&Request::Vary(Box::new(vary)))?;
+        self.attended()?;
         self.fresh = false;
         if let Outcome::Response(bytes) = &reply.outcome
             && reply.journal.corrupted().is_none()

@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use p11assay_reports::evidence::End;
+
 use super::builtin;
 use crate::sequence::Reserved;
 use crate::target::{
@@ -260,7 +262,7 @@ fn process_with(argument: &str) -> Option<String> {
 
 #[test]
 fn background_programs_end_with_the_token() {
-    let mut place = made(
+    let place = made(
         "
 provision:
   - write: { path: watched, text: \"\" }
@@ -270,7 +272,7 @@ provision:
   - run: [test, -f, watched]
 ",
     );
-    assert!(place.daemons_alive());
+    assert_eq!(place.sentinel().gone(), None);
     let argument = place
         .prepared()
         .scratch
@@ -296,13 +298,33 @@ fn a_background_program_must_become_ready() {
             .contains("`cat /nonexistent` ended with exit status: 1"),
         "{error}"
     );
-    let mut place =
-        made("provision: [ { run: [\"true\"], background: true, ready: \"${scratch}\" } ]");
+}
+
+#[test]
+fn a_background_program_that_ends_too_early_is_told() {
+    let place = made(
+        "provision: [ { run: [sh, -c, \"sleep 0.3; echo no more >&2; exit 3\"], background: true } ]",
+    );
+    let sentinel = place.sentinel();
+    assert!(!sentinel.is_idle());
     let deadline = Instant::now() + Duration::from_secs(60);
-    while place.daemons_alive() && Instant::now() < deadline {
-        std::thread::yield_now();
-    }
-    assert!(!place.daemons_alive());
+    let gone = loop {
+        match sentinel.gone() {
+            None if Instant::now() < deadline => std::thread::yield_now(),
+            gone => break gone,
+        }
+    };
+    let gone = gone.expect("it ended");
+    assert_eq!(gone.program, "sh");
+    assert_eq!(gone.end, End::Exited { status: 3 });
+    assert_eq!(gone.stderr, "no more\n");
+    assert_eq!(sentinel.gone(), Some(gone), "for good");
+    drop(place);
+    assert_eq!(sentinel.gone(), None, "nothing is to run any more");
+    // A program that only starts another one has ended by then.
+    let place =
+        made("provision: [ { run: [\"true\"], background: true }, { run: [sleep, \"0.3\"] } ]");
+    assert_eq!(place.sentinel().gone(), None);
 }
 
 /// What a daemon leaves behind is not taken for the next one's.
