@@ -91,9 +91,15 @@ fn a_crash_is_the_same() {
                 assert!(one == other || !known, "{one:?} {other:?}");
                 let places = |frames: &[p11assay_reports::evidence::Frame]| {
                     let inner = frames.iter().take(4);
-                    let places: Vec<_> = inner
+                    let mut places: Vec<_> = inner
                         .map(|f| (f.module.clone(), f.symbol.clone()))
                         .collect();
+                    // Which instruction of the function meets the end of the stack depends on where the kernel had it
+                    // begin.
+                    if let (false, Some((_, Some(symbol)))) = (known, places.first_mut()) {
+                        assert!(symbol.starts_with("recurse+"), "{symbol}");
+                        symbol.truncate("recurse".len());
+                    }
                     places
                 };
                 assert_eq!(places(frames), places(others));
