@@ -44,7 +44,7 @@ fn argument(function: Function, parameter: &Parameter) -> Argument {
     match parameter.kind {
         ParameterKind::Ulong(domain) => value(domain),
         ParameterKind::Bool => number(CK_TRUE.into()),
-        ParameterKind::In => bytes(function, parameter.name),
+        ParameterKind::In => bytes(function, parameter),
         ParameterKind::Padded(_) => text("p11assay"),
         ParameterKind::Name if function != Function::C_GetInterface => text("C_GenerateKey"),
         ParameterKind::Mechanism => Argument::mechanism(mechanism(function), ParameterValue::None),
@@ -95,10 +95,10 @@ fn value(domain: Domain) -> Argument {
     }
 }
 
-fn bytes(function: Function, name: &str) -> Argument {
-    let secret = match (function, name) {
-        (Function::C_InitToken, "pin") => "so-pin",
-        (_, "pin" | "old_pin" | "new_pin") => "pin",
+fn bytes(function: Function, parameter: &Parameter) -> Argument {
+    let secret = match (function, parameter.name) {
+        (Function::C_InitToken, _) if parameter.is_pin() => "so-pin",
+        _ if parameter.is_pin() => "pin",
         // The token has one user without a name.
         (_, "username") => return Argument::Null,
         _ => {

@@ -44,7 +44,8 @@ pub(super) fn missing(function: Function, parameter: &Parameter) -> Option<Argum
     let one = Some(Number::Literal(1));
     match (parameter.kind, parameter.name) {
         // 5.5.7 to 5.6.9: NULL leaves the PIN to the token's own pad; a user may have no name.
-        (ParameterKind::In, "pin" | "old_pin" | "new_pin" | "username" | "associated_data") => None,
+        (ParameterKind::In, _) if parameter.is_pin() => None,
+        (ParameterKind::In, "username" | "associated_data") => None,
         (ParameterKind::In, _) => Some(Argument::Bytes(Bytes {
             content: None,
             claim: Some(Number::Literal(32)),

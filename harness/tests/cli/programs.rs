@@ -4,7 +4,8 @@ use p11assay_reports::evidence::Verdict;
 
 use crate::kit::Folder;
 
-/// A folder with the built-in token as a target whose background program runs for so many seconds.
+/// A folder with the built-in token as a target whose background program runs for so many seconds: enough to find out about
+/// the token, and not for all that follows.
 fn with_program(seconds: &str) -> (Folder, String) {
     let folder = Folder::new();
     let text = format!(
@@ -19,7 +20,7 @@ fn with_program(seconds: &str) -> (Folder, String) {
 /// What is left of the plan is not the module's: it is not executed, and nothing else is found.
 #[test]
 fn a_run_ends_with_the_program_that_its_token_needs() {
-    let (folder, target) = with_program("0.2");
+    let (folder, target) = with_program("3");
     let output = folder.run(&["run", "--target", &target, "--run-dir", "run"]);
     output.says(1, &["worker/program", "`sh`", "SIGABRT", "not judged"]);
     let cases = folder.evidence().cases;
@@ -38,7 +39,7 @@ fn a_run_ends_with_the_program_that_its_token_needs() {
 
 #[test]
 fn a_search_says_which_program_it_ended_with_and_can_be_made_again() {
-    let (folder, target) = with_program("1");
+    let (folder, target) = with_program("3");
     let search = ["fuzz", "--target", &target, "--time", "60s", "--seed", "3"];
     let reports = ["--run-dir", "run", "--junit", "out.xml"];
     let output = folder.run(&[&search[..], &reports].concat());

@@ -188,6 +188,8 @@ mod tests {
                 CKR_OK,
                 true,
             ),
+            (Function::C_InitPIN, CKR_OK, CKR_USER_NOT_LOGGED_IN, true),
+            (Function::C_Sign, CKR_OK, CKR_USER_NOT_LOGGED_IN, false),
             (Function::C_SignInit, CKR_MECHANISM_INVALID, CKR_OK, false),
             (Function::C_SignInit, CKR_OPERATION_ACTIVE, CKR_OK, true),
             (Function::C_Login, CKR_OPERATION_ACTIVE, CKR_OK, false),

@@ -323,7 +323,7 @@ fn a_background_program_that_ends_too_early_is_told() {
     assert_eq!(sentinel.gone(), None, "nothing is to run any more");
     // A program that only starts another one has ended by then.
     let place =
-        made("provision: [ { run: [\"true\"], background: true }, { run: [sleep, \"0.3\"] } ]");
+        made("provision: [ { run: [\"true\"], background: true }, { run: [sleep, \"1\"] } ]");
     assert_eq!(place.sentinel().gone(), None);
 }
 
