@@ -262,16 +262,30 @@ fn a_hundred_thousand_cases_are_searched_within_a_tenth_of_a_second() {
     assert_eq!(text(&mut browser, "status"), "100,000 cases");
     let ready =
         browser.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd");
-    // The best of some: the machine has other things to do.
-    let measured = browser.evaluate(
-        "(async () => { const q = document.getElementById('q'); const filters = document.getElementById('filters'); \
-         const times = []; for (const words of ['case-77', 'input 3', 'CKR_OPERATION_ACTIVE', '\"mechanisms/CKM_12\"', '', \
-         'no such words', 'deviation signinit']) { let best = Infinity; for (let n = 0; n < 5; n++) { q.value = words; \
-         const begin = performance.now(); filters.dispatchEvent(new Event('change')); document.body.offsetHeight; \
-         best = Math.min(best, performance.now() - begin); \
-         await new Promise((done) => setTimeout(done, 5)); } times.push(best); } return times; })()",
-    );
-    let times: Vec<f64> = serde_json::from_value(measured).expect("times");
+    browser.count_time_of_processor();
+    let words = [
+        "case-77",
+        "input 3",
+        "CKR_OPERATION_ACTIVE",
+        "\"mechanisms/CKM_12\"",
+        "",
+        "no such words",
+        "deviation signinit",
+    ];
+    // The best of some, in time of the processor: the machine has other things to do.
+    let times = words.map(|words| {
+        let words = serde_json::to_string(words).expect("text");
+        let search = format!(
+            "document.getElementById('q').value = {words}; \
+             document.getElementById('filters').dispatchEvent(new Event('change')); document.body.offsetHeight"
+        );
+        let times = (0..5).map(|_| {
+            let before = browser.time_of_processor();
+            browser.evaluate(&search);
+            (browser.time_of_processor() - before) * 1000.0
+        });
+        times.fold(f64::INFINITY, f64::min)
+    });
     eprintln!(
         "100,000 cases: written in {rendered:?}, ready after {ready} ms, searched in {times:.0?} ms"
     );

@@ -312,14 +312,16 @@ impl Worker {
         (1..=64).contains(&crash.signal).then_some(crash)
     }
 
-    fn wait_for_death(&self, limit: Duration) {
+    /// True if the worker ended within this time.
+    fn wait_for_death(&self, limit: Duration) -> bool {
         let begin = Instant::now();
         loop {
             let doorbell = &self.process.mapping.control().doorbell;
             let bell = doorbell.load(Acquire);
             let elapsed = begin.elapsed();
-            if self.process.status().is_some() || elapsed >= limit {
-                return;
+            let is_dead = self.process.status().is_some();
+            if is_dead || elapsed >= limit {
+                return is_dead;
             }
             wait(doorbell, bell, Some(TICK.min(limit - elapsed)));
         }
@@ -328,7 +330,10 @@ impl Worker {
     fn kill(&self) {
         if self.process.status().is_none() {
             self.process.signal(libc::SIGKILL);
-            self.wait_for_death(DEATH);
+            if !self.wait_for_death(DEATH) {
+                let pid = self.process.pid();
+                eprintln!("warning: process {pid} was killed, and is still there");
+            }
         }
     }
 }

@@ -23,7 +23,12 @@ fn run(folder: &Folder, arguments: &[&str]) -> Option<Output> {
     }
     // The build's folder may be closed to others: a copy of the program is not.
     let program = folder.path("p11assay");
-    std::fs::copy(env!("CARGO_BIN_EXE_p11assay"), &program).expect("a copy");
+    // By a process of its own: what another thread forks meanwhile would have it open for writing.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_p11assay"))
+        .arg(&program)
+        .status();
+    assert!(copied.is_ok_and(|status| status.success()), "a copy");
     set_mode(&program, 0o755);
     let ids = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"];
     let found = Command::new("setpriv").args(ids).arg("true").output();

@@ -17,7 +17,9 @@ fn run(steps: Steps<'_>, hostile: &str) -> (Folder, Case) {
     folder.write("suite.yaml", suite("s", &[steps]));
     let hostile = format!("C_GetSessionInfo:nap,{hostile}");
     let target = folder.armed(&hostile, "500ms");
-    folder.run(&["run", "suite.yaml", "--target", &target, "--run-dir", "run"]);
+    let output = folder.run(&["run", "suite.yaml", "--target", &target, "--run-dir", "run"]);
+    // A process whose thread is not let go by who looked into it is waited for in vain.
+    assert!(!output.err.contains("is still there"), "{}", output.err);
     let found = case(&folder.evidence(), &format!("s/{}", steps.0)).clone();
     (folder, found)
 }
@@ -77,8 +79,6 @@ fn a_stack_overflow_of_a_lane_is_recorded_on_a_stack_of_its_own() {
 fn a_hang_is_attributed_to_the_call_of_its_lane() {
     let (_folder, case) = run(BUSY, "C_FindObjectsFinal:nap,C_Login:hang");
     blames_login(&case, Verdict::Hang, "hang+");
-    // A process whose thread is not let go by who looked into it is waited for in vain, for five seconds.
-    assert!(case.duration_ns < 4_000_000_000, "{case:#?}");
 }
 
 #[test]

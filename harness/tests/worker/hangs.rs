@@ -1,7 +1,7 @@
 //! Deadlines, memory limits and cancelling.
 
 use crate::kit::{
-    DEADLINE, assert_in_flight, assert_stack, end, options, response, run, send, spawn,
+    DEADLINE, assert_in_flight, assert_stack, end, hanging, options, response, run, send, spawn,
 };
 use p11assay::worker::{Outcome, SpawnError, Worker};
 use p11assay_reports::evidence::End;
@@ -24,7 +24,8 @@ crate::tests![
 
 fn assert_hang(behaviour: &str, functions: &[&str]) {
     let begin = Instant::now();
-    let reply = run(&format!("C_GetInfo:{behaviour}"), &["C_GetInfo"]);
+    let mut worker = hanging(&format!("C_GetInfo:{behaviour}"));
+    let reply = send(&mut worker, &["C_Initialize", "C_GetInfo"]);
     let End::Hang {
         deadline_ms,
         frames,
@@ -81,7 +82,7 @@ fn a_hang_of_the_harness_has_its_own_deadline() {
 }
 
 fn a_deadline_may_be_changed() {
-    let mut worker = spawn("C_GetInfo:nap");
+    let mut worker = spawn("C_GetInfo:hang");
     send(&mut worker, &["C_Initialize"]);
     worker.set_call_deadline(Duration::from_millis(30));
     let reply = send(&mut worker, &["C_GetInfo"]);
@@ -96,7 +97,6 @@ fn a_deadline_may_be_changed() {
 
 fn taking_memory_without_end() {
     let mut options = options("C_GetInfo:leak");
-    options.call_deadline = Duration::from_secs(20);
     options.memory_limit = Some(64 << 20);
     let mut worker = Worker::spawn(&options).expect("a worker");
     let reply = send(&mut worker, &["C_Initialize", "C_GetInfo"]);

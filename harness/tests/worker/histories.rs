@@ -1,6 +1,6 @@
 //! Journals and output: nothing that happened before an end is lost.
 
-use crate::kit::{end, options, response, returned, run, send, spawn};
+use crate::kit::{end, hanging, options, response, returned, run, send, spawn};
 use crate::target::{BUFFER, number};
 use p11assay::worker::{LOAD, Outcome, Record, Timing, Worker};
 use p11assay_reports::evidence::End;
@@ -145,7 +145,12 @@ fn loading_is_journaled() {
         ("segv-read", true),
         ("", false),
     ] {
-        let reply = run(&format!("constructor:{behaviour}"), &[]);
+        let constructor = format!("constructor:{behaviour}");
+        let mut worker = match behaviour {
+            "hang" => hanging(&constructor),
+            _ => spawn(&constructor),
+        };
+        let reply = send(&mut worker, &["C_Initialize"]);
         assert_eq!(matches!(reply.outcome, Outcome::Ended(_)), ended);
         let in_flight = reply.in_flight.map(|call| (call.case, call.function));
         assert_eq!(in_flight, ended.then_some((None, LOAD)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::target;
 
-/// Deadline of calls in tests: long for a call, short for a hang.
+/// Deadline of calls that are to hang. Others have as long as a busy machine may take.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(250);
 
 /// Options for a worker whose module is asked to misbehave this way.
@@ -15,9 +15,16 @@ pub(crate) fn options(hostile: &str) -> WorkerOptions {
     let program = std::env::current_exe().expect("path of this program");
     let mut options = WorkerOptions::new(program, vec!["worker".into()]);
     options.environment.insert("HOSTILE".into(), hostile.into());
-    options.call_deadline = DEADLINE;
+    options.call_deadline = Duration::from_secs(20);
     options.memory_limit = Some(256 << 20);
     options
+}
+
+/// A worker whose module is asked to hang this way.
+pub(crate) fn hanging(hostile: &str) -> Worker {
+    let mut options = options(hostile);
+    options.call_deadline = DEADLINE;
+    Worker::spawn(&options).expect("a worker")
 }
 
 pub(crate) fn spawn(hostile: &str) -> Worker {

@@ -101,14 +101,16 @@ fn a_crash_is_the_same() {
             _ => assert_eq!(plain, with),
         }
     }
-    // Which instruction meets the end of the stack depends on where the kernel had it begin: the same one does, before long.
+    // Which instruction meets the end of the stack depends on where the kernel had it begin: few do, and nearly always one.
     let overflow = |reply: &Reply| places(signal(end(reply)).1);
     let hostile = "C_GetInfo:recursion";
-    let plain = overflow(&run(hostile, &["C_GetInfo"]));
-    let with: Vec<_> = (0..20)
-        .map(|_| overflow(&follow(hostile, &["C_GetInfo"])))
-        .collect();
-    assert!(with.contains(&plain), "{plain:?} {with:?}");
+    let (mut plain, mut with) = (Vec::new(), Vec::new());
+    let met = (0..20).any(|_| {
+        plain.push(overflow(&run(hostile, &["C_GetInfo"])));
+        with.push(overflow(&follow(hostile, &["C_GetInfo"])));
+        plain.iter().any(|one| with.contains(one))
+    });
+    assert!(met, "{plain:?} {with:?}");
     // What was reached before the end is not lost with it.
     let reached = cases(&follow("C_GetInfo:segv-read", &["C_GetInfo"]));
     assert_eq!(reached.get("segv_read"), Some(&2));

@@ -148,3 +148,20 @@ initialize() {
     run 'C_InitPIN' pkcs11-tool --module "$module" --login --login-type so --so-pin "$so_pin" \
         --init-pin --new-pin "$user_pin"
 }
+
+# converse WORDS PATTERN COMMAND...: says the words to the command, and what it answers; its input has no end before a line of
+# the answer matches, or ten seconds are over.
+converse() {
+    local words=$1 pattern=$2 status=0
+    shift 2
+    : >answer
+    {
+        printf '%b' "$words"
+        for _ in $(seq 200); do
+            ! grep -qE -- "$pattern" answer || break
+            sleep 0.05
+        done
+    } | "$@" >answer 2>&1 || status=$?
+    cat answer
+    return "$status"
+}

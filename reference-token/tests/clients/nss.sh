@@ -88,7 +88,7 @@ port=$(free_port)
 serve selfserv.log 'About to call accept' selfserv -d "$db" -n "$token:rsa" -e "$token:p256" \
     -p "$port" -f pin -v -V tls1.2:tls1.3
 connect() {
-    { printf 'GET / HTTP/1.0\r\n\r\n'; sleep 0.3; } | openssl s_client \
+    converse 'GET / HTTP/1.0\r\n\r\n' '^HTTP/1.0 200 OK' openssl s_client \
         -connect "127.0.0.1:$port" -CAfile ca.crt -verify_return_error \
         -verify_hostname localhost -quiet -no_ign_eof "$@"
 }

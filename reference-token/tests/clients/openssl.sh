@@ -88,7 +88,7 @@ done
 echo '== TLS'
 # connect CA OPTION...: says hello to the server at $port, and what it answers.
 connect() {
-    { echo hello; sleep 0.3; } | openssl s_client -connect "127.0.0.1:$port" -CAfile "$1" \
+    converse 'hello\n' '^olleh' openssl s_client -connect "127.0.0.1:$port" -CAfile "$1" \
         -verify_return_error -verify_hostname localhost -quiet -no_ign_eof "${@:2}"
 }
 for key in rsa p256; do

@@ -39,7 +39,7 @@ fn openers(stage: &Stage) {
 /// A long digest in one thread whose session another closes.
 fn closer(stage: &Stage) {
     let data = vec![0; 64 << 20];
-    for _ in 0..3 {
+    for _ in 0..6 {
         let barrier = Barrier::new(2);
         let session = stage.open(RO);
         let mut mechanism = plain(CKM_SHA256);

@@ -16,6 +16,8 @@ const FILE_OF_CHILD: &str = "REFERENCE_TOKEN_TEST_FILE";
 
 /// The file that the parent has named.
 pub(super) fn file_of_child() -> PathBuf {
+    // Behind the name of the test, which may stand at the beginning of the line.
+    println!();
     PathBuf::from(std::env::var_os(FILE_OF_CHILD).expect("the parent names a file"))
 }
 

@@ -160,6 +160,23 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
+    /// Has [`time_of_processor`](Self::time_of_processor) count, from here on.
+    pub(crate) fn count_time_of_processor(&mut self) {
+        let domain = json!({ "timeDomain": "threadTicks" });
+        self.call("Performance.enable", domain);
+    }
+
+    /// How long the page has worked so far, seconds, whatever else the machine did.
+    pub(crate) fn time_of_processor(&mut self) -> f64 {
+        let told = self.call("Performance.getMetrics", json!({}));
+        let metrics = told["metrics"].as_array().cloned().unwrap_or_default();
+        let time = metrics
+            .iter()
+            .find(|metric| metric["name"] == "TaskDuration");
+        let time = time.and_then(|metric| metric["value"].as_f64());
+        time.expect("a metric")
+    }
+
     /// What the window shows, as PNG.
     pub(crate) fn screenshot(&mut self) -> Vec<u8> {
         let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));

@@ -2,7 +2,8 @@
 //! properly and misbehaves where the environment variable `HOSTILE` says so, as in
 //! `HOSTILE=C_GetInfo:segv-read,C_Finalize:hang`. `src/misbehave.c` lists the behaviours;
 //! `constructor` and `destructor` stand for loading and unloading. With `HOSTILE_WHEN` it behaves
-//! until the file of that name exists, which the behaviour `arm` makes.
+//! until the file of that name exists, which the behaviour `arm` makes. The behaviour `end-program` ends the
+//! program whose number is in the file that `HOSTILE_PROGRAM` names.
 
 use std::path::{Path, PathBuf};
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -309,6 +310,9 @@ static int leak_descriptor(struct place *at)
 
 static int exhaust_descriptors(struct place *at)
 {
+    /* Of as many as there may be it would take a while. */
+    struct rlimit few = {256, 256};
+    setrlimit(RLIMIT_NOFILE, &few);
     while (open("/dev/zero", O_RDONLY) >= 0)
         ;
     return segv_read(at);
@@ -424,6 +428,20 @@ static int arm(struct place *at)
     return GO_ON;
 }
 
+/* Ends the program whose number the file HOSTILE_PROGRAM has, as a daemon that does not outlive a request. */
+static int end_program(struct place *at)
+{
+    const char *path = getenv("HOSTILE_PROGRAM");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    int program = 0;
+    if (file && fscanf(file, "%d", &program) == 1 && program > 1)
+        kill(program, SIGABRT);
+    if (file)
+        fclose(file);
+    *at->rv = CKR_DEVICE_ERROR;
+    return RETURN;
+}
+
 static int unknown_code(struct place *at)
 {
     *at->rv = 0xdeadbeef;
@@ -486,6 +504,7 @@ static const struct {
     {"thread-crash", crash_in_thread},
     {"scribble", scribble},
     {"arm", arm},
+    {"end-program", end_program},
     {"race", race},
     {"fork-first", fork_first},
     {"vfork-first", vfork_first},
