@@ -19,6 +19,7 @@ thread_local! {
                 let mut setting = Setting::new(prelude, |_| true);
                 setting.wrong = if wrong { USUALLY_WRONG } else { 0 };
                 setting.lies = wrong;
+                setting.own_tokens = prelude == Prelude::Session;
                 setting
             })
         })

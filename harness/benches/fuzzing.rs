@@ -35,11 +35,11 @@ use p11assay::fuzz::search::{Limits, Progress, Search, Watcher};
 use p11assay::fuzz::{Corpus, CorpusError, Functions};
 use p11assay::memory::Arena;
 use p11assay::plan::Case;
-use p11assay::probe;
+use p11assay::probe::{self, Token};
 use p11assay::run::{Interrupt, ladder};
 use p11assay::sequence::decode::{Prelude, Setting, Variants, decode};
 use p11assay::sequence::{Step, Value};
-use p11assay::target::{Overrides, Provisioned, Target};
+use p11assay::target::{Overrides, Target};
 use p11assay::worker::{JournalWriter, Timing};
 
 use bed::Bed;
@@ -214,7 +214,7 @@ fn run_in_c(ten_calls: TenCalls, bed: &Bed, sizes: Sizes, times: u32) {
 }
 
 /// A target ready to be fuzzed, and its token, which goes when this does.
-fn side(name: &str, interrupt: &Interrupt) -> Result<(Side, Provisioned), String> {
+fn side(name: &str, interrupt: &Interrupt) -> Result<(Side, Token), String> {
     let target = Target::load(Some(name), &Overrides::default());
     let target = target.map_err(|error| error.to_string())?;
     let credentials = target.credentials().map_err(|error| error.to_string())?;

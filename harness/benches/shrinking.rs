@@ -10,12 +10,12 @@ use std::time::Instant;
 
 use p11assay::fuzz::look::look;
 use p11assay::fuzz::pair::{Pair, Side};
-use p11assay::probe;
+use p11assay::probe::{self, Token};
 use p11assay::run::Interrupt;
 use p11assay::sequence::decode::Decoded;
 use p11assay::sequence::{ANY, Value, calls_mut, read};
 use p11assay::target::template::Template;
-use p11assay::target::{Overrides, Provisioned, Target};
+use p11assay::target::{Overrides, Target};
 use p11assay::yaml::Document;
 
 /// Calls of each sequence.
@@ -152,11 +152,12 @@ fn sequence(planted: &Planted) -> Result<Decoded, String> {
             .map(|name| (name, Value::Number(0)))
             .collect(),
         shares_login: true,
+        own_token: false,
     })
 }
 
 /// The built-in token with a fault, and its station.
-fn side(mutant: &str, interrupt: &Interrupt) -> Result<(Side, Provisioned), String> {
+fn side(mutant: &str, interrupt: &Interrupt) -> Result<(Side, Token), String> {
     let target = Target::load(Some("builtin"), &Overrides::default());
     let mut target = target.map_err(|error| error.to_string())?;
     let chosen = (

@@ -20,10 +20,10 @@ use super::target::resolve;
 use crate::bench::drive::{self, DriveError, Plan, Planned, Watcher};
 use crate::bench::{Benchmark, Catalogue, catalogue, history, machine, rank};
 use crate::plan::{self, Capabilities, names};
-use crate::probe::{self, FileIdentity};
+use crate::probe::{self, FileIdentity, Token};
 use crate::run::{Interrupt, Station, StationError};
 use crate::sequence::Value;
-use crate::target::{Credentials, Module, Provisioned, Target};
+use crate::target::{Credentials, Module, Target};
 
 /// File of the record in a run's folder.
 pub(super) const RECORD: &str = "bench.json";
@@ -244,7 +244,7 @@ struct Reached {
     capabilities: Capabilities,
     evidence: p11assay_reports::evidence::Target,
     /// The token, which goes when this does.
-    _token: Provisioned,
+    _token: Token,
 }
 
 fn reach(

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use p11assay_reports::evidence::{Class, Clause, Level, Verdict};
+use p11assay_reports::evidence::{Class, Clause, Level};
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
@@ -16,11 +16,11 @@ use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
 use super::target::{at_disposal, resolve};
-use crate::fuzz::search::{Deserted, Found, Limits, Progress, Search, Watcher};
+use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
 use crate::plan::{Case, Ladder, Needs, Plan, Planned, Unmet};
 use crate::run::keep::Keeper;
-use crate::run::{Interrupt, Patience, stray};
+use crate::run::{Interrupt, Patience, Stray, stray};
 use crate::sequence::Sequence;
 use crate::sequence::decode::Lanes;
 use crate::target::{Credentials, Redactor, Target};
@@ -38,10 +38,16 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     let waivers = waivers(&target, Vec::new())?;
     let folder = args.run_dir.clone().unwrap_or_else(fresh_folder);
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let mut found = search(args, &target, &credentials, &folder, (seed, time))?;
-    let deserted = found.deserted.take();
-    let deserted = deserted.map(|of| in_one_of_these(&of, found.most_variants, args, seed));
-    let deserted = deserted.map(|reason| credentials.redactor().text(&reason));
+    let searched = search(args, &target, &credentials, &folder, (seed, time))?;
+    let (mut found, shared_token) = searched;
+    let redactor = credentials.redactor();
+    found.gave_up = found.gave_up.map(|text| redactor.text(&text));
+    let strays = std::mem::take(&mut found.strays);
+    let strays = strays.into_iter().map(|(stray, begun)| {
+        let text = during(&stray, begun, found.most_variants, args, seed);
+        stray::settled(&stray, redactor.text(&text))
+    });
+    let strays = strays.collect();
     let run = folder.clone();
     let session = Session {
         patience: Patience::of_search(),
@@ -50,19 +56,20 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
         verbosity: args.shown.output.verbosity(),
         ..Session::new(target, credentials, folder, seed, &args.target)
     };
-    let evidence = session.execute(plan(found, args, (seed, time), deserted));
+    let evidence = session.execute(plan((found, shared_token), args, (seed, time), strays));
     let evidence = evidence.map_err(|failure| failure.with_findings(&run))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
 }
 
+/// What a search came to, and why no sequence had a token of its own, if none had.
 fn search(
     args: &Fuzz,
     target: &Target,
     credentials: &Credentials,
     folder: &Path,
     (seed, time): (u64, Duration),
-) -> Result<Found, Failure> {
+) -> Result<(Found, Option<&'static str>), Failure> {
     let interrupt = Interrupt::default();
     let _signal = super::session::watch_signals(&interrupt)?;
     let mut ground = Ground::new(target, credentials, usize::from(args.jobs), &interrupt)?;
@@ -102,19 +109,21 @@ fn search(
     );
     let found = search.run(inputs, &mut terminal);
     terminal.bar.finish();
-    found.map_err(|error| failure(error, credentials))
+    let found = found.map_err(|error| failure(error, credentials))?;
+    Ok((found, ground.shares_token))
 }
 
-/// The findings, and a case for the search itself, which says what was looked at; with one for what a program of the token
-/// did not outlive, if that ended the search.
+/// The findings, and a case for the search itself, which says what was looked at; with one for each end that no
+/// sequence is to blame for.
 fn plan(
-    found: Found,
+    (found, shared_token): (Found, Option<&'static str>),
     args: &Fuzz,
     (seed, time): (u64, Duration),
-    deserted: Option<String>,
+    strays: Vec<Planned>,
 ) -> Plan {
     let Progress {
         sequences,
+        with_own_token,
         variants,
         calls,
         ..
@@ -124,15 +133,21 @@ fn plan(
         found.most_variants,
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
-    if args.threads > 1 {
-        title += &format!(", {} threads", args.threads);
-    }
+    title += &match shared_token {
+        _ if args.threads > 1 => format!(", {} threads", args.threads),
+        Some(reason) => format!(", none with a token of its own: {reason}"),
+        None => format!(", {with_own_token} with a token of their own"),
+    };
     for reached in found.functions.summary() {
         title += &format!("; {reached} reached");
     }
     if let Some(reason) = &found.lost_track {
         title += &format!(" until it could not be told any more: {reason}");
     }
+    let gave_up = found.gave_up.map(|reason| {
+        let reason = format!("the search ended before its time: {reason}");
+        Unmet::environment(reason)
+    });
     if let Some(first) = found.lost.values().next() {
         let count = found.lost.len();
         title += &format!("; {count} seen that a fresh worker does not show, the first: {first}");
@@ -155,39 +170,31 @@ fn plan(
         has_strict_reading: false,
         line: 0,
     };
-    let deserted = deserted.map(|reason| Planned {
-        unmet: Some(Unmet {
-            verdict: Verdict::Crash,
-            why: None,
-            reason,
-        }),
-        case: Case {
-            id: stray::PROGRAM.to_owned(),
-            title: stray::TITLE_OF_PROGRAM.to_owned(),
-            ..search.clone()
-        },
-    });
-    let cases = found.cases.into_iter().chain([search]);
+    let cases = found.cases.into_iter();
     let cases = cases.map(|case| Planned { case, unmet: None });
+    let search = Planned {
+        case: search,
+        unmet: gave_up,
+    };
     Plan {
         files: vec!["fuzz".to_owned()],
-        cases: deserted.into_iter().chain(cases).collect(),
+        cases: strays.into_iter().chain(cases).chain([search]).collect(),
         shard: None,
     }
 }
 
-/// Which program ended, and how the search is made again that it did not outlive.
-fn in_one_of_these(deserted: &Deserted, variants: u32, args: &Fuzz, seed: u64) -> String {
-    let Deserted { gone, begun } = deserted;
-    let how = stray::end_of_program(&gone.program, &gone.end);
-    let last = gone.stderr.lines().rfind(|line| !line.trim().is_empty());
-    let said = last.map_or(String::new(), |line| format!(", and said last: {line}"));
+/// What ended during a search, and how the search is made again.
+fn during(stray: &Stray, begun: u64, variants: u32, args: &Fuzz, seed: u64) -> String {
     let again = match args.jobs {
-        1 => format!("--seed {seed} --sequences {begun} --variants {variants} show it again"),
-        _ => "a search with one job can be made again".to_owned(),
+        1 => format!(
+            "which is made again by --seed {seed} --sequences {begun} --variants {variants}"
+        ),
+        _ => "which cannot be made again, as it had several jobs".to_owned(),
     };
     format!(
-        "{how} in the last batch of {begun} sequences, or in a variant of one{said}; the search ended with it: {again}"
+        "{}, when {begun} sequences of the search had been begun, {again}{}",
+        stray::describe(&stray.end),
+        stray::last_words(stray)
     )
 }
 

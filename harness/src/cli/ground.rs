@@ -1,6 +1,8 @@
 //! What made-up sequences run on: targets that may be destroyed, each with the reference token beside it.
 
-use cryptoki_sys::CKF_OS_LOCKING_OK;
+use cryptoki_sys::{
+    CKF_OS_LOCKING_OK, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_TOKEN_INITIALIZED, CKR_OK,
+};
 
 use super::Failure;
 use super::args::{ClassArg, CoverageArg, CoverageArgs, InputArgs};
@@ -9,12 +11,15 @@ use crate::cryptoki::Function;
 use crate::fuzz::Functions;
 use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::SearchError;
-use crate::probe::{self, ProbeError, Slot};
-use crate::run::Interrupt;
-use crate::sequence::Mutexes;
-use crate::sequence::decode::{Prelude, Setting};
+use crate::plan::{Capabilities, Ladder};
+use crate::probe::{self, ProbeError, Slot, Token};
+use crate::run::wire::Job;
+use crate::run::{Interrupt, Station, StationError, ladder};
+use crate::sequence::decode::{Prelude, Setting, are_apart};
+use crate::sequence::{Mutexes, Sequence, Value};
+use crate::target::secret::Secret;
 use crate::target::template::Template;
-use crate::target::{Credentials, Overrides, Provisioned, Target};
+use crate::target::{Credentials, Overrides, Target};
 use crate::triage::program::Module;
 use crate::worker::reach::Means;
 
@@ -28,8 +33,10 @@ pub(super) struct Ground {
     mechanisms: Vec<u64>,
     /// Functions that it does not have.
     missing: Vec<Function>,
+    /// Why no sequence has a token of its own, if none has.
+    pub(super) shares_token: Option<&'static str>,
     /// The tokens, which go when this does.
-    _tokens: Vec<Provisioned>,
+    _tokens: Vec<Token>,
 }
 
 impl Ground {
@@ -56,6 +63,7 @@ impl Ground {
         let first = &reached[0];
         let module = super::program::module(target, &first.token, credentials, &first.slot);
         let (mechanisms, missing) = (first.mechanisms.clone(), first.missing.clone());
+        let shares_token = first.shares_token;
         let (mut tokens, targets) = unzip(reached);
         let (others, models) = unzip(models);
         tokens.extend(others);
@@ -66,6 +74,7 @@ impl Ground {
                 .collect(),
             module,
             mechanisms,
+            shares_token,
             missing,
             _tokens: tokens,
         })
@@ -123,8 +132,53 @@ impl Ground {
         setting.wrong = if has(ClassArg::B) { input.wrong } else { 0 };
         setting.lies = has(ClassArg::C);
         setting.missing.clone_from(&self.missing);
+        setting.own_tokens = self.shares_token.is_none();
         setting
     }
+}
+
+/// Why no sequence can have a token of its own, to do anything to. The model's answers say something of a target's only if
+/// its PINs are what they are said to be, and alike where the model's are.
+fn shares_token(
+    target: &Target,
+    credentials: &Credentials,
+    capabilities: &Capabilities,
+) -> Option<&'static str> {
+    let pins = [&credentials.pin, &credentials.so_pin];
+    let pins: Vec<&str> = pins.into_iter().flatten().map(Secret::expose).collect();
+    let &[user, officer] = &pins[..] else {
+        return Some("that takes both PINs");
+    };
+    let has = |flag| capabilities.token_flags & flag != 0;
+    match () {
+        () if !target.renewable => Some("the target is not said to be `renewable`"),
+        () if !capabilities.functions.contains(&Function::C_InitToken) => {
+            Some("the module has no C_InitToken")
+        }
+        // Of a token that is not initialised any PIN is the security officer's ([PKCS11-Base 3.2] 5.5.7).
+        () if !has(CKF_TOKEN_INITIALIZED) => Some("the token is not initialised"),
+        () if has(CKF_PROTECTED_AUTHENTICATION_PATH) => Some("its PINs are given elsewhere"),
+        () if !are_apart(user, officer) => Some("its PINs are too much alike"),
+        () => None,
+    }
+}
+
+/// True if the security officer can log in.
+fn officer_logs_in(station: &mut Station, given: &Value) -> Result<bool, StationError> {
+    let job = Job {
+        number: 0,
+        initialized: true,
+        given: vec![("target".to_owned(), given.clone())],
+        sequence: Sequence {
+            steps: ladder::steps(Ladder::So),
+        },
+        shares_login: false,
+        on_empty_token: false,
+        own_token: false,
+    };
+    let ran = station.execute(vec![job])?;
+    let mut calls = ran.iter().flat_map(|ran| &ran.trace.calls);
+    Ok(calls.all(|call| call.returned.is_some_and(|back| back.rv == CKR_OK)))
 }
 
 /// What a search could not do, in words without PINs.
@@ -146,7 +200,7 @@ pub(super) fn model() -> Result<Target, Failure> {
     Ok(model)
 }
 
-fn unzip(reached: Vec<Reached>) -> (Vec<Provisioned>, Vec<Side>) {
+fn unzip(reached: Vec<Reached>) -> (Vec<Token>, Vec<Side>) {
     let both = reached.into_iter().map(|one| (one.token, one.side));
     both.unzip()
 }
@@ -154,13 +208,15 @@ fn unzip(reached: Vec<Reached>) -> (Vec<Provisioned>, Vec<Side>) {
 /// A target that can be fuzzed, or the model.
 struct Reached {
     /// Its token, which goes when this does.
-    token: Provisioned,
+    token: Token,
     side: Side,
     slot: Slot,
     /// What the token lists.
     mechanisms: Vec<u64>,
     /// Functions that it does not have.
     missing: Vec<Function>,
+    /// Why no sequence has a token of its own, if none has.
+    shares_token: Option<&'static str>,
 }
 
 fn reach(
@@ -174,6 +230,10 @@ fn reach(
     station.skip_audit();
     let given = probe.given(credentials);
     let capabilities = probe.capabilities(target);
+    let mut shares_token = shares_token(target, credentials, &capabilities);
+    if shares_token.is_none() && !officer_logs_in(&mut station, &given)? {
+        shares_token = Some("the security officer's PIN does not log in");
+    }
     let missing = Function::ALL.iter();
     let missing = missing.filter(|function| !capabilities.functions.contains(function));
     Ok(Reached {
@@ -181,6 +241,7 @@ fn reach(
         side: Side { station, given },
         slot: probe.slot().clone(),
         missing: missing.copied().collect(),
+        shares_token,
         mechanisms: capabilities.mechanisms.into_keys().collect(),
     })
 }

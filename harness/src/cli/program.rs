@@ -8,10 +8,10 @@ use super::Failure;
 use super::args::Program;
 use super::target::resolve;
 use crate::plan::Suite;
-use crate::probe::Slot;
+use crate::probe::{Slot, Token};
 use crate::run::{Interrupt, keep};
 use crate::sequence::Reserved;
-use crate::target::{self, Credentials, Provisioned, Target};
+use crate::target::{self, Credentials, Target};
 use crate::triage::program::{self, Module};
 
 /// Writes a case as a program.
@@ -61,7 +61,7 @@ pub(super) fn program(args: &Program) -> Result<i32, Failure> {
 /// What a program must know of a target that was provisioned.
 pub(super) fn module(
     target: &Target,
-    token: &Provisioned,
+    token: &Token,
     credentials: &Credentials,
     slot: &Slot,
 ) -> Module {

@@ -22,7 +22,7 @@ use crate::property::seeds::Seeds;
 use crate::property::tally::Account;
 use crate::property::{Ground, Party, Property, all, chosen, clause, save};
 use crate::run::keep::Keeper;
-use crate::run::{Interrupt, StationError};
+use crate::run::{Interrupt, StationError, Stray, stray};
 use crate::sequence::Sequence;
 use crate::target::{Credentials, Redactor, Target};
 
@@ -75,7 +75,8 @@ pub(super) fn property(args: &args::Property) -> Result<i32, super::Failure> {
         verbosity: args.shown.output.verbosity(),
         ..Session::new(target, credentials, folder, seed, &args.target)
     };
-    let evidence = session.execute(plan(&properties, outcome, seed));
+    let redactor = session.credentials.redactor();
+    let evidence = session.execute(plan(&properties, outcome, seed, &redactor));
     let evidence = evidence.map_err(|failure| failure.with_findings(&run))?;
     args.shown.reports.write(&evidence)?;
     Ok(finish(&evidence, &args.shown.output))
@@ -185,8 +186,15 @@ fn more(outcome: &Outcome, name: &str, account: &Account) -> Vec<String> {
 }
 
 /// The failures, and for every property a case that says how it was put to the test.
-fn plan(properties: &[&'static Property], outcome: Outcome, seed: u64) -> Plan {
+fn plan(
+    properties: &[&'static Property],
+    outcome: Outcome,
+    seed: u64,
+    redactor: &Redactor,
+) -> Plan {
     let seconds = outcome.time.as_secs_f64();
+    let gave_up = outcome.gave_up.as_ref();
+    let gave_up = gave_up.map(|text| redactor.text(&format!("it ended before its time: {text}")));
     let summary = |(property, (_, account)): (&&'static Property, &(&str, Account))| Planned {
         unmet: account.unjudged(),
         case: Case {
@@ -194,6 +202,7 @@ fn plan(properties: &[&'static Property], outcome: Outcome, seed: u64) -> Plan {
             title: std::iter::once(format!("{}: {}", property.title, account.line()))
                 .chain(more(&outcome, property.name, account))
                 .chain([format!("seed {seed}, {seconds:.1} s for all")])
+                .chain(gave_up.clone())
                 .collect::<Vec<_>>()
                 .join("; "),
             clause: clause(property),
@@ -213,13 +222,22 @@ fn plan(properties: &[&'static Property], outcome: Outcome, seed: u64) -> Plan {
         .zip(&outcome.accounts)
         .map(summary)
         .collect();
+    let settled = |stray: &Stray| {
+        let text = stray::describe(&stray.end) + &stray::last_words(stray);
+        stray::settled(stray, redactor.text(&text))
+    };
+    let strays: Vec<Planned> = outcome.strays.iter().map(settled).collect();
     let failures = outcome.failures.into_iter().map(|failure| Planned {
         case: failure.case,
         unmet: None,
     });
     Plan {
         files: vec!["property".to_owned()],
-        cases: failures.chain(summaries).collect(),
+        cases: strays
+            .into_iter()
+            .chain(failures)
+            .chain(summaries)
+            .collect(),
         shard: None,
     }
 }

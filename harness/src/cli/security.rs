@@ -17,12 +17,12 @@ use super::session::Session;
 use super::target::{at_disposal, resolve};
 use crate::plan::shipped::runs_last;
 use crate::plan::{Case, Filter, Ladder, Needs, Plan, Planned, Suite, Unmet};
-use crate::probe::{self, ProbeError};
-use crate::run::{Interrupt, Station};
+use crate::probe::{self, ProbeError, Token};
+use crate::run::{Interrupt, Station, stray};
 use crate::security::search::{self, Answer, Found};
 use crate::security::timing;
 use crate::sequence::{Sequence, Value};
-use crate::target::{Credentials, Provisioned, Target};
+use crate::target::{Credentials, Target};
 
 /// The folder of suites of attacks, and of what is found beside them.
 const ATTACKS: &str = "security/";
@@ -128,6 +128,11 @@ fn found(
         let told = told.map_err(|error| unusable(&error))?;
         cases.extend(told.into_iter().map(of_timing));
     }
+    let redactor = credentials.redactor();
+    cases.extend(station.take_strays().iter().map(|stray| {
+        let text = stray::describe(&stray.end) + &stray::last_words(stray);
+        stray::settled(stray, redactor.text(&text))
+    }));
     Ok(cases)
 }
 
@@ -135,7 +140,7 @@ fn reach(
     target: &Target,
     credentials: &Credentials,
     interrupt: &Interrupt,
-) -> Result<(Provisioned, Station, Value, Vec<u64>), ProbeError> {
+) -> Result<(Token, Station, Value, Vec<u64>), ProbeError> {
     let (token, mut station) = probe::reach(target, credentials, interrupt, false)?;
     let probe = probe::probe(&mut station, target, credentials)?;
     station.skip_audit();

@@ -16,19 +16,19 @@ use super::progress::Terminal;
 use super::target::{arguments, lasting};
 use crate::oracle::Reading;
 use crate::plan::{Plan, Planned, Waivers};
-use crate::probe::{self, FileIdentity, Probe};
+use crate::probe::{self, FileIdentity, Probe, Token};
 use crate::run::engine::{self, Settings, Sink};
 use crate::run::keep::Keeper;
 use crate::run::{Interrupt, Patience, Station, stray};
 use crate::sequence::Value;
-use crate::target::{Credentials, Module, Provisioned, Target};
+use crate::target::{Credentials, Target};
 
 /// File of the evidence in a run's folder.
 pub(super) const EVIDENCE: &str = "evidence.jsonl";
 
 /// A token for every job, with the stations on them and what they can refer to.
 struct Reached {
-    tokens: Vec<Provisioned>,
+    tokens: Vec<Token>,
     stations: Vec<(Station, Value)>,
     probe: Probe,
 }
@@ -385,6 +385,5 @@ fn now() -> String {
 
 /// One job unless every job gets a token of its own.
 pub(super) fn jobs_possible(target: &Target, jobs: usize) -> usize {
-    let own = target.module == Module::Builtin || !target.provision.is_empty();
-    if own { jobs } else { 1 }
+    if target.is_made_here() { jobs } else { 1 }
 }

@@ -74,11 +74,23 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
         attack: None,
         class: class(&sequence, &["target", SESSION]),
         ladder,
-        needs: Needs::default(),
+        needs: needs(decoded),
         with: Vec::new(),
         sequence,
         has_strict_reading: false,
         line: 0,
+    }
+}
+
+/// A sequence that does anything to its token needs one of its own.
+fn needs(decoded: &Decoded) -> Needs {
+    let own_token = decoded.own_token;
+    Needs {
+        pin: own_token,
+        so_pin: own_token,
+        disposable: own_token,
+        own_token,
+        ..Needs::default()
     }
 }
 

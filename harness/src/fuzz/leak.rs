@@ -50,6 +50,7 @@ pub(super) fn many_times(decoded: &Decoded) -> Decoded {
         sequence: Sequence { steps },
         given,
         shares_login: decoded.shares_login,
+        own_token: decoded.own_token,
     }
 }
 

@@ -20,6 +20,8 @@ use crate::sequence::decode::Decoded;
 const SHRINKING: Duration = Duration::from_secs(9);
 /// Longest that one finding of lanes is shrunk.
 const SHRINKING_LANES: Duration = Duration::from_secs(40);
+/// Longest that a finding is shrunk each try of which takes a new token, or two, as the end of a program does.
+const SHRINKING_TOKENS: Duration = Duration::from_secs(60);
 /// How long a call may take when a hang is looked for again: each try that shows it waits as long, and the target's own
 /// deadline is waited for once, at the end.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -66,13 +68,11 @@ pub fn look(
 ) -> Result<Option<Shown>, StationError> {
     // What came of the sequences before it in the same worker is not its own.
     pair.target.station.renew()?;
-    let name = suspect.name();
     Look {
         lanes: decoded.sequence.has_lanes(),
         attempts: ATTEMPTS,
         pair,
         suspect,
-        name: &name,
     }
     .shown(decoded.by_itself())
 }
@@ -88,7 +88,6 @@ fn patience(trace: &CaseTrace) -> Duration {
 struct Look<'l> {
     pair: &'l mut Pair,
     suspect: &'l Suspect,
-    name: &'l str,
     lanes: bool,
     attempts: usize,
 }
@@ -163,6 +162,7 @@ impl Look<'_> {
     fn shrunk(&mut self, decoded: Decoded) -> Result<(Decoded, usize), StationError> {
         let by_chance = self.lanes && !self.suspect.is_about_memory();
         let time = match by_chance {
+            _ if decoded.own_token || self.suspect.is_about_a_program() => SHRINKING_TOKENS,
             true => SHRINKING_LANES,
             false => SHRINKING,
         };
@@ -188,11 +188,7 @@ impl Look<'_> {
         for attempt in 1..=attempts {
             let outcome = self.run(decoded)?.filter(|outcome| {
                 let seen = outcome.suspect.as_ref();
-                // Which call took the last of it says little.
-                seen.is_some_and(|seen| {
-                    seen.name() == self.name
-                        || seen.is_about_memory() && self.suspect.is_about_memory()
-                })
+                seen.is_some_and(|seen| self.suspect.is_shown_by(seen))
             });
             if let Some(outcome) = outcome {
                 let alone = self.shows_without_lanes(decoded)?;

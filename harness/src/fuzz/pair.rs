@@ -111,6 +111,7 @@ impl Side {
                 sequence: decoded.sequence.clone(),
                 shares_login: decoded.shares_login,
                 on_empty_token: true,
+                own_token: decoded.own_token,
             }
         });
         let jobs = jobs.collect();

@@ -15,9 +15,8 @@ use super::novelty::Novelty;
 use super::pair::Pair;
 use super::tapes::Tapes;
 use crate::plan::Case;
-use crate::run::{Interrupt, StationError};
+use crate::run::{Interrupt, StationError, Stray};
 use crate::sequence::decode::Setting;
-use crate::target::Gone;
 use job::Job;
 
 /// Sequences in one request.
@@ -38,6 +37,8 @@ pub enum SearchError {
 pub struct Progress {
     /// Sequences run, those aside that are variants of others.
     pub sequences: u64,
+    /// Sequences among them that had a token of their own.
+    pub with_own_token: u64,
     /// Variants run.
     pub variants: u64,
     /// Calls made in them.
@@ -67,17 +68,10 @@ pub struct Found {
     pub functions: Functions,
     /// Why they are followed no more, if they are not.
     pub lost_track: Option<String>,
-    /// What a background program of the token did not outlive, which ended the search, too.
-    pub deserted: Option<Deserted>,
-}
-
-/// The end of a background program that the token needs.
-#[derive(Debug, Clone)]
-pub struct Deserted {
-    /// The program and how it ended.
-    pub gone: Box<Gone>,
-    /// How many inputs had been begun by then; one of the last of them did it, or a variant.
-    pub begun: u64,
+    /// Ends that no sequence is to blame for, the first of each place, and how many inputs had been begun by then.
+    pub strays: Vec<(Stray, u64)>,
+    /// Why the search ended before its time, if it did for want of a token.
+    pub gave_up: Option<String>,
 }
 
 /// Who is told how a search goes on.
@@ -157,7 +151,10 @@ impl Search<'_> {
         };
         let results: Vec<Result<(), SearchError>> = std::thread::scope(|scope| {
             let jobs = self.pairs.into_iter().zip(0..).map(|(pair, number)| {
-                let tapes = Tapes::new(self.seed.wrapping_add(number));
+                let tapes = Tapes::new(
+                    self.seed.wrapping_add(number),
+                    self.setting.has_own_tokens(),
+                );
                 let common = &common;
                 scope.spawn(move || {
                     Job {

@@ -73,6 +73,7 @@ fn attempt<E>(
         sequence: candidate,
         given: decoded.given.clone(),
         shares_login: decoded.shares_login,
+        own_token: decoded.own_token,
     };
     let kept = shows(&candidate)?;
     if kept {

@@ -58,7 +58,15 @@ impl Suspect {
             what,
         };
         if let Some(end) = &ran.end {
-            return Some(at(What::Ended(Box::new(end.clone()))));
+            let guilty = match end {
+                End::Program { .. } => ran.trace.cut_off_call(),
+                _ => last,
+            };
+            return Some(Suspect {
+                step: guilty.map(|call| call.step),
+                function: guilty.map(|call| call.function),
+                what: What::Ended(Box::new(end.clone())),
+            });
         }
         let wrote =
             |call: &&crate::oracle::TraceCall| !call.violations.is_empty() || call.malformed;
@@ -93,17 +101,33 @@ impl Suspect {
         matches!(&self.what, What::Ended(end) if matches!(**end, End::MemoryLimit { .. }))
     }
 
+    /// True if a program that the token needs ended.
+    #[must_use]
+    pub fn is_about_a_program(&self) -> bool {
+        matches!(&self.what, What::Ended(end) if matches!(**end, End::Program { .. }))
+    }
+
+    /// True if what was seen is what this is about, on which call it was first noticed aside where that says little: which
+    /// took the last of the memory, or found a program gone.
+    #[must_use]
+    pub fn is_shown_by(&self, seen: &Self) -> bool {
+        match (&self.what, &seen.what) {
+            _ if self.name() == seen.name() => true,
+            (What::Ended(one), What::Ended(other)) => match (&**one, &**other) {
+                (End::MemoryLimit { .. }, End::MemoryLimit { .. }) => true,
+                (End::Program { .. }, End::Program { .. }) => one == other,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// By what it is known: two of one name are taken for one finding.
     #[must_use]
     pub fn name(&self) -> String {
         let rv = |value: u64| names::display(Kind::RETURN, value);
         let what = match &self.what {
-            What::Ended(end) => match &**end {
-                End::Signal { signal, frames, .. } => format!("{signal}{}", top(frames)),
-                End::Exited { status } => format!("exit-{status}"),
-                End::Hang { .. } => "hang".to_owned(),
-                End::MemoryLimit { .. } => "memory-limit".to_owned(),
-            },
+            What::Ended(end) => name_of(end),
             What::Guard(_) => "guard".to_owned(),
             What::Absurd(_) => "absurd-size".to_owned(),
             What::Disagrees(Disagreement {
@@ -148,6 +172,25 @@ impl Suspect {
             What::Twice(other) => {
                 format!("{function} gives the handle of the session that step {other} opened")
             }
+        }
+    }
+}
+
+/// By what an end is known.
+fn name_of(end: &End) -> String {
+    match end {
+        End::Signal { signal, frames, .. } => format!("{signal}{}", top(frames)),
+        End::Exited { status } => format!("exit-{status}"),
+        End::Hang { .. } => "hang".to_owned(),
+        End::MemoryLimit { .. } => "memory-limit".to_owned(),
+        End::Program { program, end } => {
+            let file = program.rsplit('/').next().unwrap_or(program);
+            let fits = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
+            let file: String = file
+                .chars()
+                .map(|c| if fits(&c) { c } else { '-' })
+                .collect();
+            format!("{file}-{}", name_of(end))
         }
     }
 }
@@ -205,6 +248,7 @@ mod tests {
                 ..CaseTrace::default()
             },
             end: None,
+            target: None,
             stdout: String::new(),
             stderr: String::new(),
             guard: None,
@@ -225,6 +269,54 @@ mod tests {
             claim: Some(Number::Literal(u64::MAX - 16)),
         });
         assert_eq!(Suspect::of(&[&call], &ran(&size)), None);
+    }
+
+    /// What a sequence of these calls came to that a program of the token did not outlive.
+    fn ended(calls: &[(Function, u64)]) -> Suspect {
+        let mut ran = ran("");
+        let call = ran.trace.calls.remove(0);
+        let calls = calls.iter().zip(1..);
+        ran.trace.calls = calls
+            .map(|((function, rv), step)| TraceCall {
+                step,
+                function: *function,
+                returned: Some(Returned {
+                    rv: *rv,
+                    duration_ns: 0,
+                }),
+                ..call.clone()
+            })
+            .collect();
+        ran.trace.absurd = None;
+        ran.end = Some(End::Program {
+            program: "/usr/sbin/a daemon".to_owned(),
+            end: Box::new(End::Exited { status: 3 }),
+        });
+        Suspect::of(&[], &ran).expect("a suspect")
+    }
+
+    #[test]
+    fn the_first_call_without_an_answer_is_blamed_for_the_end_of_a_program() {
+        use Function::{C_CreateObject, C_GetInfo, C_OpenSession, C_Sign};
+        use cryptoki_sys::{CKR_ARGUMENTS_BAD, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_OK};
+        let found = ended(&[
+            (C_Sign, CKR_DEVICE_ERROR),
+            (C_OpenSession, CKR_OK),
+            (C_CreateObject, CKR_DEVICE_REMOVED),
+            (C_Sign, CKR_DEVICE_ERROR),
+            (C_GetInfo, CKR_OK),
+            (C_Sign, CKR_ARGUMENTS_BAD),
+        ]);
+        assert_eq!(found.name(), "C_CreateObject/a-daemon-exit-3");
+        assert_eq!(found.step, Some(3));
+        let noticed_later = ended(&[(C_OpenSession, CKR_OK), (C_Sign, CKR_OK)]);
+        assert_eq!(noticed_later.name(), "C_Sign/a-daemon-exit-3");
+        assert!(found.is_shown_by(&noticed_later));
+        let other = Suspect {
+            what: What::Ended(Box::new(End::Exited { status: 3 })),
+            ..found.clone()
+        };
+        assert!(!found.is_shown_by(&other) && !other.is_shown_by(&found));
     }
 
     #[test]

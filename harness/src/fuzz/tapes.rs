@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::corpus::Kept;
+use crate::sequence::decode::OWN_TOKEN;
 
 /// Longest input, bytes. What a sequence makes use of ends long before.
 const LONGEST: usize = 1024;
@@ -10,17 +11,22 @@ const LONGEST: usize = 1024;
 const MOST_CHANGES: usize = 6;
 /// How often another input is drawn in place of a dear one.
 const DRAWS: usize = 4;
+/// One in so many asks for a token of its own: that takes a second or two of some modules, as long as some dozen others.
+const WITH_OWN_TOKEN: u8 = 64;
 
 /// Makes inputs; the same ones for the same seed and corpus.
 #[derive(Debug)]
 pub(super) struct Tapes {
     rng: Rng,
+    own_tokens: bool,
 }
 
 impl Tapes {
-    pub(super) fn new(seed: u64) -> Self {
+    /// Those of a seed, some of which ask for a token of their own if there are such.
+    pub(super) fn new(seed: u64, own_tokens: bool) -> Self {
         Self {
             rng: Rng::with_seed(seed),
+            own_tokens,
         }
     }
 
@@ -31,10 +37,27 @@ impl Tapes {
 
     /// An input: one of the corpus changed, mostly, or one made up.
     pub(super) fn next(&mut self, corpus: &[Kept]) -> Vec<u8> {
+        if self.own_tokens && self.rng.u8(..WITH_OWN_TOKEN) == 0 {
+            return self.with_own_token(corpus);
+        }
         match self.choose(corpus) {
             Some(one) if self.rng.u8(..8) > 0 => self.changed(one, corpus),
             _ => self.fresh(),
         }
+    }
+
+    /// An input that asks for a token of its own: one of those that did changed, or one made up.
+    fn with_own_token(&mut self, corpus: &[Kept]) -> Vec<u8> {
+        let own = corpus.iter().map(|kept| &kept.bytes);
+        let own: Vec<_> = own
+            .filter(|bytes| bytes.first() == Some(&OWN_TOKEN))
+            .collect();
+        let mut bytes = match self.rng.choice(own) {
+            Some(one) if self.rng.bool() => self.changed(one, corpus),
+            _ => self.fresh(),
+        };
+        bytes.splice(..bytes.len().min(1), [OWN_TOKEN]);
+        bytes
     }
 
     /// One of the inputs, one that is dear only if the draw falls on such often enough.
@@ -108,11 +131,23 @@ mod tests {
         let kept = |bytes, dear| Kept { bytes, dear };
         let corpus = vec![kept(vec![1; 40], false), kept(vec![2; 300], true)];
         let run = |seed| {
-            let mut tapes = Tapes::new(seed);
+            let mut tapes = Tapes::new(seed, false);
             (0..50).map(|_| tapes.next(&corpus)).collect::<Vec<_>>()
         };
         assert_eq!(run(1), run(1));
         assert_ne!(run(1), run(2));
         assert!(run(3).iter().all(|bytes| bytes.len() <= LONGEST));
+    }
+
+    #[test]
+    fn some_ask_for_a_token_of_their_own_where_there_are_such() {
+        let count = |own_tokens| {
+            let mut tapes = Tapes::new(1, own_tokens);
+            let made = (0..6400).map(|_| tapes.next(&[]));
+            made.filter(|bytes| bytes[0] == OWN_TOKEN).count()
+        };
+        assert!((90..160).contains(&count(true)), "{}", count(true));
+        // By chance.
+        assert!((10..45).contains(&count(false)), "{}", count(false));
     }
 }

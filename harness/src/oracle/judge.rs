@@ -8,7 +8,7 @@ mod outside;
 mod walk;
 mod why;
 
-pub use end::describe_end;
+pub use end::{describe_end, end_of_program};
 use walk::Walk;
 pub(crate) use walk::counted;
 

@@ -13,5 +13,5 @@ pub mod trace;
 
 pub use attack::{Attack, Success};
 pub(crate) use judge::counted;
-pub use judge::{Judgement, Reading, Subject, describe_end, judge};
+pub use judge::{Judgement, Reading, Subject, describe_end, end_of_program, judge};
 pub use trace::{CaseTrace, Stopped, TraceCall};

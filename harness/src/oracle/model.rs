@@ -12,7 +12,9 @@ mod told;
 
 use std::collections::{BTreeSet, HashMap};
 
-use cryptoki_sys::{CKR_BUFFER_TOO_SMALL, CKR_OK};
+use cryptoki_sys::{
+    CKR_BUFFER_TOO_SMALL, CKR_OK, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKU_CONTEXT_SPECIFIC,
+};
 
 use super::trace::{CaseTrace, TraceCall};
 use crate::cryptoki::Function;
@@ -117,6 +119,9 @@ fn answers(trace: &CaseTrace) -> HashMap<u32, &TraceCall> {
     calls.map(|call| (call.step, call)).collect()
 }
 
+/// Wrong PINs that a token may not take any more.
+const FEW_WRONG_PINS: u32 = 3;
+
 /// What a sequence knows the target by: its `slot` is one.
 const TARGET: &str = "target";
 
@@ -152,6 +157,8 @@ struct Apart {
     sessions: Handles,
     objects: Handles,
     operations: Operations,
+    /// How many PINs were wrong.
+    wrong_pins: u32,
 }
 
 /// Handles of one kind. The number of one that is gone may be given out again, by one side and not by the
@@ -226,8 +233,16 @@ impl Apart {
             return false;
         }
         // With a session more on one side, the login ends with the last one (5.6.2) sooner on the other.
-        if call.function == Function::C_OpenSession && done != would {
+        let counts = [Function::C_OpenSession, Function::C_CloseSession];
+        if counts.contains(&call.function) && done != would {
             return false;
+        }
+        if !self.knows_pins(call, rv, model) {
+            return false;
+        }
+        // What cannot be destroyed stays, and what a token has by default comes (5.5.7).
+        if call.function == Function::C_InitToken && done {
+            self.names.extend(self.objects.all.iter().cloned());
         }
         if call.function == Function::C_Logout && done {
             let hidden = self.objects.all.difference(&self.privacy_known);
@@ -280,10 +295,27 @@ impl Apart {
         true
     }
 
+    /// False once a token may have come to another state by wrong PINs: how many it takes, and what it does then, is left to it
+    /// ([PKCS11-Base 3.2] 3.2, CKF_USER_PIN_COUNT_LOW and its like), and so is whether a login outlives a PIN that was refused.
+    fn knows_pins(&mut self, call: &Call, rv: u64, model: u64) -> bool {
+        let says = |value| rv == value || model == value;
+        let refused = rv != CKR_OK && model != CKR_OK;
+        let context = Argument::Number(Number::Literal(CKU_CONTEXT_SPECIFIC));
+        let may_end_login = match call.function {
+            Function::C_SetPIN => refused,
+            Function::C_Login | Function::C_LoginUser => {
+                refused && call.arguments.get(1) == Some(&context)
+            }
+            _ => false,
+        };
+        self.wrong_pins += u32::from(says(CKR_PIN_INCORRECT));
+        !may_end_login && !says(CKR_PIN_LOCKED) && self.wrong_pins < FEW_WRONG_PINS
+    }
+
     /// Which handles the call may have put an end to.
     fn handles_end(&mut self, call: &Call) {
         match call.function {
-            Function::C_CloseAllSessions | Function::C_Finalize => {
+            Function::C_CloseAllSessions | Function::C_Finalize | Function::C_InitToken => {
                 self.sessions.may_all_be_gone();
                 self.objects.may_all_be_gone();
             }

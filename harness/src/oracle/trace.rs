@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use cryptoki_sys::{
+    CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR, CKR_OK, CKR_TOKEN_NOT_PRESENT,
+};
+
 use crate::cryptoki::Function;
 use crate::execute::{Stop, note};
 use crate::sequence::value::{self, Value};
@@ -31,6 +35,39 @@ pub struct TraceCall {
     pub violations: Vec<String>,
     /// True if an output's record could not be read.
     pub malformed: bool,
+}
+
+impl TraceCall {
+    /// True if it was refused as by a module whose token is gone.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.returned.is_some_and(|back| is_cut_off(back.rv))
+    }
+}
+
+/// Functions that a library may do by itself, with its token gone.
+const WITHOUT_TOKEN: [Function; 9] = [
+    Function::C_GetInfo,
+    Function::C_GetFunctionList,
+    Function::C_GetInterfaceList,
+    Function::C_GetInterface,
+    Function::C_GetSlotList,
+    Function::C_GetSessionInfo,
+    Function::C_CloseSession,
+    Function::C_CloseAllSessions,
+    Function::C_Finalize,
+];
+
+/// True of the return values of a module that lost its token, or what leads to it ([PKCS11-Base 3.2] 5.1).
+#[must_use]
+pub fn is_cut_off(rv: u64) -> bool {
+    let values = [
+        CKR_DEVICE_ERROR,
+        CKR_DEVICE_REMOVED,
+        CKR_GENERAL_ERROR,
+        CKR_TOKEN_NOT_PRESENT,
+    ];
+    values.contains(&rv)
 }
 
 /// Why a sequence, or a lane of it, was left early.
@@ -89,6 +126,19 @@ impl CaseTrace {
         guilty.or(open().next())
     }
 
+    /// The call that a program that the token needs did not outlive, most likely: the first after all that did something
+    /// that was refused as by a module whose token is gone, or else the last.
+    #[must_use]
+    pub fn cut_off_call(&self) -> Option<&TraceCall> {
+        let did = |call: &TraceCall| {
+            let ok = call.returned.is_some_and(|back| back.rv == CKR_OK);
+            ok && !WITHOUT_TOKEN.contains(&call.function)
+        };
+        let after = self.calls.iter().rposition(did).map_or(0, |last| last + 1);
+        let refused = self.calls[after..].iter().find(|call| call.is_cut_off());
+        refused.or(self.calls.last())
+    }
+
     /// The first reason why the sequence was left early, and more about it.
     #[must_use]
     pub fn stop(&self) -> Option<(Stop, &str)> {
@@ -109,9 +159,7 @@ impl CaseTrace {
     pub fn is_stuck(&self) -> bool {
         let last = self.housekeeping.last().filter(|_| self.calls.is_empty());
         last.is_some_and(|call| {
-            let failed = call
-                .returned
-                .is_some_and(|back| back.rv != cryptoki_sys::CKR_OK);
+            let failed = call.returned.is_some_and(|back| back.rv != CKR_OK);
             call.function == Function::C_Finalize && failed
         })
     }

@@ -27,6 +27,8 @@ pub struct Capabilities {
     pub disposable: bool,
     /// Whether the token can be taken out of its slot.
     pub removable: bool,
+    /// Whether there can be another token in the place of this one.
+    pub renewable: bool,
     /// Mechanisms that are listed and that the host keeps from working.
     pub troubles: Vec<Trouble>,
 }
@@ -63,6 +65,7 @@ impl Default for Capabilities {
             so_pin: false,
             disposable: false,
             removable: false,
+            renewable: false,
             troubles: Vec::new(),
         }
     }

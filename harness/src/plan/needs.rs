@@ -30,6 +30,8 @@ pub struct Needs {
     pub disposable: bool,
     /// Whether the token can be taken out of its slot.
     pub removable: bool,
+    /// Whether the token is thrown away after the case, for a new one.
+    pub own_token: bool,
 }
 
 /// A mechanism with what it must be good for.
@@ -100,6 +102,7 @@ impl Needs {
         all.so_pin |= other.so_pin;
         all.disposable |= other.disposable;
         all.removable |= other.removable;
+        all.own_token |= other.own_token;
         all
     }
 
@@ -167,6 +170,10 @@ impl Needs {
             let text =
                 "the target does not say how its token is taken out (`removal` in the target file)";
             missing(self.removable, target.removable, text)
+        })
+        .or_else(|| {
+            let text = "the target does not say that its token may be thrown away (`renewable` in the target file)";
+            missing(self.own_token, target.renewable, text)
         })
     }
 }

@@ -142,6 +142,7 @@ impl Question {
             sequence,
             shares_login: false,
             on_empty_token: false,
+            own_token: false,
         };
         let mut ran = station.execute(vec![job])?;
         let Some(ran) = ran.pop() else {

@@ -7,6 +7,7 @@ mod ask;
 mod canary;
 mod import;
 mod provisioning;
+mod renewal;
 mod slots;
 
 use p11assay_reports::evidence;
@@ -19,12 +20,13 @@ use crate::plan::{Capabilities, ModuleVersions};
 use crate::run::{Interrupt, Station, StationError};
 use crate::sequence::Value;
 use crate::target::claim::Profile;
-use crate::target::{Credentials, ProvisionError, Target};
+use crate::target::{Credentials, ProvisionError, Provisioned, Target};
 
 pub use ask::Mechanism;
 pub use canary::troubles;
 pub use import::ways_in;
 use provisioning::ProvisioningSequences;
+pub use renewal::Token;
 pub use slots::Slot;
 
 /// Why a target cannot be tested: trouble of the environment, never a finding.
@@ -164,6 +166,7 @@ impl Probe {
             so_pin: target.so_pin.is_some(),
             disposable: target.disposable,
             removable: target.removal.is_some(),
+            renewable: target.renewable,
             troubles: Vec::new(),
         }
     }
@@ -278,8 +281,8 @@ fn rv_name(rv: u64) -> String {
     names::display(Kind::RETURN, rv)
 }
 
-/// Provisions a target and starts a station on it; the provisioning's sequences run through the
-/// API of the module.
+/// Provisions a target and starts a station on it, which provisions it again when a background program of the token
+/// ends; the provisioning's sequences run through the API of the module.
 ///
 /// # Errors
 /// [`ProbeError`] if the target cannot be had.
@@ -288,7 +291,19 @@ pub fn reach(
     credentials: &Credentials,
     interrupt: &Interrupt,
     keep: bool,
-) -> Result<(crate::target::Provisioned, Station), ProbeError> {
+) -> Result<(Token, Station), ProbeError> {
+    let (provisioned, mut station) = provide(target, credentials, interrupt, keep)?;
+    let token = Token::of(provisioned);
+    station.renew_token_by(token.renewal(target, credentials, interrupt));
+    Ok((token, station))
+}
+
+fn provide(
+    target: &Target,
+    credentials: &Credentials,
+    interrupt: &Interrupt,
+    keep: bool,
+) -> Result<(Provisioned, Station), ProbeError> {
     let mut runner = ProvisioningSequences::new(target, interrupt);
     let provisioned = crate::target::provision(target, credentials, keep, &mut runner)?;
     let each = runner.into_preparation();

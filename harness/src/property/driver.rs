@@ -18,7 +18,7 @@ use super::table::Property;
 use super::tally::Account;
 use crate::oracle::Judgement;
 use crate::plan::Case;
-use crate::run::{BATCH, Interrupt, StationError};
+use crate::run::{BATCH, Interrupt, StationError, Stray};
 
 /// Longest that one failure is made smaller.
 const SHRINKING: Duration = Duration::from_secs(10);
@@ -74,6 +74,10 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// What was not seen again when its case was run alone: mark and property.
     pub lost: BTreeMap<String, &'static str>,
+    /// Ends that no case is to blame for, the first of each place.
+    pub strays: Vec<Stray>,
+    /// Why it ended before its time, if it did for want of a token.
+    pub gave_up: Option<String>,
     /// How long it took.
     pub time: Duration,
 }
@@ -127,7 +131,7 @@ impl Driver {
         let begin = |property| Line::new(property, &self.ground, seeds);
         let mut lines: Vec<Line> = properties.iter().copied().map(begin).collect();
         let mut asking = true;
-        while asking {
+        'asking: while asking {
             asking = false;
             for line in &mut lines {
                 let over = begun.elapsed() >= self.limits.time || self.interrupt.is_raised();
@@ -138,6 +142,10 @@ impl Driver {
                 }
                 match self.batch(line, left, &mut outcome, watcher) {
                     Err(StationError::Cancelled) => break,
+                    Err(error @ (StationError::Deserted(..) | StationError::NoToken(_))) => {
+                        outcome.gave_up = Some(error.to_string());
+                        break 'asking;
+                    }
                     result => result?,
                 }
                 asking = true;
@@ -146,6 +154,14 @@ impl Driver {
             }
         }
         outcome.time = begun.elapsed();
+        let mut places = Vec::new();
+        let mut strays = self.target.station.take_strays();
+        strays.retain(|stray| {
+            let is_new = !places.contains(&stray.place);
+            places.push(stray.place.clone());
+            is_new
+        });
+        outcome.strays = strays;
         let lines = lines.into_iter();
         outcome.accounts = lines
             .map(|line| (line.property.name, line.account))

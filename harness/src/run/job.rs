@@ -30,6 +30,7 @@ pub fn job(number: u32, case: &Case, target: &Value) -> Job {
         sequence: Sequence { steps },
         shares_login,
         on_empty_token: false,
+        own_token: case.needs.own_token,
     }
 }
 
@@ -97,11 +98,16 @@ pub fn verdict(case: &Case, job: &Job, ran: &Ran, reading: Reading) -> Judgement
         return spoiled();
     }
     let end: Option<&End> = ran.end.as_ref();
+    let mut given = job.given.clone();
+    if let Some(target) = &ran.target {
+        given.retain(|(name, _)| name != "target");
+        given.push(("target".to_owned(), target.clone()));
+    }
     let mut judgement = judge(&Subject {
         level: case.level,
         attack: case.attack.as_ref(),
         steps: &job.sequence.steps,
-        given: &job.given,
+        given: &given,
         trace: &ran.trace,
         end,
         reading,

@@ -16,5 +16,5 @@ pub mod wire;
 pub use patience::Patience;
 pub use serve::worker;
 pub use station::{
-    BATCH, Bounds, Broken, Interrupt, Place, Ran, Station, StationError, Stray, Varied,
+    BATCH, Bounds, Broken, Interrupt, Place, Ran, Renewal, Station, StationError, Stray, Varied,
 };

@@ -4,6 +4,7 @@ mod account;
 mod batch;
 mod bench;
 mod follow;
+mod programs;
 mod vary;
 
 use std::ffi::OsString;
@@ -12,16 +13,16 @@ use std::time::Duration;
 use p11assay_reports::evidence::End;
 
 use super::library;
-use super::stray::end_of_program;
 use super::wire::{self, Job, Load, LoadReply, Request};
 use crate::cryptoki::Function;
 use crate::module::Loaded;
-use crate::oracle::{CaseTrace, describe_end};
-use crate::sequence::InitArgs;
-use crate::target::{self, Gone, Prepared, Sentinel, Target};
+use crate::oracle::{CaseTrace, describe_end, end_of_program};
+use crate::sequence::{InitArgs, Value};
+use crate::target::{self, Gone, Prepared, Target};
 use crate::worker::{Canceller, Outcome, Reply, SpawnError, Worker, WorkerOptions};
 
 pub use bench::Broken;
+pub use programs::Renewal;
 pub use vary::Varied;
 
 /// Most cases in one request.
@@ -48,9 +49,12 @@ pub enum StationError {
          the rest of the run was given up"
     )]
     Ended(String),
-    /// A background program of the token ended; what the module answers now says nothing of it.
-    #[error("{}", end_of_program(&.0.program, &.0.end))]
-    Deserted(Box<Gone>),
+    /// A background program of the token ended, and there is no other token, for the reason that is said.
+    #[error("{}, {}", end_of_program(&.0.program, &.0.end), .1)]
+    Deserted(Box<Gone>, String),
+    /// A case had the token for itself, and there is no other.
+    #[error("there is no token any more: {0}")]
+    NoToken(String),
     /// The harness's own fault.
     #[error("{0}")]
     Fault(String),
@@ -87,6 +91,18 @@ pub struct Stray {
     pub stderr: String,
 }
 
+impl Stray {
+    /// The end of a background program of the token.
+    #[must_use]
+    pub fn of_program(end: End) -> Self {
+        Self {
+            place: Place::Program,
+            end,
+            stderr: String::new(),
+        }
+    }
+}
+
 /// Where a worker, or what it needs, may end without a case to blame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -97,7 +113,7 @@ pub enum Place {
     /// While the library was unloaded, or the process exited.
     Unload,
     /// A background program of the token.
-    Program(String),
+    Program,
 }
 
 /// What became of one case in a worker.
@@ -107,8 +123,10 @@ pub struct Ran {
     pub number: u32,
     /// What happened.
     pub trace: CaseTrace,
-    /// How the worker ended in it, if it did not return.
+    /// How the worker ended in it, if it did not return, or what a program that the token needs did not outlive.
     pub end: Option<End>,
+    /// `$target` as it was, if the token was made anew since the case was made.
+    pub target: Option<Value>,
     /// What the module wrote during it.
     pub stdout: String,
     /// What the module wrote during it.
@@ -142,9 +160,9 @@ pub struct Station {
     facts: Loaded,
     audit: bool,
     interrupt: Interrupt,
-    sentinel: Sentinel,
-    /// That it was noted that a background program ended.
-    is_deserted: bool,
+    programs: programs::Programs,
+    /// Why there is no token any more.
+    lost: Option<StationError>,
     following: Option<follow::Following>,
     preparation: Vec<Job>,
     /// Whether the worker has executed nothing yet.
@@ -201,8 +219,8 @@ impl Station {
             },
             audit: true,
             interrupt: interrupt.clone(),
-            sentinel: Sentinel::default(),
-            is_deserted: false,
+            programs: programs::Programs::default(),
+            lost: None,
             following: None,
             preparation: Vec::new(),
             fresh: true,
@@ -252,11 +270,6 @@ impl Station {
     /// Leaves what cases do to their process unexamined.
     pub fn skip_audit(&mut self) {
         self.audit = false;
-    }
-
-    /// Has the background programs of the token looked after: with one of them gone, nothing more is executed.
-    pub fn look_after(&mut self, sentinel: Sentinel) {
-        self.sentinel = sentinel;
     }
 
     /// Has these executed in every new worker before anything else: the provisioning of a token
@@ -361,6 +374,7 @@ impl Station {
     /// blame for.
     #[must_use]
     pub fn close(mut self) -> Vec<Stray> {
+        self.have_blamed_nobody();
         if self.worker.as_ref().is_none_or(|worker| !worker.is_alive())
             || self.interrupt.is_raised()
         {

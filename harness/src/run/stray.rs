@@ -5,15 +5,18 @@ use p11assay_reports::evidence::{Case, Class, Clause, End, Finding, Level, Verdi
 
 use super::record::clipped;
 use super::{Place, Stray};
-use crate::oracle::describe_end;
+use crate::oracle::{describe_end, end_of_program};
+use crate::plan::{self, Ladder, Needs, Planned, Unmet};
+use crate::sequence::Sequence;
 use crate::target::Redactor;
 
 /// Ids under which such ends are recorded.
-pub const IDS: [&str; 4] = ["worker/finalize", "worker/idle", "worker/unload", PROGRAM];
-/// The id of the end of a background program.
-pub const PROGRAM: &str = "worker/program";
-/// The title of such an end.
-pub const TITLE_OF_PROGRAM: &str = "The background programs of the token go on while it is used";
+pub const IDS: [&str; 4] = [
+    "worker/finalize",
+    "worker/idle",
+    "worker/unload",
+    "worker/program",
+];
 
 /// Id, title and function by place.
 fn words(place: &Place) -> (&'static str, &'static str, Option<&'static str>) {
@@ -33,33 +36,89 @@ fn words(place: &Place) -> (&'static str, &'static str, Option<&'static str>) {
             "The library is unloaded after it was finalized",
             None,
         ),
-        Place::Program(_) => (IDS[3], TITLE_OF_PROGRAM, None),
+        Place::Program => (
+            IDS[3],
+            "The background programs of the token go on while it is used",
+            None,
+        ),
     }
 }
 
-/// How a background program ended, in words.
+/// How it ended, in words.
 #[must_use]
-pub fn end_of_program(program: &str, end: &End) -> String {
-    let how = match end {
-        End::Signal { signal, .. } => format!("was ended by {signal}"),
-        End::Exited { status } => format!("ended with status {status}"),
-        other => describe_end(other),
+pub fn describe(end: &End) -> String {
+    match end {
+        End::Program { program, end } => {
+            let how = end_of_program(program, end);
+            format!("{how}; which call had it end is not known")
+        }
+        end => describe_end(end),
+    }
+}
+
+/// What the end is called.
+fn verdict(end: &End) -> Verdict {
+    match end {
+        End::Hang { .. } => Verdict::Hang,
+        _ => Verdict::Crash,
+    }
+}
+
+/// [PKCS11-Base 3.2] 5.4.2: an application that is finished with the library says so by C_Finalize, and goes on itself;
+/// 5.1: until then every call of it has a return value, behind which there is what works on it.
+fn clause(place: &Place) -> Clause {
+    let section = match place {
+        Place::Program => "5.1",
+        _ => "5.4.2",
     };
-    format!("`{program}`, which the token needs, {how}")
+    Clause {
+        document: "PKCS11-Base".to_owned(),
+        version: "3.2".to_owned(),
+        section: section.to_owned(),
+    }
+}
+
+/// An end as a case that is settled, for searches, which are over when a plan reports them. The reason says more.
+#[must_use]
+pub fn settled(stray: &Stray, reason: String) -> Planned {
+    let (id, title, _) = words(&stray.place);
+    Planned {
+        unmet: Some(Unmet {
+            verdict: verdict(&stray.end),
+            why: None,
+            reason,
+        }),
+        case: plan::Case {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            clause: clause(&stray.place),
+            level: Level::Must,
+            attack: None,
+            class: Class::A,
+            ladder: Ladder::Initialized,
+            needs: Needs::default(),
+            with: Vec::new(),
+            sequence: Sequence::default(),
+            has_strict_reading: false,
+            line: 0,
+        },
+    }
+}
+
+/// What it complained about last, if it did.
+#[must_use]
+pub fn last_words(stray: &Stray) -> String {
+    let mut lines = stray.stderr.lines();
+    let last = lines.rfind(|line| !line.trim().is_empty());
+    last.map_or(String::new(), |line| format!("; it said last: {line}"))
 }
 
 /// The record of an end that belongs to no case.
 #[must_use]
 pub fn case(stray: &Stray, redactor: &Redactor) -> Case {
     let (id, title, function) = words(&stray.place);
-    let message = match &stray.place {
-        Place::Program(program) => end_of_program(program, &stray.end),
-        _ => describe_end(&stray.end),
-    };
-    let verdict = match stray.end {
-        End::Hang { .. } => Verdict::Hang,
-        _ => Verdict::Crash,
-    };
+    let message = describe(&stray.end);
+    let verdict = verdict(&stray.end);
     let finding = Finding {
         verdict,
         step: None,
@@ -72,17 +131,7 @@ pub fn case(stray: &Stray, redactor: &Redactor) -> Case {
         clause: None,
         end: Some(stray.end.clone()),
     };
-    // [PKCS11-Base 3.2] 5.4.2: an application that is finished with the library says so by C_Finalize, and goes on itself;
-    // 5.1: until then every call of it has a return value, behind which there is what works on it.
-    let section = match stray.place {
-        Place::Program(_) => "5.1",
-        _ => "5.4.2",
-    };
-    let clause = Clause {
-        document: "PKCS11-Base".to_owned(),
-        version: "3.2".to_owned(),
-        section: section.to_owned(),
-    };
+    let clause = clause(&stray.place);
     Case {
         id: id.to_owned(),
         title: title.to_owned(),

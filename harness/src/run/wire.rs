@@ -99,6 +99,8 @@ pub struct Job {
     pub shares_login: bool,
     /// Whether the token must have no objects when the first step is made.
     pub on_empty_token: bool,
+    /// Whether the token is thrown away afterwards, for a new one.
+    pub own_token: bool,
 }
 
 /// Variants of a tape that are to be run.

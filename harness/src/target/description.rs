@@ -46,6 +46,9 @@ pub struct Description {
     /// Whether the token may be initialised, locked and emptied.
     #[serde(default)]
     pub disposable: bool,
+    /// Whether the steps of `provision` make another token each time, so that one whose PINs are locked or lost does no harm.
+    #[serde(default)]
+    pub renewable: bool,
     /// How the token comes into being, in order, in a fresh folder `${scratch}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provision: Vec<Spanned<Step>>,

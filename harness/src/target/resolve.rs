@@ -91,6 +91,8 @@ pub struct Target {
     pub environment: BTreeMap<String, Template>,
     /// Whether the token may be initialised, locked and emptied.
     pub disposable: bool,
+    /// Whether provisioning makes another token each time.
+    pub renewable: bool,
     /// How the token comes into being.
     pub provision: Vec<Step>,
     /// How the token is taken out of its slot and put back.
@@ -175,6 +177,12 @@ pub enum TargetError {
 }
 
 impl Target {
+    /// True if its token is made by the program, so that there can be several, or another in its place.
+    #[must_use]
+    pub fn is_made_here(&self) -> bool {
+        self.module == Module::Builtin || !self.provision.is_empty()
+    }
+
     /// The target of this name (shipped) or path (a file), changed by flags. Without a name it is
     /// what the flags say, or the built-in token if they name no module.
     ///
@@ -229,6 +237,8 @@ impl Target {
             init_args,
             environment: description.environment,
             disposable: description.disposable || flags.disposable,
+            // Of one that is named otherwise nothing is known.
+            renewable: description.renewable && !chosen,
             provision: description
                 .provision
                 .into_iter()
@@ -375,6 +385,7 @@ fn from_flags(flags: &Overrides) -> Description {
         init_args: InitArgsForm::default(),
         environment: BTreeMap::new(),
         disposable: false,
+        renewable: false,
         provision: Vec::new(),
         removal: None,
         token: Default::default(),

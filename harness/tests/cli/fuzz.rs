@@ -12,7 +12,8 @@ pub(crate) fn hostile(folder: &Folder, behaviour: &str, deadline: &str) -> Strin
 }
 
 pub(crate) fn fuzz(folder: &Folder, arguments: &[&str]) -> Output {
-    let fixed = ["fuzz", "--run-dir", "run", "--seed", "1", "--time", "60s"];
+    // What ends a search is the number of its sequences, or its first finding.
+    let fixed = ["fuzz", "--run-dir", "run", "--seed", "1", "--time", "1h"];
     folder.run(&[&fixed, arguments].concat())
 }
 

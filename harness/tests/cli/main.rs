@@ -24,5 +24,6 @@ mod report;
 mod runs;
 mod security;
 mod statuses;
+mod tokens;
 mod triage;
 mod waivers;

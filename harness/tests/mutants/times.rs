@@ -17,11 +17,14 @@ const FIXED: [&str; 5] = ["--time", "5m", "--seed", "1", "--fail-fast"];
 /// Ways of `fuzz`: over all classes with both cores.
 const FUZZ: [&str; 5] = ["fuzz", "--classes", "A,B,C", "--jobs", "2"];
 /// Mutants that suites find, as searches do, and that no other list here has.
-const MORE: [&str; 5] = [
+const MORE: [&str; 8] = [
     "leak-per-session",
     "digest-final-twice",
     "find-final-keeps-search",
     "find-of-nothing-hangs",
+    "init-token-keeps-user-pin",
+    "init-token-with-any-pin",
+    "init-token-with-session-open",
     "set-pin-in-ro-session",
 ];
 

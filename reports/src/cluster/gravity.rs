@@ -72,13 +72,12 @@ pub fn gravity(case: &Case) -> (Gravity, &'static str) {
         (_, Some(End::Exited { .. })) => (Moderate, "the application is ended"),
         (_, Some(End::Hang { .. })) => (Moderate, "the application waits for ever"),
         (_, Some(End::MemoryLimit { .. })) => (Moderate, "the application's memory is used up"),
+        (_, Some(End::Program { .. })) => (Moderate, "a program that the token needs is ended"),
         _ if finding.is_some_and(|finding| finding.oracle == "guard") => {
             (Severe, "memory is written that is not the module's")
         }
         // Settled by a search, which does not know the call.
-        (Verdict::Crash, None) if finding.is_none() => {
-            (Moderate, "a program that the token needs is ended")
-        }
+        (Verdict::Crash, None) if finding.is_none() => (Moderate, "a process is ended"),
         (Verdict::Crash, None) => (Severe, "memory is written that is not the module's"),
         _ => (Minor, "the standard does not permit it"),
     }

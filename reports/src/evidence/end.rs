@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How a worker ended when it did not return from a batch.
+/// How a worker ended when it did not return from a batch, or a program that the token needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum End {
@@ -47,6 +47,13 @@ pub enum End {
         limit: u64,
         /// What was seen, bytes.
         resident: u64,
+    },
+    /// A background program that the token needs ended, while the worker went on.
+    Program {
+        /// The program, as the target names it.
+        program: String,
+        /// How it ended.
+        end: Box<End>,
     },
 }
 

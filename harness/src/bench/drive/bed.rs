@@ -111,6 +111,7 @@ fn lane_job(benchmark: &Benchmark, given: &Value, lane: usize) -> Job {
         sequence: Sequence { steps },
         shares_login: false,
         on_empty_token: false,
+        own_token: false,
     }
 }
 

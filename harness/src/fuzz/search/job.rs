@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use p11assay_reports::evidence::End;
 
-use super::{Common, Deserted, SearchError, State};
+use super::{Common, SearchError, State};
 use crate::fuzz::corpus::Kept;
 use crate::fuzz::finding;
 use crate::fuzz::line::{Ahead, Filled};
@@ -14,7 +14,7 @@ use crate::fuzz::pair::{Outcome, Pair};
 use crate::fuzz::suspect::{Suspect, What};
 use crate::fuzz::tapes::Tapes;
 use crate::fuzz::vary::{Doubt, Interesting, Order, Outcome as Varied, Seen, usual_count};
-use crate::run::StationError;
+use crate::run::{StationError, Stray};
 use crate::sequence::Call;
 use crate::sequence::decode::{Decoded, decode};
 use crate::worker::reach::Reached;
@@ -135,14 +135,16 @@ impl Job<'_, '_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            match self.batch(batch) {
+            let result = self.batch(batch);
+            self.note_strays();
+            match result {
                 Err(SearchError::Station(StationError::Cancelled)) => return Ok(()),
-                Err(SearchError::Station(StationError::Deserted(gone))) => {
+                Err(SearchError::Station(
+                    error @ (StationError::Deserted(..) | StationError::NoToken(_)),
+                )) => {
                     self.common.failed.store(true, Ordering::Relaxed);
                     let mut state = self.common.lock();
-                    let begun = state.begun;
-                    let deserted = Deserted { gone, begun };
-                    state.found.deserted.get_or_insert(deserted);
+                    state.found.gave_up.get_or_insert(error.to_string());
                     return Ok(());
                 }
                 Err(error) => {
@@ -154,6 +156,22 @@ impl Job<'_, '_> {
             let mut state = self.common.lock();
             let progress = state.found.progress;
             state.watcher.progress(&progress);
+        }
+    }
+
+    /// Keeps the first end of each place that no sequence is to blame for.
+    fn note_strays(&mut self) {
+        for stray in self.pair.target.station.take_strays() {
+            self.keep_stray(stray);
+        }
+    }
+
+    fn keep_stray(&self, stray: Stray) {
+        let mut state = self.common.lock();
+        let begun = state.begun;
+        let known = &mut state.found.strays;
+        if known.iter().all(|(known, _)| known.place != stray.place) {
+            known.push((stray, begun));
         }
     }
 
@@ -185,7 +203,11 @@ impl Job<'_, '_> {
         both.sort_by_key(|(_, decoded)| !decoded.shares_login);
         let (batch, decoded): (Vec<Vec<u8>>, Vec<Decoded>) = both.into_iter().unzip();
         let outcomes = self.pair.run(&decoded)?;
-        self.common.lock().count(&outcomes);
+        let with_own_token = decoded.iter().filter(|decoded| decoded.own_token).count();
+        let mut state = self.common.lock();
+        state.count(&outcomes);
+        state.found.progress.with_own_token += with_own_token as u64;
+        drop(state);
         let reached = self.reached();
         let mut sound = Vec::new();
         for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
@@ -264,34 +286,39 @@ impl Job<'_, '_> {
                     Some(Doubt::Values) => None,
                     _ => Some("memory written over, or a size that nothing has".to_owned()),
                 };
-                self.run_alone(tape, what)
+                self.run_alone(tape, what).map(drop)
             }
             Trouble::Broken(tape, Some(end @ End::MemoryLimit { .. })) => {
                 self.look_for_leak(&tape, end)
             }
-            Trouble::Broken(tape, _) => {
-                self.run_alone(tape, Some("a call in a variant".to_owned()))
+            Trouble::Broken(tape, end) => {
+                let shown = self.run_alone(tape, Some("a call in a variant".to_owned()))?;
+                if !shown && let Some(end @ End::Program { .. }) = end {
+                    self.keep_stray(Stray::of_program(end));
+                }
+                Ok(())
             }
             Trouble::Unready(tape) => self.one_by_one(vec![tape]).map(|_| ()),
         }
     }
 
-    /// Runs a variant as an input of its own; `what` says what it was suspected of, if that must show.
-    fn run_alone(&mut self, tape: Vec<u8>, what: Option<String>) -> Result<(), SearchError> {
+    /// Runs a variant as an input of its own; `what` says what it was suspected of, if that must show. True if anything
+    /// did.
+    fn run_alone(&mut self, tape: Vec<u8>, what: Option<String>) -> Result<bool, SearchError> {
         let decoded = decode(&tape, self.common.setting);
         let Some(outcome) = self.pair.run(std::slice::from_ref(&decoded))?.pop() else {
-            return Ok(());
+            return Ok(false);
         };
         if outcome.suspect.is_none() {
             let mut state = self.common.lock();
             let lost = what.map(|what| (format!("variant/{what}"), what));
             state.found.lost.extend(lost);
-            return Ok(());
+            return Ok(false);
         }
-        match self.account(tape, &decoded, outcome, 0)? {
-            Some(suspect) => self.look_into(&decoded, suspect),
-            None => Ok(()),
+        if let Some(suspect) = self.account(tape, &decoded, outcome, 0)? {
+            self.look_into(&decoded, suspect)?;
         }
+        Ok(true)
     }
 
     /// Looks into memory that was taken little by little: no sequence alone shows it.
@@ -351,10 +378,21 @@ impl Job<'_, '_> {
         else {
             state.known.remove(&name);
             state.found.lost.insert(name, suspect.title());
+            drop(state);
+            if let What::Ended(end) = suspect.what
+                && matches!(*end, End::Program { .. })
+            {
+                self.keep_stray(Stray::of_program(*end));
+            }
             return Ok(());
         };
         state.found.lost.remove(&name);
         let case = finding::case(&decoded, &suspect, &outcome.ran.trace);
+        // What is left of it may be what was left of another one.
+        state.known.insert(suspect.name());
+        if state.found.cases.iter().any(|known| known.id == case.id) {
+            return Ok(());
+        }
         state.watcher.found(&case)?;
         state.found.cases.push(case);
         state.found.progress.findings = state.found.cases.len();

@@ -14,6 +14,7 @@ fn sequence(functions: &[Function]) -> Decoded {
         },
         given: Vec::new(),
         shares_login: false,
+        own_token: false,
     }
 }
 

@@ -9,7 +9,10 @@ use crate::worker::CHILD;
 /// The finding for a worker that did not return. Several lanes may have been in a call: the one that
 /// ended the worker is blamed, or the first if that is not known, and the others are told.
 pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
-    let call = trace.ended_call();
+    let call = match end {
+        End::Program { .. } => trace.cut_off_call(),
+        _ => trace.ended_call(),
+    };
     let function = call.or(trace.housekeeping.last().filter(is_open));
     let verdict = match end {
         End::Hang { .. } => Verdict::Hang,
@@ -38,7 +41,10 @@ pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
         oracle: "end".to_owned(),
         message,
         shape: Vec::new(),
-        permitted: vec!["a return value".to_owned()],
+        permitted: vec![match end {
+            End::Program { .. } => "a program that goes on".to_owned(),
+            _ => "a return value".to_owned(),
+        }],
         clause: None,
         end: Some(end.clone()),
     }
@@ -110,7 +116,26 @@ pub fn describe_end(end: &End) -> String {
         End::MemoryLimit { limit, resident } => {
             format!("grew to {resident} bytes of memory; the limit is {limit}")
         }
+        End::Program { program, end } => {
+            let how = match &**end {
+                End::Signal { signal, .. } => format!("ended by {signal}"),
+                End::Exited { status } => format!("end with status {status}"),
+                other => describe_end(other),
+            };
+            format!("had `{program}`, which the token needs, {how}")
+        }
     }
+}
+
+/// How a background program of the token ended, as a sentence.
+#[must_use]
+pub fn end_of_program(program: &str, end: &End) -> String {
+    let how = match end {
+        End::Signal { signal, .. } => format!("was ended by {signal}"),
+        End::Exited { status } => format!("ended with status {status}"),
+        other => describe_end(other),
+    };
+    format!("`{program}`, which the token needs, {how}")
 }
 
 /// What was not seen did not pass: rounds without end may leave no room for their records, and nothing else may.

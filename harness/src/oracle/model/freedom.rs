@@ -38,14 +38,22 @@ const fn about_signatures(value: CK_RV) -> Claim {
     }
 }
 
-/// Values that are a statement on handles, sessions, operations or signatures
+/// A claim of the functions that log in.
+const fn about_logins(value: CK_RV) -> Claim {
+    Claim {
+        value,
+        functions: &[Function::C_Login, Function::C_LoginUser],
+    }
+}
+
+/// Values that are a statement on handles, sessions, PINs, operations or signatures
 /// ([PKCS11-Base 3.2] 5.1.2, 5.1.6): if the model did the call, they are false, and if the model
 /// returned one of them, success is.
 ///
 /// CKR_USER_NOT_LOGGED_IN is none: whether a key is private is the token's choice where its template
 /// does not say (4.4); but nobody else than the security officer sets the user's PIN (5.5.8). Nor are CKR_ENCRYPTED_DATA_INVALID, which chance decides for a key that was
 /// generated, and CKR_KEY_FUNCTION_NOT_PERMITTED, whose attributes have defaults of the token.
-const CLAIMS: [Claim; 14] = [
+const CLAIMS: [Claim; 17] = [
     claim(CKR_CRYPTOKI_NOT_INITIALIZED),
     claim(CKR_SESSION_HANDLE_INVALID),
     claim(CKR_OBJECT_HANDLE_INVALID),
@@ -61,6 +69,22 @@ const CLAIMS: [Claim; 14] = [
     Claim {
         value: CKR_USER_NOT_LOGGED_IN,
         functions: &[Function::C_InitPIN],
+    },
+    // With the last session the one reason goes that a token is not initialised for (5.5.7).
+    Claim {
+        value: CKR_SESSION_EXISTS,
+        functions: &[Function::C_InitToken],
+    },
+    // Initialising a token leaves the user without a PIN (5.5.7), until there is one (5.5.8).
+    about_logins(CKR_USER_PIN_NOT_INITIALIZED),
+    Claim {
+        value: CKR_PIN_INCORRECT,
+        functions: &[
+            Function::C_Login,
+            Function::C_LoginUser,
+            Function::C_SetPIN,
+            Function::C_InitToken,
+        ],
     },
     // Which operations a token takes side by side is its own affair; one of a kind is all there is.
     Claim {
@@ -89,10 +113,12 @@ pub(super) fn claims(function: Function) -> Vec<u64> {
     values.filter(|value| is_false(function, *value)).collect()
 }
 
-/// True if a value that the target gave is false where the model did the call.
+/// True if a value that the target gave is false where the model did the call. A token that has had enough wrong PINs need
+/// not say so by another value, and may have none left.
 fn is_false(function: Function, value: u64) -> bool {
     let refused = value == CKR_SESSION_READ_ONLY && makes_objects(function);
-    is_claim(function, value) && !refused
+    let may_be_locked = [CKR_PIN_INCORRECT, CKR_USER_PIN_NOT_INITIALIZED].contains(&value);
+    is_claim(function, value) && !refused && !may_be_locked
 }
 
 fn is_claim(function: Function, value: u64) -> bool {
@@ -190,6 +216,16 @@ mod tests {
             ),
             (Function::C_InitPIN, CKR_OK, CKR_USER_NOT_LOGGED_IN, true),
             (Function::C_Sign, CKR_OK, CKR_USER_NOT_LOGGED_IN, false),
+            (Function::C_Login, CKR_OK, CKR_PIN_INCORRECT, true),
+            (Function::C_Login, CKR_PIN_INCORRECT, CKR_OK, false),
+            (
+                Function::C_Login,
+                CKR_OK,
+                CKR_USER_PIN_NOT_INITIALIZED,
+                true,
+            ),
+            (Function::C_InitToken, CKR_OK, CKR_SESSION_EXISTS, true),
+            (Function::C_InitToken, CKR_PIN_INCORRECT, CKR_OK, false),
             (Function::C_SignInit, CKR_MECHANISM_INVALID, CKR_OK, false),
             (Function::C_SignInit, CKR_OPERATION_ACTIVE, CKR_OK, true),
             (Function::C_Login, CKR_OPERATION_ACTIVE, CKR_OK, false),

@@ -2,8 +2,9 @@ use super::*;
 use crate::sequence::{AttributeValue, Capture, Reference};
 use crate::worker::Returned;
 use cryptoki_sys::{
-    CKA_PRIVATE, CKR_KEY_HANDLE_INVALID, CKR_MECHANISM_INVALID, CKR_OPERATION_NOT_INITIALIZED,
-    CKR_SESSION_HANDLE_INVALID,
+    CKA_PRIVATE, CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED, CKR_KEY_HANDLE_INVALID,
+    CKR_MECHANISM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_NOT_INITIALIZED,
+    CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID, CKR_USER_ALREADY_LOGGED_IN,
 };
 
 fn on(number: u32, function: Function, handles: &[(&str, &str)]) -> Call {
@@ -72,6 +73,68 @@ fn an_operation_that_is_lost_is_found() {
     let wrong = [0, 0, 0, CKR_OPERATION_NOT_INITIALIZED, 0];
     assert_eq!(step(&sign(), &wrong, &[0; 5]), Some(4));
     assert_eq!(step(&sign(), &[0; 5], &[0; 5]), None);
+}
+
+/// Logs in with so many PINs that both sides find wrong, and with another one; the model refuses that, too, and the target says this.
+fn after_wrong_pins(count: u32, last: u64) -> Option<u32> {
+    let login = |number| on(number, Function::C_Login, &[("session", "s0")]);
+    let mut calls = vec![giving(on(1, Function::C_OpenSession, &[]), "session", "s0")];
+    calls.extend((2..count + 3).map(login));
+    let mut model = vec![0];
+    model.extend((0..count).map(|_| CKR_PIN_INCORRECT));
+    let mut target = model.clone();
+    model.push(CKR_PIN_INCORRECT);
+    target.push(last);
+    step(&calls, &target, &model)
+}
+
+#[test]
+fn what_a_token_does_after_some_wrong_pins_is_left_to_it() {
+    assert_eq!(after_wrong_pins(0, CKR_OK), Some(2));
+    assert_eq!(after_wrong_pins(2, CKR_OK), Some(4));
+    assert_eq!(after_wrong_pins(3, CKR_OK), None);
+    assert_eq!(after_wrong_pins(1, CKR_PIN_LOCKED), None);
+}
+
+#[test]
+fn a_pin_that_is_not_changed_may_end_the_login() {
+    let calls = |function| {
+        vec![
+            giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+            on(2, function, &[("session", "s0")]),
+            on(3, Function::C_Login, &[("session", "s0")]),
+        ]
+    };
+    let target = [0, CKR_ARGUMENTS_BAD, 0];
+    let model = [0, CKR_ARGUMENTS_BAD, CKR_USER_ALREADY_LOGGED_IN];
+    assert_eq!(step(&calls(Function::C_SetPIN), &target, &model), None);
+    let other = calls(Function::C_GenerateRandom);
+    assert_eq!(step(&other, &target, &model), Some(3));
+}
+
+#[test]
+fn a_session_that_one_side_keeps_is_in_the_way_of_its_token() {
+    let calls = [
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        on(2, Function::C_CloseSession, &[("session", "s0")]),
+        on(3, Function::C_InitToken, &[]),
+    ];
+    let target = [0, CKR_FUNCTION_FAILED, CKR_SESSION_EXISTS];
+    assert_eq!(step(&calls, &target, &[0; 3]), None);
+    let closed = [0, 0, CKR_SESSION_EXISTS];
+    assert_eq!(step(&calls, &closed, &[0; 3]), Some(3));
+}
+
+#[test]
+fn an_object_may_outlive_that_its_token_is_initialised() {
+    let mut calls = sign()[..2].to_vec();
+    calls.push(on(3, Function::C_CloseSession, &[("session", "s0")]));
+    calls.push(on(4, Function::C_InitToken, &[]));
+    calls.push(giving(on(5, Function::C_OpenSession, &[]), "session", "s1"));
+    let read = [("session", "s1"), ("object", "o0")];
+    calls.push(on(6, Function::C_GetAttributeValue, &read));
+    let model = [0, 0, 0, 0, 0, CKR_OBJECT_HANDLE_INVALID];
+    assert_eq!(step(&calls, &[0; 6], &model), None);
 }
 
 #[test]

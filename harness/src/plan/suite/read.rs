@@ -285,7 +285,8 @@ fn needs(node: &Node) -> Result<Needs, Error> {
             "pin" => needs.pin = boolean(value)?,
             "so-pin" => needs.so_pin = boolean(value)?,
             "disposable" => needs.disposable = boolean(value)?,
-            _ => needs.removable = boolean(value)?,
+            "removable" => needs.removable = boolean(value)?,
+            _ => needs.own_token = boolean(value)?,
         }
     }
     Ok(needs)

@@ -28,6 +28,7 @@ pub(crate) const NEEDS_KEYS: &[&str] = &[
     "so-pin",
     "disposable",
     "removable",
+    "own-token",
 ];
 pub(crate) const MECHANISM_NEED_KEYS: &[&str] = &["type", "for", "key-size"];
 pub(crate) const LEVELS: &[(&str, Level)] = &[

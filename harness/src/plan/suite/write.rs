@@ -11,7 +11,7 @@ use crate::yaml;
 
 impl Case {
     /// The case as YAML that [`super::Suite::read`] reads back: what it needs of a target is left
-    /// out, since a reproducer is for a target that has shown the finding.
+    /// out, since a reproducer is for a target that has shown the finding; but whether it has a token of its own.
     ///
     /// # Errors
     /// If the YAML writer fails.
@@ -48,6 +48,9 @@ impl Case {
             serde_json::to_value(self.class).unwrap_or_default(),
         );
         case.insert("state".into(), json!(state(self.ladder)));
+        if self.needs.own_token {
+            case.insert("needs".into(), json!({ "own-token": true }));
+        }
         if let Some(attack) = &self.attack {
             case.insert("attack".into(), self::attack(attack));
         }

@@ -38,7 +38,7 @@ impl Shift<'_, '_, '_, '_> {
         if in_fresh_worker {
             self.station.renew().ok()?;
         }
-        self.station.execute(vec![job.clone()]).ok()?.pop()
+        self.station.execute_aside(job).ok()?.pop()
     }
 
     /// Executes the case alone in a fresh worker, or in several.
@@ -65,7 +65,7 @@ impl Shift<'_, '_, '_, '_> {
 
     fn confirm_once(&mut self, case: &Case, job: &Job, first: &Judgement) -> Option<bool> {
         self.station.renew().ok()?;
-        let ran = self.station.execute(vec![job.clone()]).ok()?.pop()?;
+        let ran = self.station.execute_aside(job).ok()?.pop()?;
         // A worker that never came to the case says nothing of it.
         let initialize = Some(Function::C_Initialize.name());
         let same_place = first

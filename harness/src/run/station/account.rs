@@ -16,6 +16,7 @@ impl Ran {
             number: job.number,
             trace,
             end: None,
+            target: None,
             stdout,
             stderr,
             guard: reply

@@ -2,18 +2,13 @@
 //! as it should be.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
-
-use cryptoki_sys::{CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR};
+use std::time::Instant;
 
 use super::account::Account;
 use super::{BATCH, Place, Ran, STARTS, Station, StationError, Stray};
 use crate::cryptoki::Function;
-use crate::oracle::{describe_end, trace};
+use crate::oracle::{TraceCall, describe_end, trace};
 use crate::run::wire::{Batch, Job, Request};
-
-/// How long a program may take to end after the module noticed that it does not answer.
-const LAST_BREATH: Duration = Duration::from_millis(50);
 
 impl Station {
     /// Executes cases in order, in batches, renewing the worker when it ends in one of them.
@@ -46,14 +41,27 @@ impl Station {
         if self.interrupt.is_raised() {
             return Err(StationError::Cancelled);
         }
+        self.has_token()?;
         if self.worker.as_ref().is_none_or(|worker| !worker.is_alive()) {
             self.renew_or_again()?;
         }
-        let size = if self.cautious > 0 { 1 } else { BATCH };
+        let has_own_token = waiting.first().is_some_and(|job| job.own_token);
+        let alike = waiting.iter().take(BATCH).take_while(|job| !job.own_token);
+        let asked = match has_own_token || self.cautious > 0 {
+            true => 1,
+            false => alike.count(),
+        };
         let before = ran.len();
-        let done = self.batch(&waiting[..waiting.len().min(size)], ran)?;
-        self.stands(ran, before)?;
+        let done = self.batch(&waiting[..asked], ran)?;
+        let mut calls = ran[before..].iter().flat_map(|ran| &ran.trace.calls);
+        if let Some(gone) = self.gone(|| calls.any(TraceCall::is_cut_off)) {
+            return self.bereaved(gone, asked, ran, before);
+        }
         self.cautious = self.cautious.saturating_sub(done);
+        self.outlived(done);
+        if has_own_token && done > 0 {
+            self.lost = self.throw_token_away().err();
+        }
         self.count_stillborn(done, ran);
         if self.stillborn >= STARTS && waiting.len() > done {
             let stray = self.strays.last().map(|stray| &stray.end);
@@ -64,44 +72,14 @@ impl Station {
         Ok(done)
     }
 
-    /// Forgets the cases from there on if a background program of the token ended meanwhile: which of them it did not
-    /// outlive is not known, and what those after that one saw is not the module's doing.
-    fn stands(&mut self, ran: &mut Vec<Ran>, before: usize) -> Result<(), StationError> {
-        if self.sentinel.is_idle() {
-            return Ok(());
-        }
-        let mut calls = ran[before..].iter().flat_map(|ran| &ran.trace.calls);
-        let cut_off = [CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR];
-        let says_so =
-            calls.any(|call| call.returned.is_some_and(|back| cut_off.contains(&back.rv)));
-        if says_so && self.sentinel.gone().is_none() {
-            // It may be about to end.
-            std::thread::sleep(LAST_BREATH);
-        }
-        self.attended().inspect_err(|_| ran.truncate(before))
-    }
-
-    /// An error once a background program of the token has ended.
-    pub(super) fn attended(&mut self) -> Result<(), StationError> {
-        let Some(gone) = self.sentinel.gone() else {
-            return Ok(());
-        };
-        self.worker = None;
-        if !std::mem::replace(&mut self.is_deserted, true) {
-            self.strays.push(Stray {
-                place: Place::Program(gone.program.clone()),
-                end: gone.end.clone(),
-                stderr: gone.stderr.clone(),
-            });
-        }
-        Err(StationError::Deserted(Box::new(gone)))
-    }
-
-    /// A failed start may be chance; a second is not.
+    /// A failed start may be chance, or due to a program that ended; a second is not.
     pub(super) fn renew_or_again(&mut self) -> Result<(), StationError> {
         match self.renew() {
             Err(StationError::Cancelled) => Err(StationError::Cancelled),
-            Err(_) => self.renew(),
+            Err(_) => match self.gone(|| false) {
+                Some(gone) => self.bereaved(gone, 0, &mut Vec::new(), 0).map(drop),
+                None => self.renew(),
+            },
             Ok(()) => Ok(()),
         }
     }
@@ -124,10 +102,11 @@ impl Station {
         jobs: &[Job],
         ran: &mut Vec<Ran>,
     ) -> Result<usize, StationError> {
+        let cases = self.about_this_token(jobs);
         let batch = Batch {
             slot: self.slot,
             init_args: self.init_args.clone(),
-            cases: Cow::Borrowed(jobs),
+            cases: cases.map_or(Cow::Borrowed(jobs), Cow::Owned),
             audit: self.audit,
         };
         let begun = Instant::now();
@@ -135,6 +114,7 @@ impl Station {
         let spent = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let was_fresh = std::mem::replace(&mut self.fresh, false);
         let mut traces = trace::read(&reply.journal);
+        let target = self.target().cloned();
         let share = spent / traces.len().max(1) as u64;
         let before = ran.len();
         for job in jobs {
@@ -142,7 +122,10 @@ impl Station {
                 break;
             }
             let trace = traces.remove(&job.number).unwrap_or_default();
-            ran.push(Ran::of(job, trace, &reply, share));
+            ran.push(Ran {
+                target: target.clone(),
+                ..Ran::of(job, trace, &reply, share)
+            });
         }
         let count = ran.len() - before;
         // Only a worker that executed something before can fail in finalizing it.
@@ -160,12 +143,11 @@ impl Station {
             return Ok(count);
         }
         let unfinished = jobs.get(count).map(|job| {
-            Ran::of(
-                job,
-                traces.remove(&job.number).unwrap_or_default(),
-                &reply,
-                share,
-            )
+            let trace = traces.remove(&job.number).unwrap_or_default();
+            Ran {
+                target,
+                ..Ran::of(job, trace, &reply, share)
+            }
         });
         let account = Account::of(&reply, count).without_harness(self.load.path.as_deref());
         let is_spent = count > 0 && jobs[count - 1].sequence.spends_its_process();

@@ -248,8 +248,10 @@ fn ulong(writer: &Writer<'_>, tape: &mut Tape<'_>, domain: Domain) -> Argument {
 }
 
 fn pin(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
-    match (tape.below(6), writer.setting.prelude) {
+    match (tape.below(6), writer.prelude) {
         (0, _) | (_, Prelude::Session) => data(writer, tape),
+        (1 | 2, Prelude::OwnToken) => pins::so_pin(),
+        (_, Prelude::OwnToken) => pins::pin(),
         (1 | 2, Prelude::Token(pins)) => text(pins.so),
         (_, Prelude::Token(pins)) => text(pins.user),
     }

@@ -16,10 +16,12 @@ mod recipe;
 mod setting;
 mod tape;
 mod template;
+mod token;
 mod variants;
 mod weight;
 
-pub use self::setting::{Lanes, Pins, Prelude, Setting, USUALLY_WRONG};
+pub use self::pins::are_apart;
+pub use self::setting::{Lanes, OWN_TOKEN, Pins, Prelude, Setting, USUALLY_WRONG};
 pub use self::variants::{Phrase, Variants};
 pub use self::weight::Weight;
 
@@ -49,10 +51,12 @@ pub struct Decoded {
     pub given: Vec<(String, Value)>,
     /// True if the user is to be logged in when it begins, by a session that is not the sequence's own.
     pub shares_login: bool,
+    /// True if the token is to be thrown away after it, for a new one.
+    pub own_token: bool,
 }
 
 impl Decoded {
-    /// True if a call of it takes as long as thousands of others: it generates keys out of large primes.
+    /// True if it takes as long as thousands of calls: it generates keys out of large primes, or has a token of its own.
     #[must_use]
     pub fn is_dear(&self) -> bool {
         let is_dear = |argument: &Argument| match argument {
@@ -63,7 +67,7 @@ impl Decoded {
             _ => false,
         };
         let mut arguments = self.sequence.calls().flat_map(|call| &call.arguments);
-        arguments.any(is_dear)
+        self.own_token || arguments.any(is_dear)
     }
 
     /// The sequence with a login of its own if it had none.
@@ -88,7 +92,8 @@ const LOGIN: u32 = 2;
 #[must_use]
 pub fn decode(bytes: &[u8], setting: &Setting<'_>) -> Decoded {
     let mut tape = Tape::new(bytes);
-    let mut writer = Writer::new(setting, Swarm::read(&mut tape));
+    let prelude = setting.prelude_of(&mut tape);
+    let mut writer = Writer::new(setting, prelude, Swarm::read(&mut tape));
     writer.prelude();
     if let Some(lanes) = setting.lanes {
         lanes::sequence(&mut writer, &mut tape, lanes);
@@ -114,6 +119,7 @@ struct Object {
 /// The sequence so far, and what its calls have given names to.
 struct Writer<'s> {
     setting: &'s Setting<'s>,
+    prelude: Prelude<'s>,
     swarm: Swarm,
     steps: Vec<Step>,
     calls: usize,
@@ -131,9 +137,10 @@ struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    fn new(setting: &'s Setting<'s>, swarm: Swarm) -> Self {
+    fn new(setting: &'s Setting<'s>, prelude: Prelude<'s>, swarm: Swarm) -> Self {
         Self {
             setting,
+            prelude,
             swarm,
             steps: Vec::new(),
             calls: 0,
@@ -273,11 +280,12 @@ impl<'s> Writer<'s> {
             made.any(|call| ENDS_SESSIONS.contains(&call.function)) || lanes::loses_sessions(step)
         };
         let decoded = Decoded {
-            shares_login: self.setting.prelude == Prelude::Session,
+            shares_login: !matches!(self.prelude, Prelude::Token(_)),
+            own_token: self.prelude == Prelude::OwnToken,
             sequence: Sequence { steps: self.steps },
             given: self.given,
         };
-        match decoded.sequence.steps.iter().any(ends_sessions) {
+        match decoded.own_token || decoded.sequence.steps.iter().any(ends_sessions) {
             true => decoded.by_itself(),
             false => decoded,
         }

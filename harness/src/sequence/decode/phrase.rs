@@ -11,7 +11,7 @@ use super::setting::Prelude;
 use super::tape::Tape;
 use super::{
     Object, Writer, mechanism, names_of_nothing, number, operation, pins, recipe, reference,
-    template,
+    template, token,
 };
 use crate::cryptoki::Function;
 use crate::cryptoki::function::ParameterKind;
@@ -32,6 +32,9 @@ use Function as F;
 /// Adds one phrase.
 pub(super) fn phrase(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     const KINDS: [u64; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    if writer.prelude == Prelude::OwnToken && tape.below(2) == 0 {
+        return token::phrase(writer, tape);
+    }
     let swarm = writer.swarm;
     let kind = swarm.pick(tape, &KINDS, |kind| 0x1000 + kind);
     match kind.copied().unwrap_or(0) {
@@ -54,7 +57,7 @@ fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     let swarm = writer.swarm;
     let function = swarm.pick(tape, Function::ALL, |function| *function as u64);
     let function = function.copied().unwrap_or(F::C_GetInfo);
-    let keeps_pins = writer.setting.prelude == Prelude::Session;
+    let has_pins = !matches!(writer.prelude, Prelude::Token(_));
     match function {
         _ if writer.setting.is_legal() && is_for_phrases(function) => return,
         _ if writer.lane.is_some_and(|lane| lane.leaves_out(function)) => return,
@@ -71,7 +74,7 @@ fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     let ends = [F::C_Finalize, F::C_CloseAllSessions, F::C_CloseSession];
     if ends.contains(&function) && (!tape.once_in(4) || writer.setting.is_legal()) {
         writer.open_session();
-        if keeps_pins {
+        if has_pins {
             writer.log_in();
         }
     }

@@ -10,9 +10,9 @@ use crate::sequence::{ANY, Argument, Call, Step, calls_mut};
 impl Writer<'_> {
     /// A session with the user logged in, or about to be.
     pub(super) fn prelude(&mut self) {
-        match self.setting.prelude {
+        match self.prelude {
             Prelude::Token(pins) => self.new_token(pins),
-            Prelude::Session => {
+            Prelude::Session | Prelude::OwnToken => {
                 self.open_session();
                 // Room for the login that the sequence may turn out to need.
                 self.calls += 1;

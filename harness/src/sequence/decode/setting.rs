@@ -26,7 +26,13 @@ pub enum Prelude<'p> {
     /// sequence logs in by itself only if it may end a login or a session: logging in is dear to tokens that guard
     /// their PINs well.
     Session,
+    /// As `Session`, on a token that is thrown away after the sequence, for a new one: anything may be done to PINs and to
+    /// the token.
+    OwnToken,
 }
+
+/// The first byte of a tape whose sequence has a token of its own where there are such.
+pub const OWN_TOKEN: u8 = 0xfd;
 
 /// Functions after which a login, or a session, may be no more.
 pub(super) const ENDS_SESSIONS: [Function; 5] = [
@@ -64,6 +70,8 @@ pub struct Setting<'p> {
     pub missing: Vec<Function>,
     /// The lanes of every sequence, if they have any.
     pub lanes: Option<Lanes>,
+    /// Whether a token can be had for a sequence alone, as those want whose tape begins with [`OWN_TOKEN`].
+    pub own_tokens: bool,
     mechanisms: Vec<u64>,
     /// Those that the token has, by use; all those of the standard where it has none.
     rows: HashMap<Use, Vec<&'static Mechanism>>,
@@ -93,8 +101,23 @@ impl<'p> Setting<'p> {
             lies: false,
             missing: Vec::new(),
             lanes: None,
+            own_tokens: false,
             mechanisms,
             rows,
+        }
+    }
+
+    /// True if a tape can ask for a token of its own.
+    #[must_use]
+    pub fn has_own_tokens(&self) -> bool {
+        self.own_tokens && self.lanes.is_none()
+    }
+
+    /// How a tape's sequence begins. What says so is read.
+    pub(super) fn prelude_of(&self, tape: &mut Tape<'_>) -> Prelude<'p> {
+        match self.has_own_tokens() && tape.begins_with(OWN_TOKEN) {
+            true => Prelude::OwnToken,
+            false => self.prelude,
         }
     }
 

@@ -22,6 +22,15 @@ impl<'b> Tape<'b> {
         self.read
     }
 
+    /// Reads this byte, if it is the next.
+    pub(super) fn begins_with(&mut self, byte: u8) -> bool {
+        let is_next = self.bytes.first() == Some(&byte);
+        if is_next {
+            self.byte();
+        }
+        is_next
+    }
+
     pub(super) fn byte(&mut self) -> u8 {
         self.read += 1;
         match self.bytes.split_first() {

@@ -127,6 +127,56 @@ fn no_sequence_that_finds_a_token_spends_its_pins() {
     assert!(made["C_Login"] > 200, "{made:?}");
 }
 
+/// What is done to a token that is thrown away is done to no other.
+#[test]
+fn a_sequence_with_a_token_of_its_own_does_anything_to_it() {
+    use cryptoki_sys::CKU_SO;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = proptest::collection::vec(any::<u8>(), 200);
+    let shared = Setting::new(Prelude::Session, |_| true);
+    let mut own = shared.clone();
+    own.own_tokens = true;
+    let mut made = std::collections::BTreeMap::new();
+    for _ in 0..500 {
+        let tree = strategy.new_tree(&mut runner).expect("bytes");
+        let mut bytes = proptest::strategy::ValueTree::current(&tree);
+        bytes[0] = 7;
+        assert_eq!(decode(&bytes, &own), decode(&bytes, &shared));
+        bytes[0] = setting::OWN_TOKEN;
+        assert!(!decode(&bytes, &shared).own_token);
+        assert_eq!(Variants::of(&bytes, &own, 1), None);
+        let decoded = decode(&bytes, &own);
+        assert!(decoded.own_token && decoded.is_dear() && !decoded.shares_login);
+        for call in decoded.sequence.calls() {
+            let what = match (call.function, call.arguments.get(1)) {
+                (Function::C_Login, Some(user)) if *user == number(CKU_SO) => "officer",
+                (Function::C_InitToken, Some(pin)) if *pin == pins::so_pin() => "initialised",
+                (Function::C_InitToken, _) => "refused",
+                (Function::C_InitPIN | Function::C_SetPIN, _) => call.function.name(),
+                _ => continue,
+            };
+            *made.entry(what).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(made.len(), 5, "{made:?}");
+    assert!(made.values().all(|count| *count > 20), "{made:?}");
+}
+
+#[test]
+fn pins_must_not_be_alike_on_one_token_alone() {
+    assert!(are_apart("1234", "12345678"));
+    for (user, officer) in [
+        ("1234", "1234"),
+        ("1234", "1234z"),
+        ("12", "4567"),
+        ("1234", "123"),
+        ("24682468", "1234"),
+        ("123", "4567"),
+    ] {
+        assert!(!are_apart(user, officer), "{user} {officer}");
+    }
+}
+
 /// Lies are asked for, and gross enough for any module to tell.
 #[test]
 fn lengths_lie_only_where_they_are_to_and_then_absurdly() {

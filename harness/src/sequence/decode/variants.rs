@@ -99,15 +99,17 @@ impl Writer<'_> {
 
 impl Variants {
     /// The variants of a tape, the same ones for the same seed. `None` if its sequence ends sessions or
-    /// logins, leaves objects on the token, takes too long, has lanes, or has no phrase: such are run one by one.
+    /// logins, leaves objects on the token, has a token of its own, takes too long, has lanes, or has no phrase: such are run
+    /// one by one.
     #[must_use]
     pub fn of(bytes: &[u8], setting: &Setting<'_>, seed: u64) -> Option<Self> {
         let swarm = bytes.first().copied()?;
-        if setting.prelude != Prelude::Session || setting.lanes.is_some() {
+        let mut tape = Tape::new(bytes);
+        let prelude = setting.prelude_of(&mut tape);
+        if prelude != Prelude::Session || setting.lanes.is_some() {
             return None;
         }
-        let mut tape = Tape::new(bytes);
-        let mut writer = Writer::new(setting, Swarm::read(&mut tape));
+        let mut writer = Writer::new(setting, prelude, Swarm::read(&mut tape));
         writer.prelude();
         let mut marks = vec![writer.mark()];
         let mut segments = Vec::new();

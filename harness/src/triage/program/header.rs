@@ -1,6 +1,7 @@
 //! The comment at the top of a program: what was found, what the exit code says, and what it needs.
 
-use p11assay_reports::{describe, evidence};
+use p11assay_reports::describe;
+use p11assay_reports::evidence::{self, End};
 
 use super::verdict::Guilty;
 use super::{Module, SCRATCH};
@@ -35,6 +36,10 @@ pub(super) fn header(case: &Case, module: &Module, known: &Known<'_>) -> String 
     lines.push("    cc -g reproducer.c -ldl -o program && ./program [MODULE]".to_owned());
     lines.push("    gdb -ex 'set follow-fork-mode child' --args ./program".to_owned());
     lines.push(String::new());
+    if case.needs.own_token {
+        let what = "It may lock the token, or leave it with other PINs: run it on one that is of no more use.";
+        lines.extend([what.to_owned(), String::new()]);
+    }
     lines.extend(codes(known));
     lines.push(String::new());
     lines.extend(needs(module));
@@ -95,8 +100,16 @@ fn codes(known: &Known<'_>) -> Vec<String> {
         format!("nothing is known: module, token or PIN cannot be used, {came}"),
     ));
     if known.unjudged {
-        let what = "not judged: every call returned, and there is more to look at than what they return; replay the case";
-        rows.push((4, what.to_owned()));
+        let ends = known.record.iter().flat_map(|record| &record.findings);
+        let program = ends.into_iter().find_map(|finding| match &finding.end {
+            Some(End::Program { program, .. }) => Some(program),
+            _ => None,
+        });
+        let more = match program {
+            Some(program) => format!("look whether `{program}` still runs, or replay the case"),
+            None => "there is more to look at than what they return; replay the case".to_owned(),
+        };
+        rows.push((4, format!("not judged: every call returned; {more}")));
     }
     rows.sort_by_key(|(code, _)| *code);
     let rows = rows
