@@ -20,7 +20,7 @@ use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
 use crate::plan::{Case, Ladder, Needs, Plan, Planned, Unmet};
 use crate::run::keep::Keeper;
-use crate::run::{Interrupt, Patience, Stray, stray};
+use crate::run::{Interrupt, Patience, stray};
 use crate::sequence::Sequence;
 use crate::sequence::decode::Lanes;
 use crate::target::{Credentials, Redactor, Target};
@@ -44,8 +44,8 @@ pub(super) fn fuzz(args: &Fuzz) -> Result<i32, Failure> {
     found.gave_up = found.gave_up.map(|text| redactor.text(&text));
     let strays = std::mem::take(&mut found.strays);
     let strays = strays.into_iter().map(|(stray, begun)| {
-        let text = during(&stray, begun, found.most_variants, args, seed);
-        stray::settled(&stray, redactor.text(&text))
+        let when = during(begun, found.most_variants, args, seed);
+        stray::settled(&stray, &when, &redactor)
     });
     let strays = strays.collect();
     let run = folder.clone();
@@ -183,19 +183,15 @@ fn plan(
     }
 }
 
-/// What ended during a search, and how the search is made again.
-fn during(stray: &Stray, begun: u64, variants: u32, args: &Fuzz, seed: u64) -> String {
+/// How far a search was when something ended, and how it is made again.
+fn during(begun: u64, variants: u32, args: &Fuzz, seed: u64) -> String {
     let again = match args.jobs {
         1 => format!(
             "which is made again by --seed {seed} --sequences {begun} --variants {variants}"
         ),
         _ => "which cannot be made again, as it had several jobs".to_owned(),
     };
-    format!(
-        "{}, when {begun} sequences of the search had been begun, {again}{}",
-        stray::describe(&stray.end),
-        stray::last_words(stray)
-    )
+    format!(", when {begun} sequences of the search had been begun, {again}")
 }
 
 /// The least honest of some classes.

@@ -22,7 +22,7 @@ use crate::property::seeds::Seeds;
 use crate::property::tally::Account;
 use crate::property::{Ground, Party, Property, all, chosen, clause, save};
 use crate::run::keep::Keeper;
-use crate::run::{Interrupt, StationError, Stray, stray};
+use crate::run::{Interrupt, StationError, stray};
 use crate::sequence::Sequence;
 use crate::target::{Credentials, Redactor, Target};
 
@@ -222,11 +222,10 @@ fn plan(
         .zip(&outcome.accounts)
         .map(summary)
         .collect();
-    let settled = |stray: &Stray| {
-        let text = stray::describe(&stray.end) + &stray::last_words(stray);
-        stray::settled(stray, redactor.text(&text))
-    };
-    let strays: Vec<Planned> = outcome.strays.iter().map(settled).collect();
+    let strays = outcome.strays.iter();
+    let strays: Vec<Planned> = strays
+        .map(|stray| stray::settled(stray, "", redactor))
+        .collect();
     let failures = outcome.failures.into_iter().map(|failure| Planned {
         case: failure.case,
         unmet: None,

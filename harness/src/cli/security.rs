@@ -129,10 +129,9 @@ fn found(
         cases.extend(told.into_iter().map(of_timing));
     }
     let redactor = credentials.redactor();
-    cases.extend(station.take_strays().iter().map(|stray| {
-        let text = stray::describe(&stray.end) + &stray::last_words(stray);
-        stray::settled(stray, redactor.text(&text))
-    }));
+    let strays = station.take_strays();
+    let strays = strays.iter();
+    cases.extend(strays.map(|stray| stray::settled(stray, "", &redactor)));
     Ok(cases)
 }
 

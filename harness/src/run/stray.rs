@@ -45,8 +45,7 @@ fn words(place: &Place) -> (&'static str, &'static str, Option<&'static str>) {
 }
 
 /// How it ended, in words.
-#[must_use]
-pub fn describe(end: &End) -> String {
+fn describe(end: &End) -> String {
     match end {
         End::Program { program, end } => {
             let how = end_of_program(program, end);
@@ -78,10 +77,13 @@ fn clause(place: &Place) -> Clause {
     }
 }
 
-/// An end as a case that is settled, for searches, which are over when a plan reports them. The reason says more.
+/// An end as a case that is settled, for searches, which are over when a plan reports them. Its reason says how it ended,
+/// when, if that is told, and what it complained about last.
 #[must_use]
-pub fn settled(stray: &Stray, reason: String) -> Planned {
+pub fn settled(stray: &Stray, when: &str, redactor: &Redactor) -> Planned {
     let (id, title, _) = words(&stray.place);
+    let reason = describe(&stray.end) + when + &last_words(stray);
+    let reason = redactor.text(&reason);
     Planned {
         unmet: Some(Unmet {
             verdict: verdict(&stray.end),
@@ -106,8 +108,7 @@ pub fn settled(stray: &Stray, reason: String) -> Planned {
 }
 
 /// What it complained about last, if it did.
-#[must_use]
-pub fn last_words(stray: &Stray) -> String {
+fn last_words(stray: &Stray) -> String {
     let mut lines = stray.stderr.lines();
     let last = lines.rfind(|line| !line.trim().is_empty());
     last.map_or(String::new(), |line| format!("; it said last: {line}"))
