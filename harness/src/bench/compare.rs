@@ -139,6 +139,8 @@ pub(super) fn judge(mut comparison: Comparison, sides: Vec<Side>) -> Result<Comp
         let change = match threshold {
             Some(threshold) if side.spread >= threshold => Change::Noisy,
             Some(_) if regressed => Change::Regressed,
+            // Beyond the gate and not shown to be: no reason to let it pass.
+            Some(threshold) if side.ratio.value > 1.0 + threshold => Change::Noisy,
             _ if !significant || !beyond => Change::None,
             _ if side.ratio.value > 1.0 => Change::Slower,
             _ => Change::Faster,
@@ -215,7 +217,7 @@ mod tests {
         let expected = [
             Change::Regressed,
             Change::Slower,
-            Change::Slower,
+            Change::Noisy,
             Change::Noisy,
         ];
         assert_eq!(found[..4], expected);

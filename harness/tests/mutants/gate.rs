@@ -12,7 +12,7 @@ const MEASURED: [&str; 3] = [
     "cipher/encrypt/CKM_AES_CBC/64KiB",
 ];
 
-/// The gate refuses to judge where the machine is too noisy, which is no answer: it is asked so often.
+/// The gate refuses to judge where the machine is too noisy, which is no answer: it is asked at most so often.
 const ASKED: usize = 12;
 
 /// What is wrong with the gate, if anything.

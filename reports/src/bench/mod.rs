@@ -311,7 +311,8 @@ pub enum Change {
     Slower,
     /// More time by more than the gate lets pass.
     Regressed,
-    /// Measurements of the same differ by more than the gate asks about.
+    /// The gate cannot judge it: measurements of the same differ by more than it asks about, or more time than it lets pass was
+    /// measured and may be chance.
     Noisy,
 }
 
@@ -366,5 +367,13 @@ impl Comparison {
         self.entries
             .iter()
             .filter(|entry| entry.change == Change::Regressed)
+    }
+
+    /// Benchmarks that took more time than the gate lets pass, which may be chance: neither stopped nor passed.
+    pub fn undecided(&self) -> impl Iterator<Item = &Compared> {
+        let bound = 1.0 + self.threshold.unwrap_or(f64::INFINITY);
+        self.entries
+            .iter()
+            .filter(move |entry| entry.change == Change::Noisy && entry.ratio.value > bound)
     }
 }

@@ -166,6 +166,14 @@ pub fn comparison(comparison: &Comparison) -> String {
             count(Change::Regressed),
             count(Change::Noisy)
         );
+        match comparison.undecided().count() {
+            0 => {}
+            some => {
+                out += &format!(
+                    ": {some} measured beyond it, which may be chance; measure longer or on a quieter machine"
+                );
+            }
+        }
     }
     for left in &comparison.left_out {
         out += &format!("\nnot compared: {}", one_line(left));

@@ -127,8 +127,10 @@ fn told(args: &BenchCompare, comparison: &Comparison) -> Result<i32, Failure> {
         bench::write(path, comparison).map_err(Failure::usage)?;
     }
     let _ = writeln!(std::io::stdout(), "{}", bench::comparison(comparison));
-    Ok(match comparison.regressed().next() {
-        Some(_) => exit::FINDINGS,
-        None => exit::PASSED,
+    let (mut regressed, mut undecided) = (comparison.regressed(), comparison.undecided());
+    Ok(match (regressed.next(), undecided.next()) {
+        (Some(_), _) => exit::FINDINGS,
+        (None, Some(_)) => exit::TARGET_UNUSABLE,
+        (None, None) => exit::PASSED,
     })
 }
