@@ -16,6 +16,8 @@ pub struct Row {
     of: Objects,
     /// `CK_ATTRIBUTE_TYPE`.
     pub attribute: u64,
+    /// True if its data type is a big integer.
+    number: bool,
     /// Bit n stands for footnote n of [PKCS11-Base 3.2] section 4.2.
     notes: u16,
     /// The value of an object whose template does not give it.
@@ -91,7 +93,7 @@ fn parse(row: &'static str) -> Option<Row> {
         object,
         subtype,
         attribute,
-        _,
+        data_type,
         notes,
         default,
         rules,
@@ -114,6 +116,7 @@ fn parse(row: &'static str) -> Option<Row> {
             (class, subtype) => Objects::Type(value(class)?, value(subtype)?),
         },
         attribute: attribute.value,
+        number: data_type == "Big integer",
         notes: notes.try_fold(0, |all, note| Some(all | 1 << note?))?,
         default: preset(attribute.value, default)?,
         rules,
@@ -183,6 +186,16 @@ impl Objects {
             Self::Type(of, its) => of == class && Some(its) == subtype,
         }
     }
+}
+
+/// True if this attribute is a big integer ([PKCS11-Base 3.2] section 4) in every object that has it: never without a byte.
+#[must_use]
+pub fn is_big_integer(attribute: u64) -> bool {
+    let mut rows = TABLE
+        .iter()
+        .filter(|row| row.attribute == attribute)
+        .peekable();
+    rows.peek().is_some() && rows.all(|row| row.number)
 }
 
 /// The version of the standard that first has this constant.

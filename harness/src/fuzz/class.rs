@@ -10,10 +10,10 @@ use p11assay_reports::evidence::Class;
 
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::mechanism::{self, ParameterShape};
-use crate::cryptoki::{AttributeType, Function, Kind, attribute, names};
+use crate::cryptoki::{AttributeType, Function, Kind, attribute, names, object};
 use crate::sequence::{
-    Argument, Attribute, AttributeValue, BufferSize, Bytes, Call, FieldValue, MechanismArgument,
-    Mutexes, Number, ParameterValue, Sequence, Structure,
+    Argument, Attribute, AttributeValue, BufferSize, Bytes, Call, Content, FieldValue,
+    MechanismArgument, Mutexes, Number, ParameterValue, Sequence, Structure,
 };
 
 /// The class of a sequence whose state gives these names to sessions.
@@ -119,6 +119,15 @@ fn is_honest(bytes: &Bytes) -> bool {
     bytes.claim.is_none() && bytes.content.is_some()
 }
 
+/// True if what is written out has no byte.
+fn is_empty(bytes: &Bytes) -> bool {
+    match &bytes.content {
+        Some(Content::Literal(written)) => written.is_empty(),
+        Some(Content::Repeat { count, .. }) => *count == 0,
+        _ => false,
+    }
+}
+
 /// True if every attribute is there once, with a value of its type.
 fn are_typed(attributes: &[Attribute]) -> bool {
     let mut types = BTreeSet::new();
@@ -134,7 +143,10 @@ fn are_typed(attributes: &[Attribute]) -> bool {
                 | AttributeType::Date
                 | AttributeType::Version,
                 AttributeValue::Bytes(bytes),
-            ) => is_honest(bytes),
+            ) => {
+                let number = object::is_big_integer(one.attribute);
+                is_honest(bytes) && !(number && is_empty(bytes))
+            }
             _ => false,
         };
         typed && types.insert(one.attribute)
@@ -204,6 +216,8 @@ mod tests {
         for text in [
             "- C_Digest: { session: $session, data: '00' }",
             "- C_OpenSession: { flags: CKF_SERIAL_SESSION }",
+            "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_VALUE: '' } }",
+            "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_PUBLIC_KEY, CKA_MODULUS: '00' } }",
             "- C_DigestInit: { session: $session, mechanism: CKM_SHA256 }\n- C_DigestFinal: { session: $session, digest: { buffer: short } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA } }\n  gives: { object: $it }\n- C_DestroyObject: { session: $session, object: $it }",
         ] {
@@ -221,6 +235,7 @@ mod tests {
             "- C_DigestInit: { session: $session, mechanism: { type: CKM_SHA256, parameter: '00' } }",
             "- C_DigestInit: { session: $session, mechanism: null }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_TOKEN: 7 } }",
+            "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_PUBLIC_KEY, CKA_MODULUS: '' } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA } }\n  gives: { object: $it }\n- C_DestroyObject: { session: $session, object: $it }\n- C_GetObjectSize: { session: $session, object: $it }",
             "- C_CloseSession: { session: $session }\n- C_GetSessionInfo: { session: $session }",
         ] {
