@@ -110,6 +110,8 @@ fn fits(call: &Call, parameter: &Parameter, argument: &Argument, live: &BTreeSet
         (K::InitArgs, Argument::InitArgs(given)) => given.mutexes != Mutexes::Incomplete,
         (K::Notify, Argument::Callback) | (K::Version, Argument::Version { .. }) => true,
         (K::MessageParameter, Argument::Structure(_) | Argument::Null) => true,
+        // By default there is no mechanism, and no flag.
+        (K::Mechanism | K::Ulong(Domain::Flags(Kind::SESSION_FLAGS)), Argument::Default) => false,
         (_, Argument::Default) => true,
         _ => false,
     }
@@ -232,6 +234,8 @@ mod tests {
             "- C_Digest: { session: dangling, data: '00' }",
             "- C_Digest: { session: $session, data: null }",
             "- C_OpenSession: { flags: 0 }",
+            "- C_OpenSession: {}",
+            "- C_DigestInit: { session: $session }",
             "- C_DigestInit: { session: $session, mechanism: { type: CKM_SHA256, parameter: '00' } }",
             "- C_DigestInit: { session: $session, mechanism: null }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_TOKEN: 7 } }",

@@ -2,11 +2,12 @@
 //! and then one by one (delta debugging: Zeller and Hildebrandt, 2002), then arguments made plainer.
 //!
 //! What a call that is gone would have given falls back to its default, handle 0 or no bytes, so that
-//! every candidate can be run.
+//! every candidate can be run. Legal calls stay legal: no candidate is of a graver input class.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::class::class;
 use crate::sequence::decode::Decoded;
 use crate::sequence::{
     Argument, Buffer, BufferSize, Bytes, Content, MechanismArgument, ParameterValue, Sequence,
@@ -66,6 +67,14 @@ fn attempt<E>(
     shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
 ) -> Result<bool, E> {
     if candidate == decoded.sequence || budget.is_spent() {
+        return Ok(false);
+    }
+    // What legal calls do is graver, and a search of legal calls is gated on it.
+    let class = |sequence: &Sequence| {
+        let given = decoded.given.iter().map(|(name, _)| name.as_str());
+        class(sequence, &given.collect::<Vec<_>>())
+    };
+    if class(&candidate) > class(&decoded.sequence) {
         return Ok(false);
     }
     budget.tries += 1;

@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::cryptoki::Function;
+use crate::sequence::Value;
+use crate::sequence::read;
 use crate::sequence::{Attribute, AttributeValue, Call, Template};
+use crate::yaml::Document;
 use std::convert::Infallible;
+use std::path::Path;
 
 fn sequence(functions: &[Function]) -> Decoded {
     let steps = functions.iter().zip(1..);
@@ -70,6 +74,40 @@ fn arguments_become_plain_as_far_as_they_may() {
         claim: None,
     });
     assert_eq!(left, Some(wanted));
+}
+
+/// A parameter that the mechanism asks for stays with legal calls, though what is looked for shows without; with a handle that
+/// is none it goes.
+#[test]
+fn legal_calls_stay_legal() {
+    for (key, kept) in [("$key", true), ("7", false)] {
+        let text = format!(
+            "- C_GenerateKey: {{ session: $session, mechanism: CKM_AES_KEY_GEN, template: {{ CKA_VALUE_LEN: 16 }} }}\n  \
+               gives: {{ key: $key }}\n\
+             - C_EncryptInit: {{ session: $session, key: {key}, \
+               mechanism: {{ type: CKM_AES_CBC, parameter: {{ repeat: '00', count: 16 }} }} }}\n"
+        );
+        let document = Document::parse(Path::new("t.yaml"), &text).expect("YAML");
+        let decoded = Decoded {
+            sequence: read::sequence(document.root()).expect("steps"),
+            given: vec![("session".to_owned(), Value::Number(1))],
+            shares_login: false,
+            own_token: false,
+        };
+        let begun = |candidate: &Decoded| functions(candidate).contains(&Function::C_EncryptInit);
+        let shows = &mut |candidate: &Decoded| Ok::<_, Infallible>(begun(candidate));
+        let Ok(shrunk) = shrink(decoded, &mut Budget::of(Duration::from_secs(60)), shows);
+        let left = match kept {
+            true => vec![Function::C_GenerateKey, Function::C_EncryptInit],
+            false => vec![Function::C_EncryptInit],
+        };
+        assert_eq!(functions(&shrunk), left);
+        let mut arguments = shrunk.sequence.calls().flat_map(|call| &call.arguments);
+        let parameter = arguments.any(|argument| {
+            matches!(argument, Argument::Mechanism(given) if given.parameter != ParameterValue::None)
+        });
+        assert_eq!(parameter, kept);
+    }
 }
 
 #[test]
