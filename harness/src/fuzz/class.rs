@@ -82,18 +82,7 @@ fn fits(call: &Call, parameter: &Parameter, argument: &Argument, live: &BTreeSet
             let both = CKF_SERIAL_SESSION | CKF_RW_SESSION;
             matches!(number, Number::Literal(flags) if *flags | both == both && *flags & CKF_SERIAL_SESSION != 0)
         }
-        (K::Ulong(Domain::Constant(kind)), Argument::Number(Number::Literal(value))) => {
-            let mut constants = names::of_kind(kind).iter();
-            constants.any(|constant| constant.value == *value)
-        }
-        (K::Ulong(Domain::Flags(kind)), Argument::Number(Number::Literal(value))) => {
-            let all = names::of_kind(kind).iter();
-            let all = all.fold(0, |all, constant| all | constant.value);
-            value & !all == 0
-        }
-        (K::Ulong(Domain::Plain), Argument::Number(number)) => {
-            matches!(number, Number::Literal(value) if *value < 1 << 20)
-        }
+        (K::Ulong(domain), Argument::Number(Number::Literal(value))) => is_known(domain, *value),
         (K::Bool, Argument::Number(Number::Literal(value))) => *value <= 1,
         (K::In | K::Padded(_) | K::Name, Argument::Bytes(bytes)) => is_honest(bytes),
         (K::OutBytes, Argument::Buffer(buffer)) => !buffer.null_length && buffer.claim.is_none(),
@@ -117,6 +106,19 @@ fn fits(call: &Call, parameter: &Parameter, argument: &Argument, live: &BTreeSet
     }
 }
 
+/// True if a number is a constant of the standard, or a count that a token may well take.
+fn is_known(domain: Domain, value: u64) -> bool {
+    match domain {
+        Domain::Constant(kind) => names::of_kind(kind).iter().any(|one| one.value == value),
+        Domain::Flags(kind) => {
+            let all = names::of_kind(kind).iter();
+            value & !all.fold(0, |all, constant| all | constant.value) == 0
+        }
+        Domain::Plain => value < 1 << 20,
+        _ => false,
+    }
+}
+
 fn is_honest(bytes: &Bytes) -> bool {
     bytes.claim.is_none() && bytes.content.is_some()
 }
@@ -136,8 +138,10 @@ fn are_typed(attributes: &[Attribute]) -> bool {
     attributes.iter().all(|one| {
         let typed = match (attribute::attribute_type(one.attribute), &one.value) {
             (AttributeType::Bool, AttributeValue::Bool(value)) => *value <= 1,
-            (AttributeType::Ulong(_), AttributeValue::Ulong(Number::Literal(_)))
-            | (AttributeType::Ulongs(_), AttributeValue::Ulongs(_)) => true,
+            (AttributeType::Ulong(domain), AttributeValue::Ulong(Number::Literal(value))) => {
+                is_known(domain, *value)
+            }
+            (AttributeType::Ulongs(_), AttributeValue::Ulongs(_)) => true,
             (AttributeType::Template, AttributeValue::Template(inner)) => are_typed(inner),
             (
                 AttributeType::Bytes
@@ -240,6 +244,8 @@ mod tests {
             "- C_DigestInit: { session: $session, mechanism: null }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_TOKEN: 7 } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_PUBLIC_KEY, CKA_MODULUS: '' } }",
+            "- C_GenerateKey: { session: $session, mechanism: CKM_GENERIC_SECRET_KEY_GEN, template: { CKA_VALUE_LEN: 0xffffffff } }",
+            "- C_CreateObject: { session: $session, template: { CKA_CLASS: 77 } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA } }\n  gives: { object: $it }\n- C_DestroyObject: { session: $session, object: $it }\n- C_GetObjectSize: { session: $session, object: $it }",
             "- C_CloseSession: { session: $session }\n- C_GetSessionInfo: { session: $session }",
         ] {
