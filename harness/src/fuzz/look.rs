@@ -84,6 +84,17 @@ fn patience(trace: &CaseTrace) -> Duration {
     LEAST_DEADLINE.max(Duration::from_nanos(slowest) * SLOWER)
 }
 
+/// The steps of a sequence without lanes up to the call of this number, if there are others behind it.
+fn up_to(decoded: &Decoded, number: u32) -> Option<Decoded> {
+    let mut steps = decoded.sequence.steps.iter();
+    let last = steps.position(|step| matches!(step, Step::Call(call) if call.number == number))?;
+    steps.next().is_some().then(|| {
+        let mut cut = decoded.clone();
+        cut.sequence.steps.truncate(last + 1);
+        cut
+    })
+}
+
 /// What is looked for, and how often.
 struct Look<'l> {
     pair: &'l mut Pair,
@@ -94,17 +105,22 @@ struct Look<'l> {
 
 impl Look<'_> {
     fn shown(mut self, decoded: Decoded) -> Result<Option<Shown>, StationError> {
-        let (decoded, took, deadline) = match self.first(&decoded)? {
-            Some((outcome, took)) => (decoded, took, patience(&outcome.ran.trace)),
+        let (decoded, took, deadline, step) = match self.first(&decoded)? {
+            Some((outcome, took)) => {
+                let step = outcome.suspect.and_then(|suspect| suspect.step);
+                (decoded, took, patience(&outcome.ran.trace), step)
+            }
             None => match self.many_times(&decoded)? {
-                Some(decoded) => (decoded, 1, DEADLINE),
+                Some(decoded) => (decoded, 1, DEADLINE, None),
                 None => return Ok(None),
             },
         };
         self.attempts = (PATIENCE * took).min(ATTEMPTS);
         let begun = Instant::now();
         let usual = self.bounds(deadline);
-        let shrunk = self.shrunk(decoded.clone());
+        let shrunk = self
+            .cut_behind(step, &decoded)
+            .and_then(|cut| self.shrunk(cut));
         self.set_bounds(usual);
         let (shrunk, tries) = shrunk?;
         let shrinking = begun.elapsed();
@@ -134,6 +150,16 @@ impl Look<'_> {
             None if self.hangs() => self.again(decoded),
             found => Ok(found),
         }
+    }
+
+    /// The sequence up to the step that showed it, if that shows it, too: where a try takes long, the budget is for what may
+    /// have led to it.
+    fn cut_behind(&mut self, step: Option<u32>, whole: &Decoded) -> Result<Decoded, StationError> {
+        let Some(cut) = step.and_then(|step| up_to(whole, step)) else {
+            return Ok(whole.clone());
+        };
+        let shows = self.again(&cut)?.is_some();
+        Ok(if shows { cut } else { whole.clone() })
     }
 
     fn hangs(&self) -> bool {
@@ -312,7 +338,30 @@ mod tests {
     use super::*;
     use crate::cryptoki::Function;
     use crate::oracle::TraceCall;
+    use crate::sequence::{Call, Sequence, Together};
     use crate::worker::Returned;
+
+    #[test]
+    fn what_comes_behind_the_call_that_showed_it_is_cut_off() {
+        let steps = |numbers: std::ops::RangeInclusive<u32>| {
+            let step = |number| Step::Call(Box::new(Call::new(number, Function::C_GetInfo)));
+            Decoded {
+                sequence: Sequence {
+                    steps: numbers.map(step).collect(),
+                },
+                given: Vec::new(),
+                shares_login: false,
+                own_token: false,
+            }
+        };
+        assert_eq!(up_to(&steps(1..=9), 3), Some(steps(1..=3)));
+        assert_eq!(up_to(&steps(1..=3), 3), None);
+        assert_eq!(up_to(&steps(1..=3), 7), None);
+        let mut lanes = steps(3..=4);
+        let block = Together::of(vec![steps(1..=2).sequence.steps]);
+        lanes.sequence.steps.insert(0, Step::Together(block));
+        assert_eq!(up_to(&lanes, 2), None);
+    }
 
     #[test]
     fn a_hang_is_waited_for_as_its_slow_calls_ask() {
