@@ -6,7 +6,9 @@ mod keep;
 
 use std::sync::Arc;
 
-use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_OK};
+use cryptoki_sys::{
+    CK_FUNCTION_LIST_3_2, CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_OK,
+};
 
 use super::lanes::Block;
 use super::layout::Layout;
@@ -284,9 +286,14 @@ impl<'t> Prepared<'t> {
         if let Some(PreparedStep::Call(next)) = next {
             next.fetch();
         }
-        match prepared.function {
-            Function::C_Initialize if rv == CKR_OK => self.lifecycle = Some(true),
-            Function::C_Finalize if rv == CKR_OK => self.lifecycle = Some(false),
+        match (prepared.function, rv) {
+            (Function::C_Initialize, CKR_OK | CKR_CRYPTOKI_ALREADY_INITIALIZED) => {
+                self.lifecycle = Some(true);
+            }
+            // Whatever had it end: a refused C_Initialize did, in one library.
+            (Function::C_Finalize, CKR_OK) | (_, CKR_CRYPTOKI_NOT_INITIALIZED) => {
+                self.lifecycle = Some(false);
+            }
             _ => {}
         }
         if !self.options.unguarded

@@ -71,6 +71,7 @@ pub fn look(
     Look {
         lanes: decoded.sequence.has_lanes(),
         attempts: ATTEMPTS,
+        fresh: false,
         pair,
         suspect,
     }
@@ -101,6 +102,8 @@ struct Look<'l> {
     suspect: &'l Suspect,
     lanes: bool,
     attempts: usize,
+    /// True if each try is to have a worker of its own.
+    fresh: bool,
 }
 
 impl Look<'_> {
@@ -115,30 +118,48 @@ impl Look<'_> {
                 None => return Ok(None),
             },
         };
-        self.attempts = (PATIENCE * took).min(ATTEMPTS);
-        let begun = Instant::now();
-        let usual = self.bounds(deadline);
-        let shrunk = self
-            .cut_behind(step, &decoded)
-            .and_then(|cut| self.shrunk(cut));
-        self.set_bounds(usual);
-        let (shrunk, tries) = shrunk?;
-        let shrinking = begun.elapsed();
-        self.attempts = ATTEMPTS;
-        for candidate in [shrunk, decoded] {
-            if let Some((outcome, _)) = self.again(&candidate)?
-                && let Some(suspect) = outcome.suspect.clone()
-            {
-                return Ok(Some(Shown {
-                    decoded: candidate,
-                    outcome,
-                    suspect,
-                    tries,
-                    shrinking,
-                }));
+        let (begun, mut tried) = (Instant::now(), 0);
+        // What a candidate leaves behind may have those after it show what they do not by themselves: then each has a worker
+        // of its own, unless it was chance.
+        for fresh in [false, true]
+            .into_iter()
+            .take(if self.lanes { 1 } else { 2 })
+        {
+            self.fresh = fresh;
+            self.attempts = (PATIENCE * took).min(ATTEMPTS);
+            let usual = self.bounds(deadline);
+            let shrunk = self
+                .cut_behind(step, &decoded)
+                .and_then(|cut| self.shrunk(cut));
+            self.set_bounds(usual);
+            let (shrunk, tries) = shrunk?;
+            tried += tries;
+            self.attempts = ATTEMPTS;
+            if let Some(shown) = self.shown_afresh(shrunk, tried, begun)? {
+                return Ok(Some(shown));
             }
         }
-        Ok(None)
+        self.shown_afresh(decoded, tried, begun)
+    }
+
+    /// What a candidate shows in a worker that executed nothing before it.
+    fn shown_afresh(
+        &mut self,
+        decoded: Decoded,
+        tries: usize,
+        begun: Instant,
+    ) -> Result<Option<Shown>, StationError> {
+        let shrinking = begun.elapsed();
+        self.pair.target.station.renew()?;
+        let seen = self.again(&decoded)?;
+        let seen = seen.and_then(|(outcome, _)| outcome.suspect.clone().zip(Some(outcome)));
+        Ok(seen.map(|(suspect, outcome)| Shown {
+            decoded,
+            outcome,
+            suspect,
+            tries,
+            shrinking,
+        }))
     }
 
     /// As [`again`](Self::again); a hang under a short deadline first.
@@ -238,8 +259,8 @@ impl Look<'_> {
     }
 
     fn run(&mut self, decoded: &Decoded) -> Result<Option<Outcome>, StationError> {
-        if self.suspect.is_about_memory() {
-            // What those before it took is not its own.
+        if self.fresh || self.suspect.is_about_memory() {
+            // What those before it took, or left behind, is not its own.
             self.pair.target.station.renew()?;
         }
         let one = std::slice::from_ref(decoded);

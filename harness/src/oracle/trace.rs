@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use cryptoki_sys::{
-    CKR_CRYPTOKI_NOT_INITIALIZED, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR, CKR_OK,
-    CKR_TOKEN_NOT_PRESENT,
+    CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR, CKR_OK, CKR_TOKEN_NOT_PRESENT,
 };
 
 use crate::cryptoki::Function;
@@ -59,12 +58,10 @@ const WITHOUT_TOKEN: [Function; 9] = [
     Function::C_Finalize,
 ];
 
-/// True of the return values of a module that lost its token, or what leads to it ([PKCS11-Base 3.2] 5.1). A library that is
-/// initialised by another program, as GNOME Keyring's is, is not without it.
+/// True of the return values of a module that lost its token, or what leads to it ([PKCS11-Base 3.2] 5.1).
 #[must_use]
 pub fn is_cut_off(rv: u64) -> bool {
     let values = [
-        CKR_CRYPTOKI_NOT_INITIALIZED,
         CKR_DEVICE_ERROR,
         CKR_DEVICE_REMOVED,
         CKR_GENERAL_ERROR,

@@ -111,6 +111,9 @@ pub(crate) fn initialize(reserved: Option<&str>, threads: bool) -> Result<()> {
     let _turn = place.turn();
     let mut token = place.write();
     let first = !process::is_marked() || mutant!("initialize-twice");
+    if !first && mutant!("refused-initialize-finalizes") {
+        process::unmark();
+    }
     ensure(first, CKR_CRYPTOKI_ALREADY_INITIALIZED)?;
     let configuration = Configuration::load(reserved)?;
     let reusable = token

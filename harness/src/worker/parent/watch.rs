@@ -26,11 +26,11 @@ pub(super) struct Slowest {
 }
 
 impl Seen {
-    fn of(progress: &Progress) -> Self {
+    fn of(progress: &Progress, now: Instant) -> Self {
         Self {
             sequence: progress.sequence.load(Relaxed),
             written: progress.written.load(Relaxed),
-            since: Instant::now(),
+            since: now,
         }
     }
 
@@ -46,19 +46,31 @@ fn all(progress: &Watched) -> impl Iterator<Item = &Progress> {
 
 impl Watch {
     pub(super) fn new(progress: &Watched) -> Self {
-        let mut seen = [Seen::of(&progress.main); 1 + LANES];
+        let now = Instant::now();
+        let mut seen = [Seen::of(&progress.main, now); 1 + LANES];
         for (seen, progress) in seen.iter_mut().zip(all(progress)) {
-            *seen = Seen::of(progress);
+            *seen = Seen::of(progress, now);
         }
         Self(seen)
     }
 
     /// Looks again: calls in flight may take `call`, a worker without any `idle`.
     pub(super) fn look(&mut self, progress: &Watched, call: Duration, idle: Duration) -> Slowest {
+        self.look_at(Instant::now(), progress, call, idle)
+    }
+
+    /// As [`look`](Self::look), at this time.
+    fn look_at(
+        &mut self,
+        now: Instant,
+        progress: &Watched,
+        call: Duration,
+        idle: Duration,
+    ) -> Slowest {
         for (seen, progress) in self.0.iter_mut().zip(all(progress)) {
-            let now = Seen::of(progress);
-            if (now.sequence, now.written) != (seen.sequence, seen.written) {
-                *seen = now;
+            let found = Seen::of(progress, now);
+            if (found.sequence, found.written) != (seen.sequence, seen.written) {
+                *seen = found;
             }
         }
         let threads = self.0.iter().enumerate();
@@ -67,13 +79,13 @@ impl Watch {
             Some((thread, seen)) => (thread, seen.since, call),
             None => {
                 let last = self.0.iter().map(|seen| seen.since).max();
-                (0, last.unwrap_or_else(Instant::now), idle)
+                (0, last.unwrap_or(now), idle)
             }
         };
         Slowest {
             lane: thread.checked_sub(1).map(|lane| lane as u16),
             deadline,
-            left: deadline.checked_sub(since.elapsed()),
+            left: deadline.checked_sub(now.duration_since(since)),
         }
     }
 }
@@ -89,14 +101,15 @@ mod tests {
     fn a_lane_that_stands_still_in_a_call_is_told_from_those_that_go_on() {
         let progress = Watched::default();
         let mut watch = Watch::new(&progress);
+        let begun = Instant::now();
         progress.lanes[2].sequence.store(1, Relaxed);
-        assert!(watch.look(&progress, CALL, IDLE).left.is_some());
+        let first = watch.look_at(begun, &progress, CALL, IDLE);
+        assert_eq!((first.lane, first.left), (Some(2), Some(CALL)));
         for count in 1..5 {
-            std::thread::sleep(CALL / 2);
             progress.lanes[0].sequence.store(2 * count + 1, Relaxed);
-            watch.look(&progress, CALL, IDLE);
+            watch.look_at(begun + CALL / 2 * count as u32, &progress, CALL, IDLE);
         }
-        let slowest = watch.look(&progress, CALL, IDLE);
+        let slowest = watch.look_at(begun + CALL * 2, &progress, CALL, IDLE);
         assert_eq!((slowest.lane, slowest.left), (Some(2), None));
         assert_eq!(slowest.deadline, CALL);
     }
@@ -105,9 +118,9 @@ mod tests {
     fn a_worker_without_calls_has_the_longer_deadline() {
         let progress = Watched::default();
         let mut watch = Watch::new(&progress);
-        std::thread::sleep(CALL * 2);
-        let slowest = watch.look(&progress, CALL, IDLE);
+        let begun = watch.0[0].since;
+        let slowest = watch.look_at(begun + CALL * 2, &progress, CALL, IDLE);
         assert_eq!((slowest.lane, slowest.deadline), (None, IDLE));
-        assert!(slowest.left.is_some());
+        assert_eq!(slowest.left, Some(IDLE - CALL * 2));
     }
 }
