@@ -51,7 +51,11 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
         call.fixture = false;
     }
     let mut title = suspect.title();
-    let mut section = suspect.function.map_or("5", Function::section);
+    let mut section = match suspect.is_about_the_library() {
+        // What CKR_CRYPTOKI_NOT_INITIALIZED means.
+        true => "5.1.6",
+        false => suspect.function.map_or("5", Function::section),
+    };
     let is_undefined = shape::shares_sessions(&sequence.steps);
     if is_undefined {
         title += ", where lanes share a session, of which 5.1.2 leaves undefined what comes";

@@ -1,5 +1,6 @@
 //! What a sequence showed that is wrong, and by what it is known again.
 
+use cryptoki_sys::CKR_CRYPTOKI_NOT_INITIALIZED;
 use p11assay_reports::evidence::{End, Frame};
 
 use crate::cryptoki::Function;
@@ -107,6 +108,15 @@ impl Suspect {
         matches!(&self.what, What::Ended(end) if matches!(**end, End::Program { .. }))
     }
 
+    /// True if a call says that the library is not initialised, which it is: so says then every function, whatever led to it.
+    #[must_use]
+    pub fn is_about_the_library(&self) -> bool {
+        let What::Disagrees(found) = &self.what else {
+            return false;
+        };
+        found.returned == CKR_CRYPTOKI_NOT_INITIALIZED && found.output.is_none()
+    }
+
     /// True if what was seen is what this is about, on which call it was first noticed aside where that says little: which
     /// took the last of the memory, or found a program gone.
     #[must_use]
@@ -126,6 +136,9 @@ impl Suspect {
     #[must_use]
     pub fn name(&self) -> String {
         let rv = |value: u64| names::display(Kind::RETURN, value);
+        if self.is_about_the_library() {
+            return "library/not-initialized".to_owned();
+        }
         let what = match &self.what {
             What::Ended(end) => name_of(end),
             What::Guard(_) => "guard".to_owned(),
@@ -317,6 +330,24 @@ mod tests {
             ..found.clone()
         };
         assert!(!found.is_shown_by(&other) && !other.is_shown_by(&found));
+    }
+
+    #[test]
+    fn a_library_that_was_lost_is_one_finding_whichever_call_says_so() {
+        use cryptoki_sys::{CKR_FUNCTION_FAILED, CKR_OK};
+        let says = |function, returned| {
+            Suspect::disagrees(Disagreement {
+                step: 2,
+                function,
+                returned,
+                model: CKR_OK,
+                output: None,
+            })
+        };
+        let lost = says(Function::C_GetSlotList, CKR_CRYPTOKI_NOT_INITIALIZED);
+        assert_eq!(lost.name(), "library/not-initialized");
+        assert!(lost.is_shown_by(&says(Function::C_Sign, CKR_CRYPTOKI_NOT_INITIALIZED)));
+        assert!(!lost.is_shown_by(&says(Function::C_GetSlotList, CKR_FUNCTION_FAILED)));
     }
 
     #[test]
