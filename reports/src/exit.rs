@@ -13,7 +13,7 @@ pub const PASSED: i32 = 0;
 pub const FINDINGS: i32 = 1;
 /// The command line, a suite file or a target description is wrong; nothing was executed.
 pub const USAGE: i32 = 2;
-/// The target could not be used, or the host kept at least one case from being judged.
+/// The target could not be used, or the host kept at least one case from being judged, or times are too noisy for a gate.
 pub const TARGET_UNUSABLE: i32 = 3;
 /// p11assay itself failed in at least one case, or as a whole.
 pub const HARNESS_FAULT: i32 = 4;

@@ -195,6 +195,7 @@ impl<'t> Prepared<'t> {
             self.values[*register].clone_from(&executor.values[*register]);
         }
         self.lifecycle = executor.lifecycle.or(self.lifecycle);
+        self.missed |= executor.missed;
         let lane = Lane {
             steps: executor.steps,
             arena: executor.arena,

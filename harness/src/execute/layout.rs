@@ -95,6 +95,7 @@ impl<'t> Prepared<'t> {
             scratch: Vec::with_capacity(512),
             options,
             lifecycle: None,
+            missed: false,
             returned: 0,
             alarmed: false,
             place: None,

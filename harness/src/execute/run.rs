@@ -6,9 +6,7 @@ mod keep;
 
 use std::sync::Arc;
 
-use cryptoki_sys::{
-    CK_FUNCTION_LIST_3_2, CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_OK,
-};
+use cryptoki_sys::{CK_FUNCTION_LIST_3_2, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_OK};
 
 use super::lanes::Block;
 use super::layout::Layout;
@@ -47,6 +45,8 @@ pub struct Prepared<'t> {
     pub(super) scratch: Vec<u8>,
     pub(super) options: Options,
     pub(super) lifecycle: Option<bool>,
+    /// True if a call after that said that the library is not initialised.
+    pub(super) missed: bool,
     /// What the last call returned.
     pub(super) returned: u64,
     /// True once a call wrote outside its memory, or named an absurd size.
@@ -100,6 +100,17 @@ impl<'t> Prepared<'t> {
     #[must_use]
     pub fn lifecycle(&self) -> Option<bool> {
         self.lifecycle
+    }
+
+    /// True if a call said that the library is not initialised, since the last that initialised or finalized it. Where it was
+    /// initialised, either that is not true or it was lost: one library loses itself in a C_Initialize that it refuses.
+    #[must_use]
+    pub fn missed_library(&self) -> bool {
+        self.missed
+    }
+
+    fn began_or_ended(&mut self, initialized: bool) {
+        (self.lifecycle, self.missed) = (Some(initialized), false);
     }
 
     pub(super) unsafe fn steps(
@@ -287,13 +298,9 @@ impl<'t> Prepared<'t> {
             next.fetch();
         }
         match (prepared.function, rv) {
-            (Function::C_Initialize, CKR_OK | CKR_CRYPTOKI_ALREADY_INITIALIZED) => {
-                self.lifecycle = Some(true);
-            }
-            // Whatever had it end: a refused C_Initialize did, in one library.
-            (Function::C_Finalize, CKR_OK) | (_, CKR_CRYPTOKI_NOT_INITIALIZED) => {
-                self.lifecycle = Some(false);
-            }
+            (Function::C_Initialize, CKR_OK) => self.began_or_ended(true),
+            (Function::C_Finalize, CKR_OK) => self.began_or_ended(false),
+            (_, CKR_CRYPTOKI_NOT_INITIALIZED) => self.missed = true,
             _ => {}
         }
         if !self.options.unguarded

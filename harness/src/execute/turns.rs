@@ -62,6 +62,8 @@ pub struct Turned {
     pub digest: u64,
     /// True if something was wrong with it whatever was answered: memory written over, an absurd size.
     pub alarm: bool,
+    /// True if the library says at its end that it is not initialised.
+    pub lost: bool,
     /// The bytes that it gave where its phrases decide them ([`Determined`]), as one number.
     pub values: u32,
 }
@@ -182,11 +184,13 @@ impl<'t> Turns<'t> {
             }
         }
         let alarm = prepared.alarmed;
+        prepared.missed = false;
         // SAFETY: passed on to the caller.
         unsafe { prepared.steps(end, journal) };
         Turned {
             digest: digest.0,
             alarm,
+            lost: prepared.missed,
             values: (values.0 >> 32) as u32,
         }
     }

@@ -124,17 +124,17 @@ impl InProcess {
             given.extend(home.given.iter().cloned());
         }
         self.journal.clear();
-        let lifecycle = self.execute(&decoded.sequence, &given);
+        let lost = self.execute(&decoded.sequence, &given);
         let journal = self.journal.take_journal();
         match &self.home {
             Home::Initializes => self.finalize(),
-            Home::Token(_) => self.tidy(&decoded.sequence, lifecycle),
+            Home::Token(_) => self.tidy(&decoded.sequence, lost),
         }
         judge(&journal, matches!(self.home, Home::Initializes))
     }
 
-    /// Runs a sequence, and says whether the library was left initialised, if it changed that.
-    fn execute(&mut self, sequence: &Sequence, given: &[(String, Value)]) -> Option<bool> {
+    /// Runs a sequence, and says whether the library may be left without being initialised.
+    fn execute(&mut self, sequence: &Sequence, given: &[(String, Value)]) -> bool {
         let mut prepared = Prepared::new(
             sequence,
             self.module.table(),
@@ -147,7 +147,7 @@ impl InProcess {
         // SAFETY: what a sequence does to this process is what it is run for; the engine is told of a
         // crash. The memory of the sequences that are run here is honest.
         unsafe { prepared.run(&mut self.journal) };
-        prepared.lifecycle()
+        prepared.lifecycle() == Some(false) || prepared.missed_library()
     }
 
     fn finalize(&self) {

@@ -67,7 +67,7 @@ pub fn look(
     suspect: &Suspect,
 ) -> Result<Option<Shown>, StationError> {
     // What came of the sequences before it in the same worker is not its own.
-    pair.target.station.renew()?;
+    pair.target.station.renew_or_again()?;
     Look {
         lanes: decoded.sequence.has_lanes(),
         attempts: ATTEMPTS,
@@ -150,7 +150,7 @@ impl Look<'_> {
         begun: Instant,
     ) -> Result<Option<Shown>, StationError> {
         let shrinking = begun.elapsed();
-        self.pair.target.station.renew()?;
+        self.pair.target.station.renew_or_again()?;
         let seen = self.again(&decoded)?;
         let seen = seen.and_then(|(outcome, _)| outcome.suspect.clone().zip(Some(outcome)));
         Ok(seen.map(|(suspect, outcome)| Shown {
@@ -261,7 +261,7 @@ impl Look<'_> {
     fn run(&mut self, decoded: &Decoded) -> Result<Option<Outcome>, StationError> {
         if self.fresh || self.suspect.is_about_memory() {
             // What those before it took, or left behind, is not its own.
-            self.pair.target.station.renew()?;
+            self.pair.target.station.renew_or_again()?;
         }
         let one = std::slice::from_ref(decoded);
         let mut outcomes = match self.suspect.what {

@@ -1,5 +1,7 @@
 //! The target and the model beside it, each in a worker of its own: the same sequences on both.
 
+use cryptoki_sys::CKR_CRYPTOKI_NOT_INITIALIZED;
+
 use super::suspect::Suspect;
 use super::together;
 use crate::oracle::model::disagreement;
@@ -93,7 +95,15 @@ fn alone(decoded: &Decoded, ran: &Ran) -> Option<Suspect> {
 
 fn disagrees(calls: &[&Call], ran: &Ran, beside: &Ran) -> Option<Suspect> {
     let found = disagreement(calls, &ran.trace, &beside.trace)?;
-    Some(Suspect::disagrees(found))
+    let mut between = ran.trace.housekeeping.iter();
+    let lost_library = between.any(|call| {
+        let back = call.returned;
+        back.is_some_and(|back| back.rv == CKR_CRYPTOKI_NOT_INITIALIZED)
+    });
+    Some(Suspect {
+        lost_library,
+        ..Suspect::disagrees(found)
+    })
 }
 
 impl Side {

@@ -10,6 +10,9 @@ use crate::oracle::model::{Disagreement, WrongOutput};
 use crate::run::Ran;
 use crate::sequence::{Argument, Call, Number};
 
+/// By what a library is known that is not initialised any more.
+pub(super) const LOST_LIBRARY: &str = "library/not-initialized";
+
 /// Something wrong, before it is confirmed and shrunk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suspect {
@@ -19,6 +22,8 @@ pub struct Suspect {
     pub function: Option<Function>,
     /// What was wrong.
     pub what: What,
+    /// True if the library said between the cases, too, that it is not initialised.
+    pub lost_library: bool,
 }
 
 /// What can be wrong with a sequence.
@@ -46,6 +51,7 @@ impl Suspect {
             step: Some(found.step),
             function: Some(found.function),
             what: What::Disagrees(found),
+            lost_library: false,
         }
     }
 
@@ -57,6 +63,7 @@ impl Suspect {
             step: last.map(|call| call.step),
             function: last.map(|call| call.function),
             what,
+            lost_library: false,
         };
         if let Some(end) = &ran.end {
             let guilty = match end {
@@ -67,6 +74,7 @@ impl Suspect {
                 step: guilty.map(|call| call.step),
                 function: guilty.map(|call| call.function),
                 what: What::Ended(Box::new(end.clone())),
+                lost_library: false,
             });
         }
         let wrote =
@@ -77,6 +85,7 @@ impl Suspect {
                 step: Some(call.step),
                 function: Some(call.function),
                 what: What::Guard(place),
+                lost_library: false,
             });
         }
         if ran.spoiled {
@@ -93,6 +102,7 @@ impl Suspect {
             step: last.map(|call| call.step),
             function: last.map(|call| call.function),
             what: What::Absurd(size.clone()),
+            lost_library: false,
         })
     }
 
@@ -108,13 +118,19 @@ impl Suspect {
         matches!(&self.what, What::Ended(end) if matches!(**end, End::Program { .. }))
     }
 
-    /// True if a call says that the library is not initialised, which it is: so says then every function, whatever led to it.
+    /// True if a call says that the library is not initialised, which it should be.
     #[must_use]
-    pub fn is_about_the_library(&self) -> bool {
+    pub fn denies_the_library(&self) -> bool {
         let What::Disagrees(found) = &self.what else {
             return false;
         };
         found.returned == CKR_CRYPTOKI_NOT_INITIALIZED && found.output.is_none()
+    }
+
+    /// True if that is so: then every function says so, whatever led to it.
+    #[must_use]
+    pub fn is_about_the_library(&self) -> bool {
+        self.lost_library && self.denies_the_library()
     }
 
     /// True if what was seen is what this is about, on which call it was first noticed aside where that says little: which
@@ -123,6 +139,7 @@ impl Suspect {
     pub fn is_shown_by(&self, seen: &Self) -> bool {
         match (&self.what, &seen.what) {
             _ if self.name() == seen.name() => true,
+            _ if seen.is_about_the_library() => self.denies_the_library(),
             (What::Ended(one), What::Ended(other)) => match (&**one, &**other) {
                 (End::MemoryLimit { .. }, End::MemoryLimit { .. }) => true,
                 (End::Program { .. }, End::Program { .. }) => one == other,
@@ -137,7 +154,7 @@ impl Suspect {
     pub fn name(&self) -> String {
         let rv = |value: u64| names::display(Kind::RETURN, value);
         if self.is_about_the_library() {
-            return "library/not-initialized".to_owned();
+            return LOST_LIBRARY.to_owned();
         }
         let what = match &self.what {
             What::Ended(end) => name_of(end),
@@ -332,11 +349,13 @@ mod tests {
         assert!(!found.is_shown_by(&other) && !other.is_shown_by(&found));
     }
 
+    /// A function that says so by itself hides no library that was lost.
     #[test]
     fn a_library_that_was_lost_is_one_finding_whichever_call_says_so() {
         use cryptoki_sys::{CKR_FUNCTION_FAILED, CKR_OK};
-        let says = |function, returned| {
-            Suspect::disagrees(Disagreement {
+        let says = |function, returned, lost_library| Suspect {
+            lost_library,
+            ..Suspect::disagrees(Disagreement {
                 step: 2,
                 function,
                 returned,
@@ -344,10 +363,16 @@ mod tests {
                 output: None,
             })
         };
-        let lost = says(Function::C_GetSlotList, CKR_CRYPTOKI_NOT_INITIALIZED);
-        assert_eq!(lost.name(), "library/not-initialized");
-        assert!(lost.is_shown_by(&says(Function::C_Sign, CKR_CRYPTOKI_NOT_INITIALIZED)));
-        assert!(!lost.is_shown_by(&says(Function::C_GetSlotList, CKR_FUNCTION_FAILED)));
+        let lost = says(Function::C_GetSlotList, CKR_CRYPTOKI_NOT_INITIALIZED, true);
+        assert_eq!(lost.name(), LOST_LIBRARY);
+        let noticed = says(Function::C_Sign, CKR_CRYPTOKI_NOT_INITIALIZED, false);
+        assert_eq!(
+            noticed.name(),
+            "C_Sign/CKR_CRYPTOKI_NOT_INITIALIZED-not-CKR_OK"
+        );
+        assert!(noticed.is_shown_by(&lost) && !lost.is_shown_by(&noticed));
+        let other = says(Function::C_GetSlotList, CKR_FUNCTION_FAILED, true);
+        assert!(!other.is_shown_by(&lost) && !lost.is_shown_by(&other));
     }
 
     #[test]

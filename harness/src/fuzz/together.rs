@@ -92,6 +92,7 @@ fn unlisted(trace: &CaseTrace) -> Option<Suspect> {
             step: Some(call.step),
             function: Some(call.function),
             what: What::Unlisted(rv),
+            lost_library: false,
         })
     })
 }
@@ -113,6 +114,7 @@ fn one_handle_twice(trace: &CaseTrace) -> Option<Suspect> {
                     step: Some(second.step),
                     function: Some(second.function),
                     what: What::Twice(first.step),
+                    lost_library: false,
                 });
             }
         }

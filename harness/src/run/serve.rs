@@ -27,6 +27,7 @@ pub fn worker() -> ! {
         module: None,
         arena: Arena::new(),
         initialized: false,
+        doubtful: false,
         logged_in: false,
         may_have_objects: true,
         bed: None,
@@ -40,6 +41,8 @@ struct State {
     module: Option<Module>,
     arena: Arena,
     initialized: bool,
+    /// Whether a call said that the library is not initialised, which it should be.
+    doubtful: bool,
     /// Whether a session of the worker's own keeps the user logged in.
     logged_in: bool,
     /// Whether there may be objects on the token.
@@ -170,8 +173,8 @@ impl State {
         self.bed = None;
         self.may_have_objects = true;
         let slot = prepare.slot;
-        if !self.initialized {
-            self.housekeeping(Function::C_Initialize, &defaults, journal);
+        if !self.initialize(true, &defaults, journal) {
+            return Answer::Failed("the library could not be initialised".to_owned());
         }
         self.close_all(&defaults, journal);
         let Some(module) = &self.module else {
@@ -219,12 +222,16 @@ impl State {
         defaults: &Defaults,
         journal: &mut JournalWriter,
     ) -> bool {
-        if self.initialized != wanted {
-            let function = match wanted {
-                true => Function::C_Initialize,
-                false => Function::C_Finalize,
-            };
-            self.housekeeping(function, defaults, journal);
+        if self.doubtful || self.initialized && !wanted {
+            self.housekeeping(Function::C_Finalize, defaults, journal);
+            self.logged_in = false;
+            // It says so again, or was initialised after all: it is not any more.
+            if std::mem::take(&mut self.doubtful) {
+                self.initialized = false;
+            }
+        }
+        if wanted && !self.initialized {
+            self.housekeeping(Function::C_Initialize, defaults, journal);
         }
         self.initialized == wanted
     }
@@ -276,7 +283,7 @@ impl State {
                 init_args: None,
             };
             self.housekeeping(Function::C_Finalize, &defaults, journal);
-            self.initialized = false;
+            (self.initialized, self.doubtful) = (false, false);
             self.logged_in = false;
         }
     }

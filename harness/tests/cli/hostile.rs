@@ -338,3 +338,46 @@ fn replays(folder: &Folder, cases: &[Case]) {
             .says(1, &[&format!("{label} s/{function}"), row.3[0]]);
     }
 }
+
+/// Whether a library is lost or only says so, the cases behind are as if nothing had been: those for which it is to be
+/// initialised, and those for which it is not.
+#[test]
+fn a_library_that_says_that_it_is_not_initialised_is_made_sure_of() {
+    let guilty = [
+        (
+            "C_GetSessionInfo:deny-initialized",
+            "session",
+            "{ C_GetSessionInfo: { session: $session }, returns: CKR_CRYPTOKI_NOT_INITIALIZED }",
+        ),
+        (
+            "C_Initialize:lose-itself",
+            "initialized",
+            "{ C_Initialize: {}, returns: CKR_CANT_LOCK }, \
+             { C_GetInfo: {}, returns: CKR_CRYPTOKI_NOT_INITIALIZED }",
+        ),
+        (
+            "C_Initialize:lose-itself",
+            "initialized",
+            "{ C_Initialize: {}, returns: CKR_CANT_LOCK }",
+        ),
+    ];
+    for (behaviour, state, steps) in guilty {
+        let folder = Folder::new();
+        let target = folder.armed(behaviour, "20s");
+        let loaded = "{ C_Initialize: {} }, { C_Finalize: {} }";
+        let cases = [
+            ("guilty", state, steps),
+            ("initialized", "initialized", "{ C_GetInfo: {} }"),
+            ("again", state, steps),
+            ("loaded", "loaded", loaded),
+            (
+                "last",
+                "session",
+                "{ C_CloseSession: { session: $session } }",
+            ),
+        ];
+        folder.write("s.yaml", suite("s", &cases));
+        let run = folder.run(&["run", "s.yaml", "--target", &target, "--run-dir", "run"]);
+        run.says(0, &["5 cases: 5 passed"]);
+    }
+}

@@ -371,9 +371,11 @@ impl Comparison {
 
     /// Benchmarks that took more time than the gate lets pass, which may be chance: neither stopped nor passed.
     pub fn undecided(&self) -> impl Iterator<Item = &Compared> {
-        let bound = 1.0 + self.threshold.unwrap_or(f64::INFINITY);
-        self.entries
-            .iter()
-            .filter(move |entry| entry.change == Change::Noisy && entry.ratio.value > bound)
+        let threshold = self.threshold.unwrap_or(f64::INFINITY);
+        self.entries.iter().filter(move |entry| {
+            // What differs from itself by as much is noise.
+            let bound = 1.0 + threshold.max(entry.spread);
+            entry.change == Change::Noisy && entry.ratio.value > bound
+        })
     }
 }

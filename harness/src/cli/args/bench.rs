@@ -81,7 +81,7 @@ pub(in crate::cli) struct Compare {
     pub(in crate::cli) before: String,
     /// The second.
     pub(in crate::cli) after: String,
-    /// Fail if a benchmark takes longer by more than this, as in `10%`, and that is no chance.
+    /// Fail if a benchmark takes longer by more than this, as in `10%`, and that is no chance; with exit code 3 if it may be.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(in crate::cli) gate: Option<f64>,
     /// Measure both targets now, by turns.

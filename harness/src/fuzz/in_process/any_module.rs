@@ -159,13 +159,14 @@ impl InProcess {
     }
 
     /// Brings library and token back to where the next sequence is to find them.
-    pub(super) fn tidy(&mut self, sequence: &Sequence, lifecycle: Option<bool>) {
-        if lifecycle == Some(false) {
-            self.execute(&initialize(), &[]);
-        }
+    pub(super) fn tidy(&mut self, sequence: &Sequence, lost: bool) {
         let mut close = Call::new(1, Function::C_CloseAllSessions);
         close.keep_going = true;
-        self.execute(&of(close), &[]);
+        let close = of(close);
+        if self.execute(&close, &[]) || lost {
+            self.execute(&initialize(), &[]);
+            self.execute(&close, &[]);
+        }
         if let Home::Token(token) = &self.home
             && sequence.makes_token_objects()
         {

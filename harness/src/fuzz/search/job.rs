@@ -11,7 +11,7 @@ use crate::fuzz::finding;
 use crate::fuzz::line::{Ahead, Filled};
 use crate::fuzz::look::{Shown, look};
 use crate::fuzz::pair::{Outcome, Pair};
-use crate::fuzz::suspect::{Suspect, What};
+use crate::fuzz::suspect::{LOST_LIBRARY, Suspect, What};
 use crate::fuzz::tapes::Tapes;
 use crate::fuzz::vary::{Doubt, Interesting, Order, Outcome as Varied, Seen, usual_count};
 use crate::run::{StationError, Stray};
@@ -43,10 +43,18 @@ impl State<'_> {
         self.is_timed.then_some(self.found.most_variants)
     }
 
+    /// True of what a library says that is known to get lost.
+    fn knows_cause(&self, suspect: &Suspect) -> bool {
+        suspect.denies_the_library() && self.known.contains(LOST_LIBRARY)
+    }
+
     /// True of what is not known yet, unless so many findings are enough. What does not show alone may show another
     /// time, but not for ever.
     fn is_worth_a_look(&mut self, suspect: &Suspect, enough: usize) -> bool {
         if self.found.progress.findings >= enough {
+            return false;
+        }
+        if self.knows_cause(suspect) {
             return false;
         }
         let name = suspect.name();
@@ -85,9 +93,12 @@ impl Common<'_> {
             found,
             ..
         } = &mut *state;
+        let loses_itself = known.contains(LOST_LIBRARY);
         let is_known = |suspect: &Suspect| {
             let name = suspect.name();
-            known.contains(&name) || times.get(&name).is_some_and(|times| *times >= TRIES)
+            loses_itself && suspect.denies_the_library()
+                || known.contains(&name)
+                || times.get(&name).is_some_and(|times| *times >= TRIES)
         };
         let mut wrong = Vec::new();
         let waits = |suspect: &Suspect| is_known(suspect) || doubt.contains(&suspect.name());
@@ -327,6 +338,7 @@ impl Job<'_, '_> {
             step: None,
             function: None,
             what: What::Ended(Box::new(end)),
+            lost_library: false,
         };
         if !self
             .common

@@ -1,5 +1,6 @@
 //! What happened outside of the steps, and what all of it comes to.
 
+use cryptoki_sys::CKR_CRYPTOKI_NOT_INITIALIZED;
 use p11assay_reports::evidence::{End, Finding, Verdict, Why};
 
 use super::walk::{Walk, between, counted};
@@ -28,7 +29,9 @@ impl Walk<'_, '_> {
                     | Function::C_OpenSession
                     | Function::C_Login
             );
-            if let Some(back) = failed.filter(|_| prepares) {
+            let is_gone =
+                |rv| call.function == Function::C_Finalize && rv == CKR_CRYPTOKI_NOT_INITIALIZED;
+            if let Some(back) = failed.filter(|back| prepares && !is_gone(back.rv)) {
                 let (function, name) = (call.function, names::display(Kind::RETURN, back.rv));
                 let reason = format!("the case could not be prepared: {function} returned {name}");
                 self.settle(Verdict::Environment, reason);

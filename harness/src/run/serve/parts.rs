@@ -127,8 +127,9 @@ impl State {
                 // SAFETY: this is a worker.
                 let stop = unsafe { prepared.run(journal) };
                 if let Some(initialized) = prepared.lifecycle() {
-                    self.initialized = initialized;
+                    (self.initialized, self.doubtful) = (initialized, false);
                 }
+                self.doubtful |= self.initialized && prepared.missed_library();
                 stop.is_none().then(|| keep(prepared))
             }
             Err(error) => {

@@ -42,6 +42,7 @@ impl State {
         defaults: &Defaults,
         journal: &mut JournalWriter,
     ) {
+        // Without it nobody logs in, which is told.
         self.initialize(true, defaults, journal);
         self.empty(given, defaults, journal);
         self.may_have_objects = false;
@@ -81,6 +82,7 @@ impl State {
         let follows = self.load.as_ref().is_some_and(|load| load.cover.is_some());
         let mut known: HashMap<(u64, bool), u16> = HashMap::new();
         let mut turnout = Turnout::default();
+        let mut lost = false;
         for number in 0..count {
             journal.turn(number);
             if follows {
@@ -100,7 +102,13 @@ impl State {
                 });
             turnout.turns.push(outcome);
             turnout.values.push(turned.values);
+            // What others would show says nothing of them.
+            lost = turned.lost;
+            if lost {
+                break;
+            }
         }
+        self.doubtful |= lost;
         Some(turnout)
     }
 

@@ -72,8 +72,11 @@ impl Station {
         Ok(done)
     }
 
-    /// A failed start may be chance, or due to a program that ended; a second is not.
-    pub(super) fn renew_or_again(&mut self) -> Result<(), StationError> {
+    /// As [`renew`](Self::renew), but a failed start may be chance, or due to a program that ended; a second is not.
+    ///
+    /// # Errors
+    /// If there is no worker after two tries.
+    pub fn renew_or_again(&mut self) -> Result<(), StationError> {
         match self.renew() {
             Err(StationError::Cancelled) => Err(StationError::Cancelled),
             Err(_) => match self.gone(|| false) {

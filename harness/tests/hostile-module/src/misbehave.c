@@ -454,6 +454,13 @@ static int error(struct place *at)
     return RETURN;
 }
 
+/* As a library that is not initialised, which it stays. */
+static int deny_initialized(struct place *at)
+{
+    *at->rv = CKR_CRYPTOKI_NOT_INITIALIZED;
+    return RETURN;
+}
+
 static const struct {
     const char *name;
     int (*act)(struct place *at);
@@ -512,6 +519,7 @@ static const struct {
     {"block-traps", block_traps},
     {"unknown-code", unknown_code},
     {"error", error},
+    {"deny-initialized", deny_initialized},
 };
 
 /* The behaviour asked of `function`: its begin, and in `*length` its length. */

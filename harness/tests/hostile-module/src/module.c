@@ -43,6 +43,10 @@ CK_RV C_Initialize(void *arguments)
 {
     (void)arguments;
     ENTER("C_Initialize", NULL, 0);
+    if (initialized && is_asked("C_Initialize", "lose-itself")) {
+        initialized = 0;
+        return CKR_CANT_LOCK;
+    }
     if (initialized)
         return CKR_CRYPTOKI_ALREADY_INITIALIZED;
     initialized = 1;
