@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use p11assay_reports::evidence::{Class, Clause, Level};
+use p11assay_reports::evidence::{Class, Clause};
 use p11assay_reports::terminal::Verbosity;
 
 use super::Failure;
@@ -18,10 +18,9 @@ use super::session::Session;
 use super::target::{at_disposal, resolve};
 use crate::fuzz::search::{Found, Limits, Progress, Search, Watcher};
 use crate::fuzz::{Corpus, CorpusError};
-use crate::plan::{Case, Ladder, Needs, Plan, Planned, Unmet};
+use crate::plan::{Case, Plan, Planned, Unmet};
 use crate::run::keep::Keeper;
 use crate::run::{Interrupt, Patience, stray};
-use crate::sequence::Sequence;
 use crate::sequence::decode::Lanes;
 use crate::target::{Credentials, Redactor, Target};
 use crate::triage::program::Module;
@@ -152,23 +151,14 @@ fn plan(
         let count = found.lost.len();
         title += &format!("; {count} seen that a fresh worker does not show, the first: {first}");
     }
+    let clause = Clause {
+        document: "PKCS11-Base".to_owned(),
+        version: "3.2".to_owned(),
+        section: "5".to_owned(),
+    };
     let search = Case {
-        id: "fuzz/search".to_owned(),
-        title,
-        clause: Clause {
-            document: "PKCS11-Base".to_owned(),
-            version: "3.2".to_owned(),
-            section: "5".to_owned(),
-        },
-        level: Level::Must,
-        attack: None,
         class: widest(&args.input.classes),
-        ladder: Ladder::Initialized,
-        needs: Needs::default(),
-        with: Vec::new(),
-        sequence: Sequence::default(),
-        has_strict_reading: false,
-        line: 0,
+        ..Case::without_calls("fuzz/search".to_owned(), title, clause)
     };
     let cases = found.cases.into_iter();
     let cases = cases.map(|case| Planned { case, unmet: None });

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use p11assay_reports::evidence::Class;
 use p11assay_reports::terminal::Verbosity;
 
 use super::args;
@@ -15,7 +14,7 @@ use super::report::{finish, fresh_folder};
 use super::run::{fresh_seed, timeout, waivers};
 use super::session::Session;
 use super::target::{at_disposal, resolve};
-use crate::plan::{Case, Ladder, Needs, Plan, Planned};
+use crate::plan::{Case, Plan, Planned};
 use crate::probe;
 use crate::property::driver::{Driver, Failure, Limits, Outcome, Watcher};
 use crate::property::seeds::Seeds;
@@ -23,7 +22,6 @@ use crate::property::tally::Account;
 use crate::property::{Ground, Party, Property, all, chosen, clause, save};
 use crate::run::keep::Keeper;
 use crate::run::{Interrupt, StationError, stray};
-use crate::sequence::Sequence;
 use crate::target::{Credentials, Redactor, Target};
 
 /// Asks properties of a target, and reports what failed.
@@ -195,27 +193,21 @@ fn plan(
     let seconds = outcome.time.as_secs_f64();
     let gave_up = outcome.gave_up.as_ref();
     let gave_up = gave_up.map(|text| redactor.text(&format!("it ended before its time: {text}")));
-    let summary = |(property, (_, account)): (&&'static Property, &(&str, Account))| Planned {
-        unmet: account.unjudged(),
-        case: Case {
-            id: format!("property/{}", property.name),
-            title: std::iter::once(format!("{}: {}", property.title, account.line()))
-                .chain(more(&outcome, property.name, account))
-                .chain([format!("seed {seed}, {seconds:.1} s for all")])
-                .chain(gave_up.clone())
-                .collect::<Vec<_>>()
-                .join("; "),
-            clause: clause(property),
-            level: property.level,
-            attack: None,
-            class: Class::A,
-            ladder: Ladder::Initialized,
-            needs: Needs::default(),
-            with: Vec::new(),
-            sequence: Sequence::default(),
-            has_strict_reading: false,
-            line: 0,
-        },
+    let summary = |(property, (_, account)): (&&'static Property, &(&str, Account))| {
+        let id = format!("property/{}", property.name);
+        let title = std::iter::once(format!("{}: {}", property.title, account.line()))
+            .chain(more(&outcome, property.name, account))
+            .chain([format!("seed {seed}, {seconds:.1} s for all")])
+            .chain(gave_up.clone())
+            .collect::<Vec<_>>()
+            .join("; ");
+        Planned {
+            unmet: account.unjudged(),
+            case: Case {
+                level: property.level,
+                ..Case::without_calls(id, title, clause(property))
+            },
+        }
     };
     let summaries: Vec<Planned> = properties
         .iter()

@@ -16,12 +16,12 @@ use super::select::all;
 use super::session::Session;
 use super::target::{at_disposal, resolve};
 use crate::plan::shipped::runs_last;
-use crate::plan::{Case, Filter, Ladder, Needs, Plan, Planned, Suite, Unmet};
+use crate::plan::{Case, Filter, Plan, Planned, Suite, Unmet};
 use crate::probe::{self, ProbeError, Token};
 use crate::run::{Interrupt, Station, stray};
 use crate::security::search::{self, Answer, Found};
 use crate::security::timing;
-use crate::sequence::{Sequence, Value};
+use crate::sequence::Value;
 use crate::target::{Credentials, Target};
 
 /// The folder of suites of attacks, and of what is found beside them.
@@ -195,23 +195,15 @@ fn of_timing(told: timing::Told) -> Planned {
 
 /// A case whose verdict is there before the run.
 fn settled(id: &str, section: &str, title: String, verdict: Verdict, reason: String) -> Planned {
+    let clause = Clause {
+        document: "PKCS11-Base".to_owned(),
+        version: "3.2".to_owned(),
+        section: section.to_owned(),
+    };
     let case = Case {
-        id: id.to_owned(),
-        title,
-        clause: Clause {
-            document: "PKCS11-Base".to_owned(),
-            version: "3.2".to_owned(),
-            section: section.to_owned(),
-        },
         level: Level::Security,
-        attack: None,
         class: Class::B,
-        ladder: Ladder::Initialized,
-        needs: Needs::default(),
-        with: Vec::new(),
-        sequence: Sequence::default(),
-        has_strict_reading: false,
-        line: 0,
+        ..Case::without_calls(id.to_owned(), title, clause)
     };
     let unmet = Some(Unmet {
         verdict,

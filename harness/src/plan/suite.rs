@@ -74,6 +74,27 @@ pub struct Case {
     pub line: u32,
 }
 
+impl Case {
+    /// A case of level MUST and class A that makes no call: it tells of something that no suite asks.
+    #[must_use]
+    pub fn without_calls(id: String, title: String, clause: Clause) -> Self {
+        Self {
+            id,
+            title,
+            clause,
+            level: Level::Must,
+            attack: None,
+            class: Class::A,
+            ladder: Ladder::Initialized,
+            needs: Needs::default(),
+            with: Vec::new(),
+            sequence: Sequence::default(),
+            has_strict_reading: false,
+            line: 0,
+        }
+    }
+}
+
 impl Suite {
     /// Reads a suite file.
     ///

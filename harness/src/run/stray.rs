@@ -6,8 +6,7 @@ use p11assay_reports::evidence::{Case, Class, Clause, End, Finding, Level, Verdi
 use super::record::clipped;
 use super::{Place, Stray};
 use crate::oracle::{describe_end, end_of_program};
-use crate::plan::{self, Ladder, Needs, Planned, Unmet};
-use crate::sequence::Sequence;
+use crate::plan::{self, Planned, Unmet};
 use crate::target::Redactor;
 
 /// Ids under which such ends are recorded.
@@ -90,20 +89,7 @@ pub fn settled(stray: &Stray, when: &str, redactor: &Redactor) -> Planned {
             why: None,
             reason,
         }),
-        case: plan::Case {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            clause: clause(&stray.place),
-            level: Level::Must,
-            attack: None,
-            class: Class::A,
-            ladder: Ladder::Initialized,
-            needs: Needs::default(),
-            with: Vec::new(),
-            sequence: Sequence::default(),
-            has_strict_reading: false,
-            line: 0,
-        },
+        case: plan::Case::without_calls(id.to_owned(), title.to_owned(), clause(&stray.place)),
     }
 }
 
