@@ -8,6 +8,7 @@ pub mod function;
 pub mod mechanism;
 pub mod names;
 pub mod object;
+pub mod operation;
 pub mod refusal;
 pub mod returns;
 pub mod structure;

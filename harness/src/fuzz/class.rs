@@ -3,17 +3,20 @@
 //! A state that a call finds is none of its input: calls in an order that is refused are legal (class A), and so is data of any
 //! kind. What is not known for legal is class B.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cryptoki_sys::{CKF_RW_SESSION, CKF_SERIAL_SESSION};
 use p11assay_reports::evidence::Class;
 
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
-use crate::cryptoki::mechanism::{self, ParameterShape};
+use crate::cryptoki::mechanism::{self, Mechanism, ParameterShape};
+use crate::cryptoki::operation::begun_by;
 use crate::cryptoki::{AttributeType, Function, Kind, attribute, names, object};
+use crate::sequence::decode::message_structure;
+use crate::sequence::shape;
 use crate::sequence::{
     Argument, Attribute, AttributeValue, BufferSize, Bytes, Call, Content, FieldValue,
-    MechanismArgument, Mutexes, Number, ParameterValue, Sequence, Structure,
+    MechanismArgument, Mutexes, Number, ParameterValue, Sequence, Step, Structure,
 };
 
 /// The class of a sequence whose state gives these names to sessions.
@@ -21,12 +24,28 @@ pub(super) fn class(sequence: &Sequence, given: &[&str]) -> Class {
     if sequence.calls().any(|call| call.arguments.iter().any(lies)) {
         return Class::C;
     }
-    let mut live: BTreeSet<&str> = given.iter().copied().collect();
-    let legal = sequence.calls().all(|call| is_legal(call, &mut live));
-    match legal && !sequence.has_lanes() {
+    let mut found = Found {
+        live: given.iter().copied().collect(),
+        messages: BTreeMap::new(),
+    };
+    let legal = sequence.calls().all(|call| is_legal(call, &mut found));
+    match legal && !sequence.steps.iter().any(is_concurrent) {
         true => Class::A,
         false => Class::B,
     }
+}
+
+/// True of lanes beside each other; a single one is a loop.
+fn is_concurrent(step: &Step) -> bool {
+    matches!(step, Step::Together(block) if block.lanes.len() > 1)
+}
+
+/// What a call finds.
+struct Found<'c> {
+    /// The handles that were given and are not gone.
+    live: BTreeSet<&'c str>,
+    /// The mechanism of the messages of each session, by its name, as far as one was named.
+    messages: BTreeMap<&'c str, Option<&'static Mechanism>>,
 }
 
 /// True if a length or count is not that of the memory.
@@ -39,12 +58,21 @@ fn lies(argument: &Argument) -> bool {
     }
 }
 
-/// True if all arguments are what the function takes. `live` are the handles that were given and are not gone.
-fn is_legal<'c>(call: &'c Call, live: &mut BTreeSet<&'c str>) -> bool {
+/// True if all arguments are what the function takes.
+fn is_legal<'c>(call: &'c Call, found: &mut Found<'c>) -> bool {
     let parameters = call.function.parameters().iter();
     let mut given = parameters.clone().zip(&call.arguments);
-    if !given.all(|(parameter, argument)| fits(call, parameter, argument, live)) {
+    if !given.all(|(parameter, argument)| fits(call, parameter, argument, found)) {
         return false;
+    }
+    let Found { live, messages } = found;
+    let begun = begun_by(call.function).filter(|operation| operation.is_on_messages());
+    if let (Some(_), Some(session)) = (begun, shape::sessions(call).next()) {
+        let mut mechanisms = call.arguments.iter().filter_map(|argument| match argument {
+            Argument::Mechanism(given) => row(given),
+            _ => None,
+        });
+        messages.insert(session, mechanisms.next());
     }
     for (parameter, argument) in parameters.zip(&call.arguments) {
         let gone = match (call.function, parameter.kind) {
@@ -68,8 +96,9 @@ fn is_legal<'c>(call: &'c Call, live: &mut BTreeSet<&'c str>) -> bool {
     true
 }
 
-fn fits(call: &Call, parameter: &Parameter, argument: &Argument, live: &BTreeSet<&str>) -> bool {
+fn fits(call: &Call, parameter: &Parameter, argument: &Argument, found: &Found<'_>) -> bool {
     use ParameterKind as K;
+    let live = &found.live;
     match (parameter.kind, argument) {
         (K::Ulong(Domain::Session | Domain::Object), Argument::Number(number)) => match number {
             Number::Reference(reference) => live.contains(reference.name.as_str()),
@@ -98,7 +127,7 @@ fn fits(call: &Call, parameter: &Parameter, argument: &Argument, live: &BTreeSet
         (K::Mechanism, Argument::Mechanism(given)) => is_whole(given, live),
         (K::InitArgs, Argument::InitArgs(given)) => given.mutexes != Mutexes::Incomplete,
         (K::Notify, Argument::Callback) | (K::Version, Argument::Version { .. }) => true,
-        (K::MessageParameter, Argument::Structure(_) | Argument::Null) => true,
+        (K::MessageParameter, argument) => is_of_the_messages(call, argument, found),
         // By default there is no mechanism, and no flag.
         (K::Mechanism | K::Ulong(Domain::Flags(Kind::SESSION_FLAGS)), Argument::Default) => false,
         (_, Argument::Default) => true,
@@ -159,20 +188,54 @@ fn are_typed(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// True if the parameter has the shape that the mechanism's section gives it.
-fn is_whole(given: &MechanismArgument, live: &BTreeSet<&str>) -> bool {
-    let row = match given.mechanism {
+/// True if a message's parameter is of the mechanism that its session's messages have. Without one the call is refused,
+/// whatever it is given.
+fn is_of_the_messages(call: &Call, argument: &Argument, found: &Found<'_>) -> bool {
+    let session = shape::sessions(call).next();
+    let mechanism = session.and_then(|session| found.messages.get(session));
+    let wanted = mechanism.map(|mechanism| mechanism.and_then(message_structure));
+    match (wanted, argument) {
+        (None | Some(None), Argument::Null | Argument::Default) => true,
+        (Some(Some(wanted)), Argument::Structure(given)) => {
+            given.name == wanted && is_filled(given, &found.live)
+        }
+        (None, Argument::Structure(given)) => is_filled(given, &found.live),
+        _ => false,
+    }
+}
+
+fn row(given: &MechanismArgument) -> Option<&'static Mechanism> {
+    match given.mechanism {
         Number::Literal(value) => mechanism::by_value(value),
         _ => None,
+    }
+}
+
+/// True unless the bytes are written out, and too few or too many for a parameter of so many: a vector or a counter has a
+/// size, a public value of Diffie and Hellman has that of its domain.
+fn is_of_size(bytes: &Bytes, count: usize) -> bool {
+    const LONGEST_VECTOR: usize = 64;
+    let written = match &bytes.content {
+        Some(Content::Literal(written)) => Some(written.len()),
+        Some(Content::Text(written)) => Some(written.len()),
+        Some(Content::Repeat { count, .. }) => usize::try_from(*count).ok(),
+        _ => None,
     };
-    row.is_some_and(|row| match (&row.parameter, &given.parameter) {
+    count > LONGEST_VECTOR || written.is_none_or(|written| written == count)
+}
+
+/// True if the parameter has the shape that the mechanism's section gives it.
+fn is_whole(given: &MechanismArgument, live: &BTreeSet<&str>) -> bool {
+    row(given).is_some_and(|row| match (&row.parameter, &given.parameter) {
         (_, ParameterValue::None) => {
             row.parameter == ParameterShape::None || row.optional_parameter
         }
         (ParameterShape::Ulong | ParameterShape::Object, ParameterValue::Ulong(number)) => {
             is_given(number, live)
         }
-        (ParameterShape::Bytes(_), ParameterValue::Bytes(bytes)) => is_honest(bytes),
+        (ParameterShape::Bytes(count), ParameterValue::Bytes(bytes)) => {
+            is_honest(bytes) && is_of_size(bytes, *count)
+        }
         (ParameterShape::Structure(name), ParameterValue::Structure(structure)) => {
             let wrapping = ["WRAP_PARAMS", "MESSAGE_PARAMS", "MSG_PARAMS"];
             let in_place = wrapping.iter().any(|end| structure.name.ends_with(end));
@@ -214,7 +277,7 @@ mod tests {
     fn of(text: &str) -> Class {
         let document = Document::parse(Path::new("t.yaml"), text).expect("YAML");
         let sequence = read::sequence(document.root()).expect("steps");
-        class(&sequence, &["session"])
+        class(&sequence, &["session", "target"])
     }
 
     #[test]
@@ -224,6 +287,8 @@ mod tests {
             "- C_OpenSession: { flags: CKF_SERIAL_SESSION }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_VALUE: '' } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_PUBLIC_KEY, CKA_MODULUS: '00' } }",
+            "- C_EncryptInit: { session: $session, mechanism: { type: CKM_AES_CBC, parameter: '00112233445566778899aabbccddeeff' }, key: $target }",
+            "- C_MessageEncryptInit: { session: $session, mechanism: CKM_AES_ECB, key: $target }\n- C_EncryptMessage: { session: $session, parameter: null }",
             "- C_DigestInit: { session: $session, mechanism: CKM_SHA256 }\n- C_DigestFinal: { session: $session, digest: { buffer: short } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA } }\n  gives: { object: $it }\n- C_DestroyObject: { session: $session, object: $it }",
         ] {
@@ -242,6 +307,8 @@ mod tests {
             "- C_DigestInit: { session: $session }",
             "- C_DigestInit: { session: $session, mechanism: { type: CKM_SHA256, parameter: '00' } }",
             "- C_DigestInit: { session: $session, mechanism: null }",
+            "- C_EncryptInit: { session: $session, mechanism: { type: CKM_AES_CBC, parameter: '00' }, key: $target }",
+            "- C_MessageEncryptInit: { session: $session, mechanism: CKM_AES_ECB, key: $target }\n- C_EncryptMessage: { session: $session, parameter: { CK_GCM_MESSAGE_PARAMS: {} } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_TOKEN: 7 } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_PUBLIC_KEY, CKA_MODULUS: '' } }",
             "- C_GenerateKey: { session: $session, mechanism: CKM_GENERIC_SECRET_KEY_GEN, template: { CKA_VALUE_LEN: 0xffffffff } }",

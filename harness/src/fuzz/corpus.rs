@@ -2,11 +2,17 @@
 //! names them, so that either engine can read what the other wrote.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1};
 
 use crate::sequence::lexicon::to_hex;
+
+/// Most that is read of an input, bytes: dozens of times what a search makes at most (`super::tapes`), of which variants
+/// that it keeps are somewhat longer. A sequence makes use of less.
+const MOST_READ: u64 = 64 << 10;
 
 /// Why an input or a finding cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +57,8 @@ impl Corpus {
     }
 
     /// The corpus of a folder, which is made if it is not there. Gives the inputs in it, which are not
-    /// part of the corpus until they are added: what they show is not known yet.
+    /// part of the corpus until they are added: what they show is not known yet. A file that is longer than
+    /// any input, as nothing that a search kept is, is cut off at 64 KiB.
     ///
     /// # Errors
     /// If the folder cannot be made or a file in it not be read.
@@ -70,10 +77,8 @@ impl Corpus {
             }
         }
         files.sort();
-        let read = files.iter().map(std::fs::read);
-        let inputs = read
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(failed("read"))?;
+        let inputs = files.iter().map(|path| read(path));
+        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
         let corpus = Self {
             folder: Some(folder.to_owned()),
             ..Self::default()
@@ -108,9 +113,42 @@ impl Corpus {
     }
 }
 
+/// The input in a file, as much of it as a sequence may make use of.
+fn read(path: &Path) -> Result<Vec<u8>, CorpusError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_READ).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(CorpusError {
+            path: path.to_owned(),
+            what: "read",
+            error,
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fe05bcdc");
+        let error = read(&path).expect_err("it is not there").to_string();
+        let beginning = format!("{} cannot be read: ", path.display());
+        assert!(error.starts_with(&beginning), "{error}");
+    }
+
+    #[test]
+    fn what_is_far_too_long_for_an_input_is_cut_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = File::create(folder.path().join("core")).expect("a file");
+        file.set_len(MOST_READ + 1).expect("is made longer");
+        let (_, found) = Corpus::open(folder.path()).expect("opens");
+        let lengths: Vec<u64> = found.iter().map(|input| input.len() as u64).collect();
+        assert_eq!(lengths, [MOST_READ]);
+    }
 
     #[test]
     fn a_corpus_is_there_again_the_next_time() {

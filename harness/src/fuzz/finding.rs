@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cryptoki_sys::CKR_OK;
-use p11assay_reports::evidence::{Clause, Level};
+use p11assay_reports::evidence::{Clause, End, Level};
 
 use super::class::class;
 use super::suspect::{Suspect, What};
@@ -20,13 +20,56 @@ use crate::sequence::visit::{self, Place};
 use crate::sequence::{
     ANY, Call, Content, Expectation, Number, Reference, Relation, Sequence, Step,
 };
+use crate::triage::shape::{At, shape as argument_shape};
 
 /// The name under which a state keeps its session.
 const SESSION: &str = "session";
 
+/// Most things that stand out in a call which its id tells.
+const TOLD: usize = 3;
+
+/// The id of the case of a suspect, which tells its name and what stands out in the call that it is about.
+#[must_use]
+pub(super) fn id(suspect: &Suspect, shape: &[String]) -> String {
+    let fits = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let words = shape.iter().take(TOLD);
+    let words = words.flat_map(|word| ["-", word]).collect::<String>();
+    let words: String = words.chars().map(fits).collect();
+    format!("fuzz/{}{words}", suspect.name())
+}
+
+/// What stands out in the call that a suspect is about. Nothing where chance decides which call that is, or where no call
+/// is to blame.
+#[must_use]
+pub(super) fn shape_of(sequence: &Sequence, suspect: &Suspect, trace: &CaseTrace) -> Vec<String> {
+    let is_of_any = match &suspect.what {
+        What::Ended(end) => matches!(**end, End::MemoryLimit { .. } | End::Program { .. }),
+        _ => suspect.is_about_the_library(),
+    };
+    match (suspect.step, suspect.function) {
+        (Some(step), Some(function)) if !is_of_any && !sequence.has_lanes() => {
+            let function = function.name();
+            let at = At {
+                step,
+                lane: None,
+                function,
+            };
+            argument_shape(sequence, &trace.calls, at)
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The case of a suspect. `trace` is what the shrunk sequence did on the target.
 #[must_use]
 pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> Case {
+    let id = id(suspect, &shape_of(&decoded.sequence, suspect, trace));
     let mut steps = decoded.sequence.steps.clone();
     let ladder = usual_beginning(&mut steps);
     let mut sequence = Sequence { steps };
@@ -64,7 +107,7 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
     // That a section does not list a value may be a gap in it (5.1).
     let is_gap = matches!(suspect.what, What::Unlisted(_));
     Case {
-        id: format!("fuzz/{}", suspect.name()),
+        id,
         title,
         clause: Clause {
             document: "PKCS11-Base".to_owned(),
@@ -181,24 +224,9 @@ fn settle_steps(steps: &mut [Step], trace: &CaseTrace, known: &mut BTreeSet<Stri
         match step {
             Step::Call(call) => {
                 visit::call(call, &mut |place| settle_place(place, known));
-                let made = trace.calls.iter().rfind(|made| made.step == call.number);
-                let gave = |name: &str| {
-                    let parameters = call.function.parameters();
-                    let index = parameters
-                        .iter()
-                        .position(|parameter| parameter.name == name);
-                    made.is_some_and(|made| {
-                        let ok = made.returned.is_some_and(|back| back.rv == CKR_OK);
-                        ok && made
-                            .outputs
-                            .iter()
-                            .any(|(output, _)| Some(*output) == index)
-                    })
-                };
-                let given = call
-                    .gives
-                    .iter()
-                    .filter(|capture| gave(&capture.output.name));
+                let call: &Call = call;
+                let given = call.gives.iter();
+                let given = given.filter(|capture| gave(trace, call, &capture.output.name));
                 known.extend(given.map(|capture| capture.name.clone()));
             }
             Step::ForEach(each) => {
@@ -217,6 +245,20 @@ fn settle_steps(steps: &mut [Step], trace: &CaseTrace, known: &mut BTreeSet<Stri
             }
         }
     }
+}
+
+/// True if a call of this step gave the output. Of a step made in rounds any may have: a later one that fails, or does
+/// not come back, takes nothing away.
+fn gave(trace: &CaseTrace, call: &Call, output: &str) -> bool {
+    let mut parameters = call.function.parameters().iter();
+    let Some(index) = parameters.position(|parameter| parameter.name == output) else {
+        return false;
+    };
+    let mut made = trace.calls.iter().filter(|made| {
+        let ok = made.returned.is_some_and(|back| back.rv == CKR_OK);
+        made.step == call.number && !made.question && ok
+    });
+    made.any(|made| made.outputs.iter().any(|(output, _)| *output == index))
 }
 
 fn settle_place(place: Place<'_>, known: &BTreeSet<String>) {
@@ -251,5 +293,76 @@ fn keep_what_is_used(sequence: &mut Sequence) {
     }
     for call in calls_mut(&mut sequence.steps) {
         call.gives.retain(|capture| used.contains(&capture.name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::TraceCall;
+    use crate::sequence::{Argument, Capture, Together, Value};
+    use crate::worker::Returned;
+    use cryptoki_sys::CKR_SESSION_COUNT;
+
+    /// A session that a lane opens in rounds and asks about, once its names are settled by how its openings went.
+    fn settled(openings: &[TraceCall]) -> Sequence {
+        let mut open = Call::new(1, Function::C_OpenSession);
+        open.gives = vec![Capture {
+            output: Reference::to("session"),
+            name: "a0".to_owned(),
+        }];
+        let mut ask = Call::new(2, Function::C_GetSessionInfo);
+        ask.arguments[0] = Argument::named("a0");
+        let lane = [open, ask].map(|call| Step::Call(Box::new(call)));
+        let mut sequence = Sequence {
+            steps: vec![Step::Together(Together {
+                repeat: 3,
+                ..Together::of(vec![lane.to_vec()])
+            })],
+        };
+        let trace = CaseTrace {
+            calls: openings.to_vec(),
+            ..CaseTrace::default()
+        };
+        settle(&mut sequence, &trace);
+        sequence
+    }
+
+    /// True if the session of a lane that was opened so is kept as what is asked about.
+    fn is_kept(openings: &[TraceCall]) -> bool {
+        let sequence = settled(openings);
+        let asked = sequence.calls().last().expect("a call");
+        asked.arguments[0] == Argument::named("a0")
+    }
+
+    fn opening(rv: Option<u64>) -> TraceCall {
+        let place = Function::C_OpenSession.parameters().len() - 1;
+        let handle = (place, Value::Number(7));
+        TraceCall {
+            step: 1,
+            lane: Some(0),
+            function: Function::C_OpenSession,
+            question: false,
+            start_ns: 0,
+            returned: rv.map(|rv| Returned { rv, duration_ns: 0 }),
+            outputs: Vec::from_iter((rv == Some(CKR_OK)).then_some(handle)),
+            violations: Vec::new(),
+            malformed: false,
+        }
+    }
+
+    #[test]
+    fn what_one_round_gave_is_given_though_a_later_one_failed_or_did_not_come_back() {
+        let (opened, refused) = (opening(Some(CKR_OK)), opening(Some(CKR_SESSION_COUNT)));
+        let endless = opening(None);
+        assert!(is_kept(&[opened.clone(), refused.clone()]));
+        assert!(is_kept(&[opened.clone(), endless.clone()]));
+        assert!(is_kept(&[refused.clone(), opened.clone()]));
+        assert!(!is_kept(&[refused, endless]));
+        let question = TraceCall {
+            question: true,
+            ..opened
+        };
+        assert!(!is_kept(&[question]), "that asked for sizes alone");
     }
 }

@@ -71,6 +71,7 @@ pub fn look(
     Look {
         lanes: decoded.sequence.has_lanes(),
         attempts: ATTEMPTS,
+        most: ATTEMPTS,
         fresh: false,
         pair,
         suspect,
@@ -101,7 +102,10 @@ struct Look<'l> {
     pair: &'l mut Pair,
     suspect: &'l Suspect,
     lanes: bool,
+    /// How often a sequence with lanes is run now until it shows it.
     attempts: usize,
+    /// The most that this may be: 1 where chance decides nothing.
+    most: usize,
     /// True if each try is to have a worker of its own.
     fresh: bool,
 }
@@ -126,7 +130,7 @@ impl Look<'_> {
             .take(if self.lanes { 1 } else { 2 })
         {
             self.fresh = fresh;
-            self.attempts = (PATIENCE * took).min(ATTEMPTS);
+            self.attempts = (PATIENCE * took).min(self.most);
             let usual = self.bounds(deadline);
             let shrunk = self
                 .cut_behind(step, &decoded)
@@ -134,7 +138,7 @@ impl Look<'_> {
             self.set_bounds(usual);
             let (shrunk, tries) = shrunk?;
             tried += tries;
-            self.attempts = ATTEMPTS;
+            self.attempts = self.most;
             if let Some(shown) = self.shown_afresh(shrunk, tried, begun)? {
                 return Ok(Some(shown));
             }
@@ -253,8 +257,9 @@ impl Look<'_> {
             return Ok(None);
         }
         let repeated = leak::many_times(decoded);
+        // Each try is thousands of rounds in a worker of its own, and rounds of one lane are the same each time.
+        (self.lanes, self.attempts, self.most) = (true, 1, 1);
         let shows = self.again(&repeated)?.is_some();
-        (self.lanes, self.attempts) = (true, 1);
         Ok(shows.then_some(repeated))
     }
 

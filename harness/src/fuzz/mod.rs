@@ -21,6 +21,7 @@ mod novelty;
 pub mod pair;
 pub mod search;
 pub mod shrink;
+mod state;
 mod suspect;
 mod tapes;
 mod together;

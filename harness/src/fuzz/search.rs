@@ -1,9 +1,11 @@
 //! The search: inputs run on target and model until the time is over, each finding shrunk as it falls.
 //! Its jobs have a target and a model each, and what they learn in common.
 
+mod account;
 mod job;
+mod known;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use crate::plan::Case;
 use crate::run::{Interrupt, StationError, Stray};
 use crate::sequence::decode::Setting;
 use job::Job;
+use known::Known;
 
 /// Sequences in one request.
 pub(super) const BATCH: u64 = 32;
@@ -138,8 +141,7 @@ impl Search<'_> {
                 waiting: first.into_iter(),
                 watcher,
                 novelty: Novelty::default(),
-                known: BTreeSet::new(),
-                times: BTreeMap::new(),
+                known: Known::default(),
                 begun: 0,
                 most_variants: self.variants,
                 is_timed: false,
@@ -195,9 +197,7 @@ struct State<'s> {
     waiting: std::vec::IntoIter<Vec<u8>>,
     watcher: &'s mut (dyn Watcher + Send),
     novelty: Novelty,
-    known: BTreeSet<String>,
-    /// How often each thing was met, by its name.
-    times: BTreeMap<String, u64>,
+    known: Known,
     /// Inputs that a job took on.
     begun: u64,
     /// How many variants of each are run at most, if that was told.

@@ -149,6 +149,17 @@ impl Suspect {
         }
     }
 
+    /// True if its name tells the place in the module: what the call's arguments look like tells no more then.
+    #[must_use]
+    pub(super) fn tells_its_place(&self) -> bool {
+        match &self.what {
+            What::Ended(end) => {
+                matches!(&**end, End::Signal { frames, .. } if !top(frames).is_empty())
+            }
+            _ => false,
+        }
+    }
+
     /// By what it is known: two of one name are taken for one finding.
     #[must_use]
     pub fn name(&self) -> String {
@@ -163,7 +174,14 @@ impl Suspect {
             What::Disagrees(Disagreement {
                 output: Some(wrong),
                 ..
-            }) => format!("wrong-{}", wrong.name),
+            }) => {
+                // Outputs that are wrong are so for reasons of their own with each mechanism.
+                let named = wrong
+                    .mechanism
+                    .map(|value| names::display(Kind::MECHANISM, value));
+                let named = named.map_or_else(String::new, |name| format!("-{name}"));
+                format!("wrong-{}{named}", wrong.name)
+            }
             What::Disagrees(found) => format!("{}-not-{}", rv(found.returned), rv(found.model)),
             What::Unlisted(value) => format!("{}-in-a-lane", rv(*value)),
             What::Twice(_) => "one-handle-twice".to_owned(),
@@ -187,7 +205,10 @@ impl Suspect {
             What::Guard(place) => format!("{function} wrote outside its buffers: {place}"),
             What::Absurd(size) => format!("{function} names {size} as the size of an output"),
             What::Disagrees(Disagreement {
-                output: Some(WrongOutput { name, found, right }),
+                output:
+                    Some(WrongOutput {
+                        name, found, right, ..
+                    }),
                 ..
             }) => format!("{function} gives {name} as {found}, which is {right} here"),
             What::Disagrees(found) => format!(

@@ -1,6 +1,8 @@
 //! What is wrong with calls of several lanes whatever the order in which they came. Nothing that depends on the order
 //! is: no answer of one lane is held against what another did.
 
+use std::collections::HashMap;
+
 use cryptoki_sys::CKR_OK;
 
 use super::suspect::{Suspect, What};
@@ -101,29 +103,97 @@ fn unlisted(trace: &CaseTrace) -> Option<Suspect> {
 /// Whatever may have closed the other one, between the beginning of the first call and the end of the second, is given
 /// the benefit of the doubt.
 fn one_handle_twice(trace: &CaseTrace) -> Option<Suspect> {
-    let opened: Vec<(&TraceCall, u64)> = trace.calls.iter().filter_map(given).collect();
-    for (place, (second, handle)) in opened.iter().enumerate() {
-        for (first, _) in opened[..place].iter().filter(|(_, other)| other == handle) {
-            let between = (
-                first.start_ns.min(second.start_ns).saturating_sub(SLACK),
-                end(first).max(end(second)).saturating_add(SLACK),
-            );
-            let in_lanes = is_of_a_lane(first) || is_of_a_lane(second);
-            if first.step != second.step && in_lanes && !may_have_ended(trace, between) {
-                return Some(Suspect {
-                    step: Some(second.step),
-                    function: Some(second.function),
-                    what: What::Twice(first.step),
-                    lost_library: false,
-                });
-            }
+    let ends = Ends::of(trace);
+    // Rounds open thousands of sessions: what is looked at of those with one handle in one gap are the first ones.
+    let mut before: HashMap<(u64, usize), Opened<'_>> = HashMap::new();
+    trace.calls.iter().find_map(|second| {
+        let handle = given(second)?;
+        let opened = before.entry((handle, ends.gap(second)?)).or_default();
+        let first = opened.contradicts(second);
+        opened.add(second);
+        first.map(|first| Suspect {
+            step: Some(second.step),
+            function: Some(second.function),
+            what: What::Twice(first.step),
+            lost_library: false,
+        })
+    })
+}
+
+/// Calls that opened sessions with one handle, none of which may have ended from the first to the last.
+#[derive(Default)]
+struct Opened<'t> {
+    all: Firsts<'t>,
+    in_lanes: Firsts<'t>,
+}
+
+impl<'t> Opened<'t> {
+    /// The first one of another step, one of the two being of a lane.
+    fn contradicts(&self, second: &TraceCall) -> Option<&'t TraceCall> {
+        let firsts = match is_of_a_lane(second) {
+            true => &self.all,
+            false => &self.in_lanes,
+        };
+        firsts.of_another_step(second)
+    }
+
+    fn add(&mut self, call: &'t TraceCall) {
+        self.all.add(call);
+        if is_of_a_lane(call) {
+            self.in_lanes.add(call);
         }
     }
-    None
+}
+
+/// The first of some calls, and the first that is of another step than that one.
+#[derive(Default)]
+struct Firsts<'t>(Vec<&'t TraceCall>);
+
+impl<'t> Firsts<'t> {
+    fn add(&mut self, call: &'t TraceCall) {
+        if self.0.len() < 2 && self.0.iter().all(|first| first.step != call.step) {
+            self.0.push(call);
+        }
+    }
+
+    fn of_another_step(&self, call: &TraceCall) -> Option<&'t TraceCall> {
+        let mut firsts = self.0.iter().copied();
+        firsts.find(|first| first.step != call.step)
+    }
+}
+
+/// The calls that may have ended sessions: when each began, in this order, and the latest end of all up to it.
+struct Ends(Vec<(u64, u64)>);
+
+impl Ends {
+    fn of(trace: &CaseTrace) -> Self {
+        let calls = trace.calls.iter();
+        let calls = calls.filter(|call| ENDS.contains(&call.function));
+        let mut ends: Vec<(u64, u64)> = calls.map(|call| (call.start_ns, end(call))).collect();
+        ends.sort_unstable();
+        let mut latest = 0;
+        for (_, until) in &mut ends {
+            latest = latest.max(*until);
+            *until = latest;
+        }
+        Self(ends)
+    }
+
+    /// How many of them had begun when this call was over, if none of them may have ended anything during it. Nor may
+    /// any from the beginning of one call to the end of another for which it is as many: those were over before either
+    /// began, and all others began when both were over.
+    fn gap(&self, call: &TraceCall) -> Option<usize> {
+        let from = call.start_ns.saturating_sub(SLACK);
+        let until = end(call).saturating_add(SLACK);
+        let begun = self.0.partition_point(|(start, _)| *start <= until);
+        let last = self.0[..begun].last();
+        let are_over = last.is_none_or(|(_, latest)| *latest < from);
+        are_over.then_some(begun)
+    }
 }
 
 /// The handle of a session that a call opened.
-fn given(call: &TraceCall) -> Option<(&TraceCall, u64)> {
+fn given(call: &TraceCall) -> Option<u64> {
     let opened = call.function == Function::C_OpenSession && call.returned?.rv == CKR_OK;
     let is_session = |place: usize| {
         let parameter = call.function.parameters().get(place);
@@ -131,18 +201,9 @@ fn given(call: &TraceCall) -> Option<(&TraceCall, u64)> {
     };
     let mut outputs = call.outputs.iter().filter(|(place, _)| is_session(*place));
     match outputs.next() {
-        Some((_, Value::Number(handle))) if opened => Some((call, *handle)),
+        Some((_, Value::Number(handle))) if opened => Some(*handle),
         _ => None,
     }
-}
-
-/// True if a call that ends sessions may have done so at a time between these two.
-fn may_have_ended(trace: &CaseTrace, (from, until): (u64, u64)) -> bool {
-    let mut ending = trace
-        .calls
-        .iter()
-        .filter(|call| ENDS.contains(&call.function));
-    ending.any(|call| call.start_ns <= until && end(call) >= from)
 }
 
 /// When a call was over.
@@ -152,164 +213,4 @@ fn end(call: &TraceCall) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::worker::Returned;
-    use cryptoki_sys::{CKR_KEY_HANDLE_INVALID, CKR_PIN_INCORRECT};
-
-    /// A call of a lane that began at this time and took 1000 ns.
-    fn call(lane: u16, function: Function, (start_ns, rv): (u64, u64)) -> TraceCall {
-        TraceCall {
-            step: 10 * u32::from(lane) + start_ns as u32 / 1_000_000,
-            lane: Some(lane),
-            function,
-            question: false,
-            start_ns,
-            returned: Some(Returned {
-                rv,
-                duration_ns: 1000,
-            }),
-            outputs: Vec::new(),
-            violations: Vec::new(),
-            malformed: false,
-        }
-    }
-
-    fn open(lane: u16, start_ns: u64, handle: u64) -> TraceCall {
-        let place = Function::C_OpenSession.parameters().len() - 1;
-        TraceCall {
-            outputs: vec![(place, Value::Number(handle))],
-            ..call(lane, Function::C_OpenSession, (start_ns, CKR_OK))
-        }
-    }
-
-    fn found(calls: Vec<TraceCall>) -> Option<String> {
-        let trace = CaseTrace {
-            calls,
-            ..CaseTrace::default()
-        };
-        let sequence = Sequence { steps: Vec::new() };
-        suspect(&sequence, &trace).map(|suspect| suspect.name())
-    }
-
-    #[test]
-    fn what_a_session_answers_that_lanes_share_is_nothing_to_go_by() {
-        use crate::sequence::{Argument, Call, Number, Together};
-        let on = |number, session: Argument| {
-            let mut call = Call::new(number, Function::C_VerifySignatureUpdate);
-            call.arguments[0] = session;
-            Step::Call(Box::new(call))
-        };
-        let told = |one: &Argument, other: Argument| {
-            let lanes = vec![vec![on(1, one.clone())], vec![on(2, other)]];
-            let steps = vec![Step::Together(Together::of(lanes))];
-            let wrong = call(0, Function::C_GetInfo, (0, CKR_PIN_INCORRECT));
-            let trace = CaseTrace {
-                calls: vec![wrong],
-                ..CaseTrace::default()
-            };
-            suspect(&Sequence { steps }, &trace).is_some()
-        };
-        let one = Argument::named("s0");
-        assert!(told(&one, Argument::named("s1")));
-        assert!(told(&one, Argument::Number(Number::Literal(0))));
-        assert!(!told(&one, one.clone()));
-        assert!(!told(&one, Argument::Number(Number::Literal(7))));
-    }
-
-    #[test]
-    fn two_sessions_that_are_open_have_two_handles() {
-        let twice = Some("C_OpenSession/one-handle-twice".to_owned());
-        assert_eq!(
-            found(vec![open(0, 5_000_000, 7), open(1, 5_000_100, 7)]),
-            twice
-        );
-        assert_eq!(
-            found(vec![open(0, 5_000_000, 7), open(1, 5_000_100, 8)]),
-            None
-        );
-        let close = |start| call(0, Function::C_CloseSession, (start, CKR_OK));
-        let with = |at| {
-            found(vec![
-                open(0, 5_000_000, 7),
-                close(at),
-                open(1, 7_000_000, 7),
-            ])
-        };
-        assert_eq!(with(6_000_000), None, "it may be given out again");
-        assert_eq!(
-            with(4_990_000),
-            None,
-            "it was closing when the first was opened"
-        );
-        assert_eq!(with(9_000_000), twice, "it was closed later");
-        assert_eq!(with(3_000_000), twice, "something was closed before");
-        let endless = TraceCall {
-            returned: None,
-            ..close(3_000_000)
-        };
-        let calls = vec![open(0, 5_000_000, 7), endless, open(1, 7_000_000, 7)];
-        assert_eq!(found(calls), None);
-    }
-
-    #[test]
-    fn the_steps_of_lanes_come_in_many_orders_without_lanes() {
-        use crate::sequence::{Call, Together};
-        let call = |number| Step::Call(Box::new(Call::new(number, Function::C_GetInfo)));
-        let block = Together::of(vec![vec![call(2), call(3)], vec![call(4), call(5)]]);
-        let sequence = Sequence {
-            steps: vec![call(1), Step::Together(block), call(6)],
-        };
-        let numbers = |seed| {
-            let merged = in_an_order(&sequence, seed);
-            assert!(!merged.has_lanes());
-            merged.calls().map(|call| call.number).collect::<Vec<_>>()
-        };
-        assert_eq!(numbers(0), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(numbers(1), [1, 4, 5, 2, 3, 6]);
-        let all: std::collections::BTreeSet<_> = (0..32).map(numbers).collect();
-        assert_eq!(all.len(), 6, "all that there are");
-        for order in all {
-            let place = |number| order.iter().position(|one| *one == number);
-            assert!(place(2) < place(3) && place(4) < place(5));
-        }
-    }
-
-    #[test]
-    fn steps_of_lanes_are_ordered_by_when_they_began() {
-        let made = |lane, start| call(lane, Function::C_GetInfo, (start, CKR_OK));
-        let asks = TraceCall {
-            question: true,
-            ..made(0, 2_000_000)
-        };
-        let answer = TraceCall {
-            start_ns: 2_500_000,
-            ..made(0, 2_000_000)
-        };
-        let trace = CaseTrace {
-            calls: vec![
-                made(0, 1_000_000),
-                asks,
-                answer,
-                made(1, 1_500_000),
-                made(1, 3_000_000),
-            ],
-            ..CaseTrace::default()
-        };
-        assert_eq!(order(&trace), [0, 1, 0, 1]);
-    }
-
-    #[test]
-    fn a_value_that_the_section_does_not_list_is_told_of_lanes_alone() {
-        let wrong = call(0, Function::C_GetInfo, (0, CKR_PIN_INCORRECT));
-        let outside = TraceCall {
-            lane: None,
-            ..wrong.clone()
-        };
-        let name = "C_GetInfo/CKR_PIN_INCORRECT-in-a-lane";
-        assert_eq!(found(vec![wrong]).as_deref(), Some(name));
-        assert_eq!(found(vec![outside]), None);
-        let listed = call(0, Function::C_SignInit, (0, CKR_KEY_HANDLE_INVALID));
-        assert_eq!(found(vec![listed]), None);
-    }
-}
+mod tests;

@@ -234,7 +234,7 @@ impl Seen {
         let wrong = made.filter_map(move |(call, (target, model))| {
             let rv = |word| Answer::from_word(word).rv();
             let both = [*target, *model].map(|word| rv(word) == Some(CKR_OK)) == [true, true];
-            let name = determined.follow(call, both)?;
+            let follows = determined.follow(call, both)?;
             let nothing = || Told::Bytes(Vec::new());
             Some(Suspect::disagrees(Disagreement {
                 step: call.number,
@@ -242,7 +242,8 @@ impl Seen {
                 returned: CKR_OK,
                 model: CKR_OK,
                 output: Some(WrongOutput {
-                    name,
+                    name: follows.output,
+                    mechanism: Some(follows.mechanism),
                     found: nothing(),
                     right: nothing(),
                 }),

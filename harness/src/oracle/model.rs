@@ -79,10 +79,11 @@ pub fn disagreement_of<'s, 'c: 's>(
         let (rv, model) = (given.rv, wanted.rv);
         let comparable = !call.fixture && !states.touches(subject);
         let both = comparable && rv == CKR_OK && model == CKR_OK;
-        let value = determined.follow(call, both).and_then(|name| {
+        let value = determined.follow(call, both).and_then(|follows| {
             let (found, right) = values(call)?;
             (found != right).then_some(WrongOutput {
-                name,
+                name: follows.output,
+                mechanism: Some(follows.mechanism),
                 found: Told::Bytes(found),
                 right: Told::Bytes(right),
             })

@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::shape::is_question;
 use super::{
-    Argument, Attribute, AttributeValue, BufferSize, Bytes, Call, Content, MechanismArgument,
-    Number, ParameterValue,
+    Argument, Attribute, AttributeValue, Bytes, Call, Content, MechanismArgument, Number,
+    ParameterValue,
 };
 use crate::cryptoki::Function;
-use crate::cryptoki::function::ParameterKind;
 use crate::cryptoki::mechanism::{self, ParameterShape, Rule};
 
 use Function as F;
@@ -78,14 +78,23 @@ const UNSETTLING: [&str; 12] = [
 pub struct Determined {
     /// Keys made of what stands in the sequence, and outputs that follow from it.
     known: BTreeSet<String>,
-    /// Operations whose input so far is known, and how many parts it came in.
-    operations: BTreeMap<(String, Function), usize>,
+    /// Operations whose input so far is known, how many parts it came in, and the mechanism.
+    operations: BTreeMap<(String, Function), (usize, u64)>,
+}
+
+/// An output that follows from the sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Follows {
+    /// Its name, that of a parameter.
+    pub output: &'static str,
+    /// The mechanism that makes it.
+    pub mechanism: u64,
 }
 
 impl Determined {
-    /// Takes note of a call, and whether it succeeded. Gives the name of its output if that follows from the sequence,
-    /// all calls that it rests on having succeeded.
-    pub fn follow(&mut self, call: &Call, succeeded: bool) -> Option<&'static str> {
+    /// Takes note of a call, and whether it succeeded. Gives its output if that follows from the sequence, all calls
+    /// that it rests on having succeeded.
+    pub fn follow(&mut self, call: &Call, succeeded: bool) -> Option<Follows> {
         match call.function {
             F::C_CreateObject => {
                 if succeeded && self.is_plain(call) {
@@ -123,7 +132,7 @@ impl Determined {
         operation: (String, Function),
         call: &Call,
         succeeded: bool,
-    ) -> Option<&'static str> {
+    ) -> Option<Follows> {
         if succeeded && is_question(call) {
             return None;
         }
@@ -132,15 +141,15 @@ impl Determined {
             return None;
         }
         if call.function == kind.init {
-            if self.is_determined(kind, call) {
-                self.operations.insert(operation, 0);
+            if let Some(mechanism) = self.determined(kind, call) {
+                self.operations.insert(operation, (0, mechanism));
             }
             return None;
         }
-        let parts = parts?;
+        let (parts, mechanism) = parts?;
         if Some(call.function) == kind.update {
             if self.knows(bytes(call, "part")?) {
-                self.operations.insert(operation, parts + 1);
+                self.operations.insert(operation, (parts + 1, mechanism));
             }
             return None;
         }
@@ -151,11 +160,11 @@ impl Determined {
             _ => return None,
         };
         self.know_what_it_gives(call);
-        Some(output)
+        Some(Follows { output, mechanism })
     }
 
-    /// True if the operation that the call begins makes what its input decides.
-    fn is_determined(&self, kind: &Kind, call: &Call) -> bool {
+    /// The mechanism of the operation that the call begins, if that makes what its input decides.
+    fn determined(&self, kind: &Kind, call: &Call) -> Option<u64> {
         let has_key = || match number(call, "key") {
             Some(Number::Reference(key)) => self.known.contains(&key.name),
             _ => false,
@@ -164,7 +173,8 @@ impl Determined {
             Argument::Mechanism(given) => Some(&**given),
             _ => None,
         });
-        mechanism.is_some_and(is_determined) && (!kind.has_key || has_key())
+        let has_all = !kind.has_key || has_key();
+        mechanism.and_then(determined).filter(|_| has_all)
     }
 
     /// True if the template says all in plain values, each attribute once.
@@ -223,8 +233,8 @@ impl Kind {
     }
 }
 
-/// True if the mechanism decides its results, with a parameter that leaves nothing open.
-fn is_determined(given: &MechanismArgument) -> bool {
+/// The mechanism, if it decides its results, with a parameter that leaves nothing open.
+fn determined(given: &MechanismArgument) -> Option<u64> {
     let row = match given.mechanism {
         Number::Literal(value) => mechanism::by_value(value),
         _ => None,
@@ -238,20 +248,8 @@ fn is_determined(given: &MechanismArgument) -> bool {
         }
         _ => false,
     };
-    given.claim.is_none() && row.is_some_and(|row| row.rule(Rule::Determined) && fits(row))
-}
-
-/// True if no memory is offered for the output: if that succeeds, the operation goes on ([PKCS11-Base 3.2] 5.2).
-fn is_question(call: &Call) -> bool {
-    let mut given = call.function.parameters().iter().zip(&call.arguments);
-    given.any(|(parameter, argument)| {
-        parameter.kind == ParameterKind::OutBytes
-            && match argument {
-                Argument::Buffer(buffer) => buffer.size == BufferSize::Null,
-                Argument::Null => true,
-                _ => false,
-            }
-    })
+    let row = row.filter(|row| row.rule(Rule::Determined) && fits(row));
+    row.filter(|_| given.claim.is_none()).map(|row| row.value)
 }
 
 fn argument<'c>(call: &'c Call, name: &str) -> Option<&'c Argument> {

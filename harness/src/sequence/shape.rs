@@ -72,6 +72,20 @@ pub fn sessions(call: &Call) -> impl Iterator<Item = &str> {
     })
 }
 
+/// True if no memory is offered for the output: if that succeeds, the operation goes on ([PKCS11-Base 3.2] 5.2).
+#[must_use]
+pub fn is_question(call: &Call) -> bool {
+    let mut given = call.function.parameters().iter().zip(&call.arguments);
+    given.any(|(parameter, argument)| {
+        parameter.kind == ParameterKind::OutBytes
+            && match argument {
+                Argument::Buffer(buffer) => buffer.size == BufferSize::Null,
+                Argument::Null => true,
+                _ => false,
+            }
+    })
+}
+
 /// True if lanes use a session at the same time, or may by its bare number, or one of them closes those of all: the
 /// standard leaves undefined what comes of it ([PKCS11-Base 3.2] 5.1.2).
 #[must_use]

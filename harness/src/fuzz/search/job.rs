@@ -5,65 +5,20 @@ use std::sync::atomic::Ordering;
 
 use p11assay_reports::evidence::End;
 
+use super::account::Suspicion;
 use super::{Common, SearchError, State};
 use crate::fuzz::corpus::Kept;
 use crate::fuzz::finding;
 use crate::fuzz::line::{Ahead, Filled};
 use crate::fuzz::look::{Shown, look};
 use crate::fuzz::pair::{Outcome, Pair};
-use crate::fuzz::suspect::{LOST_LIBRARY, Suspect, What};
+use crate::fuzz::suspect::{Suspect, What};
 use crate::fuzz::tapes::Tapes;
-use crate::fuzz::vary::{Doubt, Interesting, Order, Outcome as Varied, Seen, usual_count};
+use crate::fuzz::vary::{Doubt, Interesting, Order, Outcome as Varied, Seen};
 use crate::run::{StationError, Stray};
 use crate::sequence::Call;
 use crate::sequence::decode::{Decoded, decode};
 use crate::worker::reach::Reached;
-
-/// How often something that is not seen again is looked into.
-const TRIES: u64 = 3;
-
-impl State<'_> {
-    /// Counts sequences that were run one by one, and settles with the first of them how many variants of an input are
-    /// run: by how long their calls took, if it was not told. Inputs come about in the same way either way, so that a
-    /// search can be made again that says how many it ran.
-    fn count(&mut self, outcomes: &[Outcome]) {
-        self.found.progress.sequences += outcomes.len() as u64;
-        if std::mem::replace(&mut self.is_timed, true) {
-            return;
-        }
-        self.found.most_variants = self.most_variants.unwrap_or_else(|| {
-            let calls = outcomes.iter().flat_map(|outcome| &outcome.ran.trace.calls);
-            let times = calls.filter_map(|call| call.returned);
-            usual_count(&mut times.map(|back| back.duration_ns).collect::<Vec<_>>())
-        });
-    }
-
-    /// How many variants of an input are run at most, once that is settled.
-    fn variants(&self) -> Option<u32> {
-        self.is_timed.then_some(self.found.most_variants)
-    }
-
-    /// True of what a library says that is known to get lost.
-    fn knows_cause(&self, suspect: &Suspect) -> bool {
-        suspect.denies_the_library() && self.known.contains(LOST_LIBRARY)
-    }
-
-    /// True of what is not known yet, unless so many findings are enough. What does not show alone may show another
-    /// time, but not for ever.
-    fn is_worth_a_look(&mut self, suspect: &Suspect, enough: usize) -> bool {
-        if self.found.progress.findings >= enough {
-            return false;
-        }
-        if self.knows_cause(suspect) {
-            return false;
-        }
-        let name = suspect.name();
-        let times = self.times.entry(name.clone()).or_default();
-        *times += 1;
-        let often = *times > TRIES && !self.known.contains(&name);
-        !often && self.known.insert(name)
-    }
-}
 
 /// What variants showed that is to be run again as an input of its own, once the pair is free.
 enum Trouble {
@@ -89,19 +44,14 @@ impl Common<'_> {
             corpus,
             novelty,
             known,
-            times,
             found,
             ..
         } = &mut *state;
-        let loses_itself = known.contains(LOST_LIBRARY);
-        let is_known = |suspect: &Suspect| {
-            let name = suspect.name();
-            loses_itself && suspect.denies_the_library()
-                || known.contains(&name)
-                || times.get(&name).is_some_and(|times| *times >= TRIES)
-        };
+        let sequences = found.progress.sequences;
         let mut wrong = Vec::new();
-        let waits = |suspect: &Suspect| is_known(suspect) || doubt.contains(&suspect.name());
+        let waits = |suspect: &Suspect| {
+            known.is_settled(suspect, sequences) || doubt.contains(&suspect.name())
+        };
         for one in seen.interesting(novelty, &waits) {
             match one.doubt {
                 Some(_) => wrong.push(one),
@@ -224,8 +174,9 @@ impl Job<'_, '_> {
         for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
             let (is_wrong, was_made) = (outcome.suspect.is_some(), decoded.shares_login);
             let reached = reached.get(&outcome.ran.number).copied().unwrap_or(0);
-            if let Some(suspect) = self.account(input.clone(), &decoded, outcome, reached)? {
-                self.look_into(&decoded, suspect)?;
+            let found = self.account(input.clone(), &decoded, outcome, reached)?;
+            if let Some((suspect, shape)) = found {
+                self.look_into(&decoded, suspect, &shape)?;
             }
             if !is_wrong && was_made {
                 sound.push(input);
@@ -291,19 +242,25 @@ impl Job<'_, '_> {
     fn run_again(&mut self, trouble: Trouble) -> Result<(), SearchError> {
         match trouble {
             Trouble::Wrong(Interesting { tape, doubt }) => {
-                let what = match doubt {
-                    Some(Doubt::Disagrees(suspect)) => Some(suspect.title()),
+                let of = match doubt {
+                    Some(Doubt::Disagrees(suspect)) => Some(Suspicion {
+                        name: suspect.name(),
+                        title: suspect.title(),
+                    }),
                     // Of a phrase alone it cannot be told for sure what follows from it.
                     Some(Doubt::Values) => None,
-                    _ => Some("memory written over, or a size that nothing has".to_owned()),
+                    _ => Some(Suspicion::unnamed(
+                        "memory written over, or a size that nothing has",
+                    )),
                 };
-                self.run_alone(tape, what).map(drop)
+                self.run_alone(tape, of).map(drop)
             }
             Trouble::Broken(tape, Some(end @ End::MemoryLimit { .. })) => {
                 self.look_for_leak(&tape, end)
             }
             Trouble::Broken(tape, end) => {
-                let shown = self.run_alone(tape, Some("a call in a variant".to_owned()))?;
+                let of = Suspicion::unnamed("a call in a variant");
+                let shown = self.run_alone(tape, Some(of))?;
                 if !shown && let Some(end @ End::Program { .. }) = end {
                     self.keep_stray(Stray::of_program(end));
                 }
@@ -313,21 +270,29 @@ impl Job<'_, '_> {
         }
     }
 
-    /// Runs a variant as an input of its own; `what` says what it was suspected of, if that must show. True if anything
+    /// Runs a variant as an input of its own; `of` says what it was suspected of, if that must show. True if anything
     /// did.
-    fn run_alone(&mut self, tape: Vec<u8>, what: Option<String>) -> Result<bool, SearchError> {
+    fn run_alone(&mut self, tape: Vec<u8>, of: Option<Suspicion>) -> Result<bool, SearchError> {
         let decoded = decode(&tape, self.common.setting);
-        let Some(outcome) = self.pair.run(std::slice::from_ref(&decoded))?.pop() else {
+        let outcome = self.pair.run(std::slice::from_ref(&decoded))?.pop();
+        // Left where it is, it would be taken for what the next order's first variant reached.
+        let reached = self.reached();
+        let Some(outcome) = outcome else {
             return Ok(false);
         };
+        let reached = reached.get(&outcome.ran.number).copied().unwrap_or(0);
         if outcome.suspect.is_none() {
             let mut state = self.common.lock();
-            let lost = what.map(|what| (format!("variant/{what}"), what));
-            state.found.lost.extend(lost);
+            if let Some(suspicion) = of {
+                state.lose_variant(suspicion);
+            }
+            if reached > 0 {
+                state.keep(tape, &decoded)?;
+            }
             return Ok(false);
         }
-        if let Some(suspect) = self.account(tape, &decoded, outcome, 0)? {
-            self.look_into(&decoded, suspect)?;
+        if let Some((suspect, shape)) = self.account(tape, &decoded, outcome, reached)? {
+            self.look_into(&decoded, suspect, &shape)?;
         }
         Ok(true)
     }
@@ -343,53 +308,60 @@ impl Job<'_, '_> {
         if !self
             .common
             .lock()
-            .is_worth_a_look(&suspect, self.common.limits.findings)
+            .is_worth_a_look(&suspect, &[], self.common.limits.findings)
         {
             return Ok(());
         }
-        self.look_into(&decode(tape, self.common.setting), suspect)
+        self.look_into(&decode(tape, self.common.setting), suspect, &[])
     }
 
-    /// Takes note of what a sequence showed, beside functions that it reached first; gives what is to be looked into.
+    /// Takes note of what a sequence showed, beside functions that it reached first; gives what is to be looked into,
+    /// and the shape of its call.
     fn account(
         &self,
         input: Vec<u8>,
         decoded: &Decoded,
         outcome: Outcome,
         reached: usize,
-    ) -> Result<Option<Suspect>, SearchError> {
+    ) -> Result<Option<(Suspect, Vec<String>)>, SearchError> {
         let calls: Vec<&Call> = decoded.sequence.calls().collect();
         let mut state = self.common.lock();
         let new = state.novelty.add(&calls, &outcome.ran.trace) + reached;
         if new > 0 && outcome.suspect.is_none() {
-            let dear = decoded.is_dear();
-            state.corpus.add(Kept { bytes: input, dear })?;
+            state.keep(input, decoded)?;
         }
-        let (corpus, features) = (state.corpus.inputs().len(), state.novelty.count());
+        let features = state.novelty.count();
         let progress = &mut state.found.progress;
         progress.calls += outcome.ran.trace.calls.len() as u64;
-        (progress.corpus, progress.features) = (corpus, features);
-        let suspect = outcome.suspect;
+        progress.features = features;
         let limit = self.common.limits.findings;
-        Ok(suspect.filter(|suspect| state.is_worth_a_look(suspect, limit)))
+        Ok(outcome.suspect.and_then(|suspect| {
+            let shape = finding::shape_of(&decoded.sequence, &suspect, &outcome.ran.trace);
+            let looked_into = state.is_worth_a_look(&suspect, &shape, limit);
+            looked_into.then_some((suspect, shape))
+        }))
     }
 
     /// Looks into what a sequence showed that is not known yet, in a module without breakpoints.
-    fn look_into(&mut self, decoded: &Decoded, suspect: Suspect) -> Result<(), SearchError> {
+    fn look_into(
+        &mut self,
+        decoded: &Decoded,
+        suspect: Suspect,
+        shape: &[String],
+    ) -> Result<(), SearchError> {
         self.pair.target.station.pause_following(true);
         let shown = look(&mut self.pair, decoded, &suspect);
         self.pair.target.station.pause_following(false);
-        let (shown, name) = (shown?, suspect.name());
+        let shown = shown?;
         let mut state = self.common.lock();
         let Some(Shown {
             decoded,
             outcome,
-            suspect,
+            suspect: left,
             ..
         }) = shown
         else {
-            state.known.remove(&name);
-            state.found.lost.insert(name, suspect.title());
+            state.lose(&suspect, shape);
             drop(state);
             if let What::Ended(end) = suspect.what
                 && matches!(*end, End::Program { .. })
@@ -398,10 +370,13 @@ impl Job<'_, '_> {
             }
             return Ok(());
         };
-        state.found.lost.remove(&name);
-        let case = finding::case(&decoded, &suspect, &outcome.ran.trace);
+        let trace = &outcome.ran.trace;
+        let case = finding::case(&decoded, &left, trace);
         // What is left of it may be what was left of another one.
-        state.known.insert(suspect.name());
+        let its_shape = finding::shape_of(&decoded.sequence, &left, trace);
+        state.known.found((&suspect, shape), (&left, &its_shape));
+        state.regain(&suspect.name());
+        state.regain(&left.name());
         if state.found.cases.iter().any(|known| known.id == case.id) {
             return Ok(());
         }

@@ -24,6 +24,8 @@ pub struct Disagreement {
 pub struct WrongOutput {
     /// Its name: that of a parameter, or of a field of what it points to.
     pub name: &'static str,
+    /// The mechanism that made it, if one did.
+    pub mechanism: Option<u64>,
     /// What the target gave.
     pub found: Told,
     /// What the model gave.
@@ -107,6 +109,7 @@ pub(super) fn wrong_output(given: Answered, wanted: Answered) -> Option<WrongOut
     let (name, (found, right)) = named.find(|(_, (found, right))| found != right)?;
     Some(WrongOutput {
         name,
+        mechanism: None,
         found: Told::Number(found),
         right: Told::Number(right),
     })

@@ -12,7 +12,7 @@ use super::{Object, Writer, mechanism, number, pins, reference, template, text};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::{Function, Kind, names};
 use crate::sequence::{
-    Argument, Buffer, BufferSize, Bytes, Content, InitArgs, Mutexes, Number, Reference, Structure,
+    Argument, Buffer, BufferSize, Bytes, Content, InitArgs, Mutexes, Number, Reference,
 };
 
 /// How seldom an argument lies in a setting that has lies.
@@ -180,7 +180,7 @@ fn argument(writer: &Writer<'_>, tape: &mut Tape<'_>, parameter: &Parameter) -> 
             _ => Argument::Default,
         },
         ParameterKind::Mechanism => Argument::Mechanism(Box::new(mechanism::any(writer, tape))),
-        ParameterKind::MessageParameter => message_parameter(writer, tape),
+        ParameterKind::MessageParameter => mechanism::of_any_message(writer, tape),
         ParameterKind::Template => Argument::Template(template::any(writer, tape)),
         ParameterKind::OutTemplate => Argument::Template(template::query(tape)),
         ParameterKind::InitArgs => init_args(writer, tape),
@@ -259,21 +259,6 @@ fn pin(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
 
 /// The structure that goes with the mechanism of the operation under way is not known here: one of
 /// those there are, or none, as signing needs none.
-fn message_parameter(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
-    const STRUCTURES: [&str; 3] = [
-        "CK_GCM_MESSAGE_PARAMS",
-        "CK_CCM_MESSAGE_PARAMS",
-        "CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS",
-    ];
-    match tape.below(STRUCTURES.len() + 1) {
-        0 => Argument::Null,
-        index => Argument::Structure(Structure {
-            name: STRUCTURES[index - 1].to_owned(),
-            fields: mechanism::fields(writer, tape, STRUCTURES[index - 1], 2),
-        }),
-    }
-}
-
 fn init_args(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
     let mutexes = [Mutexes::None, Mutexes::Callbacks, Mutexes::Incomplete];
     let some = if writer.setting.is_legal() { 2 } else { 3 };

@@ -7,7 +7,8 @@ use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::{self, Mechanism, ParameterShape, Use};
 use crate::cryptoki::structure::{self, Field, FieldType, Layout};
 use crate::sequence::{
-    Bytes, Content, FieldValue, MechanismArgument, Number, ParameterValue, Reference, Structure,
+    Argument, Bytes, Content, FieldValue, MechanismArgument, Number, ParameterValue, Reference,
+    Structure,
 };
 
 /// How deep structures nest.
@@ -20,8 +21,13 @@ const ROOM: usize = 512;
 
 /// Any mechanism, with a parameter.
 pub(super) fn any(writer: &Writer<'_>, tape: &mut Tape<'_>) -> MechanismArgument {
+    any_within(writer, tape, DEPTH)
+}
+
+/// The same, with structures so deep at most: a mechanism may stand in the parameter of another one.
+fn any_within(writer: &Writer<'_>, tape: &mut Tape<'_>, depth: u32) -> MechanismArgument {
     match tape.pick(mechanism::all()) {
-        Some(row) => with_parameter(writer, tape, row),
+        Some(row) => with_parameter_within(writer, tape, row, depth),
         None => argument(0, ParameterValue::None),
     }
 }
@@ -38,6 +44,15 @@ pub(super) fn with_parameter(
     writer: &Writer<'_>,
     tape: &mut Tape<'_>,
     row: &Mechanism,
+) -> MechanismArgument {
+    with_parameter_within(writer, tape, row, DEPTH)
+}
+
+fn with_parameter_within(
+    writer: &Writer<'_>,
+    tape: &mut Tape<'_>,
+    row: &Mechanism,
+    depth: u32,
 ) -> MechanismArgument {
     if writer.setting.goes_wrong(tape, WRONG) {
         // Every structure with pointers has an even size: bytes of an odd one are never taken for
@@ -57,7 +72,7 @@ pub(super) fn with_parameter(
         ParameterShape::Object => ParameterValue::Ulong(object(writer, tape)),
         ParameterShape::Structure(name) => ParameterValue::Structure(Structure {
             name: name.to_owned(),
-            fields: fields(writer, tape, name, DEPTH),
+            fields: fields(writer, tape, name, depth),
         }),
     };
     argument(row.value, parameter)
@@ -107,6 +122,49 @@ pub(super) fn suited(
         });
     }
     given
+}
+
+/// The structure that a mechanism takes with each message, if it has one for that ([PKCS11-Base 3.2] 5.9.2, 6.13.3 and
+/// others).
+#[must_use]
+pub fn message_structure(row: &Mechanism) -> Option<&'static str> {
+    let ParameterShape::Structure(usual) = row.parameter else {
+        return None;
+    };
+    let mut named = IN_PLACE.iter();
+    let found = named.find(|(name, functions, _)| *name == usual && *functions == AUTHENTICATED);
+    found.map(|(_, _, name)| *name)
+}
+
+/// The parameter of a message: of the mechanism's structure, but for an occasional one of another.
+pub(super) fn of_message(writer: &Writer<'_>, tape: &mut Tape<'_>, row: &Mechanism) -> Argument {
+    if writer.setting.goes_wrong(tape, WRONG) {
+        return of_any_message(writer, tape);
+    }
+    match message_structure(row) {
+        Some(name) => message(writer, tape, name),
+        None => Argument::Null,
+    }
+}
+
+/// The parameter of a message of some mechanism. Their sizes differ, so that a module can tell one for another's.
+pub(super) fn of_any_message(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Argument {
+    const STRUCTURES: [&str; 3] = [
+        "CK_GCM_MESSAGE_PARAMS",
+        "CK_CCM_MESSAGE_PARAMS",
+        "CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS",
+    ];
+    match tape.below(STRUCTURES.len() + 1) {
+        0 => Argument::Null,
+        index => message(writer, tape, STRUCTURES[index - 1]),
+    }
+}
+
+fn message(writer: &Writer<'_>, tape: &mut Tape<'_>, name: &str) -> Argument {
+    Argument::Structure(Structure {
+        name: name.to_owned(),
+        fields: fields(writer, tape, name, DEPTH - 1),
+    })
 }
 
 fn argument(mechanism: u64, parameter: ParameterValue) -> MechanismArgument {
@@ -177,7 +235,9 @@ fn field_value(
             fields: fields(writer, tape, name, depth.saturating_sub(1)),
         }]),
         FieldType::PointerTo(_) if depth == 0 => return None,
-        FieldType::PointerTo("CK_MECHANISM") => FieldValue::Mechanism(Box::new(any(writer, tape))),
+        FieldType::PointerTo("CK_MECHANISM") => {
+            FieldValue::Mechanism(Box::new(any_within(writer, tape, depth - 1)))
+        }
         FieldType::PointerTo("CK_ATTRIBUTE") => {
             FieldValue::Template(template::any(writer, tape).attributes)
         }

@@ -20,6 +20,7 @@ mod token;
 mod variants;
 mod weight;
 
+pub use self::mechanism::message_structure;
 pub use self::pins::are_apart;
 pub use self::setting::{Lanes, OWN_TOKEN, Pins, Prelude, Setting, USUALLY_WRONG};
 pub use self::variants::{Phrase, Variants};

@@ -6,81 +6,73 @@ use super::argument::{data, output, session};
 use super::phrase::{key, of_mechanism, step};
 use super::tape::Tape;
 use super::{Writer, mechanism, reference};
-use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::Use;
+use crate::cryptoki::operation::{Operation, begun_by};
+use crate::cryptoki::{Function, ParameterKind};
 use crate::sequence::Argument;
 
 use Function as F;
 
-/// An operation with a key: its functions and what its mechanism and key must be for.
-struct Operation {
+/// How an operation is drawn: what begins it, and what its mechanism and key must be for.
+struct Draft {
+    init: Function,
     wanted: Use,
     /// Class of an asymmetric key for it.
     class: u64,
-    init: Function,
-    /// Single-part function.
-    one: Option<Function>,
+    /// What takes a part of the input, if it is another function than usual.
     update: Option<Function>,
-    finish: Option<Function>,
 }
 
-const fn operation(
-    wanted: Use,
-    class: u64,
-    init: Function,
-    one: Option<Function>,
-    update: Option<Function>,
-    finish: Option<Function>,
-) -> Operation {
-    Operation {
+const fn draft(init: Function, wanted: Use, class: u64) -> Draft {
+    Draft {
+        init,
         wanted,
         class,
-        init,
-        one,
-        update,
-        finish,
+        update: None,
     }
 }
 
 #[rustfmt::skip]
-static OPERATIONS: [Operation; 13] = [
-    operation(Use::Encrypt, CKO_PUBLIC_KEY,  F::C_EncryptInit, Some(F::C_Encrypt), Some(F::C_EncryptUpdate), Some(F::C_EncryptFinal)),
-    operation(Use::Encrypt, CKO_PRIVATE_KEY, F::C_DecryptInit, Some(F::C_Decrypt), Some(F::C_DecryptUpdate), Some(F::C_DecryptFinal)),
-    operation(Use::Sign,    CKO_PRIVATE_KEY, F::C_SignInit,    Some(F::C_Sign),    Some(F::C_SignUpdate),    Some(F::C_SignFinal)),
-    operation(Use::Sign,    CKO_PUBLIC_KEY,  F::C_VerifyInit,  Some(F::C_Verify),  Some(F::C_VerifyUpdate),  Some(F::C_VerifyFinal)),
-    operation(Use::Digest,  CKO_SECRET_KEY,  F::C_DigestInit,  Some(F::C_Digest),  Some(F::C_DigestUpdate),  Some(F::C_DigestFinal)),
-    operation(Use::Digest,  CKO_SECRET_KEY,  F::C_DigestInit,  None,               Some(F::C_DigestKey),     Some(F::C_DigestFinal)),
-    operation(Use::Recover, CKO_PRIVATE_KEY, F::C_SignRecoverInit,     Some(F::C_SignRecover),     None, None),
-    operation(Use::Recover, CKO_PUBLIC_KEY,  F::C_VerifyRecoverInit,   Some(F::C_VerifyRecover),   None, None),
-    operation(Use::Sign,    CKO_PUBLIC_KEY,  F::C_VerifySignatureInit, Some(F::C_VerifySignature), Some(F::C_VerifySignatureUpdate), Some(F::C_VerifySignatureFinal)),
-    operation(Use::Encrypt, CKO_SECRET_KEY,  F::C_MessageEncryptInit,  Some(F::C_EncryptMessage),  Some(F::C_EncryptMessageNext), Some(F::C_MessageEncryptFinal)),
-    operation(Use::Encrypt, CKO_SECRET_KEY,  F::C_MessageDecryptInit,  Some(F::C_DecryptMessage),  Some(F::C_DecryptMessageNext), Some(F::C_MessageDecryptFinal)),
-    operation(Use::Sign,    CKO_PRIVATE_KEY, F::C_MessageSignInit,     Some(F::C_SignMessage),     Some(F::C_SignMessageNext),    Some(F::C_MessageSignFinal)),
-    operation(Use::Sign,    CKO_PUBLIC_KEY,  F::C_MessageVerifyInit,   Some(F::C_VerifyMessage),   Some(F::C_VerifyMessageNext),  Some(F::C_MessageVerifyFinal)),
+static DRAFTS: [Draft; 13] = [
+    draft(F::C_EncryptInit,         Use::Encrypt, CKO_PUBLIC_KEY),
+    draft(F::C_DecryptInit,         Use::Encrypt, CKO_PRIVATE_KEY),
+    draft(F::C_SignInit,            Use::Sign,    CKO_PRIVATE_KEY),
+    draft(F::C_VerifyInit,          Use::Sign,    CKO_PUBLIC_KEY),
+    draft(F::C_DigestInit,          Use::Digest,  CKO_SECRET_KEY),
+    Draft { init: F::C_DigestInit, wanted: Use::Digest, class: CKO_SECRET_KEY, update: Some(F::C_DigestKey) },
+    draft(F::C_SignRecoverInit,     Use::Recover, CKO_PRIVATE_KEY),
+    draft(F::C_VerifyRecoverInit,   Use::Recover, CKO_PUBLIC_KEY),
+    draft(F::C_VerifySignatureInit, Use::Sign,    CKO_PUBLIC_KEY),
+    draft(F::C_MessageEncryptInit,  Use::Encrypt, CKO_SECRET_KEY),
+    draft(F::C_MessageDecryptInit,  Use::Encrypt, CKO_SECRET_KEY),
+    draft(F::C_MessageSignInit,     Use::Sign,    CKO_PRIVATE_KEY),
+    draft(F::C_MessageVerifyInit,   Use::Sign,    CKO_PUBLIC_KEY),
 ];
 
-/// The function that begins a message in parts, by the one that goes on with it.
-fn begins(update: Function) -> Option<Function> {
-    Some(match update {
-        F::C_EncryptMessageNext => F::C_EncryptMessageBegin,
-        F::C_DecryptMessageNext => F::C_DecryptMessageBegin,
-        F::C_SignMessageNext => F::C_SignMessageBegin,
-        F::C_VerifyMessageNext => F::C_VerifyMessageBegin,
-        _ => return None,
-    })
+/// What a swarm knows these by: by no number that its other items have.
+const DRAFT: u64 = 0x2000;
+
+impl Draft {
+    fn operation(&self) -> &'static Operation {
+        begun_by(self.init).unwrap_or_else(|| unreachable!("a unit test begins them all"))
+    }
 }
 
-/// Any operation.
+/// Any operation that the swarm has.
 pub(super) fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let index = tape.below(OPERATIONS.len());
-    run(writer, tape, &OPERATIONS[index]);
+    let drafts: [usize; DRAFTS.len()] = std::array::from_fn(|place| place);
+    let picked = writer
+        .swarm
+        .pick(tape, &drafts, |place| DRAFT + *place as u64);
+    run(writer, tape, &DRAFTS[picked.copied().unwrap_or(0)]);
 }
 
-fn run(writer: &mut Writer<'_>, tape: &mut Tape<'_>, operation: &Operation) {
-    let row = mechanism::for_use(writer, tape, operation.wanted);
-    let key = match operation.wanted {
+fn run(writer: &mut Writer<'_>, tape: &mut Tape<'_>, draft: &Draft) {
+    let operation = draft.operation();
+    let row = mechanism::for_use(writer, tape, draft.wanted);
+    let key = match draft.wanted {
         Use::Digest => Argument::Default,
-        _ => key(writer, tape, row, operation.class),
+        _ => key(writer, tape, row, draft.class),
     };
     let session = session(writer, tape);
     let on = |more: &[(&'static str, Argument)]| {
@@ -96,26 +88,32 @@ fn run(writer: &mut Writer<'_>, tape: &mut Tape<'_>, operation: &Operation) {
         ("signature", signature),
     ]);
     step(writer, tape, operation.init, &given);
-    let in_parts = operation.update.is_some() && (operation.one.is_none() || tape.below(2) == 1);
+    let feed = |writer: &mut Writer<'_>, tape: &mut Tape<'_>, function: Function| {
+        let mut given = on(&inputs(writer, tape, function));
+        if operation.is_on_messages() {
+            given.push(("parameter", mechanism::of_message(writer, tape, row)));
+        }
+        step(writer, tape, function, &given);
+    };
+    let update = draft.update.or(operation.update);
+    let whole = operation.one.filter(|_| draft.update.is_none());
+    let in_parts = update.is_some() && (whole.is_none() || tape.below(2) == 1);
     if !in_parts {
-        if let Some(one) = operation.one {
-            let given = on(&inputs(writer, tape, one));
-            step(writer, tape, one, &given);
+        if let Some(one) = whole {
+            feed(writer, tape, one);
         }
         return;
     }
-    if let Some(update) = operation.update {
-        if let Some(begin) = begins(update) {
-            step(writer, tape, begin, &on(&[]));
+    if let Some(update) = update {
+        if let Some(begin) = operation.begin {
+            feed(writer, tape, begin);
         }
         for _ in 0..=tape.below(4) {
-            let given = on(&inputs(writer, tape, update));
-            step(writer, tape, update, &given);
+            feed(writer, tape, update);
         }
     }
     if let Some(finish) = operation.finish {
-        let given = on(&inputs(writer, tape, finish));
-        step(writer, tape, finish, &given);
+        feed(writer, tape, finish);
     }
 }
 
@@ -135,7 +133,7 @@ fn inputs(
     function
         .parameters()
         .iter()
-        .filter(|p| matches!(p.kind, crate::cryptoki::ParameterKind::In))
+        .filter(|p| matches!(p.kind, ParameterKind::In))
         .map(|p| match from_outputs.contains(&p.name) {
             true => (p.name, output(writer, tape)),
             false => (p.name, data(writer, tape)),
@@ -152,17 +150,17 @@ pub(super) fn dual(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         (1, 3, F::C_DecryptVerifyUpdate),
     ];
     let (first, second, update) = DUALS[tape.below(DUALS.len())];
-    let both = [&OPERATIONS[first], &OPERATIONS[second]];
+    let both = [&DRAFTS[first], &DRAFTS[second]];
     let on = ("session", reference(&writer.current));
-    for operation in both {
-        let row = mechanism::for_use(writer, tape, operation.wanted);
-        let key = key(writer, tape, row, operation.class);
+    for draft in both {
+        let row = mechanism::for_use(writer, tape, draft.wanted);
+        let key = key(writer, tape, row, draft.class);
         let given = [
             on.clone(),
             ("mechanism", of_mechanism(writer, tape, row)),
             ("key", key),
         ];
-        step(writer, tape, operation.init, &given);
+        step(writer, tape, draft.init, &given);
     }
     for _ in 0..=tape.below(3) {
         let mut given = vec![on.clone()];
@@ -179,9 +177,21 @@ pub(super) fn dual(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         let state = ("operation_state", output(writer, tape));
         step(writer, tape, F::C_SetOperationState, &[on.clone(), state]);
     }
-    for operation in both {
-        if let Some(finish) = operation.finish {
+    for draft in both {
+        if let Some(finish) = draft.operation().finish {
             step(writer, tape, finish, std::slice::from_ref(&on));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_draft_begins_an_operation_of_the_standard() {
+        for draft in &DRAFTS {
+            assert_eq!(draft.operation().init, draft.init);
         }
     }
 }

@@ -150,22 +150,28 @@ impl<'p> Setting<'p> {
     }
 }
 
-/// The part of everything that one sequence makes use of. Leaving most out lets the rest meet more
-/// often, and states come about that the whole would never let grow (swarm testing: Groce and others,
+/// The part of everything that one sequence makes use of, and how often each thing of it comes. Leaving most out lets
+/// the rest meet more often, and states come about that the whole would never let grow (swarm testing: Groce and others,
 /// ISSTA 2012).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Swarm(u8);
 
 impl Swarm {
-    /// The swarm that the first byte of a tape names. One in four leaves nothing out.
+    /// The swarm that the first byte of a tape names. One in four leaves nothing out and prefers nothing.
     pub(super) fn read(tape: &mut Tape<'_>) -> Self {
         Self(tape.byte())
     }
 
-    fn keeps(self, item: u64) -> bool {
+    /// How many times as often as the rarest an item comes; 0 if it is left out.
+    fn weight(self, item: u64) -> usize {
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mixed = (item.wrapping_add(u64::from(self.0) << 32)).wrapping_mul(SPREAD);
-        self.0.is_multiple_of(4) || (mixed >> 40).is_multiple_of(3)
+        const WEIGHTS: [usize; 4] = [1, 1, 2, 4];
+        if self.0.is_multiple_of(4) {
+            return 1;
+        }
+        let mixed = (item.wrapping_add(u64::from(self.0) << 32)).wrapping_mul(SPREAD) >> 40;
+        let kept = mixed.is_multiple_of(3);
+        WEIGHTS[(mixed >> 8) as usize % WEIGHTS.len()] * usize::from(kept)
     }
 
     /// One of the items that the swarm has, by number; any if it has none of them.
@@ -175,10 +181,21 @@ impl Swarm {
         items: &'i [T],
         number: impl Fn(&T) -> u64,
     ) -> Option<&'i T> {
-        let first = tape.below(items.len());
-        let (before, from) = items.split_at_checked(first)?;
-        let mut round = from.iter().chain(before);
-        round.find(|item| self.keeps(number(item))).or(from.first())
+        let weights = || items.iter().map(|item| self.weight(number(item)));
+        let total: usize = weights().sum();
+        if total == 0 {
+            return tape.pick(items);
+        }
+        let mut left = tape.below(total);
+        let mut weighed = items.iter().zip(weights());
+        let found = weighed.find(|(_, weight)| match left.checked_sub(*weight) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        });
+        found.map(|(item, _)| item)
     }
 }
 
@@ -188,12 +205,37 @@ mod tests {
 
     #[test]
     fn a_swarm_has_a_third_of_everything_or_all_of_it() {
-        let count = |swarm: Swarm| (0..300).filter(|item| swarm.keeps(*item)).count();
+        let count = |swarm: Swarm| (0..300).filter(|item| swarm.weight(*item) > 0).count();
         assert_eq!(count(Swarm(4)), 300);
         for swarm in [1, 2, 3, 77] {
             let kept = count(Swarm(swarm));
             assert!((50..150).contains(&kept), "{swarm}: {kept}");
         }
+    }
+
+    #[test]
+    fn a_swarm_prefers_some_of_what_it_has() {
+        let items: Vec<u64> = (0..60).collect();
+        let count = |swarm: Swarm| {
+            let mut counts = [0usize; 60];
+            for byte in 0..=255 {
+                let bytes = [byte];
+                let picked = swarm.pick(&mut Tape::new(&bytes), &items, |item| *item);
+                counts[*picked.expect("one") as usize] += 1;
+            }
+            counts
+        };
+        let even = count(Swarm(8));
+        assert!(even.iter().all(|count| (4..=5).contains(count)), "{even:?}");
+        let swarm = Swarm(5);
+        let counts = count(swarm);
+        let of = |wanted: usize| {
+            let mut kept = items.iter().filter(|item| swarm.weight(**item) == wanted);
+            kept.next().map(|item| counts[*item as usize])
+        };
+        let (one, four) = (of(1).expect("a rare one"), of(4).expect("a frequent one"));
+        assert!(four >= 3 * one && one > 0, "{one} and {four}");
+        assert_eq!(of(0), Some(0));
     }
 
     #[test]
@@ -219,7 +261,7 @@ mod tests {
     #[test]
     fn something_is_picked_if_the_swarm_has_nothing() {
         let picked = Swarm(1).pick(&mut Tape::new(&[]), &[7u64], |_| {
-            (0..).find(|item| !Swarm(1).keeps(*item)).unwrap_or(0)
+            (0..).find(|item| Swarm(1).weight(*item) == 0).unwrap_or(0)
         });
         assert_eq!(picked, Some(&7));
         assert_eq!(

@@ -13,6 +13,9 @@ use crate::cryptoki::names::{self, Kind};
 use crate::oracle::TraceCall;
 use crate::sequence::{Argument, Attribute, AttributeValue, Call, Number, Sequence};
 
+/// The name of the session that the state of a case begins with. No call of the sequence opens it.
+const SESSION: &str = "session";
+
 const PUBLIC: &[CK_OBJECT_CLASS] = &[CKO_PUBLIC_KEY, CKO_SECRET_KEY];
 const PRIVATE: &[CK_OBJECT_CLASS] = &[CKO_PRIVATE_KEY, CKO_SECRET_KEY];
 
@@ -73,6 +76,7 @@ impl Objects {
             C_DestroyObject => self.lose(named("object"), "destroyed"),
             C_CloseSession => self.close(named("session")),
             C_CloseAllSessions | C_Finalize => {
+                self.close(Some(SESSION));
                 for session in std::mem::take(&mut self.sessions) {
                     self.close(Some(&session));
                 }

@@ -176,4 +176,14 @@ fn what_is_gone_is_known_to_be() {
     );
     let other = "C_EncryptInit: { session: $session, mechanism: CKM_AES_ECB, key: $aes }";
     assert_eq!(after(&[close], other), [""; 0]);
+    // Or all sessions are gone, that which the state opened among them.
+    for end in [
+        "C_CloseAllSessions: { slot: $target.slot }",
+        "C_Finalize: {}",
+    ] {
+        for call in [encrypt, other] {
+            let gone = ["session closed", "key destroyed"];
+            assert_eq!(after(&[end], call), gone, "{end}, {call}");
+        }
+    }
 }
