@@ -6,7 +6,7 @@ use cryptoki_sys::*;
 use super::draw::Draw;
 use super::ground::Ground;
 use super::script::{Make, SESSION, Script, flag, literal, octets, of_type, on, template, ulong};
-use crate::cryptoki::Function::{C_CreateObject, C_GenerateKey, C_GenerateKeyPair};
+use crate::cryptoki::Function::{C_CreateObject, C_GenerateKey};
 use crate::sequence::recipe::{self, Recipe};
 use crate::sequence::{Attribute, ParameterValue};
 
@@ -239,23 +239,10 @@ pub(super) fn pair(
     let Some((_, mechanism)) = PAIRS.iter().find(|(of, _)| *of == key_type) else {
         return false;
     };
-    let [mut public, private]: [Vec<Attribute>; 2] = usages.map(|usages| {
-        let flags = usages.iter().map(|usage| flag(*usage, true));
-        std::iter::once(flag(CKA_TOKEN, false))
-            .chain(flags)
-            .collect()
-    });
-    public.extend(domain(ground, draw, key_type, *mechanism));
-    let call = on(SESSION, C_GenerateKeyPair)
-        .with("mechanism", of_type(*mechanism, ParameterValue::None))
-        .with("public_key_template", template(public))
-        .with("private_key_template", template(private));
-    let [first, second] = names;
-    script.add(
-        call.keep("public_key", first)
-            .keep("private_key", second)
-            .presumed(),
-    );
+    let domain = domain(ground, draw, key_type, *mechanism);
+    script.add(super::pair::generate(
+        *mechanism, &domain, usages, names, false,
+    ));
     true
 }
 

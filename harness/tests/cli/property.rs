@@ -105,18 +105,33 @@ fn the_same_seed_asks_the_same() {
     assert_ne!(first, account("8"));
 }
 
+/// Keys that come in again, calls that fail, and calls in any order: most cases apply to a token that has everything.
+#[test]
+fn keys_failures_and_states_are_judged() {
+    let folder = Folder::new();
+    let names = ["import-as-generated", "failure-changes-nothing", "states"];
+    property(&folder, &[&names[..], &["--cases", "60"]].concat()).says(0, &["3 passed"]);
+    for case in folder.evidence().cases {
+        assert!(judged(&case.title) > 45, "{}", case.title);
+    }
+}
+
+/// How many cases could be judged, as a title tells.
+fn judged(title: &str) -> u32 {
+    let count = title
+        .split_once(" judged")
+        .and_then(|(front, _)| front.rsplit_once(' '));
+    let count = count.and_then(|(_, count)| count.parse().ok());
+    count.unwrap_or_else(|| panic!("{title}"))
+}
+
 /// The reference token is asked, too, whatever is tested; a token that lists little has little in common with it.
 #[test]
 fn what_one_makes_the_other_takes() {
     let folder = Folder::new();
     property(&folder, &["cross-use", "--cases", "120"]).says(0, &["120 cases", "1 passed"]);
     let title = folder.evidence().cases.remove(0).title;
-    let judged = title
-        .split_once(" judged")
-        .and_then(|(front, _)| front.rsplit_once(' '));
-    let judged: u32 = judged
-        .and_then(|(_, count)| count.parse().ok())
-        .expect(&title);
+    let judged = judged(&title);
     assert!(judged > 100, "{title}");
 }
 

@@ -6,16 +6,13 @@ use cryptoki_sys::*;
 use super::super::draw::Draw;
 use super::super::ground::Ground;
 use super::super::key::{self, PAIRS, Secret};
+use super::super::pair;
 use super::super::script::{
-    SESSION, Script, asked, attribute, flag, handle, kept, literal, octets, of_type, on, template,
-    ulong,
+    SESSION, Script, flag, kept, literal, octets, of_type, on, template, ulong,
 };
 use super::subject::Parties;
-use super::values::{Drawn, PRIVATE, known_pair, numbers, own_length};
-use crate::cryptoki::Function::{
-    C_CreateObject, C_GenerateKey, C_GenerateKeyPair, C_GetAttributeValue,
-};
-use crate::cryptoki::names::{self, Kind};
+use super::values::{Drawn, PRIVATE, known_pair, own_length};
+use crate::cryptoki::Function::C_GenerateKey;
 use crate::sequence::{Attribute, ParameterValue};
 
 /// Coins of a draw: where the keys come from.
@@ -158,7 +155,7 @@ impl Keys {
                     .with("mechanism", of_type(*mechanism, ParameterValue::None))
                     .with("template", template(attributes));
                 script.add(call.keep("key", name).presumed());
-                read(script, name, &[CKA_VALUE]);
+                pair::read(script, name, &[CKA_VALUE]);
             }
             Keys::Pair(pair) => pair.make(script),
             Keys::Secret { .. } => self.import(script),
@@ -178,7 +175,7 @@ impl Keys {
                 let mut attributes = key::open();
                 attributes.extend(usages.iter().map(|usage| flag(*usage, true)));
                 let value = match generator {
-                    Some(_) => kept(&number_of(name, CKA_VALUE)),
+                    Some(_) => kept(&pair::number_of(name, CKA_VALUE)),
                     None => literal(&key.value),
                 };
                 attributes.extend([
@@ -186,7 +183,7 @@ impl Keys {
                     ulong(CKA_KEY_TYPE, key.key_type),
                     octets(CKA_VALUE, value),
                 ]);
-                create(script, attributes, name);
+                pair::create(script, attributes, name);
             }
             Keys::Pair(pair) => pair.import(script),
         }
@@ -203,84 +200,31 @@ impl Pair {
         else {
             return self.import(script);
         };
-        let [mut public, mut private] = self.usages.map(|usages| {
-            let usages = usages.iter().map(|usage| flag(*usage, true));
-            let mut all = vec![flag(CKA_TOKEN, false)];
-            all.extend(usages);
-            all
-        });
-        public.extend(domain.iter().cloned());
-        if !is_kept {
-            let open = [(CKA_SENSITIVE, false), (CKA_EXTRACTABLE, true)];
-            private.extend(open.map(|(name, value)| flag(name, value)));
-        }
+        let call = pair::generate(*mechanism, domain, self.usages, self.names, !is_kept);
+        script.add(call);
         let [first, second] = self.names;
-        let call = on(SESSION, C_GenerateKeyPair)
-            .with("mechanism", of_type(*mechanism, ParameterValue::None))
-            .with("public_key_template", template(public))
-            .with("private_key_template", template(private));
-        let call = call.keep("public_key", first).keep("private_key", second);
-        script.add(call.presumed());
-        let [of_public, of_private] = numbers(self.key_type);
-        read(script, first, of_public);
+        let [of_public, of_private] = pair::numbers(self.key_type);
+        pair::read(script, first, of_public);
         if !is_kept {
-            read(script, second, of_private);
+            pair::read(script, second, of_private);
         }
     }
 
     fn import(&self, script: &mut Script) {
-        let classes = [CKO_PUBLIC_KEY, CKO_PRIVATE_KEY];
-        for half in 0..2 {
-            let name = self.names[half];
-            let mut attributes = match half {
-                0 => vec![flag(CKA_TOKEN, false)],
-                _ => key::open(),
-            };
-            attributes.extend([
-                ulong(CKA_CLASS, classes[half]),
-                ulong(CKA_KEY_TYPE, self.key_type),
-            ]);
-            attributes.extend(self.usages[half].iter().map(|usage| flag(*usage, true)));
+        for (half, (name, usages)) in self.names.into_iter().zip(self.usages).enumerate() {
             match &self.origin {
-                Origin::Known(known) => attributes.extend(known[half].iter().cloned()),
-                Origin::Generated {
-                    domain, is_kept, ..
-                } => {
-                    if half == 1 && *is_kept {
-                        continue;
-                    }
-                    // The size and the exponent of RSA keys are told for their generation alone.
-                    let domain = domain.iter().filter(|_| self.key_type != CKK_RSA);
-                    attributes.extend(domain.cloned());
-                    let numbers = numbers(self.key_type)[half].iter();
-                    attributes.extend(
-                        numbers.map(|number| octets(*number, kept(&number_of(name, *number)))),
-                    );
+                Origin::Known(known) => {
+                    let mut attributes = pair::described(self.key_type, half, usages);
+                    attributes.extend(known[half].iter().cloned());
+                    pair::create(script, attributes, name);
+                }
+                Origin::Generated { is_kept: true, .. } if half == 1 => {}
+                Origin::Generated { domain, .. } => {
+                    pair::import(script, self.key_type, half, domain, usages, [name, name]);
                 }
             }
-            create(script, attributes, name);
         }
     }
-}
-
-fn create(script: &mut Script, attributes: Vec<Attribute>, name: &str) {
-    let call = on(SESSION, C_CreateObject).with("template", template(attributes));
-    script.add(call.keep("object", name).presumed());
-}
-
-/// Under which name a number of a key is kept.
-fn number_of(name: &str, number: CK_ATTRIBUTE_TYPE) -> String {
-    format!("{name}-{}", names::display(Kind::ATTRIBUTE, number))
-}
-
-fn read(script: &mut Script, name: &str, numbers: &[CK_ATTRIBUTE_TYPE]) {
-    let call = on(SESSION, C_GetAttributeValue)
-        .with("object", handle(name))
-        .with("template", asked(numbers));
-    let keep = |call: super::super::script::Make, number: &u64| {
-        call.keep(&attribute(*number), &number_of(name, *number))
-    };
-    script.add(numbers.iter().fold(call, keep).presumed());
 }
 
 fn generated(parties: &Parties<'_>, draw: &Draw, key_type: CK_KEY_TYPE) -> Option<Origin> {

@@ -5,6 +5,7 @@ use cryptoki_sys::*;
 use super::super::agreement::curve::{CURVES, Curve};
 use super::super::draw::Draw;
 use super::super::key;
+use super::super::pair::numbers;
 use super::super::script::{literal, octets};
 use super::known;
 use crate::cryptoki::names::{self, Kind};
@@ -26,27 +27,6 @@ pub(super) fn own_length(key_type: CK_KEY_TYPE) -> Option<usize> {
     match hash.rsplit_once(|c: char| !c.is_ascii_digit())?.1 {
         "1" => Some(20),
         bits => bits.parse().ok().map(|bits: usize| bits / 8),
-    }
-}
-
-/// The numbers of a key of this type, public and private, that are no domain parameters.
-pub(super) fn numbers(key_type: CK_KEY_TYPE) -> [&'static [CK_ATTRIBUTE_TYPE]; 2] {
-    match key_type {
-        CKK_RSA => [
-            &[CKA_MODULUS, CKA_PUBLIC_EXPONENT],
-            &[
-                CKA_MODULUS,
-                CKA_PUBLIC_EXPONENT,
-                CKA_PRIVATE_EXPONENT,
-                CKA_PRIME_1,
-                CKA_PRIME_2,
-                CKA_EXPONENT_1,
-                CKA_EXPONENT_2,
-                CKA_COEFFICIENT,
-            ],
-        ],
-        CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => [&[CKA_EC_POINT], &[CKA_VALUE]],
-        _ => [&[CKA_VALUE], &[CKA_VALUE]],
     }
 }
 

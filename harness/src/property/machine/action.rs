@@ -24,6 +24,8 @@ pub(super) enum Action {
     },
     Create {
         session: u8,
+        /// Whether it is a key.
+        key: bool,
         on_token: bool,
         private: bool,
         label: u8,
@@ -48,6 +50,8 @@ pub(super) enum Action {
     },
     Find {
         session: u8,
+        /// Whether keys are searched.
+        keys: bool,
         label: Option<u8>,
     },
     DigestInit {
@@ -61,6 +65,21 @@ pub(super) enum Action {
         session: u8,
     },
     Digest {
+        session: u8,
+        length: u8,
+    },
+    SignInit {
+        session: u8,
+        object: u8,
+    },
+    SignUpdate {
+        session: u8,
+        length: u8,
+    },
+    SignFinal {
+        session: u8,
+    },
+    Sign {
         session: u8,
         length: u8,
     },
@@ -81,8 +100,10 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         4 => (any_one(), prop::bool::weighted(0.2))
             .prop_map(|(session, so)| Action::Login { session, so }),
         2 => any_one().prop_map(|session| Action::Logout { session }),
-        6 => (any_one(), any::<bool>(), any::<bool>(), label()).prop_map(
-            |(session, on_token, private, label)| Action::Create { session, on_token, private, label }
+        8 => (any_one(), prop::bool::weighted(0.4), any::<bool>(), any::<bool>(), label()).prop_map(
+            |(session, key, on_token, private, label)| {
+                Action::Create { session, key, on_token, private, label }
+            }
         ),
         3 => (any_one(), any_one()).prop_map(|(session, object)| Action::Read { session, object }),
         2 => (any_one(), any_one(), label())
@@ -90,12 +111,17 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         1 => (any_one(), any_one(), label())
             .prop_map(|(session, object, label)| Action::Copy { session, object, label }),
         2 => (any_one(), any_one()).prop_map(|(session, object)| Action::Destroy { session, object }),
-        3 => (any_one(), prop::option::of(label()))
-            .prop_map(|(session, label)| Action::Find { session, label }),
+        3 => (any_one(), any::<bool>(), prop::option::of(label()))
+            .prop_map(|(session, keys, label)| Action::Find { session, keys, label }),
         2 => any_one().prop_map(|session| Action::DigestInit { session }),
         2 => (any_one(), 0..100u8)
             .prop_map(|(session, length)| Action::DigestUpdate { session, length }),
         2 => any_one().prop_map(|session| Action::DigestFinal { session }),
         1 => (any_one(), 0..100u8).prop_map(|(session, length)| Action::Digest { session, length }),
+        4 => (any_one(), any_one()).prop_map(|(session, object)| Action::SignInit { session, object }),
+        2 => (any_one(), 0..100u8)
+            .prop_map(|(session, length)| Action::SignUpdate { session, length }),
+        2 => any_one().prop_map(|session| Action::SignFinal { session }),
+        1 => (any_one(), 0..100u8).prop_map(|(session, length)| Action::Sign { session, length }),
     ]
 }

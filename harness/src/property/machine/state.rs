@@ -3,11 +3,12 @@
 mod digest;
 mod object;
 mod session;
+mod sign;
 
 use super::action::Action;
 use crate::property::script::Script;
 
-/// CKA_APPLICATION of all objects of the machine.
+/// CKA_APPLICATION of all data objects of the machine, and CKA_ID of all its keys.
 pub(super) const OWN: &[u8] = b"p11assay machine";
 
 /// Who is logged in.
@@ -18,14 +19,35 @@ enum Login {
     So,
 }
 
-/// A digest in a session.
+/// The operation of a session. 5.1.6, CKR_OPERATION_ACTIVE: one of a kind keeps others of its kind from beginning, and
+/// may keep those of other kinds, so that there is but one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Operation {
     None,
-    /// With the data so far, and whether any came in parts.
-    Active(Vec<u8>, bool),
+    Digest(Input),
+    /// With the key of this number.
+    Sign(usize, Input),
     /// Left to the token: 5.6.8 and 5.6.10 say so of logins and logouts.
     Open,
+}
+
+/// What an operation was given so far, and whether any of it came in parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Input {
+    data: Vec<u8>,
+    in_parts: bool,
+}
+
+impl Input {
+    fn add(&mut self, part: &[u8]) {
+        self.data.extend(part);
+        self.in_parts = true;
+    }
+}
+
+/// What an operation is given at a time. Whether there is one of nothing is left open.
+fn data(length: u8) -> Vec<u8> {
+    vec![length; usize::from(length) + 1]
 }
 
 /// A handle that was given out. Once it is gone its number may be given out again.
@@ -43,12 +65,14 @@ struct Session {
     name: String,
     writes: bool,
     life: Life,
-    digest: Operation,
+    operation: Operation,
 }
 
 #[derive(Debug)]
 struct Object {
     name: String,
+    /// Its value, if it is a key.
+    key: Option<Vec<u8>>,
     on_token: bool,
     private: bool,
     label: u8,
@@ -63,6 +87,8 @@ struct Object {
 #[derive(Debug)]
 pub(super) struct State {
     knows_so_pin: bool,
+    /// Whether there are keys, and signatures.
+    signs: bool,
     login: Login,
     sessions: Vec<Session>,
     objects: Vec<Object>,
@@ -70,9 +96,10 @@ pub(super) struct State {
 
 impl State {
     /// Nobody is logged in, and no session is open.
-    pub(super) fn new(knows_so_pin: bool) -> Self {
+    pub(super) fn new(knows_so_pin: bool, signs: bool) -> Self {
         Self {
             knows_so_pin,
+            signs,
             login: Login::Nobody,
             sessions: Vec::new(),
             objects: Vec::new(),
@@ -90,10 +117,14 @@ impl State {
             Action::Logout { session } => self.log_out(script, session),
             Action::Create {
                 session,
+                key,
                 on_token,
                 private,
                 label,
-            } => self.create(script, session, [on_token, private], label),
+            } => {
+                let key = key && self.signs;
+                self.create(script, session, [key, on_token, private], label);
+            }
             Action::Read { session, object } => self.read(script, session, object),
             Action::Label {
                 session,
@@ -106,13 +137,21 @@ impl State {
                 label,
             } => self.copy(script, session, object, label),
             Action::Destroy { session, object } => self.destroy(script, session, object),
-            Action::Find { session, label } => self.find(script, session, label),
+            Action::Find {
+                session,
+                keys,
+                label,
+            } => self.find(script, session, keys, label),
             Action::DigestInit { session } => self.digest_init(script, session),
             Action::DigestUpdate { session, length } => {
                 self.digest_update(script, session, length);
             }
             Action::DigestFinal { session } => self.digest_final(script, session),
             Action::Digest { session, length } => self.digest(script, session, length),
+            Action::SignInit { session, object } => self.sign_init(script, session, object),
+            Action::SignUpdate { session, length } => self.sign_update(script, session, length),
+            Action::SignFinal { session } => self.sign_final(script, session),
+            Action::Sign { session, length } => self.sign(script, session, length),
         }
     }
 
@@ -131,6 +170,17 @@ impl State {
         self.sessions
             .iter()
             .filter(|session| session.life == Life::Alive)
+    }
+
+    /// What becomes of an operation whose key is gone is said nowhere.
+    fn leave_open_what_lost_its_key(&mut self) {
+        for session in &mut self.sessions {
+            if let Operation::Sign(key, _) = session.operation
+                && self.objects[key].handle != Life::Alive
+            {
+                session.operation = Operation::Open;
+            }
+        }
     }
 
     /// The object of this number among those of whose handles something is known.

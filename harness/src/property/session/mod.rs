@@ -34,7 +34,7 @@ const SESSIONS: [&str; 3] = ["first", "second", "third"];
 
 /// An operation: a digest, or a MAC with a key of its own.
 #[derive(Debug, Clone)]
-struct Operation {
+pub(super) struct Operation {
     row: &'static Mechanism,
     parameter: ParameterValue,
     key: Option<Secret>,
@@ -61,7 +61,7 @@ impl Operation {
         format!("alone-{}", self.session)
     }
 
-    fn begin(&self, session: &str) -> Make {
+    pub(super) fn begin(&self, session: &str) -> Make {
         let [init, ..] = self.functions();
         let begin =
             on(session, init).with("mechanism", mechanism(self.row, self.parameter.clone()));
@@ -72,7 +72,7 @@ impl Operation {
     }
 
     /// What it comes to in the session that the case finds, where nothing else goes on.
-    fn alone(&self, script: &mut Script) {
+    pub(super) fn alone(&self, script: &mut Script) {
         if let Some(key) = &self.key {
             script.add(key.make_in(self.session, &[CKA_SIGN], &self.key_name()));
         }
@@ -82,7 +82,7 @@ impl Operation {
         script.add(whole.kept(&self.result()).presumed());
     }
 
-    fn part(&mut self, script: &mut Script) {
+    pub(super) fn part(&mut self, script: &mut Script) {
         let [.., update, _] = self.functions();
         if !self.left.is_empty() {
             let part = self.left.remove(0);
@@ -90,7 +90,7 @@ impl Operation {
         }
     }
 
-    fn end(mut self, script: &mut Script) {
+    pub(super) fn end(mut self, script: &mut Script) {
         while !self.left.is_empty() {
             self.part(script);
         }
@@ -99,16 +99,65 @@ impl Operation {
     }
 }
 
+/// The mechanisms of operations that come to the same each time, in parts too.
+pub(super) struct Bench {
+    digests: Vec<digest::Row>,
+    macs: Vec<&'static Mechanism>,
+}
+
+impl Bench {
+    /// Those that a target lists.
+    pub(super) fn of(ground: &Ground) -> Bench {
+        let digests = match ground.needs(&DIGEST) {
+            Ok(()) => digest::rows(ground),
+            Err(_) => Vec::new(),
+        };
+        let macs = match ground.needs(&SIGN) {
+            Ok(()) => signature::rows(ground),
+            Err(_) => Vec::new(),
+        };
+        let repeats = |row: &&Mechanism| input::repeats(row) && input::in_parts(row);
+        Bench {
+            digests,
+            macs: macs.into_iter().filter(repeats).collect(),
+        }
+    }
+
+    /// An operation for a session; None if the target has none.
+    pub(super) fn operation(
+        &self,
+        ground: &Ground,
+        draw: &Draw,
+        session: &'static str,
+    ) -> Option<Operation> {
+        let mut data = draw.data();
+        data.push(1);
+        let left = parts(&data, &draw.cuts);
+        let mac = draw.pick(0, &self.macs).filter(|_| draw.coin(4));
+        let mac = mac.and_then(|row| {
+            let parameter = input::parameter(row, draw, data.len())?;
+            let key = Secret::draw(ground, draw, *row.key_types.first()?);
+            Some((*row, parameter, Some(key)))
+        });
+        let digest = draw.pick(1, &self.digests);
+        let digest = digest.map(|(row, parameter)| (*row, parameter.clone(), None));
+        let (row, parameter, key) = mac.or(digest)?;
+        Some(Operation {
+            row,
+            parameter,
+            key,
+            data,
+            left,
+            session,
+        })
+    }
+}
+
 /// The operations of several sessions do not get into each other's way.
 pub(super) fn apart(ground: &Arc<Ground>) -> Asked {
     ground.needs(&DIGEST)?;
-    let digests = digest::rows(ground);
-    let repeats = |row: &&Mechanism| input::repeats(row) && input::in_parts(row);
-    let macs: Vec<_> = signature::rows(ground)
-        .into_iter()
-        .filter(repeats)
-        .collect();
-    if digests.is_empty() {
+    let bench = Bench::of(ground);
+    if bench.digests.is_empty() {
         return Err(absent("the token lists no mechanism that digests"));
     }
     let ground = ground.clone();
@@ -118,39 +167,12 @@ pub(super) fn apart(ground: &Arc<Ground>) -> Asked {
         let operations = draws
             .iter()
             .zip(SESSIONS)
-            .map(|(draw, session)| operation(&ground, draw, session, &digests, &macs));
+            .filter_map(|(draw, session)| bench.operation(&ground, draw, session));
         let mut script = Script::default();
         let subject = take_turns(&mut script, operations.collect(), &turns);
         Question::new(subject, script)
     };
     Ok(all.prop_map(ask).boxed())
-}
-
-fn operation(
-    ground: &Ground,
-    draw: &Draw,
-    session: &'static str,
-    digests: &[(&'static Mechanism, ParameterValue)],
-    macs: &[&'static Mechanism],
-) -> Operation {
-    let mut data = draw.data();
-    data.push(1);
-    let left = parts(&data, &draw.cuts);
-    let mac = draw.pick(0, macs).filter(|_| draw.coin(4)).and_then(|row| {
-        let parameter = input::parameter(row, draw, data.len())?;
-        let key = Secret::draw(ground, draw, *row.key_types.first()?);
-        Some((*row, parameter, Some(key)))
-    });
-    let digest = draw.pick(1, digests).unwrap_or(&digests[0]).clone();
-    let (row, parameter, key) = mac.unwrap_or((digest.0, digest.1, None));
-    Operation {
-        row,
-        parameter,
-        key,
-        data,
-        left,
-        session,
-    }
 }
 
 fn take_turns(script: &mut Script, operations: Vec<Operation>, turns: &[(Index, u8)]) -> String {

@@ -1,23 +1,23 @@
-//! Digests, as the operation that sessions have ([PKCS11-Base 3.2] 5.12).
+//! Digests, as an operation that sessions have ([PKCS11-Base 3.2] 5.12).
 
 use cryptoki_sys::*;
 use sha2::{Digest, Sha256};
 
-use super::{Operation, State};
+use super::{Input, Operation, State, data};
 use crate::cryptoki::Function::{C_Digest, C_DigestFinal, C_DigestInit, C_DigestUpdate};
 use crate::property::script::{Script, literal, of_type, on};
 use crate::sequence::ParameterValue;
 
-fn data(length: u8) -> Vec<u8> {
-    vec![length; usize::from(length) + 1]
-}
-
 impl State {
-    /// A session with a digest of which something is known.
+    /// A session of which it is known whether it digests, and whether it is open.
     fn digesting(&self, number: u8) -> Option<(usize, bool)> {
         let place = self.session(number)?;
         let open = self.is_open(place);
-        (!open || self.sessions[place].digest != Operation::Open).then_some((place, open))
+        let known = matches!(
+            self.sessions[place].operation,
+            Operation::None | Operation::Digest(_)
+        );
+        (!open || known).then_some((place, open))
     }
 
     /// 5.12.1: a second digest cannot begin while there is one.
@@ -28,15 +28,15 @@ impl State {
         let session = &mut self.sessions[place];
         let mechanism = of_type(CKM_SHA256, ParameterValue::None);
         let init = on(&session.name, C_DigestInit).with("mechanism", mechanism);
-        if open && session.digest == Operation::None {
+        if open && session.operation == Operation::None {
             script.add(init.presumed());
-            session.digest = Operation::Active(Vec::new(), false);
+            session.operation = Operation::Digest(Input::default());
             return;
         }
         script.add(init.fails());
         // Whether the one that there is goes on is said nowhere.
         if open {
-            session.digest = Operation::Open;
+            session.operation = Operation::Open;
         }
     }
 
@@ -47,11 +47,10 @@ impl State {
         let session = &mut self.sessions[place];
         let part = data(length);
         let update = on(&session.name, C_DigestUpdate).bytes("part", literal(&part));
-        match &mut session.digest {
-            Operation::Active(all, in_parts) if open => {
+        match &mut session.operation {
+            Operation::Digest(input) if open => {
                 script.add(update);
-                all.extend(part);
-                *in_parts = true;
+                input.add(&part);
             }
             _ => script.add(update.fails()),
         }
@@ -63,8 +62,8 @@ impl State {
         };
         let session = &mut self.sessions[place];
         let last = on(&session.name, C_DigestFinal);
-        match std::mem::replace(&mut session.digest, Operation::None) {
-            Operation::Active(all, _) if open => script.add(last.gives(digest_of(&all))),
+        match std::mem::replace(&mut session.operation, Operation::None) {
+            Operation::Digest(input) if open => script.add(last.gives(digest_of(&input.data))),
             _ => script.add(last.fails()),
         }
     }
@@ -77,11 +76,11 @@ impl State {
         let session = &mut self.sessions[place];
         let data = data(length);
         let call = on(&session.name, C_Digest).bytes("data", literal(&data));
-        match &session.digest {
-            Operation::Active(_, true) if open => {}
-            Operation::Active(..) if open => {
+        match &session.operation {
+            Operation::Digest(input) if open && input.in_parts => {}
+            Operation::Digest(_) if open => {
                 script.add(call.gives(digest_of(&data)));
-                session.digest = Operation::None;
+                session.operation = Operation::None;
             }
             _ => script.add(call.fails()),
         }

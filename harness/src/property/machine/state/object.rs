@@ -15,9 +15,30 @@ use crate::sequence::Attribute;
 
 /// Most objects at a time.
 const OBJECTS: usize = 24;
+/// Bytes of a key.
+const KEY: usize = 32;
 
 fn label(number: u8) -> Attribute {
     octets(CKA_LABEL, literal(&[b'a' + number]))
+}
+
+fn of_data() -> Vec<Attribute> {
+    vec![
+        ulong(CKA_CLASS, CKO_DATA),
+        octets(CKA_APPLICATION, literal(OWN)),
+        octets(CKA_VALUE, literal(b"value")),
+    ]
+}
+
+/// A key that signs with CKM_SHA256_HMAC: 6.22.
+fn of_key(value: &[u8]) -> Vec<Attribute> {
+    vec![
+        ulong(CKA_CLASS, CKO_SECRET_KEY),
+        ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
+        octets(CKA_ID, literal(OWN)),
+        flag(CKA_SIGN, true),
+        octets(CKA_VALUE, literal(value)),
+    ]
 }
 
 impl State {
@@ -31,31 +52,38 @@ impl State {
         &mut self,
         script: &mut Script,
         number: u8,
-        traits: [bool; 2],
+        traits: [bool; 3],
         of_label: u8,
     ) {
-        let [on_token, private] = traits;
+        let [is_key, on_token, private] = traits;
         let Some(place) = self.session(number) else {
             return;
         };
         if self.objects.len() >= OBJECTS {
             return;
         }
-        let attributes = vec![
-            ulong(CKA_CLASS, CKO_DATA),
+        // No two keys do the same.
+        let key = is_key.then(|| vec![self.objects.len() as u8; KEY]);
+        let mut attributes = match &key {
+            Some(value) => of_key(value),
+            None => of_data(),
+        };
+        attributes.extend([
             flag(CKA_TOKEN, on_token),
             flag(CKA_PRIVATE, private),
-            octets(CKA_APPLICATION, literal(OWN)),
             label(of_label),
-            octets(CKA_VALUE, literal(b"value")),
-        ];
+        ]);
         let create =
             on(&self.sessions[place].name, C_CreateObject).with("template", template(attributes));
         if !self.is_open(place) || !self.may_create(place, on_token, private) {
             script.add(create.fails());
             return;
         }
-        let name = self.give_out(on_token, private, of_label, place);
+        // A token may have nobody but its user make keys.
+        if is_key && self.login != Login::User {
+            return;
+        }
+        let name = self.give_out(key, on_token, private, of_label, place);
         script.add(create.keep("object", &name).presumed());
     }
 
@@ -69,11 +97,19 @@ impl State {
     }
 
     /// A new object.
-    fn give_out(&mut self, on_token: bool, private: bool, label: u8, of: usize) -> String {
+    fn give_out(
+        &mut self,
+        key: Option<Vec<u8>>,
+        on_token: bool,
+        private: bool,
+        label: u8,
+        of: usize,
+    ) -> String {
         self.handles_are_given_out();
         let name = format!("o{}", self.objects.len());
         self.objects.push(Object {
             name: name.clone(),
+            key,
             on_token,
             private,
             label,
@@ -145,7 +181,8 @@ impl State {
             script.add(copy.fails());
             return;
         }
-        let name = self.give_out(on_token, private, new, session);
+        let key = self.objects[object].key.clone();
+        let name = self.give_out(key, on_token, private, new, session);
         script.add(copy.keep("new_object", &name).presumed());
     }
 
@@ -159,28 +196,38 @@ impl State {
         script.add(if may { destroy } else { destroy.fails() });
         if may {
             self.objects[object].end();
+            self.leave_open_what_lost_its_key();
         }
     }
 
     /// 5.7.7: private objects are found by the user alone. 5.1.6: an operation may keep a search from
     /// beginning in its session.
-    pub(super) fn find(&mut self, script: &mut Script, number: u8, of_label: Option<u8>) {
+    pub(super) fn find(
+        &mut self,
+        script: &mut Script,
+        number: u8,
+        keys: bool,
+        of_label: Option<u8>,
+    ) {
         let Some(place) = self.session(number) else {
             return;
         };
-        if self.sessions[place].digest != Operation::None && self.is_open(place) {
+        if self.sessions[place].operation != Operation::None && self.is_open(place) {
             return;
         }
         let name = &self.sessions[place].name.clone();
-        let mut searched = vec![octets(CKA_APPLICATION, literal(OWN))];
+        let of_whom = if keys { CKA_ID } else { CKA_APPLICATION };
+        let mut searched = vec![octets(of_whom, literal(OWN))];
         searched.extend(of_label.map(label));
         let init = on(name, C_FindObjectsInit).with("template", template(searched));
         if !self.is_open(place) {
             script.add(init.fails());
             return;
         }
-        let seen =
-            |object: &&Object| object.exists && (!object.private || self.login == Login::User);
+        let seen = |object: &&Object| {
+            let shown = !object.private || self.login == Login::User;
+            object.exists && shown && object.key.is_some() == keys
+        };
         let fits = |object: &&Object| of_label.is_none_or(|label| label == object.label);
         let count = self.objects.iter().filter(seen).filter(fits).count();
         script.add(init);

@@ -40,7 +40,7 @@ impl State {
             name,
             writes,
             life: Life::Alive,
-            digest: Operation::None,
+            operation: Operation::None,
         });
     }
 
@@ -61,6 +61,7 @@ impl State {
                 object.end();
             }
         }
+        self.leave_open_what_lost_its_key();
         if self.open_sessions().next().is_none() {
             self.no_session_left();
         }
@@ -167,8 +168,8 @@ impl State {
 
     fn leave_operations_open(&mut self) {
         for session in &mut self.sessions {
-            if session.digest != Operation::None {
-                session.digest = Operation::Open;
+            if session.operation != Operation::None {
+                session.operation = Operation::Open;
             }
         }
     }

@@ -1,5 +1,7 @@
-//! Imported keys: the value of a generated key, imported, makes a key that does the same ([PKCS11-Base 3.2] 5.7.1,
-//! 5.18.1).
+//! Imported keys: what makes up a generated key, imported, makes a key that does the same ([PKCS11-Base 3.2] 5.7.1,
+//! 5.18.1, 5.18.2). Secret keys are here, [`pairs`] beside them.
+
+mod pairs;
 
 use std::sync::Arc;
 
@@ -40,21 +42,33 @@ fn rows(ground: &Ground) -> Vec<Row> {
     ciphers.chain(macs).filter_map(row).collect()
 }
 
-/// A generated key and its value imported do the same.
+/// Coin of a draw: whether there is a pair.
+const PAIR: u32 = 6;
+
+/// A generated key and what makes it up imported do the same.
 pub(super) fn as_generated(ground: &Arc<Ground>) -> Asked {
-    ground.needs(&[C_CreateObject])?;
-    let rows = rows(ground);
-    if rows.is_empty() {
+    ground.needs(&[C_CreateObject, C_GetAttributeValue])?;
+    let (rows, kinds) = (rows(ground), pairs::kinds(ground));
+    if rows.is_empty() && kinds.is_empty() {
         return Err(absent(
-            "the token generates no secret keys for a mechanism that it lists",
+            "the token generates no keys for a mechanism that it lists",
         ));
     }
     let ground = ground.clone();
     let ask = move |draw: Draw| {
-        let row = draw.pick(0, &rows).unwrap_or(&rows[0]);
         let mut script = Script::default();
-        both(&mut script, &ground, row, &draw);
-        Question::new(row.0.name, script)
+        let secret = draw.pick(0, &rows);
+        let pair = draw.pick(1, &kinds);
+        let pair = pair.filter(|_| secret.is_none() || draw.coin(PAIR));
+        let subject = match (pair, secret) {
+            (Some(kind), _) => pairs::both(&mut script, &ground, kind, &draw),
+            (None, Some(row)) => {
+                both(&mut script, &ground, row, &draw);
+                row.0.name
+            }
+            (None, None) => "",
+        };
+        Question::new(subject, script)
     };
     Ok(draw().prop_map(ask).boxed())
 }
