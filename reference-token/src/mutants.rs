@@ -33,3 +33,11 @@ pub(crate) fn slowed<T>(work: impl FnOnce() -> T) -> T {
     }
     done
 }
+
+/// Takes time, as work does that is only done where a secret asks for it: what tells of it though the answer does not.
+pub(crate) fn linger(time: std::time::Duration) {
+    let late = std::time::Instant::now() + time;
+    while std::time::Instant::now() < late {
+        std::hint::spin_loop();
+    }
+}

@@ -16,7 +16,7 @@ use super::select::all;
 use super::session::Session;
 use super::target::{at_disposal, resolve};
 use crate::plan::shipped::runs_last;
-use crate::plan::{Case, Filter, Plan, Planned, Suite, Unmet};
+use crate::plan::{Capabilities, Case, Filter, Plan, Planned, Suite, Unmet};
 use crate::probe::{self, ProbeError, Token};
 use crate::run::{Interrupt, Station, stray};
 use crate::security::search::{self, Answer, Found};
@@ -43,7 +43,8 @@ pub(super) fn security(args: &Security) -> Result<i32, Failure> {
     let suites = all()?;
     let mut plan = plan(&suites, &args.only, filter.as_ref());
     if args.only.contains(&Part::Search) || args.only.contains(&Part::Timing) {
-        put_in(&mut plan, found(args, &target, &credentials, seed)?);
+        let found = found(args, filter.as_ref(), &target, &credentials, seed)?;
+        put_in(&mut plan, found);
     }
     let session = Session {
         gate: args.shown.gate.gate(None),
@@ -98,6 +99,7 @@ fn put_in(plan: &mut Plan, found: Vec<Planned>) {
 /// What the search found, and what time told.
 fn found(
     args: &Security,
+    filter: Option<&Filter>,
     target: &Target,
     credentials: &Credentials,
     seed: u64,
@@ -108,7 +110,7 @@ fn found(
         let text = credentials.redactor().text(&error.to_string());
         Failure::target(format!("target `{}` cannot be tested: {text}", target.name))
     };
-    let (_token, mut station, given, lists) =
+    let (_token, mut station, given, capabilities) =
         reach(target, credentials, &interrupt).map_err(|error| unusable(&error))?;
     let mut cases = Vec::new();
     if args.only.contains(&Part::Search) {
@@ -122,9 +124,8 @@ fn found(
             rounds: usize::from(args.rounds),
             seed,
         };
-        let told = timing::measure(&mut station, &given, &settings, |mechanism| {
-            lists.contains(&mechanism)
-        });
+        let wanted = |id: &str| filter.is_none_or(|filter| filter.matches_id(id));
+        let told = timing::measure(&mut station, &given, &settings, &capabilities, wanted);
         let told = told.map_err(|error| unusable(&error))?;
         cases.extend(told.into_iter().map(of_timing));
     }
@@ -139,13 +140,13 @@ fn reach(
     target: &Target,
     credentials: &Credentials,
     interrupt: &Interrupt,
-) -> Result<(Token, Station, Value, Vec<u64>), ProbeError> {
+) -> Result<(Token, Station, Value, Capabilities), ProbeError> {
     let (token, mut station) = probe::reach(target, credentials, interrupt, false)?;
     let probe = probe::probe(&mut station, target, credentials)?;
     station.skip_audit();
     let given = probe.given(credentials);
-    let lists = probe.capabilities(target).mechanisms.into_keys().collect();
-    Ok((token, station, given, lists))
+    let capabilities = probe.capabilities(target);
+    Ok((token, station, given, capabilities))
 }
 
 /// A case for the search itself: whether the target could be searched at all, and what was looked at.

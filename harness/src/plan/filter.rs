@@ -45,7 +45,13 @@ impl Filter {
     /// True if the case is chosen.
     #[must_use]
     pub fn matches(&self, case: &Case) -> bool {
-        self.0.matches(&case.id)
+        self.matches_id(&case.id)
+    }
+
+    /// True if a case with this id would be chosen.
+    #[must_use]
+    pub fn matches_id(&self, id: &str) -> bool {
+        self.0.matches(id)
     }
 }
 

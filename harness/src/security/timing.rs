@@ -2,7 +2,7 @@
 //! tried in random order again and again. What is compared are not durations of calls, of which those on one
 //! ciphertext depend on each other, but the median of each ciphertext. A difference counts if it is far
 //! beyond chance in both halves of the rounds, in the same direction, not small, and not seen between
-//! ciphertexts of one class.
+//! ciphertexts of one class; [`judge`] has what is said of less.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use cryptoki_sys::*;
 
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
-use crate::plan::{Case, shipped};
+use crate::plan::{Capabilities, Case, shipped};
 use crate::run::job::job;
 use crate::run::{Ran, Station, StationError};
 use crate::sequence::{
@@ -19,9 +19,11 @@ use crate::sequence::{
 };
 use judge::{Durations, judge};
 use padding::Classes;
+use question::{QUESTIONS, Question};
 
 mod judge;
 mod padding;
+mod question;
 
 /// Ciphertexts of a class.
 const CIPHERTEXTS: usize = 48;
@@ -52,79 +54,7 @@ pub struct Told {
     pub account: String,
 }
 
-/// A question: two classes of ciphertexts for one mechanism.
-struct Question {
-    id: &'static str,
-    title: &'static str,
-    mechanism: u64,
-    /// What is asked.
-    function: Function,
-    /// The case of `security/rsa` that imports the key and calls the function.
-    case: &'static str,
-    classes: Classes,
-}
-
-const QUESTIONS: [Question; 7] = [
-    Question {
-        id: "security/timing/pkcs-valid",
-        title: "The time of C_Decrypt tells whether the padding of PKCS #1 is right",
-        mechanism: CKM_RSA_PKCS,
-        function: Function::C_Decrypt,
-        case: "padding-told-by-decrypt",
-        classes: Classes::PkcsValid,
-    },
-    Question {
-        id: "security/timing/pkcs-kind",
-        title: "The time of C_Decrypt tells a wrong block type of PKCS #1 from a padding without an end",
-        mechanism: CKM_RSA_PKCS,
-        function: Function::C_Decrypt,
-        case: "padding-told-by-decrypt",
-        classes: Classes::PkcsKind,
-    },
-    Question {
-        id: "security/timing/pkcs-valid-by-unwrap",
-        title: "The time of C_UnwrapKey tells whether the padding of PKCS #1 is right",
-        mechanism: CKM_RSA_PKCS,
-        function: Function::C_UnwrapKey,
-        case: "padding-told-by-unwrap",
-        classes: Classes::PkcsValid,
-    },
-    Question {
-        id: "security/timing/pkcs-kind-by-unwrap",
-        title: "The time of C_UnwrapKey tells a wrong block type of PKCS #1 from a padding without an end",
-        mechanism: CKM_RSA_PKCS,
-        function: Function::C_UnwrapKey,
-        case: "padding-told-by-unwrap",
-        classes: Classes::PkcsKind,
-    },
-    // What is left of Bleichenbacher's attack where one answer is given to both: the padding is right or not.
-    Question {
-        id: "security/timing/pkcs-length-by-unwrap",
-        title: "The time of C_UnwrapKey tells a wrong padding of PKCS #1 from a key of a wrong length",
-        mechanism: CKM_RSA_PKCS,
-        function: Function::C_UnwrapKey,
-        case: "padding-told-by-unwrap",
-        classes: Classes::PkcsLength,
-    },
-    Question {
-        id: "security/timing/oaep-first-byte",
-        title: "The time of C_Decrypt with OAEP tells whether the first byte is zero",
-        mechanism: CKM_RSA_PKCS_OAEP,
-        function: Function::C_Decrypt,
-        case: "manger-by-decrypt",
-        classes: Classes::OaepFirstByte,
-    },
-    Question {
-        id: "security/timing/cbc-padding",
-        title: "The time of C_Decrypt with CKM_AES_CBC_PAD tells where the padding is wrong",
-        mechanism: CKM_AES_CBC_PAD,
-        function: Function::C_Decrypt,
-        case: "padding-told-by-cbc",
-        classes: Classes::Cbc,
-    },
-];
-
-/// Asks all questions of a target that lists their mechanisms.
+/// Asks the questions whose ids are wanted, of a target that has what their cases need.
 ///
 /// # Errors
 /// If the station cannot go on.
@@ -132,17 +62,17 @@ pub fn measure(
     station: &mut Station,
     given: &Value,
     settings: &Settings,
-    lists: impl Fn(u64) -> bool,
+    target: &Capabilities,
+    wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Told>, StationError> {
     let suite =
         shipped::suite("security/rsa.yaml").map_err(|e| StationError::Fault(e.to_string()))?;
     let mut told = Vec::new();
-    for question in &QUESTIONS {
-        let mut named = suite.cases.iter();
-        let case = named.find(|case| case.id.ends_with(&format!("/{}", question.case)));
-        let (differs, account) = match case.filter(|_| lists(question.mechanism)) {
-            Some(case) => question.ask(case, station, given, settings)?,
-            None => (None, "the token does not list the mechanism".to_owned()),
+    for question in QUESTIONS.iter().filter(|question| wanted(question.id)) {
+        let case = question.case_of(&suite)?;
+        let (differs, account) = match case.needs.unmet(target) {
+            None => question.ask(case, station, given, settings)?,
+            Some(unmet) => (None, unmet.reason),
         };
         told.push(Told {
             id: question.id.to_owned(),
@@ -199,7 +129,7 @@ impl Question {
             if backs.len() != part.len() {
                 let function = self.function;
                 return unable(&format!(
-                    "the key cannot be imported, or {function} does not come back"
+                    "the key cannot be imported, its mechanism is refused, or {function} does not come back"
                 ));
             }
             for (shot, (rv, nanoseconds)) in part.iter().zip(backs) {
@@ -219,9 +149,29 @@ impl Question {
         }
         let (differs, account) = judge(&durations);
         let answer = named(&answers[0]);
+        if differs == Some(false) && answers[0].iter().all(|rv| REFUSALS.contains(rv)) {
+            return unable(&format!("{answer}, whatever the padding is"));
+        }
         Ok((differs, format!("{account}; the answer is {answer}")))
     }
 }
+
+/// Answers that are about the mechanism, the key or the template: where there is no other, no padding was looked at, and
+/// that time tells nothing says nothing.
+const REFUSALS: [u64; 12] = [
+    CKR_ARGUMENTS_BAD,
+    CKR_ATTRIBUTE_TYPE_INVALID,
+    CKR_ATTRIBUTE_VALUE_INVALID,
+    CKR_FUNCTION_NOT_SUPPORTED,
+    CKR_KEY_FUNCTION_NOT_PERMITTED,
+    CKR_KEY_TYPE_INCONSISTENT,
+    CKR_MECHANISM_INVALID,
+    CKR_MECHANISM_PARAM_INVALID,
+    CKR_OPERATION_NOT_INITIALIZED,
+    CKR_TEMPLATE_INCOMPLETE,
+    CKR_TEMPLATE_INCONSISTENT,
+    CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+];
 
 /// Return values, by class.
 type Answers = [BTreeSet<u64>; 2];

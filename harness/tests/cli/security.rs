@@ -124,6 +124,12 @@ fn time_is_measured_and_the_effect_told() {
         let reason = valid.reason.as_deref().expect("an account");
         assert!(reason.contains("differ already"), "{reason}");
     }
+    for unwrapped in ["oaep-first-byte-by-unwrap", "cbc-padding-by-unwrap"] {
+        let unwrapped = case(&evidence, &format!("security/timing/{unwrapped}"));
+        assert_eq!(unwrapped.clause.section, "5.18.4");
+        let reason = unwrapped.reason.as_deref().expect("an account");
+        assert!(reason.ends_with("CKR_WRAPPED_KEY_INVALID"), "{reason}");
+    }
     // One answer to a wrong padding and to a key of a wrong length: what is left is time.
     let length = case(&evidence, "security/timing/pkcs-length-by-unwrap");
     assert_eq!(length.clause.section, "5.18.4");
@@ -132,4 +138,16 @@ fn time_is_measured_and_the_effect_told() {
         reason.contains("Cliff's delta") && reason.ends_with("CKR_WRAPPED_KEY_INVALID"),
         "{reason}"
     );
+}
+
+#[test]
+fn questions_of_time_are_chosen_as_cases_are() {
+    let folder = Folder::new();
+    let filter = "security/timing/cbc-padding";
+    let asked = ["--only", "timing", "--rounds", "4", "--filter", filter];
+    let output = security(&folder, &asked);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let evidence = folder.evidence();
+    let ids: Vec<&str> = evidence.cases.iter().map(|case| case.id.as_str()).collect();
+    assert_eq!(ids, [filter]);
 }

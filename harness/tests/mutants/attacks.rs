@@ -1,12 +1,12 @@
 //! Positive controls of the attacks, `security/*`: one that never succeeds could have a wrong ciphertext in it and would
 //! look like resistance forever. Each succeeds on the token as it is, or with the fault that `suites/attacks.csv` has for
-//! it.
+//! it. So, too, of the questions of `security/timing`: time tells of the fault that each is about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use p11assay_reports::evidence::Verdict;
 
-use crate::runs::run;
+use crate::runs::{program, run};
 use crate::table::text;
 
 /// The attacks that succeed, and the others, of these on the token with a mutant.
@@ -53,4 +53,69 @@ pub(crate) fn every_attack_can_succeed() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Mutants that only take longer, and the questions that tell: all that the token answers alike. The others, whether a padding
+/// is right, return values tell.
+pub(crate) const TIMED: [(&str, &[&str]); 3] = [
+    (
+        "pkcs1-header-takes-time",
+        &[
+            "security/timing/pkcs-kind",
+            "security/timing/pkcs-kind-by-unwrap",
+            "security/timing/pkcs-length-by-unwrap",
+        ],
+    ),
+    (
+        "oaep-first-byte-takes-time",
+        &[
+            "security/timing/oaep-first-byte",
+            "security/timing/oaep-first-byte-by-unwrap",
+        ],
+    ),
+    (
+        "cbc-padding-takes-time",
+        &[
+            "security/timing/cbc-padding",
+            "security/timing/cbc-padding-by-unwrap",
+        ],
+    ),
+];
+
+/// The fewest rounds that the command takes.
+const ROUNDS: &str = "4";
+/// On a machine that others use, a question may not be decided, which is no answer: it is asked at most so often.
+const ASKED: u8 = 4;
+
+/// What time tells of a token with a mutant, or with none, by question.
+fn timed(mutant: &str, questions: &[&str], seed: u8) -> BTreeMap<String, Verdict> {
+    let (filter, seed) = (questions.join(" | "), seed.to_string());
+    let fixed = ["security", "--only", "timing", "--rounds", ROUNDS];
+    let chosen = ["--seed", &seed, "--filter", &filter];
+    let run = program(mutant, &[&fixed[..], &chosen].concat());
+    run.cases.into_iter().collect()
+}
+
+/// What is wrong with the questions that should tell a mutant from the token, if anything.
+pub(crate) fn time_tells(mutant: &str, questions: &[&str]) -> Result<(), String> {
+    let sound = timed("", questions, 1);
+    let found = |verdict: &Verdict| *verdict == Verdict::PermittedButWeak;
+    if sound.len() != questions.len() || sound.values().any(found) {
+        return Err(format!("the token without a mutant: {sound:?}"));
+    }
+    let mut open = questions.to_vec();
+    for seed in 1..=ASKED {
+        let told = timed(mutant, &open, seed);
+        let undecided = |id: &&str| told.get(*id) == Some(&Verdict::NotApplicable);
+        let wrong = open.iter().filter(|id| !undecided(id));
+        let mut wrong = wrong.filter(|id| !told.get(**id).is_some_and(found));
+        if let Some(missed) = wrong.next() {
+            return Err(format!("{missed} does not tell: {told:?}"));
+        }
+        open.retain(undecided);
+        if open.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(format!("not decided: {open:?}"))
 }

@@ -81,6 +81,11 @@ fn main() -> std::process::ExitCode {
     trials.push(Trial::test("every_attack_can_succeed", || {
         attacks::every_attack_can_succeed().map_err(Failed::from)
     }));
+    trials.extend(attacks::TIMED.iter().map(|(mutant, questions)| {
+        Trial::test(format!("time_tells_{mutant}"), || {
+            attacks::time_tells(mutant, questions).map_err(Failed::from)
+        })
+    }));
     trials.extend(rows.into_iter().map(|row| {
         let name = row.mutant.clone();
         Trial::test(name, move || caught(&row))

@@ -13,7 +13,7 @@ pub(in crate::cli) struct Security {
     /// What to do; all of it if not given.
     #[arg(long, value_enum, value_name = "PARTS", value_delimiter = ',', default_values = ["attacks", "properties", "search", "timing"])]
     pub(in crate::cli) only: Vec<Part>,
-    /// Only cases that match, for instance `security/rsa/*`; of attacks and properties.
+    /// Only cases that match, for instance `security/rsa/*`; of attacks, properties and questions of time.
     #[arg(long, value_name = "EXPR")]
     pub(in crate::cli) filter: Option<String>,
     /// Seed of everything random.

@@ -3,10 +3,12 @@
 
 use cipher::array::Array;
 use cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, IvState};
+use crypto_bigint::{Choice, CtEq, CtGt};
 use cryptoki_sys::*;
 
 use super::{Cipher, Pending, length_code, size};
 use crate::mechanisms::Ciphering;
+use crate::mutants;
 use crate::rv::{Result, ensure, refusal};
 
 /// How blocks depend on each other.
@@ -149,13 +151,54 @@ impl<C: Cipher> Ciphering for Blocks<C> {
     }
 }
 
-/// RFC 5652 section 6.3: the last byte says how many bytes, all equal to it, are padding.
+/// RFC 5652 section 6.3: the last byte says how many bytes, all equal to it, are padding. Whatever is wrong, all bytes that
+/// may be padding are looked at before it is told: the time of a refusal does not say where.
 pub(super) fn unpad(data: &mut Vec<u8>, size: usize) -> Result<()> {
-    let count = data.last().copied().map_or(0, usize::from);
-    let possible = (1..=size.min(data.len())).contains(&count);
-    ensure(possible, CKR_ENCRYPTED_DATA_INVALID)?;
-    let padding = data.split_off(data.len() - count);
-    let uniform = padding.iter().all(|byte| usize::from(*byte) == count);
-    let sound = uniform || mutant!("cbc-padding-not-checked");
-    ensure(sound, CKR_ENCRYPTED_DATA_INVALID)
+    let count = data.last().copied().unwrap_or_default();
+    let most = size.min(data.len());
+    // No padding at all, and one that is not even.
+    let mut wrong = count.ct_eq(&0) | usize::from(count).ct_gt(&most);
+    let mut uneven = Choice::FALSE;
+    for (behind, byte) in (0u8..).zip(data.iter().rev().take(most)) {
+        uneven |= count.ct_gt(&behind) & byte.ct_ne(&count);
+    }
+    if mutant!("cbc-padding-takes-time") && (uneven & !wrong).to_bool() {
+        mutants::linger(std::time::Duration::from_micros(300));
+    }
+    if !mutant!("cbc-padding-not-checked") {
+        wrong |= uneven;
+    }
+    ensure(!wrong.to_bool(), CKR_ENCRYPTED_DATA_INVALID)?;
+    data.truncate(data.len() - usize::from(count));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unpadded(text: &[u8]) -> Option<Vec<u8>> {
+        let mut text = text.to_vec();
+        unpad(&mut text, 4).is_ok().then_some(text)
+    }
+
+    #[test]
+    fn padding_is_as_many_bytes_as_each_of_them_says() {
+        for (text, expected) in [
+            (&[9, 9, 9, 1][..], Some(&[9, 9, 9][..])),
+            (&[9, 9, 2, 2], Some(&[9, 9])),
+            (&[2, 2, 2, 2], Some(&[2, 2])),
+            (&[4, 4, 4, 4], Some(&[])),
+            (&[9, 4, 4, 4, 4], Some(&[9])),
+            (&[5, 4, 4, 4], None),
+            (&[4, 4, 5, 4], None),
+            (&[9, 3, 2, 2, 3], None),
+            (&[9, 9, 9, 0], None),
+            (&[5, 5, 5, 5, 5], None),
+            (&[3, 3], None),
+            (&[], None),
+        ] {
+            assert_eq!(unpadded(text).as_deref(), expected, "{text:?}");
+        }
+    }
 }

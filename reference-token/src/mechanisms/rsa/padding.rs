@@ -2,11 +2,18 @@
 //! lets the caller combine any hash with any mask generation function and salt length at run time,
 //! and asks for an error where the padding of a ciphertext is wrong.
 
+use std::time::Duration;
+
 use crypto_bigint::{Choice, CtAssign, CtEq, CtGt};
 use cryptoki_sys::*;
 
 use crate::mechanisms::{Hash, fill_random, random};
+use crate::mutants;
 use crate::rv::{Result, ensure, refuse};
+
+/// How much longer seeded faults take: longer than a decryption with 2048 bits takes in an unoptimised build, so that it
+/// stands out from what other programs take of the machine.
+const LINGERING: Duration = Duration::from_millis(30);
 
 /// How data or a digest becomes a message representative to sign.
 #[derive(Debug, Clone, Copy)]
@@ -213,6 +220,9 @@ fn pkcs1_decode(representative: &[u8], code: CK_RV) -> Result<Vec<u8>> {
         ended |= here;
     }
     let headed = representative[0].ct_eq(&0) & representative[1].ct_eq(&2);
+    if mutant!("pkcs1-header-takes-time") && !headed.to_bool() {
+        mutants::linger(LINGERING);
+    }
     let valid = headed & ended & end.ct_gt(&9);
     ensure(valid.to_bool(), code)?;
     Ok(representative[end as usize + 1..].to_vec())
@@ -227,6 +237,9 @@ fn oaep_decode(representative: &[u8], hash: Hash, mgf: Hash, label: &[u8]) -> Re
     let (first, rest) = representative.split_at(1);
     if first != [0] && mutant!("oaep-first-byte-told") {
         return refuse(CKR_ENCRYPTED_DATA_LEN_RANGE);
+    }
+    if first != [0] && mutant!("oaep-first-byte-takes-time") {
+        mutants::linger(LINGERING);
     }
     let (seed, block) = rest.split_at(hash.length());
     let (mut seed, mut block) = (seed.to_vec(), block.to_vec());
