@@ -218,7 +218,7 @@ fn is_of_size(bytes: &Bytes, count: usize) -> bool {
     let written = match &bytes.content {
         Some(Content::Literal(written)) => Some(written.len()),
         Some(Content::Text(written)) => Some(written.len()),
-        Some(Content::Repeat { count, .. }) => usize::try_from(*count).ok(),
+        Some(Content::Repeat { count, .. }) => Some(*count),
         _ => None,
     };
     count > LONGEST_VECTOR || written.is_none_or(|written| written == count)
