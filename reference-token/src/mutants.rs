@@ -41,3 +41,16 @@ pub(crate) fn linger(time: std::time::Duration) {
         std::hint::spin_loop();
     }
 }
+
+/// The data after some time in a place that all threads share: those of another one, if that came meanwhile.
+pub(crate) fn crossed(data: &[u8]) -> Vec<u8> {
+    static PLACE: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new());
+    let place = || {
+        PLACE
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    };
+    data.clone_into(&mut place());
+    std::thread::sleep(std::time::Duration::from_millis(1));
+    place().clone()
+}

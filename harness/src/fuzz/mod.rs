@@ -5,9 +5,10 @@
 //! [`search`] runs any target in workers: inputs ([`tapes`]) that show something new ([`novelty`]) are
 //! kept and changed, those that reach new [`functions`] of a closed module, too. Each is run in variants ([`vary`]), for
 //! which target and model have a [`line`] each. The reference token beside the target ([`pair`]) tells what cannot be
-//! right ([`suspect`]), and of lanes what is wrong whatever the order of their calls ([`together`]); what is wrong is shown
+//! right ([`suspect`]), and of lanes what is wrong whatever the order of their calls ([`together`], [`apart`]); what is wrong is shown
 //! again and made short ([`mod@look`], [`mod@shrink`]) and a case ([`finding`]).
 
+mod apart;
 mod class;
 mod corpus;
 mod finding;

@@ -1,9 +1,11 @@
 //! The target and the model beside it, each in a worker of its own: the same sequences on both.
 
+use std::borrow::Cow;
+
 use cryptoki_sys::CKR_CRYPTOKI_NOT_INITIALIZED;
 
 use super::suspect::Suspect;
-use super::together;
+use super::{apart, together};
 use crate::oracle::model::disagreement;
 use crate::run::wire::Job;
 use crate::run::{Ran, Station, StationError};
@@ -36,16 +38,16 @@ pub struct Outcome {
 }
 
 impl Pair {
-    /// Runs sequences on both sides at once; those with lanes on the target alone, since chance decides what comes of
-    /// them.
+    /// Runs sequences on both sides at once. Chance decides what comes of lanes: the model makes their steps one lane
+    /// after the other, and what each gives by itself is compared, if it can be.
     ///
     /// # Errors
     /// If one of the stations cannot go on.
     pub fn run(&mut self, sequences: &[Decoded]) -> Result<Vec<Outcome>, StationError> {
         let (target, model) = (&mut self.target, &mut self.model);
-        let comparable = |decoded: &&Decoded| !decoded.sequence.has_lanes();
+        let beside: Vec<Option<Cow<'_, Decoded>>> = sequences.iter().map(beside).collect();
         let (on_target, on_model) = std::thread::scope(|scope| {
-            let beside = sequences.iter().filter(comparable);
+            let beside = beside.iter().flatten().map(AsRef::as_ref);
             let beside = scope.spawn(|| model.run(beside));
             let own = target.run(sequences.iter());
             let beside = beside.join().unwrap_or_else(|_| {
@@ -56,13 +58,16 @@ impl Pair {
             (own, beside)
         });
         let (on_target, mut on_model) = (on_target?, on_model?.into_iter());
-        let judged = on_target.into_iter().zip(sequences).map(|(ran, decoded)| {
-            let beside = Some(decoded)
-                .filter(comparable)
-                .and_then(|_| on_model.next());
+        let both = on_target.into_iter().zip(sequences).zip(&beside);
+        let judged = both.map(|((ran, decoded), beside)| {
+            let beside = beside.as_ref().and_then(|_| on_model.next());
             let suspect = alone(decoded, &ran).or_else(|| {
+                let beside = beside?;
+                if decoded.sequence.has_lanes() {
+                    return apart::wrong_output(&decoded.sequence, &ran.trace, &beside.trace);
+                }
                 let calls: Vec<&Call> = decoded.sequence.calls().collect();
-                disagrees(&calls, &ran, &beside?)
+                disagrees(&calls, &ran, &beside)
             });
             Outcome { ran, suspect }
         });
@@ -80,6 +85,14 @@ impl Pair {
             Outcome { ran, suspect }
         });
         Ok(judged.collect())
+    }
+}
+
+/// What the model does beside the target.
+fn beside(decoded: &Decoded) -> Option<Cow<'_, Decoded>> {
+    match decoded.sequence.has_lanes() {
+        true => apart::one_by_one(decoded).map(Cow::Owned),
+        false => Some(Cow::Borrowed(decoded)),
     }
 }
 

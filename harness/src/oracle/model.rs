@@ -24,8 +24,8 @@ use crate::sequence::shape;
 use crate::sequence::{Argument, Call, Number};
 
 use operations::Operations;
-pub use told::{Answered, Disagreement, Told, WrongOutput};
-use told::{answered, given_bytes, wrong_output};
+pub use told::{Answered, Disagreement, Told, WrongOutput, given_bytes};
+use told::{answered, wrong_output};
 
 /// The return values by which the target contradicts the model where that succeeds.
 #[must_use]

@@ -149,8 +149,9 @@ const SEARCHED: [&str; 16] = [
 const LANES: [&[&str]; 2] = [&["--threads", "3"], &["--threads", "2", "--share-sessions"]];
 
 /// Mutants that sequences with lanes find, whatever the order in which their calls come.
-const IN_LANES: [(&str, &[&str]); 2] = [
+const IN_LANES: [(&str, &[&str]); 3] = [
     ("race-on-open-session", LANES[0]),
+    ("race-on-digest", LANES[0]),
     ("logout-deadlocks-in-use", LANES[0]),
 ];
 

@@ -40,7 +40,10 @@ fn deliver(running: Running, data: &[u8], room: Room) -> Step<Output> {
                 ..
             },
         ) => {
-            work.update(data);
+            match mutant!("race-on-digest") {
+                true => work.update(&crate::mutants::crossed(data)),
+                false => work.update(data),
+            }
             let again = mutant!("digest-final-twice").then(|| work.duplicate());
             let again = again.map(|work| Running::new(Work::Digest(work), Transcript::none()));
             (again, Ok(Output::Bytes(work.finish())))

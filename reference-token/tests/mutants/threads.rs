@@ -36,6 +36,40 @@ fn openers(stage: &Stage) {
     stage.say(format_args!("{distinct} sessions"));
 }
 
+/// Two threads that digest data of their own at the same time: how many digests each gets of it.
+fn digesters(stage: &Stage) {
+    let barrier = Barrier::new(2);
+    let sessions = [stage.open(RO), stage.open(RO)];
+    let functions = (stage.list.C_DigestInit, stage.list.C_Digest);
+    let (Some(init), Some(digest)) = functions else {
+        return;
+    };
+    let barrier = &barrier;
+    let digests = |session, data: u8| {
+        let digest_one = move |_| {
+            let (mut mechanism, mut found) = (plain(CKM_SHA256), [0; 32]);
+            let mut length = found.len() as CK_ULONG;
+            barrier.wait();
+            // SAFETY: mechanism, data and the place of the digest are live.
+            unsafe {
+                init(session, &mut mechanism);
+                digest(session, input!([data]), 1, found.as_mut_ptr(), &mut length);
+            }
+            found
+        };
+        move || (0..20).map(digest_one).collect::<BTreeSet<_>>().len()
+    };
+    std::thread::scope(|scope| {
+        let threads = [(sessions[0], 1), (sessions[1], 2)];
+        let threads = threads.map(|(session, data)| scope.spawn(digests(session, data)));
+        for thread in threads {
+            let count = thread.join().unwrap_or_default();
+            stage.say(format_args!("{count} digests of one byte"));
+        }
+    });
+    sessions.iter().for_each(|session| stage.close(*session));
+}
+
 /// A long digest in one thread whose session another closes.
 fn closer(stage: &Stage) {
     let data = vec![0; 64 << 20];
@@ -64,6 +98,7 @@ fn closer(stage: &Stage) {
 pub(super) fn threads() {
     let stage = Stage::ready();
     openers(&stage);
+    digesters(&stage);
     closer(&stage);
     let (one, other) = (stage.user(RW), stage.open(RO));
     let mut mechanism = plain(CKM_SHA256);

@@ -39,9 +39,10 @@ impl State<'_> {
         let Progress {
             findings,
             sequences,
+            variants,
             ..
         } = self.found.progress;
-        findings < enough && self.known.take_on(suspect, shape, sequences)
+        findings < enough && self.known.take_on(suspect, shape, sequences + variants)
     }
 
     /// Keeps an input.

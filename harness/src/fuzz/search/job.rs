@@ -47,7 +47,7 @@ impl Common<'_> {
             found,
             ..
         } = &mut *state;
-        let sequences = found.progress.sequences;
+        let sequences = found.progress.sequences + found.progress.variants;
         let mut wrong = Vec::new();
         let waits = |suspect: &Suspect| {
             known.is_settled(suspect, sequences) || doubt.contains(&suspect.name())

@@ -10,8 +10,9 @@ const TRIES: usize = 3;
 /// How many argument shapes of one name are looked into behind the first that was found, where the name tells no place
 /// in the module.
 const MORE_SHAPES: usize = 2;
-/// How many sequences are run for each of those looks: on a slow token it must not take the time of all others.
-const SEQUENCES_PER_LOOK: u64 = 1024;
+/// How many sequences are run for each of those looks, variants among them: on a slow token it must not take the time of
+/// all others.
+const SEQUENCES_PER_LOOK: u64 = 4096;
 
 /// What is known, by the names of suspects ([`Suspect::name`]) and by their ids, which tell their argument shapes too.
 #[derive(Debug, Default)]

@@ -93,7 +93,8 @@ pub(super) fn answered(call: &TraceCall) -> Option<Answered> {
 }
 
 /// The bytes that a call gave.
-pub(super) fn given_bytes(call: &TraceCall) -> Option<Vec<u8>> {
+#[must_use]
+pub fn given_bytes(call: &TraceCall) -> Option<Vec<u8>> {
     match call.outputs.first()? {
         (_, Value::Bytes(bytes)) => Some(bytes.clone()),
         _ => None,
