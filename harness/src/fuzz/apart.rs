@@ -56,8 +56,9 @@ pub(super) fn wrong_output(
     model: &CaseTrace,
 ) -> Option<Suspect> {
     let (before, block) = parts(sequence)?;
-    let mut lanes = block.lanes.iter();
-    let keeps_keys = !lanes.any(|lane| calls(lane).any(|call| ENDS_KEYS.contains(&call.function)));
+    let of_lanes = block.lanes.iter().flat_map(|lane| calls(lane));
+    let mut all = calls(before).chain(of_lanes);
+    let keeps_keys = !all.any(|call| ENDS_KEYS.contains(&call.function));
     let (target, model) = (answers(target), answers(model));
     block.lanes.iter().find_map(|lane| {
         let mut determined = Determined::default();
@@ -107,8 +108,12 @@ mod tests {
     use crate::yaml::Document;
 
     fn sequence(lane: &str) -> Sequence {
+        behind("", lane)
+    }
+
+    fn behind(first: &str, lane: &str) -> Sequence {
         let text = format!(
-            "\
+            "{first}\
 - C_OpenSession: {{}}
   gives: {{ session: $s }}
 - C_OpenSession: {{}}
@@ -168,9 +173,13 @@ mod tests {
       - C_SignInit: { session: $t, mechanism: CKM_SHA256_HMAC, key: $k }
       - C_Sign: { session: $t, data: '00' }
 ";
+        let before = "- C_DestroyObject: { session: $target, object: $target }\n";
         let lost = format!("{key}      - C_DestroyObject: {{ session: $t, object: $k }}\n");
-        for (lane, wanted) in [(key, true), (lost.as_str(), false)] {
-            let sequence = sequence(lane);
+        for (sequence, wanted) in [
+            (sequence(key), true),
+            (sequence(&lost), false),
+            (behind(before, key), false),
+        ] {
             let target = trace(&sequence, 0, b"one");
             let mut model = trace(&sequence, 0, b"other");
             let digests = model.calls.iter_mut();
@@ -178,7 +187,7 @@ mod tests {
                 digest.outputs = vec![(2, Value::Bytes(b"one".to_vec()))];
             }
             let found = wrong_output(&sequence, &target, &model);
-            assert_eq!(found.is_some(), wanted, "{lane}");
+            assert_eq!(found.is_some(), wanted, "{sequence:?}");
         }
     }
 
