@@ -94,7 +94,7 @@ pub static OPERATIONS: [Operation; 12] = [
     on_messages(F::C_MessageVerifyInit,  F::C_VerifyMessage,  F::C_VerifyMessageBegin,  F::C_VerifyMessageNext,  F::C_MessageVerifyFinal),
 ];
 
-/// A search for objects ([PKCS11-Base 3.2] 5.7.6 to 5.7.8).
+/// A search for objects ([PKCS11-Base 3.2] 5.7.7 to 5.7.9).
 pub static SEARCH: Operation = Operation {
     init: F::C_FindObjectsInit,
     one: None,

@@ -102,7 +102,7 @@ fn fits(call: &Call, parameter: &Parameter, argument: &Argument, found: &Found<'
     match (parameter.kind, argument) {
         (K::Ulong(Domain::Session | Domain::Object), Argument::Number(number)) => match number {
             Number::Reference(reference) => live.contains(reference.name.as_str()),
-            // No key goes with a state that needs none ([PKCS11-Base 3.2] 5.6.5).
+            // No key goes with a state that needs none ([PKCS11-Base 3.2] 5.6.7).
             Number::Literal(0) => call.function == Function::C_SetOperationState,
             _ => false,
         },

@@ -45,7 +45,7 @@ impl Script {
 }
 
 /// A call in the making. Arguments, outputs and captures are given by name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Make(Call);
 
 /// A call in a session.

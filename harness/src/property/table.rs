@@ -105,7 +105,7 @@ static PROPERTIES: &[Property] = &[
     property("encapsulate-decapsulate", "both sides of an encapsulation have the same key",
         &["5.18.9", "5.18.8"], derivation::encapsulated),
     property("import-as-generated", "a generated key or pair and what it is made of, imported, do the same",
-        &["5.18.1", "5.18.2", "5.7.1", "5.13.2", "5.15.2"], import::as_generated),
+        &["5.18.1", "5.18.2", "5.7.1", "5.8.2", "5.10.2", "5.13.2", "5.15.2"], import::as_generated),
     property("attributes-set", "what was given or set is read",
         &["5.7.5", "5.7.1", "5.7.6"], attributes::set),
     property("attributes-copied", "a copy has what its original has, and is an object of its own",

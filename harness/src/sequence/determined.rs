@@ -13,48 +13,26 @@ use super::{
 };
 use crate::cryptoki::Function;
 use crate::cryptoki::mechanism::{self, ParameterShape, Rule};
+use crate::cryptoki::operation::{Operation, begun_by};
 
 use Function as F;
 
-/// A kind of operation: its functions, and the outputs of those that are compared.
+/// A kind of operation, by what begins it, and the input and output that are compared.
 struct Kind {
     init: Function,
-    update: Option<Function>,
-    /// In one part, with the input and the output.
-    one: (Function, &'static str, &'static str),
-    last: Option<(Function, &'static str)>,
+    /// Whether what is made of an input in parts is compared: where that is one output at the end.
+    in_parts: bool,
+    input: &'static str,
+    output: &'static str,
     has_key: bool,
 }
 
+#[rustfmt::skip]
 static KINDS: [Kind; 4] = [
-    Kind {
-        init: F::C_DigestInit,
-        update: Some(F::C_DigestUpdate),
-        one: (F::C_Digest, "data", "digest"),
-        last: Some((F::C_DigestFinal, "digest")),
-        has_key: false,
-    },
-    Kind {
-        init: F::C_SignInit,
-        update: Some(F::C_SignUpdate),
-        one: (F::C_Sign, "data", "signature"),
-        last: Some((F::C_SignFinal, "signature")),
-        has_key: true,
-    },
-    Kind {
-        init: F::C_EncryptInit,
-        update: None,
-        one: (F::C_Encrypt, "data", "encrypted_data"),
-        last: None,
-        has_key: true,
-    },
-    Kind {
-        init: F::C_DecryptInit,
-        update: None,
-        one: (F::C_Decrypt, "encrypted_data", "data"),
-        last: None,
-        has_key: true,
-    },
+    Kind { init: F::C_DigestInit,  in_parts: true,  input: "data",           output: "digest",         has_key: false },
+    Kind { init: F::C_SignInit,    in_parts: true,  input: "data",           output: "signature",      has_key: true },
+    Kind { init: F::C_EncryptInit, in_parts: false, input: "data",           output: "encrypted_data", has_key: true },
+    Kind { init: F::C_DecryptInit, in_parts: false, input: "encrypted_data", output: "data",           has_key: true },
 ];
 
 /// Functions that may touch operations or sessions in ways that are not followed.
@@ -147,18 +125,19 @@ impl Determined {
             return None;
         }
         let (parts, mechanism) = parts?;
-        if Some(call.function) == kind.update {
+        if kind.is_part(call.function) {
             if self.knows(bytes(call, "part")?) {
                 self.operations.insert(operation, (parts + 1, mechanism));
             }
             return None;
         }
-        let (one, input, output) = kind.one;
-        let output = match kind.last {
-            Some((last, output)) if call.function == last => output,
-            _ if call.function == one && parts == 0 && self.knows(bytes(call, input)?) => output,
-            _ => return None,
-        };
+        let is_whole = kind.is_whole(call.function) && parts == 0;
+        let is_known = || bytes(call, kind.input).is_some_and(|input| self.knows(input));
+        let follows = kind.is_last(call.function) || is_whole && is_known();
+        if !follows {
+            return None;
+        }
+        let output = kind.output;
         self.know_what_it_gives(call);
         Some(Follows { output, mechanism })
     }
@@ -225,11 +204,27 @@ impl Determined {
 }
 
 impl Kind {
+    fn is(&self, that: impl Fn(&Operation) -> bool) -> bool {
+        begun_by(self.init).is_some_and(that)
+    }
+
+    fn is_whole(&self, function: Function) -> bool {
+        self.is(|operation| operation.one == Some(function))
+    }
+
+    fn is_part(&self, function: Function) -> bool {
+        self.in_parts && self.is(|operation| operation.update == Some(function))
+    }
+
+    fn is_last(&self, function: Function) -> bool {
+        self.in_parts && self.is(|operation| operation.finish == Some(function))
+    }
+
     fn has(&self, function: Function) -> bool {
         function == self.init
-            || Some(function) == self.update
-            || function == self.one.0
-            || self.last.is_some_and(|(last, _)| function == last)
+            || self.is_whole(function)
+            || self.is_part(function)
+            || self.is_last(function)
     }
 }
 

@@ -144,7 +144,8 @@ impl Scene {
     }
 
     fn before(&self, script: &mut Script) {
-        if self.has_token_object {
+        // What a call left on the token that should have failed goes, too.
+        if self.has_token_object || self.beside.is_some() {
             purge(script, SESSION, vec![octets(CKA_ID, literal(OWN))]);
         }
         for name in self.objects() {

@@ -73,6 +73,9 @@ pub(super) fn as_generated(ground: &Arc<Ground>) -> Asked {
     Ok(draw().prop_map(ask).boxed())
 }
 
+/// What a token may say of a key by where it comes from ([PKCS11-Base 3.2] 5.1.1).
+const BY_POLICY: &[CK_RV] = &[CKR_OPERATION_NOT_VALIDATED];
+
 fn both(script: &mut Script, ground: &Ground, (row, encrypts, key_type): &Row, draw: &Draw) {
     let known = if *encrypts {
         input::to_encrypt(row)
@@ -115,7 +118,7 @@ fn both(script: &mut Script, ground: &Ground, (row, encrypts, key_type): &Row, d
         script.add(begin(C_EncryptInit, one).presumed());
         let call = on(SESSION, C_Encrypt).bytes("data", literal(&data));
         script.add(call.kept("ciphertext").presumed());
-        script.add(begin(C_DecryptInit, other));
+        script.add(begin(C_DecryptInit, other).unless(BY_POLICY));
         let back = on(SESSION, C_Decrypt).bytes("encrypted_data", kept("ciphertext"));
         script.add(back.gives(literal(&data)));
     } else {
@@ -126,7 +129,7 @@ fn both(script: &mut Script, ground: &Ground, (row, encrypts, key_type): &Row, d
                 .kept("mac")
                 .presumed(),
         );
-        script.add(begin(C_SignInit, other));
+        script.add(begin(C_SignInit, other).unless(BY_POLICY));
         script.add(
             on(SESSION, C_Sign)
                 .bytes("data", literal(&data))

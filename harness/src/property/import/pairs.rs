@@ -129,8 +129,9 @@ impl Work {
         let sign = || on(SESSION, C_Sign).bytes("data", literal(&self.data));
         script.add(begin(C_SignInit, one[1]).presumed());
         script.add(sign().kept("signature").presumed());
-        // The other has the same numbers and usages: whatever one signs with it signs with, too.
-        script.add(begin(C_SignInit, other[1]));
+        // The other has the same numbers and usages: whatever one signs with it signs with, too, unless a policy is about
+        // where keys come from (5.1.1).
+        script.add(begin(C_SignInit, other[1]).unless(super::BY_POLICY));
         let again = sign().kept("other-signature");
         script.add(match has_one_signature(self.row) {
             true => again.gives(kept("signature")),
