@@ -103,7 +103,10 @@ fn fits(call: &Call, parameter: &Parameter, argument: &Argument, found: &Found<'
         (K::Ulong(Domain::Session | Domain::Object), Argument::Number(number)) => match number {
             Number::Reference(reference) => live.contains(reference.name.as_str()),
             // No key goes with a state that needs none ([PKCS11-Base 3.2] 5.6.7).
-            Number::Literal(0) => call.function == Function::C_SetOperationState,
+            Number::Literal(0) => {
+                let is_key = parameter.kind == ParameterKind::Ulong(Domain::Object);
+                is_key && call.function == Function::C_SetOperationState
+            }
             _ => false,
         },
         (K::Ulong(Domain::Session | Domain::Object), _) => false,
@@ -284,6 +287,7 @@ mod tests {
     fn legal_is_what_a_function_takes_whatever_comes_of_it() {
         for text in [
             "- C_Digest: { session: $session, data: '00' }",
+            "- C_SetOperationState: { session: $session, operation_state: '00', encryption_key: 0, authentication_key: 0 }",
             "- C_OpenSession: { flags: CKF_SERIAL_SESSION }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_DATA, CKA_VALUE: '' } }",
             "- C_CreateObject: { session: $session, template: { CKA_CLASS: CKO_PUBLIC_KEY, CKA_MODULUS: '00' } }",
@@ -302,6 +306,7 @@ mod tests {
             "- C_Digest: { session: 7, data: '00' }",
             "- C_Digest: { session: dangling, data: '00' }",
             "- C_Digest: { session: $session, data: null }",
+            "- C_SetOperationState: { session: 0, operation_state: '00', encryption_key: 0, authentication_key: 0 }",
             "- C_OpenSession: { flags: 0 }",
             "- C_OpenSession: {}",
             "- C_DigestInit: { session: $session }",
