@@ -8,7 +8,7 @@ use cryptoki_sys::CKR_OK;
 use super::suspect::Suspect;
 use super::together::in_an_order;
 use crate::cryptoki::Function;
-use crate::oracle::model::{Disagreement, Told, WrongOutput, given_bytes};
+use crate::oracle::model::{WrongOutput, given_bytes};
 use crate::oracle::{CaseTrace, TraceCall};
 use crate::sequence::decode::Decoded;
 use crate::sequence::determined::Determined;
@@ -65,26 +65,17 @@ pub(super) fn wrong_output(
         let before = calls(before).map(|call| (call, false));
         let mut made = before.chain(calls(lane).map(|call| (call, true)));
         made.find_map(|(call, of_lane)| {
-            let both = [target.get(&call.number)?, model.get(&call.number)?];
-            let done = both.iter().all(|made| is_done(made, call));
+            let both = [target.get(&call.number), model.get(&call.number)];
+            // What was not made succeeded on neither side.
+            let done = both
+                .iter()
+                .all(|made| made.is_some_and(|made| is_done(made, call)));
             let known = keeps_keys || call.function != F::C_CreateObject;
             let follows = determined.follow(call, done && known)?;
-            let [found, right] = both.map(|made| given_bytes(made));
+            let [found, right] = both.map(|made| given_bytes(made?));
             let (found, right) = (found?, right?);
-            (of_lane && found != right).then(|| {
-                Suspect::disagrees(Disagreement {
-                    step: call.number,
-                    function: call.function,
-                    returned: CKR_OK,
-                    model: CKR_OK,
-                    output: Some(WrongOutput {
-                        name: follows.output,
-                        mechanism: Some(follows.mechanism),
-                        found: Told::Bytes(found),
-                        right: Told::Bytes(right),
-                    }),
-                })
-            })
+            let is_wrong = of_lane && found != right;
+            is_wrong.then(|| Suspect::gave(call, WrongOutput::of_bytes(follows, found, right)))
         })
     })
 }
@@ -163,6 +154,11 @@ mod tests {
             wrong_output(&sequence, &of(5, b"one"), &of(0, b"other")),
             None
         );
+        // What was begun on one side alone is not compared.
+        let mut without = of(0, b"one");
+        let init = |call: &TraceCall| call.function == F::C_DigestInit;
+        without.calls.retain(|call| !init(call));
+        assert_eq!(wrong_output(&sequence, &without, &of(0, b"other")), None);
     }
 
     /// A handle that is free again may be that of another lane's key by the time that it is used.

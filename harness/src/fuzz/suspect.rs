@@ -1,6 +1,6 @@
 //! What a sequence showed that is wrong, and by what it is known again.
 
-use cryptoki_sys::CKR_CRYPTOKI_NOT_INITIALIZED;
+use cryptoki_sys::{CKR_CRYPTOKI_NOT_INITIALIZED, CKR_OK};
 use p11assay_reports::evidence::{End, Frame};
 
 use crate::cryptoki::Function;
@@ -53,6 +53,18 @@ impl Suspect {
             what: What::Disagrees(found),
             lost_library: false,
         }
+    }
+
+    /// An output of a call that succeeded on both sides, and gave another one than the model.
+    #[must_use]
+    pub(super) fn gave(call: &Call, output: WrongOutput) -> Self {
+        Self::disagrees(Disagreement {
+            step: call.number,
+            function: call.function,
+            returned: CKR_OK,
+            model: CKR_OK,
+            output: Some(output),
+        })
     }
 
     /// What is wrong with what the calls of a sequence did on the target, the model aside.
@@ -349,7 +361,7 @@ mod tests {
     #[test]
     fn the_first_call_without_an_answer_is_blamed_for_the_end_of_a_program() {
         use Function::{C_CreateObject, C_GetInfo, C_OpenSession, C_Sign};
-        use cryptoki_sys::{CKR_ARGUMENTS_BAD, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_OK};
+        use cryptoki_sys::{CKR_ARGUMENTS_BAD, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED};
         let found = ended(&[
             (C_Sign, CKR_DEVICE_ERROR),
             (C_OpenSession, CKR_OK),
@@ -373,7 +385,7 @@ mod tests {
     /// A function that says so by itself hides no library that was lost.
     #[test]
     fn a_library_that_was_lost_is_one_finding_whichever_call_says_so() {
-        use cryptoki_sys::{CKR_FUNCTION_FAILED, CKR_OK};
+        use cryptoki_sys::CKR_FUNCTION_FAILED;
         let says = |function, returned, lost_library| Suspect {
             lost_library,
             ..Suspect::disagrees(Disagreement {

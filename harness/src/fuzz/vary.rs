@@ -16,7 +16,7 @@ use super::suspect::Suspect;
 use crate::cryptoki::Function;
 use crate::execute::Answer;
 use crate::oracle::model::{
-    Answered, Disagreement, Subject, Told, WrongOutput, disagreement_of, may_disagree,
+    Answered, Disagreement, Subject, WrongOutput, disagreement_of, may_disagree,
 };
 use crate::run::Varied;
 use crate::run::wire::Turnout;
@@ -235,19 +235,9 @@ impl Seen {
             let rv = |word| Answer::from_word(word).rv();
             let both = [*target, *model].map(|word| rv(word) == Some(CKR_OK)) == [true, true];
             let follows = determined.follow(call, both)?;
-            let nothing = || Told::Bytes(Vec::new());
-            Some(Suspect::disagrees(Disagreement {
-                step: call.number,
-                function: call.function,
-                returned: CKR_OK,
-                model: CKR_OK,
-                output: Some(WrongOutput {
-                    name: follows.output,
-                    mechanism: Some(follows.mechanism),
-                    found: nothing(),
-                    right: nothing(),
-                }),
-            }))
+            // Which bytes these were is seen when it runs by itself.
+            let output = WrongOutput::of_bytes(follows, Vec::new(), Vec::new());
+            Some(Suspect::gave(call, output))
         });
         wrong.collect::<Vec<_>>().into_iter()
     }

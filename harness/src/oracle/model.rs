@@ -81,12 +81,7 @@ pub fn disagreement_of<'s, 'c: 's>(
         let both = comparable && rv == CKR_OK && model == CKR_OK;
         let value = determined.follow(call, both).and_then(|follows| {
             let (found, right) = values(call)?;
-            (found != right).then_some(WrongOutput {
-                name: follows.output,
-                mechanism: Some(follows.mechanism),
-                found: Told::Bytes(found),
-                right: Told::Bytes(right),
-            })
+            (found != right).then(|| WrongOutput::of_bytes(follows, found, right))
         });
         if comparable {
             let session = handle(call, 0);

@@ -3,6 +3,7 @@
 use crate::cryptoki::Function;
 use crate::oracle::TraceCall;
 use crate::sequence::Value;
+use crate::sequence::determined::Follows;
 
 /// A call by which target and model cannot both be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,19 @@ pub struct WrongOutput {
     pub found: Told,
     /// What the model gave.
     pub right: Told,
+}
+
+impl WrongOutput {
+    /// Bytes that follow from a sequence.
+    #[must_use]
+    pub fn of_bytes(follows: Follows, found: Vec<u8>, right: Vec<u8>) -> Self {
+        Self {
+            name: follows.output,
+            mechanism: Some(follows.mechanism),
+            found: Told::Bytes(found),
+            right: Told::Bytes(right),
+        }
+    }
 }
 
 /// A value of an output.
