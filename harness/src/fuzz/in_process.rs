@@ -226,8 +226,9 @@ mod tests {
                 Err(finding) => panic!("{finding}; input {bytes:?}"),
             }
         }
-        // Calls that are refused at the door find little: random choices alone must get this far.
-        assert!(all.succeeded * 3 > all.calls, "{all:?}");
+        // Calls that are refused at the door find little: random choices alone must get this far, though some are
+        // wrong on purpose.
+        assert!(all.succeeded * 2 > all.calls, "{all:?}");
     }
 
     #[test]
