@@ -1,7 +1,7 @@
 //! What lanes give that follows from what each does by itself: digests, and signatures and ciphertexts of keys that it
 //! made. Whatever the others do beside it, it is what the reference token gives when the lanes come one after the other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use cryptoki_sys::CKR_OK;
 
@@ -28,10 +28,12 @@ const ENDS_KEYS: [Function; 7] = [
 ];
 
 /// The lanes of a sequence one after the other, if what they give can be held against that: they make their steps once,
-/// and have sessions of their own.
+/// and have sessions of their own, which nobody else can come upon.
 pub(super) fn one_by_one(decoded: &Decoded) -> Option<Decoded> {
-    let (_, block) = parts(&decoded.sequence)?;
-    let apart = block.repeat == 1 && !shape::shares_sessions(&decoded.sequence.steps);
+    let (before, block) = parts(&decoded.sequence)?;
+    let apart = block.repeat == 1
+        && !shape::shares_sessions(&decoded.sequence.steps)
+        && knows_sessions(before, block);
     apart.then(|| Decoded {
         sequence: in_an_order(&decoded.sequence, 0),
         ..decoded.clone()
@@ -49,6 +51,43 @@ fn parts(sequence: &Sequence) -> Option<(&[Step], &Together)> {
     }
 }
 
+/// True if whatever goes for a session is one that was opened before, and is not closed: the number of one that is gone,
+/// or of an object, may be that of a session of another lane.
+fn knows_sessions(before: &[Step], block: &Together) -> bool {
+    let mut first = Sessions::default();
+    if !calls(before).all(|call| first.know(call)) {
+        return false;
+    }
+    block.lanes.iter().all(|lane| {
+        let mut own = first.clone();
+        calls(lane).all(|call| own.know(call))
+    })
+}
+
+/// Names of the sessions that are open.
+#[derive(Clone, Default)]
+struct Sessions<'s>(BTreeSet<&'s str>);
+
+impl<'s> Sessions<'s> {
+    /// True if the call is on one of them, or on none; takes note of what becomes of them.
+    fn know(&mut self, call: &'s Call) -> bool {
+        let known = shape::sessions(call).all(|name| self.0.contains(name));
+        match call.function {
+            F::C_OpenSession => self
+                .0
+                .extend(call.gives.iter().map(|given| given.name.as_str())),
+            F::C_CloseSession => {
+                for name in shape::sessions(call) {
+                    self.0.remove(name);
+                }
+            }
+            F::C_CloseAllSessions | F::C_Finalize | F::C_InitToken => self.0.clear(),
+            _ => {}
+        }
+        known
+    }
+}
+
 /// The first output of a lane that is another than when the lanes came [one by one](one_by_one).
 pub(super) fn wrong_output(
     sequence: &Sequence,
@@ -63,20 +102,26 @@ pub(super) fn wrong_output(
     block.lanes.iter().find_map(|lane| {
         let mut determined = Determined::default();
         let before = calls(before).map(|call| (call, false));
-        let mut made = before.chain(calls(lane).map(|call| (call, true)));
-        made.find_map(|(call, of_lane)| {
+        for (call, of_lane) in before.chain(calls(lane).map(|call| (call, true))) {
             let both = [target.get(&call.number), model.get(&call.number)];
             // What was not made succeeded on neither side.
             let done = both
                 .iter()
                 .all(|made| made.is_some_and(|made| is_done(made, call)));
             let known = keeps_keys || call.function != F::C_CreateObject;
-            let follows = determined.follow(call, done && known)?;
-            let [found, right] = both.map(|made| given_bytes(made?));
-            let (found, right) = (found?, right?);
-            let is_wrong = of_lane && found != right;
-            is_wrong.then(|| Suspect::gave(call, WrongOutput::of_bytes(follows, found, right)))
-        })
+            let Some(follows) = determined.follow(call, done && known) else {
+                continue;
+            };
+            let [Some(found), Some(right)] = both.map(|made| given_bytes(made?)) else {
+                continue;
+            };
+            if found != right {
+                // What was another one before there were lanes says nothing of them, nor does what follows from it.
+                let output = WrongOutput::of_bytes(follows, found, right);
+                return of_lane.then(|| Suspect::gave(call, output));
+            }
+        }
+        None
     })
 }
 
@@ -185,6 +230,49 @@ mod tests {
             let found = wrong_output(&sequence, &target, &model);
             assert_eq!(found.is_some(), wanted, "{sequence:?}");
         }
+    }
+
+    /// A handle that is free may be given to another lane, and that of an object may be one already.
+    #[test]
+    fn lanes_on_sessions_that_are_none_are_not_held_against_anything() {
+        let on = |name: &str| {
+            format!("    - - C_DigestInit: {{ session: {name}, mechanism: CKM_SHA256 }}\n")
+        };
+        let closed =
+            "      - C_CloseSession: { session: $t }\n      - C_GetSessionInfo: { session: $t }\n";
+        let last = closed.split_inclusive('\n').next().expect("a line");
+        for (first, lane, wanted) in [
+            ("", on("$t"), true),
+            ("", on("$t") + last, true),
+            ("", on("$t") + closed, false),
+            ("", on("$k"), false),
+            ("- C_CloseAllSessions: {}\n", on("$t"), true),
+        ] {
+            let sequence = behind(first, &lane);
+            assert_eq!(knows(&sequence), wanted, "{first}{lane}");
+        }
+        let late = sequence(&on("$t"));
+        let mut steps = late.steps.clone();
+        let close = behind("- C_CloseAllSessions: {}\n", "").steps[0].clone();
+        steps.insert(2, close);
+        assert!(!knows(&Sequence { steps }));
+    }
+
+    fn knows(sequence: &Sequence) -> bool {
+        let (before, block) = parts(sequence).expect("lanes");
+        knows_sessions(before, block)
+    }
+
+    #[test]
+    fn what_was_wrong_before_the_lanes_says_nothing_of_them() {
+        let digest = "- C_OpenSession: {}
+  gives: { session: $u }
+- C_DigestInit: { session: $u, mechanism: CKM_SHA256 }
+- C_Digest: { session: $u, data: '00' }
+";
+        let sequence = behind(digest, SEARCH);
+        let (target, model) = (trace(&sequence, 0, b"one"), trace(&sequence, 0, b"other"));
+        assert_eq!(wrong_output(&sequence, &target, &model), None);
     }
 
     #[test]

@@ -61,14 +61,7 @@ impl Pair {
         let both = on_target.into_iter().zip(sequences).zip(&beside);
         let judged = both.map(|((ran, decoded), beside)| {
             let beside = beside.as_ref().and_then(|_| on_model.next());
-            let suspect = alone(decoded, &ran).or_else(|| {
-                let beside = beside?;
-                if decoded.sequence.has_lanes() {
-                    return apart::wrong_output(&decoded.sequence, &ran.trace, &beside.trace);
-                }
-                let calls: Vec<&Call> = decoded.sequence.calls().collect();
-                disagrees(&calls, &ran, &beside)
-            });
+            let suspect = suspect(decoded, &ran, beside.as_ref());
             Outcome { ran, suspect }
         });
         Ok(judged.collect())
@@ -81,7 +74,7 @@ impl Pair {
     pub fn run_on_target(&mut self, sequences: &[Decoded]) -> Result<Vec<Outcome>, StationError> {
         let ran = self.target.run(sequences.iter())?;
         let judged = ran.into_iter().zip(sequences).map(|(ran, decoded)| {
-            let suspect = alone(decoded, &ran);
+            let suspect = suspect(decoded, &ran, None);
             Outcome { ran, suspect }
         });
         Ok(judged.collect())
@@ -96,14 +89,19 @@ fn beside(decoded: &Decoded) -> Option<Cow<'_, Decoded>> {
     }
 }
 
-/// What is wrong with a sequence whatever the model says.
-fn alone(decoded: &Decoded, ran: &Ran) -> Option<Suspect> {
-    let calls: Vec<&Call> = decoded.sequence.calls().collect();
+/// What is wrong with a sequence: what is whatever the model says, what the model contradicts, and what may be a gap in a
+/// list, in this order.
+fn suspect(decoded: &Decoded, ran: &Ran, beside: Option<&Ran>) -> Option<Suspect> {
+    let sequence = &decoded.sequence;
+    let calls: Vec<&Call> = sequence.calls().collect();
     let suspect = Suspect::of(&calls, ran);
-    suspect.or_else(|| match decoded.sequence.has_lanes() {
-        true => together::suspect(&decoded.sequence, &ran.trace),
-        false => None,
-    })
+    if !sequence.has_lanes() {
+        return suspect.or_else(|| disagrees(&calls, ran, beside?));
+    }
+    suspect
+        .or_else(|| together::one_handle_twice(&ran.trace))
+        .or_else(|| apart::wrong_output(sequence, &ran.trace, &beside?.trace))
+        .or_else(|| together::unlisted(sequence, &ran.trace))
 }
 
 fn disagrees(calls: &[&Call], ran: &Ran, beside: &Ran) -> Option<Suspect> {

@@ -194,6 +194,9 @@ impl Suspect {
                 let named = named.map_or_else(String::new, |name| format!("-{name}"));
                 format!("wrong-{}{named}", wrong.name)
             }
+            What::Disagrees(found) if found.is_about_a_list() => {
+                format!("{}-unlisted", rv(found.returned))
+            }
             What::Disagrees(found) => format!("{}-not-{}", rv(found.returned), rv(found.model)),
             What::Unlisted(value) => format!("{}-in-a-lane", rv(*value)),
             What::Twice(_) => "one-handle-twice".to_owned(),
@@ -223,6 +226,11 @@ impl Suspect {
                     }),
                 ..
             }) => format!("{function} gives {name} as {found}, which is {right} here"),
+            What::Disagrees(found) if found.is_about_a_list() => format!(
+                "{function} returns {}, which its section does not list, where the reference token returns {}",
+                rv(found.returned),
+                rv(found.model)
+            ),
             What::Disagrees(found) => format!(
                 "{function} returns {} in a state in which the reference token returns {}",
                 rv(found.returned),

@@ -25,15 +25,6 @@ const ENDS: [Function; 4] = [
     Function::C_Finalize,
 ];
 
-/// What is wrong with the calls of lanes. What a session answers that several of them use is nothing to go by: of two
-/// threads in one session nothing is said ([PKCS11-Base 3.2] 5.1.2).
-pub(super) fn suspect(sequence: &Sequence, trace: &CaseTrace) -> Option<Suspect> {
-    one_handle_twice(trace).or_else(|| match shape::shares_sessions(&sequence.steps) {
-        true => None,
-        false => unlisted(trace),
-    })
-}
-
 /// The lanes in the order in which their steps began. A step that first asks for sizes began with the question.
 pub(super) fn order(trace: &CaseTrace) -> Vec<u16> {
     let mut begun: Vec<(u64, u16)> = Vec::new();
@@ -85,8 +76,12 @@ fn is_of_a_lane(call: &TraceCall) -> bool {
 }
 
 /// A return value that the function's section does not list ([PKCS11-Base 3.2] 5.1): on its own no more than a gap
-/// that 5.1 speaks of, and of interest if only lanes bring it about.
-fn unlisted(trace: &CaseTrace) -> Option<Suspect> {
+/// that 5.1 speaks of, and of interest here if only lanes bring it about. What a session answers that several of them use
+/// is nothing to go by: of two threads in one session nothing is said (5.1.2).
+pub(super) fn unlisted(sequence: &Sequence, trace: &CaseTrace) -> Option<Suspect> {
+    if shape::shares_sessions(&sequence.steps) {
+        return None;
+    }
     let mut calls = trace.calls.iter().filter(|call| is_of_a_lane(call));
     calls.find_map(|call| {
         let rv = call.returned?.rv;
@@ -102,7 +97,7 @@ fn unlisted(trace: &CaseTrace) -> Option<Suspect> {
 /// A session with the handle of another one that is open: a handle identifies its session ([PKCS11-Base 3.2] 5.6.1).
 /// Whatever may have closed the other one, between the beginning of the first call and the end of the second, is given
 /// the benefit of the doubt.
-fn one_handle_twice(trace: &CaseTrace) -> Option<Suspect> {
+pub(super) fn one_handle_twice(trace: &CaseTrace) -> Option<Suspect> {
     let ends = Ends::of(trace);
     // Rounds open thousands of sessions: what is looked at of those with one handle in one gap are the first ones.
     let mut before: HashMap<(u64, usize), Opened<'_>> = HashMap::new();

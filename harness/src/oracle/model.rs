@@ -58,13 +58,15 @@ pub fn disagreement(
 }
 
 /// True if two answers of one function contradict each other in one state, whether or not target and model are
-/// sure to be in one.
+/// sure to be in one, or if the target's is a value that the standard does not list.
 #[must_use]
 pub fn may_disagree(function: Function, target: Answered, model: Answered) -> bool {
-    freedom::contradicts(function, target.rv, model.rv) || wrong_output(target, model).is_some()
+    freedom::contradicts(function, target.rv, model.rv)
+        || freedom::is_unlisted(function, target.rv, model.rv)
+        || wrong_output(target, model).is_some()
 }
 
-/// As [`disagreement`]; `answers` tells what target and model answered to a call, if both did, and `values` the bytes
+/// As [`disagreement`]: a contradiction if there is any, else the first value that the standard does not list. `answers` tells what target and model answered to a call, if both did, and `values` the bytes
 /// that they gave where these follow from the sequence.
 pub fn disagreement_of<'s, 'c: 's>(
     subjects: impl Iterator<Item = &'s Subject<'c>>,
@@ -73,9 +75,12 @@ pub fn disagreement_of<'s, 'c: 's>(
 ) -> Option<Disagreement> {
     let mut states = Apart::default();
     let mut determined = Determined::default();
+    let mut unlisted = None;
     for subject in subjects {
         let call = subject.call;
-        let (given, wanted) = answers(call)?;
+        let Some((given, wanted)) = answers(call) else {
+            break;
+        };
         let (rv, model) = (given.rv, wanted.rv);
         let comparable = !call.fixture && !states.touches(subject);
         let both = comparable && rv == CKR_OK && model == CKR_OK;
@@ -92,21 +97,26 @@ pub fn disagreement_of<'s, 'c: 's>(
             let free = free || freedom::is_of_no_use(call, rv);
             let wrong = freedom::contradicts(call.function, rv, model) && !free;
             let output = wrong_output(given, wanted).or(value);
-            if wrong || output.is_some() {
-                return Some(Disagreement {
-                    step: call.number,
-                    function: call.function,
-                    returned: rv,
-                    model,
-                    output,
-                });
+            let is_wrong = wrong || output.is_some();
+            let found = Disagreement {
+                step: call.number,
+                function: call.function,
+                returned: rv,
+                model,
+                output,
+            };
+            if is_wrong {
+                return Some(found);
+            }
+            if freedom::is_unlisted(call.function, rv, model) {
+                unlisted.get_or_insert(found);
             }
         }
         if !states.follow(subject, rv, model) {
-            return None;
+            break;
         }
     }
-    None
+    unlisted
 }
 
 /// The answer of every step: that of its last call, which is no question.
@@ -248,10 +258,13 @@ impl Apart {
             self.names.extend(self.operations.unsure_after(call));
             self.operations.follow(call);
             self.handles_end(call);
-            // What is on the token may get its handles without being asked for.
+            // What is on the token may get its handles without being asked for, or when it is found.
             if matches!(
                 call.function,
-                Function::C_Initialize | Function::C_Login | Function::C_LoginUser
+                Function::C_Initialize
+                    | Function::C_Login
+                    | Function::C_LoginUser
+                    | Function::C_FindObjects
             ) {
                 let reused = std::mem::take(&mut self.objects.gone);
                 self.doubtful.extend(reused);

@@ -223,7 +223,7 @@ impl Driver {
             return Ok(None);
         };
         let met = line.account.failed.entry(name.clone()).or_default();
-        met.insert(question.subject.clone());
+        met.insert(line.property.subject(judgement, question));
         let tries = line.tries.entry(name.clone()).or_default();
         let new = *tries < TRIES && line.known.len() < FAILURES && !line.known.contains(&name);
         if !new {

@@ -10,8 +10,7 @@ pub(super) fn of(judgement: &Judgement, subject: &str, likeness: Likeness) -> Op
     if judgement.verdict == Verdict::HarnessFault {
         return Some("harness-fault".to_owned());
     }
-    let gravest = |finding: &&Finding| finding.verdict == judgement.verdict;
-    let finding = judgement.findings.iter().find(gravest)?;
+    let finding = gravest(judgement)?;
     let function = finding.function.as_deref().unwrap_or("worker");
     let what = match (&finding.end, finding.oracle.as_str()) {
         (Some(End::Signal { signal, .. }), _) => signal.clone(),
@@ -28,7 +27,9 @@ pub(super) fn of(judgement: &Judgement, subject: &str, likeness: Likeness) -> Op
     };
     let each = match likeness {
         Likeness::Alike => false,
-        Likeness::Usual => finding.end.is_none() && finding.oracle == "expectation",
+        Likeness::Usual | Likeness::AfterFailure => {
+            finding.end.is_none() && finding.oracle == "expectation"
+        }
         Likeness::Apart => true,
     };
     let subject = match each {
@@ -38,6 +39,12 @@ pub(super) fn of(judgement: &Judgement, subject: &str, likeness: Likeness) -> Op
     Some(format!("{function}-{what}{subject}"))
 }
 
+/// The first finding that the verdict rests on.
+pub(super) fn gravest(judgement: &Judgement) -> Option<&Finding> {
+    let gravest = |finding: &&Finding| finding.verdict == judgement.verdict;
+    judgement.findings.iter().find(gravest)
+}
+
 /// How much failures for different subjects have to do with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Likeness {
@@ -45,6 +52,8 @@ pub(super) enum Likeness {
     Alike,
     /// Outputs that are wrong are so for reasons of their own.
     Usual,
+    /// As usual, and the subject is the function that failed before.
+    AfterFailure,
     /// So is everything else.
     Apart,
 }
@@ -113,6 +122,12 @@ mod tests {
             );
         }
         let refused = judgement("return-code", "returned CKR_OK", None);
+        let alike = of(
+            &judgement("expectation", "object is 2", None),
+            "C_CopyObject",
+            Likeness::AfterFailure,
+        );
+        assert_eq!(alike.as_deref(), Some("C_Sign-wrong-object-C_CopyObject"));
         let apart = of(&refused, "CKM_X", Likeness::Apart);
         assert_eq!(apart.as_deref(), Some("C_Sign-CKR_OK-CKM_X"));
         let exited = judgement("end", "ended", Some(End::Exited { status: 5 }));

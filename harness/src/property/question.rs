@@ -1,9 +1,11 @@
 //! A question to a target: a sequence that holds of it if the property does.
 
+use cryptoki_sys::CKR_OK;
 use p11assay_reports::evidence::{Class, Clause, Level};
 
 use super::relay::Leg;
 use super::table::Property;
+use crate::cryptoki::Function;
 use crate::plan::{Case, Ladder, Needs};
 use crate::sequence::Sequence;
 
@@ -41,6 +43,14 @@ impl Question {
             legs,
             ..Self::new(subject, super::script::Script::default())
         }
+    }
+
+    /// The function that was to fail last, up to this step: what is wrong there may come of it.
+    pub(super) fn failure_before(&self, step: u32) -> Option<Function> {
+        let calls = self.sequence.calls();
+        let failed =
+            calls.filter(|call| call.number <= step && call.not_applicable.contains(&CKR_OK));
+        failed.last().map(|call| call.function)
     }
 
     /// True if the target and the reference token answer in turn.
@@ -113,3 +123,23 @@ pub fn clause(property: &Property) -> Clause {
 
 /// The level at which nothing but a success against the property is a violation.
 pub(super) const MUST: Level = Level::Must;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::property::script::{Script, call};
+
+    #[test]
+    fn the_call_that_failed_last_is_blamed() {
+        let mut script = Script::default();
+        script.add(call(Function::C_GetInfo).presumed());
+        script.add(call(Function::C_OpenSession).presumed_to_fail());
+        script.add(call(Function::C_GetSlotList));
+        script.add(call(Function::C_CreateObject).presumed_to_fail());
+        script.add(call(Function::C_GetSlotList).fails());
+        let question = Question::new("all", script);
+        let blamed: Vec<_> = (1..=5).map(|step| question.failure_before(step)).collect();
+        let [first, second] = [Function::C_OpenSession, Function::C_CreateObject].map(Some);
+        assert_eq!(blamed, [None, first, first, second, second]);
+    }
+}

@@ -65,6 +65,11 @@ const fn alike(mut property: Property) -> Property {
     property
 }
 
+const fn after_failure(mut property: Property) -> Property {
+    property.likeness = Likeness::AfterFailure;
+    property
+}
+
 const fn beside_reference(mut property: Property) -> Property {
     property.likeness = Likeness::Apart;
     property.beside_reference = true;
@@ -74,7 +79,20 @@ const fn beside_reference(mut property: Property) -> Property {
 impl Property {
     /// By what a failure is known again.
     pub(super) fn mark(&self, judgement: &Judgement, question: &Question) -> Option<String> {
-        mark::of(judgement, &question.subject, self.likeness)
+        mark::of(judgement, &self.subject(judgement, question), self.likeness)
+    }
+
+    /// What failed.
+    pub(super) fn subject(&self, judgement: &Judgement, question: &Question) -> String {
+        let blamed = match self.likeness {
+            Likeness::AfterFailure => mark::gravest(judgement).and_then(|finding| finding.step),
+            _ => None,
+        };
+        let blamed = blamed.and_then(|step| question.failure_before(step));
+        blamed.map_or_else(
+            || question.subject.clone(),
+            |function| function.name().to_owned(),
+        )
     }
 }
 
@@ -115,7 +133,7 @@ static PROPERTIES: &[Property] = &[
     alike(property("output-length", "the length is told, and whoever has too little room can try again",
         &["5.2", "5.5.1", "5.5.5", "5.6.6", "5.8", "5.9", "5.10", "5.11", "5.12", "5.13", "5.14", "5.15.6", "5.17", "5.18"],
         length::contract)),
-    alike(property("failure-changes-nothing", "a call that fails leaves everything as it was",
+    after_failure(property("failure-changes-nothing", "a call that fails leaves everything as it was",
         &["5", "5.7.1", "5.7.2", "5.7.6", "5.18.1", "5.18.2", "5.18.4", "5.18.5", "5.18.8", "5.18.9", "5.6.1", "5.6.4", "5.6.8"],
         failure::changes_nothing)),
     property("sessions-apart", "the operations of several sessions do not get into each other's way",

@@ -73,9 +73,10 @@ impl Common<'_> {
         found.progress.corpus = corpus.inputs().len();
         found.progress.features = novelty.count();
         found.progress.functions = found.functions.count();
-        doubt.extend(wrong.iter().filter_map(|one| match &one.doubt {
-            Some(Doubt::Disagrees(suspect)) => Some(suspect.name()),
-            _ => None,
+        doubt.extend(wrong.iter().flat_map(|one| match &one.doubt {
+            Some(Doubt::Disagrees(suspect)) => vec![suspect.name()],
+            Some(Doubt::Values(names)) => names.clone(),
+            _ => Vec::new(),
         }));
         Ok(wrong)
     }
@@ -248,7 +249,7 @@ impl Job<'_, '_> {
                         title: suspect.title(),
                     }),
                     // Of a phrase alone it cannot be told for sure what follows from it.
-                    Some(Doubt::Values) => None,
+                    Some(Doubt::Values(_)) => None,
                     _ => Some(Suspicion::unnamed(
                         "memory written over, or a size that nothing has",
                     )),

@@ -2,6 +2,10 @@ use super::*;
 use crate::worker::Returned;
 use cryptoki_sys::{CKR_KEY_HANDLE_INVALID, CKR_PIN_INCORRECT};
 
+fn suspect(sequence: &Sequence, trace: &CaseTrace) -> Option<Suspect> {
+    one_handle_twice(trace).or_else(|| unlisted(sequence, trace))
+}
+
 /// A call of a lane that began at this time and took 1000 ns.
 fn call(lane: u16, function: Function, (start_ns, rv): (u64, u64)) -> TraceCall {
     TraceCall {

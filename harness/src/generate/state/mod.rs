@@ -14,8 +14,12 @@ use crate::cryptoki::function::Domain;
 use crate::cryptoki::refusal::{Occasion, refusals};
 use crate::cryptoki::{Function, ParameterKind, returns};
 use crate::plan::{Ladder, Needs};
+use crate::sequence::expectation::Expected;
 use crate::sequence::recipe;
-use crate::sequence::{Argument, Attribute, AttributeValue, Call, Template};
+use crate::sequence::{
+    Argument, Attribute, AttributeValue, Buffer, BufferSize, Call, Expectation, Number, Reference,
+    Relation, Template,
+};
 
 use table::{Row, STATES, Says, State};
 
@@ -122,6 +126,13 @@ const OF_OTHER_ARGUMENTS: [CK_RV; 8] = [
 ];
 
 /// 5.6.10: with the logout handles of private objects become invalid.
+fn template(attributes: Vec<Attribute>) -> Argument {
+    Argument::Template(Template {
+        attributes,
+        claim: None,
+    })
+}
+
 fn after_logout(function: Function) -> Option<Draft> {
     let object = ParameterKind::Ulong(Domain::Object);
     // It takes handles of keys, and looks at the saved state first.
@@ -142,11 +153,22 @@ fn after_logout(function: Function) -> Option<Draft> {
         value: AttributeValue::Bool(value.into()),
     }));
     let mut create = honest::call(Function::C_CreateObject);
-    create.arguments[1] = Argument::Template(Template {
-        attributes: key,
-        claim: None,
-    });
+    create.arguments[1] = template(key);
     create.not_applicable = returns::CREATION_REFUSED.to_vec();
+    // One that the token made public after all may be used by anybody.
+    let asked = vec![Attribute {
+        attribute: CKA_PRIVATE,
+        value: AttributeValue::Buffer(Buffer::of(BufferSize::Exact)),
+    }];
+    let mut private = honest::call(Function::C_GetAttributeValue);
+    private.arguments[1] = Argument::named("object");
+    private.arguments[2] = template(asked);
+    private.requires = vec![Expectation {
+        subject: Reference::to("template").field("CKA_PRIVATE"),
+        captured: false,
+        relation: Relation::Equals(Expected::Number(Number::Literal(1))),
+    }];
+    private.otherwise = Some("the object is not private".to_owned());
     let logout = Call {
         arguments: vec![session()],
         ..Call::new(0, Function::C_Logout)
@@ -191,10 +213,15 @@ fn after_logout(function: Function) -> Option<Draft> {
             .title(format!(
                 "{function} refuses a private object after the logout"
             ))
-            .level(Level::Security)
+            .level(match function {
+                // A size gives nothing away, and one that is told without a look at the object shows no object.
+                Function::C_GetObjectSize => Level::Must,
+                _ => Level::Security,
+            })
             .class(Class::A)
             .needs(&needs)
             .fixture(handles::kept(create))
+            .fixture(private)
             .fixture(logout)
             .judged(judged, answer),
     )

@@ -5,6 +5,7 @@ use cryptoki_sys::*;
 
 use crate::cryptoki::Function;
 use crate::cryptoki::function::{Domain, ParameterKind};
+use crate::cryptoki::returns;
 use crate::cryptoki::structure::layout;
 use crate::sequence::{Argument, Call, ParameterValue};
 
@@ -168,6 +169,14 @@ pub(super) fn contradicts(function: Function, target: u64, model: u64) -> bool {
         // Which of two reasons comes first is mostly open (5.1.7).
         _ => false,
     }
+}
+
+/// True if the target refuses with a value that the standard does not permit the function, where the model answers
+/// otherwise. Both may be right all the same: lists have gaps ([PKCS11-Base 3.2] 5.1).
+pub(super) fn is_unlisted(function: Function, target: u64, model: u64) -> bool {
+    target != model
+        && !contradicts(function, target, model)
+        && !returns::is_permitted(function, target)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use crate::worker::Returned;
 use cryptoki_sys::{
     CKA_PRIVATE, CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED, CKR_KEY_HANDLE_INVALID,
     CKR_MECHANISM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_NOT_INITIALIZED,
-    CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID, CKR_USER_ALREADY_LOGGED_IN,
+    CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID, CKR_TEMPLATE_INCONSISTENT,
+    CKR_USER_ALREADY_LOGGED_IN,
 };
 
 fn on(number: u32, function: Function, handles: &[(&str, &str)]) -> Call {
@@ -73,6 +74,33 @@ fn an_operation_that_is_lost_is_found() {
     let wrong = [0, 0, 0, CKR_OPERATION_NOT_INITIALIZED, 0];
     assert_eq!(step(&sign(), &wrong, &[0; 5]), Some(4));
     assert_eq!(step(&sign(), &[0; 5], &[0; 5]), None);
+}
+
+/// What a list leaves out may be a gap in it: a contradiction, even a later one, says more.
+#[test]
+fn a_value_that_no_list_has_is_told_where_nothing_is_contradicted() {
+    let listed = [0, 0, CKR_MECHANISM_INVALID, CKR_FUNCTION_FAILED, 0];
+    assert_eq!(step(&sign(), &listed, &[0; 5]), None);
+    let unlisted = [0, 0, CKR_SESSION_EXISTS, CKR_OPERATION_NOT_INITIALIZED, 0];
+    let steps = sign();
+    let steps: Vec<&Call> = steps.iter().collect();
+    let found = |target: &[u64], model: &[u64]| {
+        let found = disagreement(&steps, &trace(&sign(), target), &trace(&sign(), model));
+        found.map(|found| (found.step, found.is_about_a_list()))
+    };
+    assert_eq!(found(&unlisted, &[0; 5]), Some((3, true)));
+    assert_eq!(found(&unlisted, &unlisted), None, "the model says so, too");
+    let mut refused = unlisted;
+    refused[2] = CKR_MECHANISM_INVALID;
+    assert_eq!(found(&unlisted, &refused), Some((3, true)));
+    let calls = [
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        giving(on(2, Function::C_OpenSession, &[]), "session", "s1"),
+        on(3, Function::C_DigestInit, &[("session", "s0")]),
+        on(4, Function::C_CloseSession, &[("session", "s1")]),
+    ];
+    let contradicted = [0, 0, CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID];
+    assert_eq!(step(&calls, &contradicted, &[0; 4]), Some(4));
 }
 
 /// Logs in with so many PINs that both sides find wrong, and with another one; the model refuses that, too, and the target says this.
@@ -159,7 +187,7 @@ fn what_comes_of_a_permitted_refusal_is_not_compared() {
     assert_eq!(step(&sign(), &lacks, &[0; 5]), None);
     let refuses = [
         0,
-        CKR_MECHANISM_INVALID,
+        CKR_TEMPLATE_INCONSISTENT,
         CKR_KEY_HANDLE_INVALID,
         CKR_OPERATION_NOT_INITIALIZED,
         0,

@@ -1,5 +1,6 @@
 //! What target and model say to a call, and in which they differ.
 
+use super::freedom;
 use crate::cryptoki::Function;
 use crate::oracle::TraceCall;
 use crate::sequence::Value;
@@ -18,6 +19,15 @@ pub struct Disagreement {
     pub model: u64,
     /// An output that the target cannot have given.
     pub output: Option<WrongOutput>,
+}
+
+impl Disagreement {
+    /// True if all there is to it is that the target returned a value that the standard does not list, which may be a gap
+    /// in the list ([PKCS11-Base 3.2] 5.1).
+    #[must_use]
+    pub fn is_about_a_list(&self) -> bool {
+        self.output.is_none() && freedom::is_unlisted(self.function, self.returned, self.model)
+    }
 }
 
 /// An output that follows from the sequence, and is another one.

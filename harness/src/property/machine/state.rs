@@ -201,6 +201,13 @@ impl Life {
 }
 
 impl Object {
+    /// The number of a handle that is gone may be that of another object by now.
+    fn doubt_what_is_gone(&mut self) {
+        if self.handle == Life::Gone {
+            self.handle = Life::Doubtful;
+        }
+    }
+
     fn end(&mut self) {
         self.exists = false;
         self.handle = self.handle.ended();

@@ -6,7 +6,7 @@ use super::{Life, Login, Object, Operation, Session, State};
 use crate::cryptoki::Function::{
     C_CloseAllSessions, C_CloseSession, C_GetSessionInfo, C_Login, C_Logout, C_OpenSession,
 };
-use crate::property::script::{Script, call, is_number, number, on, pin};
+use crate::property::script::{Make, Script, call, is_number, number, on, pin};
 use crate::sequence::Relation;
 
 /// Most sessions at a time.
@@ -140,8 +140,13 @@ impl State {
             return;
         }
         // What a token wants of its SO is its own affair.
-        script.add(if so { login.presumed() } else { login });
+        let login = if so { login.presumed() } else { login };
+        script.add(self.once_operations_are_over(login));
         self.login = if so { Login::So } else { Login::User };
+        // What is on the token and comes into view may get a handle that is free again. Those of private objects end for good.
+        for object in self.objects.iter_mut().filter(|object| !object.private) {
+            object.doubt_what_is_gone();
+        }
         self.leave_operations_open();
     }
 
@@ -155,8 +160,10 @@ impl State {
             script.add(logout.fails());
             return;
         }
-        script.add(logout);
+        script.add(self.once_operations_are_over(logout));
         self.login = Login::Nobody;
+        // Those that were gone before may be given out with the next login; those that end now may not.
+        self.handles_are_given_out();
         for object in self.objects.iter_mut().filter(|object| object.private) {
             match object.on_token {
                 true => object.handle = object.handle.ended(),
@@ -164,6 +171,15 @@ impl State {
             }
         }
         self.leave_operations_open();
+    }
+
+    /// Operations should be over before a login or a logout, and a token may say of one that is not (5.6.8, 5.6.10).
+    fn once_operations_are_over(&self, call: Make) -> Make {
+        let mut sessions = self.open_sessions();
+        match sessions.any(|session| session.operation != Operation::None) {
+            true => call.unless(&[CKR_OPERATION_ACTIVE]),
+            false => call,
+        }
     }
 
     fn leave_operations_open(&mut self) {
