@@ -129,13 +129,14 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
     }
 }
 
-/// A sequence that does anything to its token needs one of its own.
+/// A sequence destroys what it happens on, and says so wherever it is kept: it is not for a token that somebody uses. One
+/// that does anything to its token needs one of its own.
 fn needs(decoded: &Decoded) -> Needs {
     let own_token = decoded.own_token;
     Needs {
         pin: own_token,
         so_pin: own_token,
-        disposable: own_token,
+        disposable: true,
         own_token,
         ..Needs::default()
     }
