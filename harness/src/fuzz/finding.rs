@@ -49,7 +49,10 @@ pub(super) fn id(suspect: &Suspect, shape: &[String]) -> String {
 #[must_use]
 pub(super) fn shape_of(sequence: &Sequence, suspect: &Suspect, trace: &CaseTrace) -> Vec<String> {
     let is_of_any = match &suspect.what {
-        What::Ended(end) => matches!(**end, End::MemoryLimit { .. } | End::Program { .. }),
+        What::Ended(end) => matches!(
+            **end,
+            End::MemoryLimit { .. } | End::FileLimit { .. } | End::Program { .. }
+        ),
         _ => suspect.is_about_the_library(),
     };
     match (suspect.step, suspect.function) {
