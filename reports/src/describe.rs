@@ -91,6 +91,10 @@ pub(crate) fn end(end: &End) -> Vec<String> {
             format!("used {resident} bytes of memory, limit: {limit} bytes"),
             &[],
         ),
+        End::FileLimit { limit } => (
+            format!("wrote a file of more than {limit} bytes, which is the limit"),
+            &[],
+        ),
         End::Program { program, end: how } => {
             let how = self::end(how).into_iter().next().unwrap_or_default();
             (format!("`{program}`, which the token needs: {how}"), &[])

@@ -88,7 +88,10 @@ fn one_end(end: &End) -> String {
 pub(crate) fn frames(end: &End) -> Vec<String> {
     let frames = match end {
         End::Signal { frames, .. } | End::Hang { frames, .. } => frames.as_slice(),
-        End::Exited { .. } | End::MemoryLimit { .. } | End::Program { .. } => &[],
+        End::Exited { .. }
+        | End::MemoryLimit { .. }
+        | End::FileLimit { .. }
+        | End::Program { .. } => &[],
     };
     frames.iter().enumerate().map(frame).collect()
 }

@@ -15,7 +15,7 @@ use super::progress::color;
 use super::report::{finish, fresh_folder};
 use super::select::{self, Selection, select};
 use super::session::{EVIDENCE, Session};
-use super::target::resolve;
+use super::target::{disposable, resolve};
 use crate::generate::{self, vectors};
 use crate::oracle::Reading;
 use crate::plan::{Plan, Suite, Waivers, shipped};
@@ -159,6 +159,11 @@ pub(super) fn replay(args: &Replay) -> Result<i32, Failure> {
     let suite = Suite::read(&keep::reproducer(&args.file)).map_err(Failure::usage)?;
     let plan = Plan::select(&[suite], &[], None).map_err(Failure::usage)?;
     let (mut target, credentials) = resolve(&args.target)?;
+    // Nothing of it would be executed, which is no answer to whoever asks whether a finding is still there.
+    let mut cases = plan.cases.iter();
+    if cases.all(|planned| planned.case.needs.disposable) {
+        disposable(&target, "this reproducer")?;
+    }
     if let Some(text) = &args.timeout {
         target.call_deadline = timeout("--timeout", text)?;
     }

@@ -229,15 +229,24 @@ pub(super) fn at_disposal(
     credentials: &Credentials,
     command: &str,
 ) -> Result<(), Failure> {
-    let lacks = if !target.disposable {
-        format!(
-            "{command} destroys what is on a token: say with --disposable, or `disposable: true` in \
-             the target file, that it may"
-        )
-    } else if credentials.pin.is_none() {
-        format!("{command} needs the user's PIN: give --pin, or `pin` in the target file")
-    } else {
-        return Ok(());
-    };
-    Err(Failure::usage(format!("target `{}`: {lacks}", target.name)))
+    disposable(target, command)?;
+    match credentials.pin {
+        Some(_) => Ok(()),
+        None => Err(Failure::usage(format!(
+            "target `{}`: {command} needs the user's PIN: give --pin, or `pin` in the target file",
+            target.name
+        ))),
+    }
+}
+
+/// Refuses a target that a command would do harm to. `command` is what the command does, as a noun.
+pub(super) fn disposable(target: &Target, command: &str) -> Result<(), Failure> {
+    match target.disposable {
+        true => Ok(()),
+        false => Err(Failure::usage(format!(
+            "target `{}`: {command} destroys what is on a token: say with --disposable, or \
+             `disposable: true` in the target file, that it may",
+            target.name
+        ))),
+    }
 }

@@ -49,7 +49,10 @@ pub(super) fn id(suspect: &Suspect, shape: &[String]) -> String {
 #[must_use]
 pub(super) fn shape_of(sequence: &Sequence, suspect: &Suspect, trace: &CaseTrace) -> Vec<String> {
     let is_of_any = match &suspect.what {
-        What::Ended(end) => matches!(**end, End::MemoryLimit { .. } | End::Program { .. }),
+        What::Ended(end) => matches!(
+            **end,
+            End::MemoryLimit { .. } | End::FileLimit { .. } | End::Program { .. }
+        ),
         _ => suspect.is_about_the_library(),
     };
     match (suspect.step, suspect.function) {
@@ -133,13 +136,14 @@ pub(super) fn case(decoded: &Decoded, suspect: &Suspect, trace: &CaseTrace) -> C
     }
 }
 
-/// A sequence that does anything to its token needs one of its own.
+/// A sequence destroys what it happens on, and says so wherever it is kept: it is not for a token that somebody uses. One
+/// that does anything to its token needs one of its own.
 fn needs(decoded: &Decoded) -> Needs {
     let own_token = decoded.own_token;
     Needs {
         pin: own_token,
         so_pin: own_token,
-        disposable: own_token,
+        disposable: true,
         own_token,
         ..Needs::default()
     }

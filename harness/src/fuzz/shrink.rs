@@ -4,15 +4,22 @@
 //! What a call that is gone would have given falls back to its default, handle 0 or no bytes, so that
 //! every candidate can be run. Legal calls stay legal: no candidate is of a graver input class.
 
+mod plainer;
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
+
+use p11assay_reports::evidence::Class;
 
 use super::class::class;
 use crate::sequence::decode::Decoded;
 use crate::sequence::{
-    Argument, Buffer, BufferSize, Bytes, Content, MechanismArgument, ParameterValue, Sequence,
-    Step, Together, calls_mut,
+    Argument, Buffer, BufferSize, Bytes, Call, Content, MechanismArgument, ParameterValue,
+    Sequence, Step, Together, calls_mut,
 };
+
+/// Names that no call gives.
+const GIVEN: [&str; 1] = ["target"];
 
 /// What shrinking may cost, and what it did.
 #[derive(Debug)]
@@ -50,7 +57,14 @@ pub fn shrink<E>(
     loop {
         let before = decoded.clone();
         remove_steps(&mut decoded, budget, shows)?;
-        for pass in [plainer_blocks, plainer_arguments, plainer_parts] {
+        for pass in [
+            plainer_blocks,
+            fewer_handles,
+            plainer_arguments,
+            plainer_parts,
+            plainer_values,
+            fewer_fields,
+        ] {
             pass(&mut decoded, budget, shows)?;
         }
         if decoded == before || budget.is_spent() {
@@ -70,8 +84,7 @@ fn attempt<E>(
         return Ok(false);
     }
     // What legal calls do is graver, and a search of legal calls is gated on it.
-    let given = ["target"];
-    if class(&candidate, &given) > class(&decoded.sequence, &given) {
+    if class(&candidate, &GIVEN) > class(&decoded.sequence, &GIVEN) {
         return Ok(false);
     }
     budget.tries += 1;
@@ -182,21 +195,70 @@ fn remove_steps<E>(
     Ok(())
 }
 
+/// Tries the first session in place of each other one, and the first object in place of each other one, wherever it is used:
+/// an operation that is begun in one session does not go on in another. What gave the other can go then.
+fn fewer_handles<E>(
+    decoded: &mut Decoded,
+    budget: &mut Budget,
+    shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
+) -> Result<(), E> {
+    let handles = plainer::handles(&decoded.sequence);
+    for handle in handles.iter().rev() {
+        if let Some(first) = plainer::first(&handles, &handle.name) {
+            let candidate = plainer::renamed(&decoded.sequence, &handle.name, first);
+            attempt(decoded, candidate, budget, shows)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tries plainer numbers, and something plainer in place of every reference to an earlier output.
+fn plainer_values<E>(
+    decoded: &mut Decoded,
+    budget: &mut Budget,
+    shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
+) -> Result<(), E> {
+    let handles = plainer::handles(&decoded.sequence);
+    each_argument(decoded, budget, shows, &|call, place| {
+        plainer::plainer(call, place, &handles)
+    })
+}
+
+/// Tries structures without one of their fields. Those of legal calls keep them: whether a mechanism does without a field, its
+/// input class does not tell.
+fn fewer_fields<E>(
+    decoded: &mut Decoded,
+    budget: &mut Budget,
+    shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
+) -> Result<(), E> {
+    if class(&decoded.sequence, &GIVEN) == Class::A {
+        return Ok(());
+    }
+    each_argument(decoded, budget, shows, &|call, place| {
+        plainer::fewer_fields(&call.arguments[place])
+    })
+}
+
 /// Tries what is plainer in place of every argument.
 fn plainer_arguments<E>(
     decoded: &mut Decoded,
     budget: &mut Budget,
     shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
 ) -> Result<(), E> {
-    each_argument(decoded, budget, shows, &|argument| match argument {
-        Argument::Default | Argument::Number(_) => Vec::new(),
-        Argument::Buffer(buffer) => {
-            let exact = Argument::Buffer(Buffer::of(BufferSize::Exact));
-            let plain = buffer.size != BufferSize::Exact;
-            plain.then_some(exact).into_iter().collect()
-        }
-        _ => vec![Argument::Default],
-    })
+    each_argument(
+        decoded,
+        budget,
+        shows,
+        &|call, place| match &call.arguments[place] {
+            Argument::Default | Argument::Number(_) => Vec::new(),
+            Argument::Buffer(buffer) => {
+                let exact = Argument::Buffer(Buffer::of(BufferSize::Exact));
+                let plain = buffer.size != BufferSize::Exact;
+                plain.then_some(exact).into_iter().collect()
+            }
+            _ => vec![Argument::Default],
+        },
+    )
 }
 
 /// Tries every argument with one of its parts taken out or made plainer.
@@ -205,27 +267,32 @@ fn plainer_parts<E>(
     budget: &mut Budget,
     shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
 ) -> Result<(), E> {
-    each_argument(decoded, budget, shows, &|argument| match argument {
-        Argument::Template(template) => (0..template.attributes.len())
-            .map(|gone| {
-                let mut fewer = template.clone();
-                fewer.attributes.remove(gone);
-                Argument::Template(fewer)
-            })
-            .collect(),
-        Argument::Bytes(bytes) => plainer_bytes(bytes)
-            .into_iter()
-            .map(Argument::Bytes)
-            .collect(),
-        Argument::Mechanism(given) if given.parameter != ParameterValue::None => {
-            let bare = MechanismArgument {
-                parameter: ParameterValue::None,
-                ..(**given).clone()
-            };
-            vec![Argument::Mechanism(Box::new(bare))]
-        }
-        _ => Vec::new(),
-    })
+    each_argument(
+        decoded,
+        budget,
+        shows,
+        &|call, place| match &call.arguments[place] {
+            Argument::Template(template) => (0..template.attributes.len())
+                .map(|gone| {
+                    let mut fewer = template.clone();
+                    fewer.attributes.remove(gone);
+                    Argument::Template(fewer)
+                })
+                .collect(),
+            Argument::Bytes(bytes) => plainer_bytes(bytes)
+                .into_iter()
+                .map(Argument::Bytes)
+                .collect(),
+            Argument::Mechanism(given) if given.parameter != ParameterValue::None => {
+                let bare = MechanismArgument {
+                    parameter: ParameterValue::None,
+                    ..(**given).clone()
+                };
+                vec![Argument::Mechanism(Box::new(bare))]
+            }
+            _ => Vec::new(),
+        },
+    )
 }
 
 fn plainer_bytes(bytes: &Bytes) -> Vec<Bytes> {
@@ -260,7 +327,7 @@ fn each_argument<E>(
     decoded: &mut Decoded,
     budget: &mut Budget,
     shows: &mut dyn FnMut(&Decoded) -> Result<bool, E>,
-    alternatives: &dyn Fn(&Argument) -> Vec<Argument>,
+    alternatives: &dyn Fn(&Call, usize) -> Vec<Argument>,
 ) -> Result<(), E> {
     for number in 0..decoded.sequence.calls().count() {
         let call = |decoded: &Decoded| decoded.sequence.calls().nth(number).cloned();
@@ -269,7 +336,7 @@ fn each_argument<E>(
             .map_or(0, |call| call.arguments.len());
         for place in 0..count {
             let found = call(decoded).filter(|call| !call.function.parameters()[place].is_pin());
-            let found = found.map(|call| alternatives(&call.arguments[place]));
+            let found = found.map(|call| alternatives(&call, place));
             for argument in found.into_iter().flatten() {
                 let mut candidate = decoded.sequence.clone();
                 if let Some(call) = calls_mut(&mut candidate.steps).into_iter().nth(number) {

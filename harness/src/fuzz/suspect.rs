@@ -153,7 +153,8 @@ impl Suspect {
             _ if self.name() == seen.name() => true,
             _ if seen.is_about_the_library() => self.denies_the_library(),
             (What::Ended(one), What::Ended(other)) => match (&**one, &**other) {
-                (End::MemoryLimit { .. }, End::MemoryLimit { .. }) => true,
+                (End::MemoryLimit { .. }, End::MemoryLimit { .. })
+                | (End::FileLimit { .. }, End::FileLimit { .. }) => true,
                 (End::Program { .. }, End::Program { .. }) => one == other,
                 _ => false,
             },
@@ -254,6 +255,7 @@ fn name_of(end: &End) -> String {
         End::Exited { status } => format!("exit-{status}"),
         End::Hang { .. } => "hang".to_owned(),
         End::MemoryLimit { .. } => "memory-limit".to_owned(),
+        End::FileLimit { .. } => "file-limit".to_owned(),
         End::Program { program, end } => {
             let file = program.rsplit('/').next().unwrap_or(program);
             let fits = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);

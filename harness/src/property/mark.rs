@@ -17,6 +17,7 @@ pub(super) fn of(judgement: &Judgement, subject: &str, likeness: Likeness) -> Op
         (Some(End::Exited { status }), _) => format!("exit-{status}"),
         (Some(End::Hang { .. }), _) => "hang".to_owned(),
         (Some(End::MemoryLimit { .. }), _) => "memory-limit".to_owned(),
+        (Some(End::FileLimit { .. }), _) => "file-limit".to_owned(),
         (Some(End::Program { program, .. }), _) => format!("end-of-{}", id(program)),
         (None, "return-code") => word(finding.message.strip_prefix("returned ")),
         (None, "expectation") => {

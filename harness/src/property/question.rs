@@ -102,7 +102,11 @@ impl Question {
             attack: None,
             class: Class::A,
             ladder: self.ladder,
-            needs: Needs::default(),
+            // What is asked creates, changes and destroys objects; that may be asked again only where it may be asked.
+            needs: Needs {
+                disposable: true,
+                ..Needs::default()
+            },
             with: Vec::new(),
             sequence: self.sequence.clone(),
             has_strict_reading: false,

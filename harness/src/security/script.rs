@@ -239,7 +239,7 @@ impl Script {
             false => format!("  setup:\n{}", lines(&self.setup)),
         };
         let text = format!(
-            "suite: {suite}\ncites: {{ document: PKCS11-Base, version: \"3.2\" }}\nlevel: security\nstate: rw-user\ncases:\n\
+            "suite: {suite}\ncites: {{ document: PKCS11-Base, version: \"3.2\" }}\nlevel: security\nstate: rw-user\nneeds: {{ disposable: true }}\ncases:\n\
              - id: {own}\n  clause: \"{clause}\"\n{setup}  steps:\n{}",
             lines(&self.steps)
         );

@@ -9,6 +9,10 @@ use std::time::Duration;
 use super::cancel::Canceller;
 use super::journal::Timing;
 
+/// Size that a file may have which a worker writes, bytes: far more than any token keeps, and too little for a module that
+/// writes without end to fill a disk.
+const FILE_LIMIT: u64 = 4 << 30;
+
 /// How to start and bound a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
@@ -32,9 +36,8 @@ pub struct WorkerOptions {
     pub start_deadline: Duration,
     /// Resident memory the whole worker may have, bytes.
     pub memory_limit: Option<u64>,
-    /// Address space the worker may have, bytes: a coarse backstop (`RLIMIT_AS`) against growth
-    /// faster than `memory_limit` is checked. Not for modules with sanitizers.
-    pub address_space_limit: Option<u64>,
+    /// Size that a file may have which the worker writes, bytes (`RLIMIT_FSIZE`).
+    pub file_limit: u64,
     /// Largest request, bytes.
     pub request_capacity: usize,
     /// Largest response, bytes.
@@ -65,7 +68,7 @@ impl WorkerOptions {
             idle_deadline: Duration::from_secs(60),
             start_deadline: Duration::from_secs(10),
             memory_limit: Some(2 << 30),
-            address_space_limit: None,
+            file_limit: FILE_LIMIT,
             request_capacity: 16 * MIB,
             response_capacity: 16 * MIB,
             journal_capacity: 64 * MIB,

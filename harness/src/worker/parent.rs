@@ -21,6 +21,8 @@ use super::statm::Statm;
 use super::{GuardHit, LANES, Timing};
 use p11assay_reports::evidence::End;
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
@@ -187,7 +189,7 @@ impl Worker {
         self.wait_for_death(deadline);
         match self.process.status() {
             Some(status) if status.success() => None,
-            Some(status) => Some(end::of(status, self.crash())),
+            Some(status) => Some(self.end_of(status)),
             None => Some(self.end_hang(deadline)),
         }
     }
@@ -210,7 +212,7 @@ impl Worker {
                 return Waited::Cancelled;
             }
             if let Some(status) = self.process.status() {
-                return self.ended(end::of(status, self.crash()));
+                return self.ended(self.end_of(status));
             }
             // Nothing else in the control page can be believed then: waiting is of no use.
             if control.magic.load(Relaxed) != MAGIC {
@@ -228,6 +230,17 @@ impl Worker {
             let left = slowest.left.unwrap_or_default() + Duration::from_millis(1);
             let doorbell = &self.process.mapping.control().doorbell;
             wait(doorbell, bell, Some(TICK.min(left)));
+        }
+    }
+
+    /// The end of a worker with this wait status.
+    fn end_of(&self, status: ExitStatus) -> End {
+        match status.signal() {
+            // What the kernel sends to whoever writes beyond the limit.
+            Some(libc::SIGXFSZ) => End::FileLimit {
+                limit: process::file_limit(self.options.file_limit),
+            },
+            _ => end::of(status, self.crash()),
         }
     }
 

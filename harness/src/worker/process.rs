@@ -112,7 +112,7 @@ pub(super) fn start(
 
 fn command(options: &WorkerOptions, descriptors: &Descriptors) -> Command {
     let memory = descriptors.memory.as_raw_fd();
-    let address_space = options.address_space_limit;
+    let file = options.file_limit;
     // SAFETY: no precondition.
     let parent = unsafe { libc::getpid() };
     let mut command = Command::new(&options.program);
@@ -128,13 +128,13 @@ fn command(options: &WorkerOptions, descriptors: &Descriptors) -> Command {
         command.current_dir(directory);
     }
     // SAFETY: `before_exec` only makes system calls, which are allowed between fork and exec.
-    unsafe { command.pre_exec(move || before_exec(memory, parent, address_space)) };
+    unsafe { command.pre_exec(move || before_exec(memory, parent, file)) };
     command
 }
 
 /// Runs in the child before exec. A session of its own keeps the module from prompting on the
 /// terminal and lets the watcher kill whatever the module forked.
-fn before_exec(memory: RawFd, parent: libc::pid_t, address_space: Option<u64>) -> io::Result<()> {
+fn before_exec(memory: RawFd, parent: libc::pid_t, file: u64) -> io::Result<()> {
     // SAFETY: plain system calls without pointers.
     unsafe {
         libc::setsid();
@@ -151,7 +151,8 @@ fn before_exec(memory: RawFd, parent: libc::pid_t, address_space: Option<u64>) -
     }
     // A core limit of exactly 1 also keeps the kernel from starting a crash collector.
     limit(libc::RLIMIT_CORE, 1)?;
-    address_space.map_or(Ok(()), |bytes| limit(libc::RLIMIT_AS, bytes))
+    // Our memory is a file of a size that it has already.
+    limit(libc::RLIMIT_FSIZE, file)
 }
 
 #[cfg(target_env = "gnu")]
@@ -159,22 +160,31 @@ pub(super) type Resource = libc::__rlimit_resource_t;
 #[cfg(not(target_env = "gnu"))]
 pub(super) type Resource = c_int;
 
-fn limit(resource: Resource, value: u64) -> io::Result<()> {
-    let mut limit = libc::rlimit {
+fn limits(resource: Resource) -> io::Result<libc::rlimit> {
+    let mut limits = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: `limit` is a valid structure to write to and then to read from.
-    let failed = unsafe {
-        libc::getrlimit(resource, &mut limit) < 0 || {
-            limit.rlim_cur = value.min(limit.rlim_max);
-            libc::setrlimit(resource, &limit) < 0
-        }
-    };
-    if failed {
-        return Err(io::Error::last_os_error());
+    // SAFETY: `limits` is a valid structure to write to.
+    match unsafe { libc::getrlimit(resource, &mut limits) } {
+        0 => Ok(limits),
+        _ => Err(io::Error::last_os_error()),
     }
-    Ok(())
+}
+
+fn limit(resource: Resource, value: u64) -> io::Result<()> {
+    let mut limits = limits(resource)?;
+    limits.rlim_cur = value.min(limits.rlim_max);
+    // SAFETY: `limits` is a valid structure to read from.
+    match unsafe { libc::setrlimit(resource, &limits) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The limit that a worker has which is to have this one: the system may permit less.
+pub(super) fn file_limit(wanted: u64) -> u64 {
+    limits(libc::RLIMIT_FSIZE).map_or(wanted, |limits| wanted.min(limits.rlim_max))
 }
 
 /// Life of the watching thread: start the worker, sleep until it dies, end its descendants, reap.

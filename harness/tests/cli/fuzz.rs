@@ -41,6 +41,7 @@ fn a_crash_is_found_made_short_and_shown_again() {
     let reproducer = found.reproducer.as_ref().expect("a reproducer");
     let replayed = folder.run(&["replay", &format!("run/{reproducer}"), "--target", &target]);
     replayed.says(1, &["SIGSEGV", "C_SeedRandom"]);
+    spares_what_somebody_uses(&folder, &format!("run/{reproducer}"), &found.id);
     // It was kept as soon as it was found, before the run that reports it.
     let home = format!("run/findings/{}", found.id);
     assert_eq!(
@@ -71,6 +72,39 @@ fn a_crash_is_found_made_short_and_shown_again() {
     ] {
         assert!(backtrace.contains(words), "{words} in {backtrace}");
     }
+}
+
+/// A sequence that a search made up is not for a token that nobody declared disposable, however it is run again: the
+/// module would crash if it were.
+fn spares_what_somebody_uses(folder: &Folder, reproducer: &str, id: &str) {
+    let text = folder.read("hostile.yaml");
+    let used = text.replace("disposable: true", "disposable: false");
+    assert_ne!(text, used);
+    folder.write("used.yaml", used);
+    let target = ["--target", "./used.yaml"];
+    folder
+        .run(&[&["replay", reproducer], &target[..]].concat())
+        .says(2, &["this reproducer destroys what is on a token"]);
+    let why = "the target is not declared disposable (--disposable)";
+    let left_out = |evidence: &str| {
+        let evidence = p11assay_reports::stream::read(&folder.path(evidence)).expect("evidence");
+        let case = crate::kit::case(&evidence, id);
+        assert_eq!(case.verdict, Verdict::NotApplicable);
+        assert_eq!((case.calls, case.reason.as_deref()), (0, Some(why)));
+    };
+    let run = ["run", reproducer, "--run-dir", "left-out"];
+    folder.run(&[&run, &target[..]].concat()).says(0, &[]);
+    left_out("left-out/evidence.jsonl");
+    let check = ["triage", "run", "--check", "--run-dir", "unchecked"];
+    folder
+        .run(&[&check, &target[..]].concat())
+        .says(0, &["open: 1", why]);
+    left_out("unchecked/evidence.jsonl");
+    // Whoever says that it may be destroyed has it run.
+    let declared = ["replay", reproducer, "--disposable"];
+    folder
+        .run(&[&declared, &target[..]].concat())
+        .says(1, &["SIGSEGV"]);
 }
 
 /// The C program of a finding crashes without the harness, too, and does not where the module behaves.

@@ -56,6 +56,14 @@ fn a_failure_is_made_small_shown_again_and_kept() {
     folder
         .run(&[&rerun[..], &["again"]].concat())
         .says(1, &[id]);
+    let used = folder
+        .read("hostile.yaml")
+        .replace("disposable: true", "disposable: false");
+    folder.write("used.yaml", used);
+    let kept = ["run", "kept/random.yaml", "--target", "./used.yaml"];
+    folder
+        .run(&[&kept[..], &["--run-dir", "left-out"]].concat())
+        .says(0, &["1 not applicable"]);
     std::fs::remove_file(folder.path("armed")).expect("the module misbehaves no more");
     folder
         .run(&[&rerun[..], &["mended"]].concat())

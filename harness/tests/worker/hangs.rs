@@ -17,6 +17,7 @@ crate::tests![
     a_deadline_may_be_changed,
     taking_memory_without_end,
     taking_memory_and_answering_at_once,
+    filling_the_disk,
     cancelling_from_another_thread,
     a_cancelled_worker_stays_cancelled,
     a_hang_where_tracing_is_forbidden,
@@ -121,6 +122,21 @@ fn taking_memory_and_answering_at_once() {
         assert!(resident > 64 << 20);
         assert!(!worker.is_alive());
     }
+}
+
+/// A file beyond the limit is an end of its own, and no signal that somebody sent; what is within it is written.
+fn filling_the_disk() {
+    let mut options = options("C_GetInfo:fill");
+    options.file_limit = 1 << 20;
+    let mut worker = Worker::spawn(&options).expect("a worker");
+    let reply = send(&mut worker, &["C_Initialize", "C_GetInfo"]);
+    assert_eq!(end(&reply), &End::FileLimit { limit: 1 << 20 });
+    assert_in_flight(&reply, "C_GetInfo");
+    options.file_limit = 1 << 30;
+    let mut worker = Worker::spawn(&options).expect("a worker");
+    let reply = send(&mut worker, &["C_Initialize", "C_GetInfo"]);
+    assert!(matches!(reply.outcome, Outcome::Response(_)), "{reply:?}");
+    assert!(worker.is_alive());
 }
 
 fn cancelling_from_another_thread() {

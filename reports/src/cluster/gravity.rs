@@ -72,6 +72,7 @@ pub fn gravity(case: &Case) -> (Gravity, &'static str) {
         (_, Some(End::Exited { .. })) => (Moderate, "the application is ended"),
         (_, Some(End::Hang { .. })) => (Moderate, "the application waits for ever"),
         (_, Some(End::MemoryLimit { .. })) => (Moderate, "the application's memory is used up"),
+        (_, Some(End::FileLimit { .. })) => (Moderate, "the disk is filled"),
         (_, Some(End::Program { .. })) => (Moderate, "a program that the token needs is ended"),
         _ if finding.is_some_and(|finding| finding.oracle == "guard") => {
             (Severe, "memory is written that is not the module's")

@@ -114,6 +114,7 @@ fn kind_of(end: &End) -> String {
         End::Exited { status } => format!("exit {status}"),
         End::Hang { .. } => "no return".to_owned(),
         End::MemoryLimit { .. } => "memory limit".to_owned(),
+        End::FileLimit { .. } => "file limit".to_owned(),
         End::Program { program, end } => format!("{program}: {}", kind_of(end)),
     }
 }
@@ -126,7 +127,10 @@ fn place_of(end: &End) -> Option<String> {
 fn own_frames(end: &End) -> impl Iterator<Item = String> {
     let frames = match end {
         End::Signal { frames, .. } | End::Hang { frames, .. } => frames.as_slice(),
-        End::Exited { .. } | End::MemoryLimit { .. } | End::Program { .. } => &[],
+        End::Exited { .. }
+        | End::MemoryLimit { .. }
+        | End::FileLimit { .. }
+        | End::Program { .. } => &[],
     };
     let own = |frame: &&Frame| {
         let libraries = ["libc.", "libc-", "ld-", "linux-vdso", "libpthread", "?"];

@@ -48,6 +48,11 @@ pub enum End {
         /// What was seen, bytes.
         resident: u64,
     },
+    /// A file was written beyond the size that one may have.
+    FileLimit {
+        /// The limit, bytes.
+        limit: u64,
+    },
     /// A background program that the token needs ended, while the worker went on.
     Program {
         /// The program, as the target names it.

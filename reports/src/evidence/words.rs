@@ -21,7 +21,7 @@ pub enum Verdict {
     SecurityViolation,
     /// The target did not return within its deadline.
     Hang,
-    /// The target ended the worker (signal, exit, memory limit), or wrote outside its buffers.
+    /// The target ended the worker (signal, exit, memory limit, file limit), or wrote outside its buffers.
     Crash,
     /// p11assay itself failed: not a statement on the target.
     HarnessFault,

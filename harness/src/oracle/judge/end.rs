@@ -116,6 +116,9 @@ pub fn describe_end(end: &End) -> String {
         End::MemoryLimit { limit, resident } => {
             format!("grew to {resident} bytes of memory; the limit is {limit}")
         }
+        End::FileLimit { limit } => {
+            format!("wrote a file of more than {limit} bytes, which is the limit")
+        }
         End::Program { program, end } => {
             let how = match &**end {
                 End::Signal { signal, .. } => format!("ended by {signal}"),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::words::SUCCESSES;
-use super::{Case, Ladder, Suite};
+use super::{Case, Ladder, Needs, Suite};
 use crate::cryptoki::{Version, names};
 use crate::oracle::Attack;
 use crate::sequence::{Step, Value, lexicon, write};
@@ -11,7 +11,7 @@ use crate::yaml;
 
 impl Case {
     /// The case as YAML that [`super::Suite::read`] reads back: what it needs of a target is left
-    /// out, since a reproducer is for a target that has shown the finding; but whether it has a token of its own.
+    /// out, since a reproducer is for a target that has shown the finding; but not what it does to a token.
     ///
     /// # Errors
     /// If the YAML writer fails.
@@ -48,8 +48,9 @@ impl Case {
             serde_json::to_value(self.class).unwrap_or_default(),
         );
         case.insert("state".into(), json!(state(self.ladder)));
-        if self.needs.own_token {
-            case.insert("needs".into(), json!({ "own-token": true }));
+        let needs = needs(&self.needs);
+        if !needs.is_empty() {
+            case.insert("needs".into(), Json::Object(needs));
         }
         if let Some(attack) = &self.attack {
             case.insert("attack".into(), self::attack(attack));
@@ -85,6 +86,17 @@ impl Suite {
             "cases": cases.iter().map(Case::entry).collect::<Vec<_>>(),
         }))
     }
+}
+
+/// What a case does to a token, wherever it is run: somebody must have said that it may.
+fn needs(needs: &Needs) -> Map<String, Json> {
+    let told = [
+        ("disposable", needs.disposable),
+        ("own-token", needs.own_token),
+    ];
+    let told = told.into_iter().filter(|(_, is_needed)| *is_needed);
+    told.map(|(name, _)| (name.to_owned(), json!(true)))
+        .collect()
 }
 
 fn attack(attack: &Attack) -> Json {
@@ -131,7 +143,7 @@ fn state(ladder: Ladder) -> &'static str {
 mod tests {
     use std::path::Path;
 
-    use crate::plan::Suite;
+    use crate::plan::{Needs, Suite};
 
     const SUITE: &str = r#"
 suite: functions/C_Digest
@@ -149,6 +161,32 @@ cases:
       - C_Digest: { session: $session, data: "616263", digest: { buffer: $with.size } }
         returns: CKR_BUFFER_TOO_SMALL
 "#;
+
+    #[test]
+    fn a_reproducer_says_what_it_does_to_a_token_and_nothing_else_that_it_needs() {
+        for (needs, written) in [
+            ("", ""),
+            ("needs: { pin: true, so-pin: true }", ""),
+            ("needs: { pin: true, disposable: true }", "disposable"),
+            ("needs: { own-token: true }", "own-token"),
+            (
+                "needs: { disposable: true, own-token: true }",
+                "disposable own-token",
+            ),
+        ] {
+            let text = SUITE.replace("state: session", &format!("state: session\n    {needs}"));
+            let suite = Suite::parse(Path::new("s.yaml"), &text).expect("well formed");
+            let text = suite.cases[0].to_yaml().expect("has a YAML form");
+            let again = Suite::parse(Path::new("s.yaml"), &text).expect("reads");
+            let kept = |name: &str| written.split(' ').any(|word| word == name);
+            let expected = Needs {
+                disposable: kept("disposable"),
+                own_token: kept("own-token"),
+                ..Needs::default()
+            };
+            assert_eq!(again.cases[0].needs, expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_reproducer_is_the_case_again() {

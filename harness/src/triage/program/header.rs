@@ -36,10 +36,19 @@ pub(super) fn header(case: &Case, module: &Module, known: &Known<'_>) -> String 
     lines.push("    cc -g reproducer.c -ldl -o program && ./program [MODULE]".to_owned());
     lines.push("    gdb -ex 'set follow-fork-mode child' --args ./program".to_owned());
     lines.push(String::new());
-    if case.needs.own_token {
-        let what = "It may lock the token, or leave it with other PINs: run it on one that is of no more use.";
-        lines.extend([what.to_owned(), String::new()]);
-    }
+    let harm = match (case.needs.own_token, case.needs.disposable) {
+        (true, _) => Some(
+            "It may lock the token, or leave it with other PINs: run it on one that is of no more use.",
+        ),
+        (false, true) => {
+            Some("It may destroy what is on the token: run it on one that may lose everything.")
+        }
+        (false, false) => None,
+    };
+    lines.extend(
+        harm.into_iter()
+            .flat_map(|what| [what.to_owned(), String::new()]),
+    );
     lines.extend(codes(known));
     lines.push(String::new());
     lines.extend(needs(module));

@@ -53,7 +53,9 @@ impl<'w> Witness<'w> {
     pub(super) fn guilty(&self, calls: &[&Call]) -> Guilty {
         let function = self.finding.function.clone().unwrap_or_default();
         match (&self.finding.end, self.finding.oracle.as_str()) {
-            (Some(End::MemoryLimit { .. } | End::Program { .. }), _) => Guilty::Else,
+            (Some(End::MemoryLimit { .. } | End::FileLimit { .. } | End::Program { .. }), _) => {
+                Guilty::Else
+            }
             (Some(_), _) => Guilty::Ends { function },
             (None, "return-code") => {
                 let call = calls

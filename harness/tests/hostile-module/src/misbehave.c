@@ -186,6 +186,24 @@ static int keep(struct place *at)
     return GO_ON;
 }
 
+/* Writes a file without end, as long as the system lets it. */
+static int fill(struct place *at)
+{
+    static const unsigned char zeros[1 << 16];
+    FILE *file = tmpfile();
+    size_t written = 0;
+    (void)at;
+    while (file && written < 64 << 20) {
+        ssize_t more = write(fileno(file), zeros, sizeof zeros);
+        if (more <= 0)
+            break;
+        written += (size_t)more;
+    }
+    if (file)
+        fclose(file);
+    return GO_ON;
+}
+
 static int over_write(struct place *at)
 {
     if (at->buffer)
@@ -484,6 +502,7 @@ static const struct {
     {"heap-corruption", heap_corruption},
     {"leak", leak},
     {"keep", keep},
+    {"fill", fill},
     {"over-write", over_write},
     {"over-read", over_read},
     {"under-write", under_write},
