@@ -22,11 +22,16 @@ use super::waivers::evidence_of;
 pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
     args.shown.reports.ensure_writable()?;
     let file = evidence_of(&args.run);
+    let home = file.parent().unwrap_or(Path::new("."));
+    if !file.exists()
+        && let Some(failure) = unreported(home)
+    {
+        return Err(failure);
+    }
     let mut evidence = stream::read(&file).map_err(Failure::usage)?;
     evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
     let found = clusters(&evidence);
     let mut out = std::io::stdout();
-    let home = file.parent().unwrap_or(Path::new("."));
     if !args.check {
         for cluster in &found {
             let _ = writeln!(out, "{}", described(cluster, &[]));
@@ -50,6 +55,24 @@ pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
     page(args, &evidence, home, Some(&check))?;
     args.shown.reports.write_check(&check)?;
     Ok(again.exit_code())
+}
+
+/// What to do with the findings of a search that was killed: it leaves reproducers and no evidence, which takes a run of
+/// them. Nothing if there are none.
+fn unreported(home: &Path) -> Option<Failure> {
+    let reproducers = match folder::reproducers(home).len() {
+        0 => return None,
+        1 => "1 reproducer is".to_owned(),
+        many => format!("{many} reproducers are"),
+    };
+    let found = home.join(folder::FINDINGS);
+    let (home, found) = (home.display(), found.display());
+    Some(Failure::usage(format!(
+        "{home} has no evidence: the search ended before it reported what it found. {reproducers} in {found};          `p11assay replay` shows each, given its folder and the target. To sort them, run them, and triage that run:
+         p11assay run $(find {found} -name {}) --target NAME --run-dir DIR
+         p11assay triage DIR",
+        folder::REPRODUCER
+    )))
 }
 
 /// Writes the page, if one is asked for.

@@ -188,4 +188,14 @@ fn a_search_that_is_killed_loses_nothing_that_it_found() {
     folder
         .run(&["replay", &written, "--target", &target])
         .says(1, &["SIGSEGV", "C_SeedRandom"]);
+    // There is no evidence to sort, but what makes some.
+    let told = "p11assay run $(find run/findings -name reproducer.yaml)";
+    folder.run(&["triage", "run"]).says(2, &[told]);
+    let reproducer = format!("{written}/reproducer.yaml");
+    folder
+        .run(&["run", &reproducer, "--target", &target, "--run-dir", "once"])
+        .says(1, &["1 crash"]);
+    folder
+        .run(&["triage", "once"])
+        .says(0, &["C_SeedRandom  SIGSEGV", "1 finding in 1 group"]);
 }
