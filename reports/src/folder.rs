@@ -31,6 +31,27 @@ pub fn of(id: &str) -> PathBuf {
     Path::new(FINDINGS).join(id)
 }
 
+/// The reproducers in the folder of a run, of findings that there is evidence of and of others.
+#[must_use]
+pub fn reproducers(run: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![run.join(FINDINGS)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(_) if entry.file_name() == REPRODUCER => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
 /// Writes what evidence knows of a finding to its folder.
 ///
 /// # Errors
@@ -151,6 +172,21 @@ mod tests {
         assert!(text(RECORD).contains(&"ab".repeat(32)));
         let backtrace = text(BACKTRACE);
         assert!(backtrace.contains("libmine.so+0x1f2"), "{backtrace}");
+    }
+
+    #[test]
+    fn reproducers_are_found_however_deep_their_ids_are() {
+        let run = tempfile::tempdir().expect("a folder");
+        assert_eq!(reproducers(run.path()), Vec::<PathBuf>::new());
+        let homes = ["a/b/c", "a/one"].map(|id| run.path().join(of(id)));
+        for home in &homes {
+            std::fs::create_dir_all(home).expect("a folder");
+            for name in [REPRODUCER, PROGRAM] {
+                std::fs::write(home.join(name), "").expect("written");
+            }
+        }
+        let wanted = homes.map(|home| home.join(REPRODUCER));
+        assert_eq!(reproducers(run.path()), wanted);
     }
 
     #[test]

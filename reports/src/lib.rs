@@ -4,6 +4,7 @@
 pub mod baseline;
 pub mod bench;
 mod chart;
+pub mod check;
 pub mod cluster;
 pub mod counts;
 pub mod coverage;

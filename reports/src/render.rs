@@ -1,6 +1,7 @@
 //! The one door to all renderings: which format, into which file, without losing what was there.
 //! What a format looks like is left to its module.
 
+use crate::check::Check;
 use crate::coverage::Coverage;
 use crate::ctrf;
 use crate::export::{Export, Runs};
@@ -96,6 +97,24 @@ pub fn render(
         Format::Sarif => replace_file(path, |file| sarif::write(evidence, file))?,
         Format::Ctrf => replace_file(path, |file| ctrf::write(evidence, file))?,
         Format::Text => replace_file(path, |file| write_text(evidence, file))?,
+    }
+    Ok(vec![path.to_owned()])
+}
+
+/// Writes a report of the run of the reproducers, with the care of [`render`]. JUnit and SARIF tell what became of each
+/// finding.
+///
+/// # Errors
+/// [`RenderError`]; the file that was there before is then still there.
+pub fn render_check(
+    check: &Check<'_>,
+    format: Format,
+    path: &Path,
+) -> Result<Vec<PathBuf>, RenderError> {
+    match format {
+        Format::Junit => return junit::write_check(check, path, junit::DEFAULT_LIMIT),
+        Format::Sarif => replace_file(path, |file| sarif::write_check(check, file))?,
+        _ => return render(check.again(), format, path),
     }
     Ok(vec![path.to_owned()])
 }

@@ -1,13 +1,12 @@
 //! Whether the findings of a run are still there: their reproducers once more, on the module of the run or on another
-//! version of it, and what became of each. How it is shown is left to `triage`.
+//! version of it. What became of each is judged by `p11assay_reports::check`; how it is shown is left to `triage`.
 
 use std::path::Path;
 
-use p11assay_reports::cluster::{Signature, signature};
+use p11assay_reports::cluster::signature;
 use p11assay_reports::describe::identity;
-use p11assay_reports::evidence::{Case, Confirmation, Target, Verdict};
+use p11assay_reports::evidence::Target;
 use p11assay_reports::stream::Evidence;
-use p11assay_reports::text::one_line;
 
 use super::Failure;
 use super::args::Triage;
@@ -98,87 +97,4 @@ pub(super) fn compared(evidence: &Evidence, again: &Evidence) -> Vec<String> {
         format!("the run was on  {}", identity(before)),
         format!("checked on      {}{same}", identity(now)),
     ]
-}
-
-/// What became of a finding.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum State {
-    /// The case passes, however often it was tried.
-    Fixed(u32),
-    /// It is known again.
-    Still,
-    /// There is another finding in its place.
-    Changed(Signature),
-    /// It could not be judged, and why.
-    Open(String),
-}
-
-impl State {
-    /// The word for it.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Fixed(_) => "fixed",
-            Self::Still => "still",
-            Self::Changed(_) => "changed",
-            Self::Open(_) => "open",
-        }
-    }
-
-    /// With what there is instead, or why it could not be judged.
-    pub(super) fn words(&self) -> String {
-        let more = match self {
-            Self::Changed(now) => format!(": {} {} {}", now.function, now.kind, now.place),
-            Self::Open(why) => format!(": {why}"),
-            Self::Fixed(tries) => format!(": {}", unseen(*tries)),
-            Self::Still => String::new(),
-        };
-        one_line(&format!("{}{more}", self.name())).into_owned()
-    }
-
-    /// What became of a case.
-    pub(super) fn of(before: &Case, again: &Evidence) -> Self {
-        let Some(now) = again.cases.iter().find(|case| case.id == before.id) else {
-            return Self::Open("it has no reproducer".to_owned());
-        };
-        match (now.verdict, signature(now)) {
-            (Verdict::Pass | Verdict::PermittedButWeak, _) => {
-                let tries = now.tried.unwrap_or(1);
-                match before.confirmed {
-                    // Whether it is gone nobody can tell who never saw it alone.
-                    Some(Confirmation { tries: of, same: 0 }) => Self::Open(format!(
-                        "{}, nor was it in any of the {of} fresh workers of the run that found it",
-                        unseen(tries)
-                    )),
-                    _ => Self::Fixed(tries),
-                }
-            }
-            (_, Some(found)) => match Some(&found) == signature(before).as_ref() {
-                true => Self::Still,
-                false if is_moved(&found, before) => Self::Still,
-                false => Self::Changed(found),
-            },
-            (verdict, None) => {
-                let verdict = format!("{verdict:?}").to_lowercase();
-                Self::Open(now.reason.clone().unwrap_or(verdict))
-            }
-        }
-    }
-}
-
-/// `not seen in 3 tries`.
-pub(super) fn unseen(tries: u32) -> String {
-    match tries {
-        1 => "not seen in 1 try".to_owned(),
-        _ => format!("not seen in {tries} tries"),
-    }
-}
-
-/// True if the finding is the same but for its place: another version of a module has its code elsewhere.
-fn is_moved(found: &Signature, before: &Case) -> bool {
-    signature(before).is_some_and(|old| {
-        let file = |place: &str| place.split('+').next().unwrap_or_default().to_owned();
-        old.function == found.function
-            && old.kind == found.kind
-            && file(&old.place) == file(&found.place)
-    })
 }

@@ -37,7 +37,7 @@ fn minimised(args: &Minimise) -> Result<i32, Failure> {
     let interrupt = Interrupt::default();
     let _signal = super::session::watch_signals(&interrupt)?;
     let mut ground = Ground::new(&target, &credentials, 1, &interrupt)?;
-    let setting = ground.setting(&args.input);
+    let setting = ground.setting(&args.input)?;
     let functions = ground.follow(&args.coverage)?;
     let (count, pair) = (inputs.len(), &mut ground.pairs[0]);
     let found = minimise(pair, &setting, inputs, functions, &interrupt);

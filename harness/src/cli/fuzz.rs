@@ -21,7 +21,6 @@ use crate::fuzz::{Corpus, CorpusError};
 use crate::plan::{Case, Plan, Planned, Unmet};
 use crate::run::keep::Keeper;
 use crate::run::{Interrupt, Patience, stray};
-use crate::sequence::decode::Lanes;
 use crate::target::{Credentials, Redactor, Target};
 use crate::triage::program::Module;
 
@@ -77,14 +76,7 @@ fn search(
         None => (Corpus::in_memory(), Vec::new()),
     };
     let functions = ground.follow(&args.coverage)?;
-    let mut setting = ground.setting(&args.input);
-    if args.threads > 1 {
-        ground.allows_threads()?;
-        setting.lanes = Some(Lanes {
-            count: usize::from(args.threads),
-            share_sessions: args.share_sessions,
-        });
-    }
+    let setting = ground.setting(&args.input)?;
     let search = Search {
         setting,
         pairs: ground.pairs,
@@ -133,7 +125,7 @@ fn plan(
         humantime::format_duration(Duration::from_secs(time.as_secs()))
     );
     title += &match shared_token {
-        _ if args.threads > 1 => format!(", {} threads", args.threads),
+        _ if args.input.threads > 1 => format!(", {} threads", args.input.threads),
         Some(reason) => format!(", none with a token of its own: {reason}"),
         None => format!(", {with_own_token} with a token of their own"),
     };

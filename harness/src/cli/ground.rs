@@ -15,7 +15,7 @@ use crate::plan::{Capabilities, Ladder};
 use crate::probe::{self, ProbeError, Slot, Token};
 use crate::run::wire::Job;
 use crate::run::{Interrupt, Station, StationError, ladder};
-use crate::sequence::decode::{Prelude, Setting, are_apart};
+use crate::sequence::decode::{Lanes, Prelude, Setting, are_apart};
 use crate::sequence::{Mutexes, Sequence, Value};
 use crate::target::secret::Secret;
 use crate::target::template::Template;
@@ -82,7 +82,7 @@ impl Ground {
 
     /// Refuses threads where the library was not told of them ([PKCS11-Base 3.2] 5.4.1). One that cannot lock has
     /// refused to be initialised.
-    pub(super) fn allows_threads(&self) -> Result<(), Failure> {
+    fn allows_threads(&self) -> Result<(), Failure> {
         let locks = |pair: &Pair| {
             let init_args = pair.target.station.init_args();
             init_args.is_some_and(|given| {
@@ -123,8 +123,8 @@ impl Ground {
         Ok(Functions::of(libraries))
     }
 
-    /// The setting of sequences made so.
-    pub(super) fn setting(&self, input: &InputArgs) -> Setting<'static> {
+    /// The setting of sequences made so, which threads have to be allowed for.
+    pub(super) fn setting(&self, input: &InputArgs) -> Result<Setting<'static>, Failure> {
         let has = |class| input.classes.contains(&class);
         let mut setting = Setting::new(Prelude::Session, |mechanism| {
             self.mechanisms.contains(&mechanism)
@@ -133,7 +133,14 @@ impl Ground {
         setting.lies = has(ClassArg::C);
         setting.missing.clone_from(&self.missing);
         setting.own_tokens = self.shares_token.is_none();
-        setting
+        if input.threads > 1 {
+            self.allows_threads()?;
+            setting.lanes = Some(Lanes {
+                count: usize::from(input.threads),
+                share_sessions: input.share_sessions,
+            });
+        }
+        Ok(setting)
     }
 }
 

@@ -5,8 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use p11assay_reports::check::Check;
 use p11assay_reports::export::{Export, Runs};
-use p11assay_reports::render::{Format, ensure_writable, render, render_export};
+use p11assay_reports::render::{
+    Format, RenderError, ensure_writable, render, render_check, render_export,
+};
 use p11assay_reports::stream::{self, Evidence};
 use p11assay_reports::terminal::{Style, summary};
 use p11assay_reports::{bench, exit};
@@ -149,6 +152,16 @@ impl ReportArgs {
     /// Writes the reports.
     pub(super) fn write(&self, evidence: &Evidence) -> Result<(), Failure> {
         self.write_cases(evidence)?;
+        self.write_exports(evidence)
+    }
+
+    /// Writes the reports of a check: those of the run of the reproducers, with what became of each finding.
+    pub(super) fn write_check(&self, check: &Check<'_>) -> Result<(), Failure> {
+        self.write_each(|format, path| render_check(check, format, path))?;
+        self.write_exports(check.again())
+    }
+
+    fn write_exports(&self, evidence: &Evidence) -> Result<(), Failure> {
         let runs = Runs {
             cases: vec![evidence],
             benches: Vec::new(),
@@ -159,8 +172,15 @@ impl ReportArgs {
 
     /// Writes the reports that name each case.
     fn write_cases(&self, evidence: &Evidence) -> Result<(), Failure> {
+        self.write_each(|format, path| render(evidence, format, path))
+    }
+
+    fn write_each(
+        &self,
+        render: impl Fn(Format, &Path) -> Result<Vec<PathBuf>, RenderError>,
+    ) -> Result<(), Failure> {
         self.wanted().try_for_each(|(format, path)| {
-            let written = render(evidence, format, path);
+            let written = render(format, path);
             written.map(drop).map_err(|error| {
                 let advice = "the evidence is kept: `p11assay report` renders it again";
                 Failure::harness(format!("{error}; {advice}"))

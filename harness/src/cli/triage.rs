@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use p11assay_reports::check::{Check, State, unseen};
 use p11assay_reports::cluster::{Cluster, Distinct, Signature, clusters};
 use p11assay_reports::evidence::Case;
 use p11assay_reports::exit;
@@ -14,18 +15,23 @@ use p11assay_reports::triage::{self, Beside};
 
 use super::Failure;
 use super::args::Triage;
-use super::check::{self, State, unseen};
+use super::check;
 use super::waivers::evidence_of;
 
 /// Sorts findings, and checks them.
 pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
     args.shown.reports.ensure_writable()?;
     let file = evidence_of(&args.run);
+    let home = file.parent().unwrap_or(Path::new("."));
+    if !file.exists()
+        && let Some(failure) = unreported(home)
+    {
+        return Err(failure);
+    }
     let mut evidence = stream::read(&file).map_err(Failure::usage)?;
     evidence.started.gate = args.shown.gate.gate(Some(&evidence.started.gate));
     let found = clusters(&evidence);
     let mut out = std::io::stdout();
-    let home = file.parent().unwrap_or(Path::new("."));
     if !args.check {
         for cluster in &found {
             let _ = writeln!(out, "{}", described(cluster, &[]));
@@ -39,18 +45,34 @@ pub(super) fn triage(args: &Triage) -> Result<i32, Failure> {
     for line in check::compared(&evidence, &again) {
         let _ = writeln!(out, "{line}");
     }
+    let check = Check::new(&evidence, &again);
     for cluster in &found {
-        let states: Vec<State> = cluster
-            .cases
-            .iter()
-            .map(|case| State::of(case, &again))
-            .collect();
+        let states = cluster.cases.iter().map(|case| check.state(&case.id));
+        let states: Vec<&State> = states.flatten().collect();
         let _ = writeln!(out, "{}", described(cluster, &states));
     }
     let _ = writeln!(out, "{}", total(&found));
-    page(args, &evidence, home, Some(&again))?;
-    args.shown.reports.write(&again)?;
+    page(args, &evidence, home, Some(&check))?;
+    args.shown.reports.write_check(&check)?;
     Ok(again.exit_code())
+}
+
+/// What to do with the findings of a search that was killed: it leaves reproducers and no evidence, which takes a run of
+/// them. Nothing if there are none.
+fn unreported(home: &Path) -> Option<Failure> {
+    let reproducers = match folder::reproducers(home).len() {
+        0 => return None,
+        1 => "1 reproducer is".to_owned(),
+        many => format!("{many} reproducers are"),
+    };
+    let found = home.join(folder::FINDINGS);
+    let (home, found) = (home.display(), found.display());
+    Some(Failure::usage(format!(
+        "{home} has no evidence: the search ended before it reported what it found. {reproducers} in {found};          `p11assay replay` shows each, given its folder and the target. To sort them, run them, and triage that run:
+         p11assay run $(find {found} -name {}) --target NAME --run-dir DIR
+         p11assay triage DIR",
+        folder::REPRODUCER
+    )))
 }
 
 /// Writes the page, if one is asked for.
@@ -58,7 +80,7 @@ fn page(
     args: &Triage,
     evidence: &Evidence,
     home: &Path,
-    again: Option<&Evidence>,
+    check: Option<&Check<'_>>,
 ) -> Result<(), Failure> {
     let Some(path) = &args.html else {
         return Ok(());
@@ -70,16 +92,16 @@ fn page(
             .and_then(|file| std::fs::read_to_string(home.join(file)).ok()),
         program: std::fs::read_to_string(home.join(folder::of(&case.id)).join(folder::PROGRAM))
             .ok(),
-        now: again.map(|again| State::of(case, again).words()),
+        now: check.and_then(|check| Some(check.state(&case.id)?.words())),
     };
     let mut text = Vec::new();
-    let written = triage::write(evidence, again, &beside, &mut text);
+    let written = triage::write(evidence, check.map(Check::again), &beside, &mut text);
     let written = written.and_then(|()| std::fs::write(path, text));
     written.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 /// A cluster in a few lines, with what became of it.
-fn described(cluster: &Cluster<'_>, states: &[State]) -> String {
+fn described(cluster: &Cluster<'_>, states: &[&State]) -> String {
     let Signature {
         function,
         kind,

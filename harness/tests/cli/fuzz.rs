@@ -193,13 +193,27 @@ fn sequences_with_lanes_find_a_crash_and_leave_out_the_lanes_that_it_does_not_ta
 fn threads_need_a_library_that_was_told_of_them() {
     let folder = Folder::new();
     let threads = ["--threads", "4", "--sequences", "40"];
-    fuzz(&folder, &threads).says(0, &["1 passed"]);
+    fuzz(&folder, &[&threads[..], &["--corpus", "corpus"]].concat()).says(0, &["1 passed"]);
     let search = folder.evidence().cases.pop().expect("the search");
     assert!(search.title.contains("4 threads"), "{}", search.title);
     std::fs::remove_dir_all(folder.path("run")).expect("the run's folder");
     let alone = [&["--target", "builtin-removable"], &threads[..]].concat();
     fuzz(&folder, &alone).says(2, &["CKF_OS_LOCKING_OK"]);
     fuzz(&folder, &["--threads", "9"]).says(2, &["--threads"]);
+    let minimise = [
+        "corpus",
+        "minimise",
+        "corpus",
+        "--threads",
+        "4",
+        "--into",
+        "small",
+    ];
+    folder.run(&minimise).says(0, &["inputs lead everywhere"]);
+    let alone = ["--target", "builtin-removable", "--into", "alone"];
+    folder
+        .run(&[&minimise[..5], &alone].concat())
+        .says(2, &["CKF_OS_LOCKING_OK"]);
 }
 
 #[test]

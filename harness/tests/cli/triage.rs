@@ -43,15 +43,29 @@ fn findings_are_grouped_and_checked_against_another_version() {
     }
     let check = ["triage", "run", "--check", "--target", &target, "--run-dir"];
     folder
-        .run(&[&check[..], &["again", "--html", "again.html"]].concat())
+        .run(
+            &[
+                &check[..],
+                &["again", "--html", "again.html", "--sarif", "again.sarif"],
+            ]
+            .concat(),
+        )
         .says(1, &["still: 1", "1 finding in 1 group", "(the same file)"]);
     assert!(folder.read("again.html").contains("checked on"));
+    let unchanged = "\"baselineState\": \"unchanged\"";
+    assert!(folder.read("again.sarif").contains(unchanged));
     let mended = hostile(&folder, "", "2s");
     let check = ["triage", "run", "--check", "--target", &mended, "--run-dir"];
+    let reports = ["mended", "--junit", "mended.xml", "--sarif", "mended.sarif"];
     folder
-        .run(&[&check[..], &["mended", "--junit", "mended.xml"]].concat())
+        .run(&[&check[..], &reports].concat())
         .says(0, &["fixed: 1", "not seen in 3 tries"]);
-    assert!(folder.read("mended.xml").contains("fuzz/C_SeedRandom"));
+    let junit = folder.read("mended.xml");
+    for words in ["fuzz/C_SeedRandom", "state: fixed: not seen in 3 tries"] {
+        assert!(junit.contains(words), "{words} in {junit}");
+    }
+    let absent = "\"baselineState\": \"absent\"";
+    assert!(folder.read("mended.sarif").contains(absent));
     // A run without findings has nothing to check.
     let nothing = ["triage", "mended", "--check", "--target", &mended];
     folder.run(&nothing).says(2, &["nothing to check"]);
@@ -174,4 +188,14 @@ fn a_search_that_is_killed_loses_nothing_that_it_found() {
     folder
         .run(&["replay", &written, "--target", &target])
         .says(1, &["SIGSEGV", "C_SeedRandom"]);
+    // There is no evidence to sort, but what makes some.
+    let told = "p11assay run $(find run/findings -name reproducer.yaml)";
+    folder.run(&["triage", "run"]).says(2, &[told]);
+    let reproducer = format!("{written}/reproducer.yaml");
+    folder
+        .run(&["run", &reproducer, "--target", &target, "--run-dir", "once"])
+        .says(1, &["1 crash"]);
+    folder
+        .run(&["triage", "once"])
+        .says(0, &["C_SeedRandom  SIGSEGV", "1 finding in 1 group"]);
 }

@@ -11,6 +11,7 @@ mod mend;
 mod model;
 mod parts;
 
+use crate::check::Check;
 use crate::render::{RenderError, replace_file};
 use crate::stream::Evidence;
 use std::fs::File;
@@ -45,12 +46,13 @@ pub enum JunitError {
 /// made. A document with a single case may be larger if the limit is below about 16 KiB.
 fn produce<E: From<JunitError>>(
     evidence: &Evidence,
+    check: Option<&Check<'_>>,
     limit: usize,
     mut each: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let properties = model::properties(evidence);
     let frame = mend::Frame::new(evidence, &properties);
-    let entries = model::entries(evidence, model::text_limit(limit));
+    let entries = model::entries(evidence, check, model::text_limit(limit));
     for part in parts::pack(entries, limit, frame.suite_weight()) {
         let document = part.into_document(&frame).map_err(E::from)?;
         each(&document)?;
@@ -64,7 +66,7 @@ fn produce<E: From<JunitError>>(
 /// [`JunitError`], which means a defect of p11assay: no evidence should cause one.
 pub fn documents(evidence: &Evidence, limit: usize) -> Result<Vec<Vec<u8>>, JunitError> {
     let mut documents = Vec::new();
-    produce::<JunitError>(evidence, limit, |document| {
+    produce::<JunitError>(evidence, None, limit, |document| {
         documents.push(document.to_vec());
         Ok(())
     })?;
@@ -78,8 +80,29 @@ pub fn documents(evidence: &Evidence, limit: usize) -> Result<Vec<Vec<u8>>, Juni
 /// # Errors
 /// [`RenderError`] with the path at fault.
 pub fn write(evidence: &Evidence, path: &Path, limit: usize) -> Result<Vec<PathBuf>, RenderError> {
+    write_parts(evidence, None, path, limit)
+}
+
+/// Writes the report of the run of the reproducers as [`write()`] does, with what became of each finding.
+///
+/// # Errors
+/// [`RenderError`] with the path at fault.
+pub fn write_check(
+    check: &Check<'_>,
+    path: &Path,
+    limit: usize,
+) -> Result<Vec<PathBuf>, RenderError> {
+    write_parts(check.again(), Some(check), path, limit)
+}
+
+fn write_parts(
+    evidence: &Evidence,
+    check: Option<&Check<'_>>,
+    path: &Path,
+    limit: usize,
+) -> Result<Vec<PathBuf>, RenderError> {
     let mut written = Vec::new();
-    produce::<RenderError>(evidence, limit, |document| {
+    produce::<RenderError>(evidence, check, limit, |document| {
         let part = part_path(path, written.len() + 1);
         replace_file(&part, |file| file.write_all(document))?;
         written.push(part);

@@ -7,6 +7,7 @@
 //! so that the two kinds of errors are told apart. An unjudged case is not `skipped`: skipped
 //! cases leave a build green, and what was not judged may hide a finding.
 
+use crate::check::{Check, State};
 use crate::describe;
 use crate::evidence::{Case, Verdict};
 use crate::gate::{Allowance, Gate};
@@ -36,11 +37,22 @@ pub(super) fn text_limit(limit: usize) -> usize {
 }
 
 /// Every case of the run, executed or planned only, suites kept together in the order of their
-/// first case.
-pub(super) fn entries(evidence: &Evidence, text_limit: usize) -> Vec<Entry> {
+/// first case. Those of a check begin their standard output with what became of the finding, since
+/// Jenkins' schema has no properties of a case.
+pub(super) fn entries(
+    evidence: &Evidence,
+    check: Option<&Check<'_>>,
+    text_limit: usize,
+) -> Vec<Entry> {
     let mut names = Names::default();
     let executed = evidence.cases.iter().map(|case| {
         let (result, remark) = outcome(case, &evidence.started.gate, text_limit);
+        let remark = match check.and_then(|check| became(check, case)) {
+            None => remark,
+            // In how many tries it was not seen is said by the state.
+            Some(state) if case.verdict == Verdict::Pass && !case.unexpected_pass => state,
+            Some(state) => format!("{state}{remark}"),
+        };
         let mut test = names.test_case(&case.id, case.duration_ns, result);
         test.case.system_out = text(&join(&remark, &case.stdout), text_limit);
         test.case.system_err = text(&case.stderr, text_limit);
@@ -48,10 +60,17 @@ pub(super) fn entries(evidence: &Evidence, text_limit: usize) -> Vec<Entry> {
     });
     let mut entries: Vec<Entry> = executed.collect();
     let reason = why_not_executed(evidence);
-    entries.extend(evidence.remaining().into_iter().map(|id| {
+    let remaining = evidence.remaining();
+    let planned = remaining.iter().map(|id| (*id, reason.clone()));
+    for (id, reason) in
+        planned.chain(check.map_or_else(Vec::new, |check| unplanned(check, &remaining)))
+    {
         let result = skipped("not-executed", &reason, None);
-        names.test_case(id, 0, result)
-    }));
+        let mut test = names.test_case(id, 0, result);
+        let state = check.and_then(|check| check.state(id)).map(state_line);
+        test.case.system_out = state.and_then(|line| text(&line, text_limit));
+        entries.push(test);
+    }
     entries.extend(stale_waivers(evidence, &mut names));
     let mut order = std::collections::HashMap::new();
     for entry in &entries {
@@ -60,6 +79,30 @@ pub(super) fn entries(evidence: &Evidence, text_limit: usize) -> Vec<Entry> {
     }
     entries.sort_by_key(|entry| order[&entry.suite]);
     entries
+}
+
+/// What became of the finding of a case that was run again, or that it is new.
+fn became(check: &Check<'_>, now: &Case) -> Option<String> {
+    match check.state(&now.id) {
+        Some(state) => Some(state_line(state)),
+        None if check.is_new(now) => Some("state: new\n".to_owned()),
+        None => None,
+    }
+}
+
+fn state_line(state: &State) -> String {
+    format!("state: {}\n", state.words())
+}
+
+/// Findings that there was nothing to run of, and why.
+fn unplanned<'e>(check: &Check<'e>, remaining: &[&str]) -> Vec<(&'e str, String)> {
+    let cases = check.again().cases.iter().map(|case| case.id.as_str());
+    let known: HashSet<&str> = cases.chain(remaining.iter().copied()).collect();
+    let left = check
+        .findings()
+        .filter(|(case, _)| !known.contains(case.id.as_str()));
+    left.map(|(case, state)| (case.id.as_str(), state.words()))
+        .collect()
 }
 
 /// A failure for every expired waiver, unless the gate lets them pass.

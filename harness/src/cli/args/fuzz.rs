@@ -37,14 +37,6 @@ pub(in crate::cli) struct Fuzz {
     /// What sequences are made of.
     #[command(flatten)]
     pub(in crate::cli) input: InputArgs,
-    /// Threads of each sequence, 2 to 8: lanes at the same time, each with a session of its own, which share the login and
-    /// objects. Chance decides what comes of them, so that the reference token is not asked.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
-    pub(in crate::cli) threads: u8,
-    /// With --threads: lanes use sessions of each other, too. The standard leaves undefined what comes of it, which a robust
-    /// library survives.
-    #[arg(long, requires = "threads")]
-    pub(in crate::cli) share_sessions: bool,
     /// What code it reaches.
     #[command(flatten)]
     pub(in crate::cli) coverage: CoverageArgs,
@@ -66,6 +58,9 @@ pub(in crate::cli) struct Fuzz {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum CorpusCommand {
     /// Keep the fewest and shortest inputs that lead everywhere the corpus leads.
+    ///
+    /// Each input runs once. With --threads chance decides where it leads, as in the search: what an input leads to only now
+    /// and then may be lost, and another time others may be left.
     Minimise(Box<Minimise>),
 }
 
@@ -78,7 +73,7 @@ pub(in crate::cli) struct Minimise {
     /// New folder for the inputs that are left.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) into: PathBuf,
-    /// Those of the search that they are for: the same bytes are other sequences with others.
+    /// What sequences are made of in the search that they are for: the same bytes are other sequences with others.
     #[command(flatten)]
     pub(in crate::cli) input: InputArgs,
     /// What code they reach.
@@ -100,6 +95,14 @@ pub(in crate::cli) struct InputArgs {
     /// templates eight times.
     #[arg(long, value_name = "N", default_value_t = USUALLY_WRONG, value_parser = clap::value_parser!(u8).range(1..=50))]
     pub(in crate::cli) wrong: u8,
+    /// Threads of each sequence, 2 to 8: lanes at the same time, each with a session of its own, which share the login and
+    /// objects. Chance decides what comes of them, so that only what a lane gives by itself is held against the reference token.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(in crate::cli) threads: u8,
+    /// With --threads: lanes use sessions of each other, too. The standard leaves undefined what comes of it, which a robust
+    /// library survives.
+    #[arg(long, requires = "threads")]
+    pub(in crate::cli) share_sessions: bool,
 }
 
 /// Whether the code that is reached counts.
