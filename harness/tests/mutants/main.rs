@@ -81,6 +81,13 @@ fn main() -> std::process::ExitCode {
     trials.push(Trial::test("every_property_is_broken_by_a_mutant", || {
         every_property_is_broken()
     }));
+    trials.push(Trial::test(
+        "every_mutant_that_only_sequences_show_is_timed",
+        {
+            let rows = rows.clone();
+            move || what_sequences_show_is_timed(&rows)
+        },
+    ));
     trials.push(Trial::test("every_attack_can_succeed", || {
         attacks::every_attack_can_succeed().map_err(Failed::from)
     }));
@@ -126,6 +133,25 @@ fn every_property_is_broken() -> Result<(), Failed> {
     match unbroken.is_empty() {
         true => Ok(()),
         false => Err(format!("no mutant breaks {unbroken:?}").into()),
+    }
+}
+
+/// How long the mutants take that no single case shows is measured, and of nothing that is no mutant.
+fn what_sequences_show_is_timed(rows: &[Row]) -> Result<(), Failed> {
+    let timed = times::mutants();
+    let shown = rows.iter().filter(|row| row.outcome == Outcome::Sequences);
+    let untimed: Vec<_> = shown
+        .map(|row| row.mutant.as_str())
+        .filter(|mutant| !timed.contains(mutant))
+        .collect();
+    let known = manifest();
+    let unknown: Vec<_> = timed
+        .iter()
+        .filter(|mutant| known.iter().all(|known| known != *mutant))
+        .collect();
+    match untimed.is_empty() && unknown.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not timed: {untimed:?}, no mutants: {unknown:?}").into()),
     }
 }
 
