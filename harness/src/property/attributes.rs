@@ -19,18 +19,39 @@ use super::table::Asked;
 use crate::cryptoki::Function::{
     C_CopyObject, C_CreateObject, C_DestroyObject, C_GetAttributeValue, C_SetAttributeValue,
 };
-use crate::sequence::Attribute;
+use crate::sequence::{Attribute, Relation};
 
 /// The value of an attribute, as it is known.
 #[derive(Debug, Clone, PartialEq)]
-enum Known {
+pub(super) enum Known {
     Bytes(Vec<u8>),
     Number(u64),
     Flag(bool),
 }
 
+impl Known {
+    /// How many bytes it has.
+    pub(super) fn length(&self) -> u64 {
+        let bytes = match self {
+            Known::Bytes(bytes) => bytes.len(),
+            Known::Number(_) => size_of::<CK_ULONG>(),
+            Known::Flag(_) => size_of::<CK_BBOOL>(),
+        };
+        bytes as u64
+    }
+
+    /// That something is this value.
+    pub(super) fn is(&self) -> Relation {
+        match self {
+            Known::Bytes(bytes) => equals(literal(bytes)),
+            Known::Number(number) => is_number(*number),
+            Known::Flag(value) => is_number(u64::from(*value)),
+        }
+    }
+}
+
 /// What is known of an object.
-type Values = BTreeMap<CK_ATTRIBUTE_TYPE, Known>;
+pub(super) type Values = BTreeMap<CK_ATTRIBUTE_TYPE, Known>;
 
 /// Purposes of drawn bytes: one for each attribute that is given, set or copied.
 const GIVEN: u64 = 20;
@@ -63,7 +84,8 @@ fn given(values: &Values) -> Vec<Attribute> {
     values.iter().map(one).collect()
 }
 
-fn create(script: &mut Script, draw: &Draw, is_key: bool) -> Values {
+/// Makes a data object or a key, kept as `object`.
+pub(super) fn create(script: &mut Script, draw: &Draw, is_key: bool) -> Values {
     let mut values = Values::new();
     if is_key {
         let key = [(CKA_CLASS, CKO_SECRET_KEY), (CKA_KEY_TYPE, CKK_AES)];
@@ -93,12 +115,7 @@ fn read(script: &mut Script, object: &str, values: &Values) {
         .with("object", handle(object))
         .with("template", asked(&names));
     script.add(values.iter().fold(call, |call, (name, value)| {
-        let relation = match value {
-            Known::Bytes(bytes) => equals(literal(bytes)),
-            Known::Number(number) => is_number(*number),
-            Known::Flag(value) => is_number(u64::from(*value)),
-        };
-        call.is(&attribute(*name), relation)
+        call.is(&attribute(*name), value.is())
     }));
 }
 

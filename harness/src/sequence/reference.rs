@@ -24,6 +24,24 @@ pub enum Selector {
     Index(usize),
     /// The number of elements or bytes.
     Length,
+    /// So many more than that, or fewer.
+    Beside(i8),
+}
+
+impl Selector {
+    /// True if it is a number of elements or bytes, or one beside it.
+    pub(crate) fn is_length(&self) -> bool {
+        matches!(self, Selector::Length | Selector::Beside(_))
+    }
+
+    /// What is selected of something of this length.
+    pub(crate) fn of_length(&self, length: u64) -> Option<u64> {
+        match self {
+            Selector::Length => Some(length),
+            Selector::Beside(more) => length.checked_add_signed((*more).into()),
+            Selector::Field(_) | Selector::Index(_) => None,
+        }
+    }
 }
 
 impl Reference {
@@ -46,7 +64,9 @@ impl Reference {
 
 /// Why a text is no reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no reference; write `$name`, `$name.field`, `${{name[0]}}` or `$name.length`")]
+#[error(
+    "`{0}` is no reference; write `$name`, `$name.field`, `${{name[0]}}`, `$name.length` or `$name.length-1`"
+)]
 pub struct NoReference(String);
 
 fn is_name(text: &str) -> bool {
@@ -54,6 +74,17 @@ fn is_name(text: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// `length`, `length+1` or `length-1`.
+fn parse_length(text: &str) -> Option<Selector> {
+    let beside = text.strip_prefix("length")?;
+    if beside.is_empty() {
+        return Some(Selector::Length);
+    }
+    let is_signed = beside.starts_with(['+', '-']);
+    let more = beside.parse().ok().filter(|more| is_signed && *more != 0)?;
+    Some(Selector::Beside(more))
 }
 
 fn parse_segment(segment: &str) -> Option<(&str, Option<usize>)> {
@@ -88,12 +119,10 @@ impl FromStr for Reference {
         let mut path: Vec<Selector> = index.map(Selector::Index).into_iter().collect();
         for segment in segments {
             let (name, index) = segment?;
-            if !is_name(name) {
-                return Err(error());
-            }
-            path.push(match name {
-                "length" => Selector::Length,
-                field => Selector::Field(field.to_owned()),
+            path.push(match parse_length(name) {
+                Some(length) => length,
+                None if is_name(name) => Selector::Field(name.to_owned()),
+                None => return Err(error()),
             });
             path.extend(index.map(Selector::Index));
         }
@@ -109,9 +138,8 @@ impl fmt::Display for Reference {
         f.write_str(&self.name)?;
         for selector in &self.path {
             match selector {
-                Selector::Field(name) => write!(f, ".{name}")?,
-                Selector::Index(index) => write!(f, "[{index}]")?,
-                Selector::Length => f.write_str(".length")?,
+                Selector::Index(_) => write!(f, "{selector}")?,
+                _ => write!(f, ".{selector}")?,
             }
         }
         Ok(())
@@ -124,6 +152,7 @@ impl fmt::Display for Selector {
             Selector::Field(name) => f.write_str(name),
             Selector::Index(index) => write!(f, "[{index}]"),
             Selector::Length => f.write_str("length"),
+            Selector::Beside(more) => write!(f, "length{more:+}"),
         }
     }
 }
@@ -156,6 +185,8 @@ mod tests {
             ("template.CKA_MODULUS", "template.CKA_MODULUS"),
             ("$target.so-pin", "target.so-pin"),
             ("$a.list[3].length", "a.list[3].length"),
+            ("$out-0.length-1", "out-0.length-1"),
+            ("$out.length+12", "out.length+12"),
         ] {
             let reference: Reference = text.parse().expect(text);
             assert_eq!(reference.to_string(), shown);
@@ -166,7 +197,20 @@ mod tests {
     #[test]
     fn what_is_no_reference_is_refused() {
         for text in [
-            "$", "${a", "{a}", "$1a", "$a[", "$a[x]", "$a[+1]", "$a..b", "$a b", "",
+            "$",
+            "${a",
+            "{a}",
+            "$1a",
+            "$a[",
+            "$a[x]",
+            "$a[+1]",
+            "$a..b",
+            "$a b",
+            "",
+            "$a.length+",
+            "$a.length+0",
+            "$a.length+b",
+            "$a.length 1",
         ] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
         }

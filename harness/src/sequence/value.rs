@@ -37,10 +37,9 @@ impl Value {
             return Some(self.clone());
         };
         match (self, first) {
-            (Value::List(items), Selector::Length) => Value::Number(items.len() as u64),
-            (Value::Bytes(bytes), Selector::Length) => Value::Number(bytes.len() as u64),
-            (Value::Size(size), Selector::Length) => Value::Number(*size),
-            (Value::Record(fields), Selector::Length) => Value::Number(fields.len() as u64),
+            (value, length) if length.is_length() => {
+                Value::Number(length.of_length(value.length()?)?)
+            }
             (Value::List(items), Selector::Index(index)) => items.get(*index)?.clone(),
             (Value::Record(fields), Selector::Field(name)) => {
                 fields.iter().find(|(field, _)| field == name)?.1.clone()
@@ -50,6 +49,17 @@ impl Value {
         .select(rest)
     }
 
+    /// The number of elements or bytes that it has, or tells.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Value::List(items) => Some(items.len() as u64),
+            Value::Bytes(bytes) => Some(bytes.len() as u64),
+            Value::Size(size) => Some(*size),
+            Value::Record(fields) => Some(fields.len() as u64),
+            Value::Number(_) | Value::Version(..) | Value::Absent => None,
+        }
+    }
+
     /// The number that a reference's path selects, found without copying what is on the way.
     #[must_use]
     pub fn number_at(&self, path: &[Selector]) -> Option<u64> {
@@ -57,7 +67,7 @@ impl Value {
             return self.as_number();
         };
         match (self, first) {
-            (_, Selector::Length) => self.select(path)?.as_number(),
+            (_, length) if length.is_length() => self.select(path)?.as_number(),
             (Value::List(items), Selector::Index(index)) => items.get(*index)?.number_at(rest),
             (Value::Record(fields), Selector::Field(name)) => {
                 let (_, value) = fields.iter().find(|(field, _)| field == name)?;
@@ -154,7 +164,7 @@ pub(crate) fn field_of(kind: ParameterKind, path: &[Selector]) -> Option<&str> {
 #[must_use]
 pub fn output_domain(kind: ParameterKind, path: &[Selector]) -> Domain {
     let field = field_of(kind, path);
-    if path.last() == Some(&Selector::Length) {
+    if path.last().is_some_and(Selector::is_length) {
         return Domain::Plain;
     }
     match (kind, field) {
@@ -393,6 +403,9 @@ mod tests {
             |text: &str| list.select(&text.parse::<Reference>().expect("a reference").path);
         assert_eq!(select("list[1]"), Some(Value::Number(9)));
         assert_eq!(select("list.length"), Some(Value::Number(2)));
+        assert_eq!(select("list.length-1"), Some(Value::Number(1)));
+        assert_eq!(select("list.length+1"), Some(Value::Number(3)));
+        assert_eq!(select("list.length-3"), None);
         assert_eq!(select("list[2]"), None);
     }
 

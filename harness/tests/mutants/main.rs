@@ -78,6 +78,16 @@ fn main() -> std::process::ExitCode {
             asked(mutant, &[property], Some(1))
         })
     }));
+    trials.push(Trial::test("every_property_is_broken_by_a_mutant", || {
+        every_property_is_broken()
+    }));
+    trials.push(Trial::test(
+        "every_mutant_that_only_sequences_show_is_timed",
+        {
+            let rows = rows.clone();
+            move || what_sequences_show_is_timed(&rows)
+        },
+    ));
     trials.push(Trial::test("every_attack_can_succeed", || {
         attacks::every_attack_can_succeed().map_err(Failed::from)
     }));
@@ -109,6 +119,39 @@ fn every_mutant_once(rows: &[Row]) -> Result<(), Failed> {
     match odd.is_empty() && missing.is_empty() {
         true => Ok(()),
         false => Err(format!("not once in the table: {odd:?}, not at all: {missing:?}").into()),
+    }
+}
+
+/// A property that no mutant breaks might not be able to fail.
+fn every_property_is_broken() -> Result<(), Failed> {
+    let broken = |name: &str| BROKEN.iter().any(|(_, property)| *property == name);
+    let all = p11assay::property::all().iter();
+    let unbroken: Vec<_> = all
+        .map(|one| one.name)
+        .filter(|name| !broken(name))
+        .collect();
+    match unbroken.is_empty() {
+        true => Ok(()),
+        false => Err(format!("no mutant breaks {unbroken:?}").into()),
+    }
+}
+
+/// How long the mutants take that no single case shows is measured, and of nothing that is no mutant.
+fn what_sequences_show_is_timed(rows: &[Row]) -> Result<(), Failed> {
+    let timed = times::mutants();
+    let shown = rows.iter().filter(|row| row.outcome == Outcome::Sequences);
+    let untimed: Vec<_> = shown
+        .map(|row| row.mutant.as_str())
+        .filter(|mutant| !timed.contains(mutant))
+        .collect();
+    let known = manifest();
+    let unknown: Vec<_> = timed
+        .iter()
+        .filter(|mutant| known.iter().all(|known| known != *mutant))
+        .collect();
+    match untimed.is_empty() && unknown.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not timed: {untimed:?}, no mutants: {unknown:?}").into()),
     }
 }
 
@@ -160,9 +203,10 @@ const BY_CHANCE: (&str, &[&str]) = ("close-under-use-crashes", LANES[1]);
 
 /// Mutants, and the properties that `p11assay property` finds them by.
 #[rustfmt::skip]
-const BROKEN: [(&str, &str); 42] = [
+const BROKEN: [(&str, &str); 51] = [
     ("digest-loses-a-byte-at-block-border", "digest-parts"),
     ("one-byte-too-many", "digest-parts"),
+    ("digested-key-cut", "digest-key"),
     ("cbc-vector-kept-between-parts", "encrypt-decrypt"),
     ("ctr-counter-kept-between-parts", "encrypt-decrypt"),
     ("verify-ignores-later-parts", "sign-verify"),
@@ -187,6 +231,14 @@ const BROKEN: [(&str, &str); 42] = [
     ("size-query-ends-operation", "output-length"),
     ("length-not-told-when-too-small", "output-length"),
     ("short-buffer-overrun", "output-length"),
+    ("one-short-suffices", "output-length"),
+    ("attribute-buffer-overrun", "output-length"),
+    ("wrong-attribute-hides-the-rest", "output-length"),
+    ("length-stays-the-room", "output-length"),
+    ("imported-key-cut", "import-as-generated"),
+    ("set-changes-first-alone", "attributes-set"),
+    ("copy-ignores-template", "attributes-copied"),
+    ("set-applies-part-before-failing", "failure-changes-nothing"),
     ("destroyed-object-lingers", "handles-apart"),
     ("decapsulated-key-differs", "encapsulate-decapsulate"),
     ("random-is-constant", "random"),

@@ -1,6 +1,7 @@
 //! How long searches and properties take to find the mutants that take several calls to show: the table in
 //! `docs/findings.md`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -27,6 +28,15 @@ const MORE: [&str; 8] = [
     "init-token-with-session-open",
     "set-pin-in-ro-session",
 ];
+
+/// The mutants of the table.
+pub(crate) fn mutants() -> BTreeSet<&'static str> {
+    let searched = SEARCHED.iter().chain(&MORE).copied();
+    let in_lanes = IN_LANES.iter().chain([&BY_CHANCE]);
+    let in_lanes = in_lanes.map(|(mutant, _)| *mutant);
+    let asked = BROKEN.iter().map(|(mutant, _)| *mutant);
+    searched.chain(in_lanes).chain(asked).collect()
+}
 
 /// Measures all of them, and writes the table.
 pub(crate) fn write() {

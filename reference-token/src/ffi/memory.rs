@@ -120,14 +120,22 @@ impl<T: Copy> Buffer<T> {
             true => Room::Query,
             // Wrong on purpose: the caller of `new` did not promise so much.
             false if mutant!("short-buffer-overrun") => Room::Bytes(usize::MAX),
-            false => Room::Bytes(usize::try_from(self.length.get()).unwrap_or(usize::MAX)),
+            false => {
+                let room = usize::try_from(self.length.get()).unwrap_or(usize::MAX);
+                let more = usize::from(mutant!("one-short-suffices"));
+                Room::Bytes(room.saturating_add(more))
+            }
         }
     }
 
     /// Gives out a list, or its length, or CKR_BUFFER_TOO_SMALL with its length.
     pub(super) fn deliver_list(&self, list: &[T]) -> Result<()> {
         let room = self.room();
-        if !mutant!("list-count-not-told") || room.answer(list.len()).is_none() {
+        let silent = match room.answer(list.len()) {
+            None => mutant!("length-stays-the-room"),
+            Some(_) => mutant!("list-count-not-told"),
+        };
+        if !silent {
             self.length.set(list.len() as CK_ULONG);
         }
         match room.answer(list.len()) {

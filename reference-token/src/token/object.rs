@@ -238,6 +238,10 @@ pub(crate) fn set_attributes(
         let one = |one: &(_, Value)| set_attributes(session, handle, &vec![one.clone()]);
         return template.iter().try_for_each(one);
     }
+    if template.len() > 1 && mutant!("set-changes-first-alone") {
+        let first = template.iter().take(1).cloned().collect();
+        return set_attributes(session, handle, &first);
+    }
     change_durably(
         session,
         |token| token.write_attributes(session, handle, template),
@@ -294,6 +298,15 @@ pub(crate) fn create_object(
         ensure(takes, CKR_TEMPLATE_INCONSISTENT)?;
         Ok(attributes)
     })?;
+    if attributes.ulong(CKA_KEY_TYPE) == Some(CKK_AES) && mutant!("imported-key-cut") {
+        let cut: Vec<u8> = attributes
+            .bytes(CKA_VALUE)
+            .iter()
+            .take(16)
+            .copied()
+            .collect();
+        attributes.set_bytes(CKA_VALUE, cut);
+    }
     settle(&mut attributes)?;
     add(session, attributes)
 }
@@ -304,6 +317,12 @@ pub(crate) fn copy_object(
     handle: CK_OBJECT_HANDLE,
     template: &Template,
 ) -> Result<CK_OBJECT_HANDLE> {
+    let nothing = Template::new();
+    let template = if mutant!("copy-ignores-template") {
+        &nothing
+    } else {
+        template
+    };
     let mut attributes =
         with_session(session, |token| token.draft_copy(session, handle, template))?;
     settle_changes(&mut attributes, template)?;

@@ -261,6 +261,11 @@ pub(super) fn digests() {
     let key = stage.create(session, &rsa_public());
     play!(stage, C_DigestKey(session, key));
     finish!(stage, C_DigestFinal, session, 32);
+    begin();
+    let key = stage.create(session, &aes());
+    play!(stage, C_DigestKey(session, key));
+    let digest = finish!(stage, C_DigestFinal, session, 32);
+    stage.say(format_args!("{digest:02x?}"));
     let mut unknown = plain(CKM_SKIPJACK_ECB64);
     play!(stage, C_DigestInit(session, &mut unknown));
 }

@@ -38,7 +38,7 @@ fn attribute(stage: &Stage, session: CK_SESSION_HANDLE) {
 pub(super) fn memory() {
     let stage = Stage::ready();
     let session = stage.open(RW);
-    for room in [32, 31, 1] {
+    for room in [40, 32, 31, 1] {
         digest(&stage, session, room);
     }
     let (mut mechanisms, mut count) = (vec![7; 1024], 1);

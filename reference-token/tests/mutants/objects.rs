@@ -41,7 +41,11 @@ fn lives(stage: &Stage) {
     stage.destroy(session, fixed);
     let one = stage.create(session, &note("one"));
     let two = stage.copy(session, one, &labelled("two"));
+    stage.show(session, two, CKA_LABEL);
     let other = stage.create(session, &note("other"));
+    let both = labelled("both").bytes(CKA_APPLICATION, *b"another");
+    stage.set(session, other, &both);
+    stage.show(session, other, CKA_APPLICATION);
     let id = |object| stage.value(session, object, CKA_UNIQUE_ID);
     let (of_one, of_two, of_other) = (id(one), id(two), id(other));
     stage.say(format_args!(
@@ -84,6 +88,8 @@ pub(super) fn objects() {
 fn changes(stage: &Stage, session: CK_SESSION_HANDLE) {
     let closed = aes().bool(CKA_SENSITIVE, true).bool(CKA_EXTRACTABLE, false);
     let key = stage.create(session, &closed);
+    let long = stage.create(session, &secret(CKK_AES, &[7; 32]));
+    stage.show(session, long, CKA_VALUE);
     for attribute in [CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL] {
         stage.show(session, key, attribute);
     }

@@ -23,7 +23,12 @@ pub(super) fn mechanisms(_: &mut Script, _: &Ground, _: &Draw) -> Option<Probe> 
     list("mechanisms", call(C_GetMechanismList))
 }
 
-/// What a state looks like is the token's own; asking for it changes nothing of the operation.
+/// 5.4.5: may be called at any time.
+pub(super) fn interfaces(_: &mut Script, _: &Ground, _: &Draw) -> Option<Probe> {
+    list("interfaces", call(C_GetInterfaceList))
+}
+
+/// What a state looks like is the token's own, and how long it is; asking for it changes nothing of the operation.
 pub(super) fn operation_state(_: &mut Script, ground: &Ground, draw: &Draw) -> Option<Probe> {
     let rows = digest::rows(ground);
     let row = draw.pick(0, &rows)?;
@@ -32,6 +37,7 @@ pub(super) fn operation_state(_: &mut Script, ground: &Ground, draw: &Draw) -> O
         begin: vec![digest::begin(row), update],
         end: vec![on(SESSION, C_DigestFinal)],
         repeats: false,
+        steady: false,
         ..Probe::new(row.0.name, on(SESSION, C_GetOperationState))
     })
 }

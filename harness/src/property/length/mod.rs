@@ -1,9 +1,11 @@
 //! Output buffers: the length is told, a buffer that is too small is refused and changes nothing, and what
-//! comes in the end is what came without asking ([PKCS11-Base 3.2] 5.2).
+//! comes in the end is what came without asking ([PKCS11-Base 3.2] 5.2). C_GetAttributeValue has rules of its own for
+//! each attribute, and a module of its own here.
 //!
 //! This module asks; how each function with such an output is brought to give one is in the modules below, a
 //! [`Way`] each. A test holds the table against that of the functions.
 
+mod attributes;
 mod data;
 mod dual;
 mod keys;
@@ -22,13 +24,57 @@ use super::question::Question;
 use super::script::{Make, Script, kept, length};
 use super::table::Asked;
 use crate::cryptoki::Function::{self, *};
+use crate::sequence::expectation::Expected;
 use crate::sequence::{Buffer, BufferSize, Number, Reference, Relation, Selector};
 
-/// What is tried before the call itself: 0 asks for the length, other numbers are buffers of so many elements.
-type Tries = Vec<u64>;
+/// What is tried before the call itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Try {
+    /// Asking for the length.
+    Ask,
+    /// A buffer of so many elements.
+    Elements(u64),
+    /// A buffer with one element less than there are in the end.
+    OneShort,
+}
 
-/// One more than the largest buffer that is tried.
-const MOST: u64 = 4;
+/// All that is tried.
+const TRIES: [Try; 5] = [
+    Try::Ask,
+    Try::Elements(1),
+    Try::Elements(2),
+    Try::Elements(3),
+    Try::OneShort,
+];
+
+impl Try {
+    /// How many elements there must be for the try to mean what it does.
+    fn least(self) -> u64 {
+        match self {
+            Try::Ask => 1,
+            Try::Elements(count) => count + 1,
+            // A buffer without any element may look like a question for the length.
+            Try::OneShort => 2,
+        }
+    }
+}
+
+/// The buffer of the call itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// What is needed, as it is told or known.
+    Enough,
+    /// One element more.
+    OneMore,
+}
+
+/// How many elements more than are told or known [`Room::OneMore`] has.
+const MORE: i8 = 1;
+/// And how many less [`Try::OneShort`] has.
+const LESS: i8 = -1;
+
+/// The name under which is kept how much is told to be needed.
+const TOLD: &str = "told";
 
 /// Draws by which is seen whether a target has a way.
 const SAMPLES: usize = 8;
@@ -44,6 +90,13 @@ struct Way {
     make: fn(&mut Script, &Ground, &Draw) -> Option<Probe>,
 }
 
+/// What is asked about.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Calls(&'static Way),
+    Attributes,
+}
+
 /// Calls that are made twice: plainly first, and with buffers that are too small the second time.
 struct Probe {
     subject: String,
@@ -57,6 +110,8 @@ struct Probe {
     end: Vec<Make>,
     /// Whether the same comes of it the second time.
     repeats: bool,
+    /// Whether as much comes of it the second time.
+    steady: bool,
     /// Whether as much room as was needed the first time must suffice the second time.
     fixed: bool,
     /// What must hold of what came the second time, [`AGAIN`].
@@ -73,6 +128,7 @@ impl Probe {
             place: 0,
             end: Vec::new(),
             repeats: true,
+            steady: true,
             fixed: false,
             then: Vec::new(),
         }
@@ -109,6 +165,7 @@ static WAYS: &[Way] = &[
     Way { function: C_GetOperationState, make: list::operation_state },
     Way { function: C_GetMechanismList, make: list::mechanisms },
     Way { function: C_GetSlotList, make: list::slots },
+    Way { function: C_GetInterfaceList, make: list::interfaces },
 ];
 
 /// The ways that a target has.
@@ -123,19 +180,28 @@ fn ways(ground: &Ground) -> Vec<&'static Way> {
 
 /// The length is told, and whoever has too little room can try again.
 pub(super) fn contract(ground: &Arc<Ground>) -> Asked {
-    let ways = ways(ground);
-    if ways.is_empty() {
+    let mut subjects: Vec<Subject> = ways(ground).into_iter().map(Subject::Calls).collect();
+    if attributes::FUNCTIONS.iter().all(|used| ground.can(*used)) {
+        subjects.push(Subject::Attributes);
+    }
+    if subjects.is_empty() {
         return Err(absent("the token gives nothing of any length"));
     }
     let ground = ground.clone();
-    let all = (draw(), prop::sample::select(ways), vec(0..MOST, 1..=4));
-    let ask = move |(mut draw, way, tries): (Draw, &'static Way, Tries)| {
+    let tries = vec(prop::sample::select(&TRIES[..]), 1..=4);
+    let rooms = prop::sample::select(&[Room::Enough, Room::OneMore][..]);
+    let all = (draw(), prop::sample::select(subjects), tries, rooms);
+    let ask = move |(mut draw, subject, tries, room): (Draw, Subject, Vec<Try>, Room)| {
         draw.length = draw.length.max(16);
         let mut script = Script::default();
+        let way = match subject {
+            Subject::Calls(way) => way,
+            Subject::Attributes => return attributes::question(&draw),
+        };
         match (way.make)(&mut script, &ground, &draw) {
             Some(probe) => {
                 let subject = probe.subject.clone();
-                twice(&mut script, probe, &tries);
+                twice(&mut script, probe, &tries, room);
                 Question::new(subject, script)
             }
             None => Question::new(way.function.name(), script),
@@ -145,17 +211,20 @@ pub(super) fn contract(ground: &Arc<Ground>) -> Asked {
 }
 
 /// Adds the calls of a probe: what comes of them if nobody asks, and then what comes of them if somebody does.
-fn twice(script: &mut Script, probe: Probe, tries: &[u64]) {
+fn twice(script: &mut Script, probe: Probe, tries: &[Try], room: Room) {
     let name = |place: usize| format!("out-{place}");
     let begin = |script: &mut Script| {
         let calls = probe.begin.iter().cloned();
         calls.for_each(|call| script.add(call.presumed()));
     };
+    let possible = |tried: &Try| probe.steady || *tried != Try::OneShort;
+    let tries: Vec<Try> = tries.iter().copied().filter(possible).collect();
+    let least = tries.iter().map(|tried| tried.least()).max().unwrap_or(1);
     begin(script);
     for (place, call) in probe.calls.iter().enumerate() {
         let output = bytes_of(call);
         let call = call.clone().keep(output, &name(place)).presumed();
-        let least = Relation::AtLeast(Number::Literal(MOST));
+        let least = Relation::AtLeast(Number::Literal(least));
         script.add(match place == probe.place {
             true => call.requires(output, length(least), "less comes of it than is tried"),
             false => call,
@@ -171,14 +240,15 @@ fn twice(script: &mut Script, probe: Probe, tries: &[u64]) {
         let (output, whole) = (bytes_of(call), name(place));
         let mut call = call.clone();
         if place == probe.place {
-            try_out(script, &call, tries, &whole);
-            if probe.fixed {
-                call = room(call, BufferSize::Elements(length_of(&whole)));
-            }
+            tries
+                .iter()
+                .for_each(|tried| try_out(script, &call, *tried, &whole));
+            call = with_room(script, call, room, probe.fixed.then_some(&whole));
         }
-        script.add(match probe.repeats {
-            true => call.is(output, super::script::equals(kept(&whole))),
-            false => call.keep(output, AGAIN),
+        script.add(match (probe.repeats, probe.steady) {
+            (true, _) => call.is(output, super::script::equals(kept(&whole))),
+            (false, true) => call.is(output, as_long_as(&whole)).keep(output, AGAIN),
+            (false, false) => call.keep(output, AGAIN),
         });
     }
     if !probe.then.is_empty() {
@@ -188,30 +258,62 @@ fn twice(script: &mut Script, probe: Probe, tries: &[u64]) {
 }
 
 /// The call as it is tried: 5.2 says what comes of each try, `whole` being what it gives in the end.
-fn try_out(script: &mut Script, call: &Make, tries: &[u64], whole: &str) {
-    for size in tries {
-        let (size, returned) = match size {
-            0 => (BufferSize::Null, CKR_OK),
-            size => (
-                BufferSize::Elements(Number::Literal(*size)),
-                CKR_BUFFER_TOO_SMALL,
-            ),
-        };
-        let tried = room(call.clone(), size).returns(&[returned]);
-        let suffices = length(Relation::AtLeast(length_of(whole)));
-        script.add(tried.is(bytes_of(call), suffices));
-    }
+fn try_out(script: &mut Script, call: &Make, tried: Try, whole: &str) {
+    let (size, returned) = match tried {
+        Try::Ask => (BufferSize::Null, CKR_OK),
+        Try::Elements(count) => (
+            BufferSize::Elements(Number::Literal(count)),
+            CKR_BUFFER_TOO_SMALL,
+        ),
+        Try::OneShort => (
+            BufferSize::Elements(length_beside(whole, LESS)),
+            CKR_BUFFER_TOO_SMALL,
+        ),
+    };
+    let tried = in_memory(call.clone(), size).returns(&[returned]);
+    let suffices = length(Relation::AtLeast(length_of(whole)));
+    script.add(tried.is(bytes_of(call), suffices));
+}
+
+/// The call itself with its buffer. 5.2: what is told suffices, and a token may want as much as it tells, unless the
+/// length of what comes is known beforehand, as `fixed` is.
+fn with_room(script: &mut Script, call: Make, room: Room, fixed: Option<&String>) -> Make {
+    let size = match (room, fixed) {
+        (Room::Enough, None) => return call,
+        (Room::Enough, Some(whole)) => length_of(whole),
+        (Room::OneMore, Some(whole)) => length_beside(whole, MORE),
+        (Room::OneMore, None) => {
+            let asking = in_memory(call.clone(), BufferSize::Null);
+            script.add(asking.keep(bytes_of(&call), TOLD));
+            length_beside(TOLD, MORE)
+        }
+    };
+    in_memory(call, BufferSize::Elements(size))
+}
+
+/// As long as what was kept.
+fn as_long_as(name: &str) -> Relation {
+    length(Relation::Equals(Expected::Number(length_of(name))))
 }
 
 /// The length of what was kept.
 fn length_of(name: &str) -> Number {
+    measure(name, Selector::Length)
+}
+
+/// So many more or less than that.
+fn length_beside(name: &str, more: i8) -> Number {
+    measure(name, Selector::Beside(more))
+}
+
+fn measure(name: &str, selector: Selector) -> Number {
     let mut reference = Reference::to(name);
-    reference.path.push(Selector::Length);
+    reference.path.push(selector);
     Number::Reference(reference)
 }
 
 /// With memory of this kind for what comes in any length.
-fn room(call: Make, size: BufferSize) -> Make {
+fn in_memory(call: Make, size: BufferSize) -> Make {
     let output = bytes_of(&call);
     call.with(output, crate::sequence::Argument::Buffer(Buffer::of(size)))
 }
@@ -224,22 +326,38 @@ fn bytes_of(call: &Make) -> &'static str {
 }
 
 fn has_any_length(kind: crate::cryptoki::ParameterKind) -> bool {
-    use crate::cryptoki::ParameterKind::{OutBytes, OutUlongs};
-    matches!(kind, OutBytes | OutUlongs(_))
+    use crate::cryptoki::ParameterKind::{OutBytes, OutInterfaces, OutUlongs};
+    matches!(kind, OutBytes | OutUlongs(_) | OutInterfaces)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cryptoki::ParameterKind;
 
     /// A function with an output of any length that no way leads to would go unasked.
     #[test]
     fn every_function_that_gives_something_of_any_length_has_a_way() {
         for function in Function::ALL {
-            let mut parameters = function.parameters().iter();
-            let gives = parameters.any(|parameter| has_any_length(parameter.kind));
+            let kinds = || function.parameters().iter().map(|parameter| parameter.kind);
+            let gives = kinds().any(has_any_length);
             let ways = WAYS.iter().filter(|way| way.function == *function);
             assert_eq!(ways.count(), usize::from(gives), "{function}");
+            let gives_attributes = kinds().any(|kind| kind == ParameterKind::OutTemplate);
+            let is_read = attributes::FUNCTIONS.contains(function);
+            assert!(is_read || !gives_attributes, "{function}");
+        }
+    }
+
+    /// A buffer that suffices is no try, and one without an element is a question to some.
+    #[test]
+    fn every_try_is_too_small_and_holds_something() {
+        for tried in TRIES {
+            match tried {
+                Try::Ask => {}
+                Try::Elements(count) => assert!((1..tried.least()).contains(&count)),
+                Try::OneShort => assert!(Selector::Beside(LESS).of_length(tried.least()) > Some(0)),
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ fn reference() -> impl Strategy<Value = Reference> {
     let segment = prop_oneof![
         3 => name().prop_map(Selector::Field),
         1 => Just(Selector::Length),
+        1 => any::<i8>().prop_filter("beside it", |more| *more != 0).prop_map(Selector::Beside),
     ];
     let index = || option::of(any::<u16>());
     (name(), index(), vec((segment, index()), 0..3)).prop_map(|(name, index, rest)| {

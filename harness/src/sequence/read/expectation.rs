@@ -153,7 +153,7 @@ pub(crate) fn shape(function: Function, path: &Reference) -> Shape {
     let Some(kind) = kind else { return Shape::Any };
     let domain = output_domain(kind, &path.path);
     match (kind, field_of(kind, &path.path)) {
-        _ if path.path.last() == Some(&Selector::Length) => Shape::Number(Domain::Plain),
+        _ if path.path.last().is_some_and(Selector::is_length) => Shape::Number(Domain::Plain),
         (ParameterKind::OutBytes | ParameterKind::OutFixed, _) => Shape::Bytes,
         (ParameterKind::Out(record), Some(field)) => {
             record_shape(record.structure(), field, domain)

@@ -100,7 +100,7 @@ fn mistakes_are_named_at_their_place() {
         ),
         (
             "- for-each: { in: $l, as: a b, steps: [] }\n",
-            "1:27 `a b` is no reference; write `$name`, `$name.field`, `${name[0]}` or `$name.length`",
+            "1:27 `a b` is no reference; write `$name`, `$name.field`, `${name[0]}`, `$name.length` or `$name.length-1`",
         ),
         (
             "- C_Initialize: { init_args: { nss: a, rest: $target } }\n",

@@ -18,6 +18,10 @@ pub(in crate::triage::program) fn number(number: &Number) -> Made<String> {
             [crate::sequence::Selector::Length] => {
                 Ok(format!("{}.length", c_name(&reference.name)))
             }
+            [crate::sequence::Selector::Beside(more)] => {
+                let (sign, by) = (if *more < 0 { '-' } else { '+' }, more.unsigned_abs());
+                Ok(format!("({}.length {sign} {by})", c_name(&reference.name)))
+            }
             _ => Err(Inexpressible::Part(reference.clone())),
         },
     }
