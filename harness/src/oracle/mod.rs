@@ -4,6 +4,7 @@
 //! each oracle; [`relation`] decides single expectations, [`random`] whether bytes look random. Nothing here talks to a worker.
 
 mod attack;
+mod exponent;
 mod judge;
 pub mod model;
 mod random;

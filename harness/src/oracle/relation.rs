@@ -1,5 +1,6 @@
 //! Whether a value is what an expectation says.
 
+use super::exponent;
 use super::random;
 use super::roca;
 use crate::cryptoki::function::Domain;
@@ -54,6 +55,7 @@ pub fn broken(
                 || value.as_number() == Some(cryptoki_sys::CK_UNAVAILABLE_INFORMATION)
         }
         Relation::Roca => matches!(value, Value::Bytes(bytes) if roca::has_fingerprint(bytes)),
+        Relation::WeakExponent => matches!(value, Value::Bytes(bytes) if exponent::is_weak(bytes)),
     };
     Ok((!holds).then(|| describe(relation, domain, find)))
 }
@@ -172,6 +174,7 @@ fn describe(relation: &Relation, domain: Domain, find: &Find<'_>) -> String {
         Relation::Random => "bytes that look random".to_owned(),
         Relation::Text(text) => format!("\"{text}\""),
         Relation::Roca => "a modulus with the fingerprint of ROCA".to_owned(),
+        Relation::WeakExponent => "a public exponent that FIPS 186-5 does not allow".to_owned(),
         Relation::Unavailable => "CK_UNAVAILABLE_INFORMATION".to_owned(),
         Relation::Length(_) | Relation::All(_) => write::relation(relation, domain).to_string(),
     }

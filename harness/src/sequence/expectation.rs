@@ -51,6 +51,8 @@ pub enum Relation {
     Unavailable,
     /// It is an RSA modulus with the fingerprint of ROCA (Nemec et al., CCS 2017, CVE-2017-15361).
     Roca,
+    /// It is an RSA public exponent that FIPS 186-5, A.1.1, does not allow: even, not above 2^16, or not below 2^256.
+    WeakExponent,
     /// All of these hold.
     All(Vec<Relation>),
 }

@@ -84,6 +84,7 @@ pub fn relation(relation: &mut Relation, visit: &mut Visit<'_>) {
         | Relation::Random
         | Relation::Text(_)
         | Relation::Roca
+        | Relation::WeakExponent
         | Relation::Unavailable => {}
     }
 }

@@ -67,6 +67,7 @@ fn relation(of: Shape, depth: u32) -> BoxedStrategy<Relation> {
             Relation::Random,
             Relation::Unavailable,
             Relation::Roca,
+            Relation::WeakExponent,
         ]),
     );
     let some = proptest::sample::subsequence(vec![0, 1, 2, 3, 4], 1..=5);

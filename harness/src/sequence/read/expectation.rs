@@ -29,6 +29,7 @@ pub(crate) const RELATIONS: &[&str] = &[
     "text",
     "unavailable",
     "roca",
+    "weak-exponent",
 ];
 
 /// What is known of an interface.
@@ -251,6 +252,7 @@ fn one_relation(shape: Shape, key: &str, node: &Node) -> Result<Relation, Error>
         "padded" => marker(node, Relation::Padded)?,
         "random" => marker(node, Relation::Random)?,
         "roca" => marker(node, Relation::Roca)?,
+        "weak-exponent" => marker(node, Relation::WeakExponent)?,
         _ => marker(node, Relation::Unavailable)?,
     })
 }

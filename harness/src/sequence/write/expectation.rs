@@ -71,6 +71,7 @@ fn entry(of: &Relation, domain: Domain) -> (&'static str, Json) {
         Relation::Text(text) => ("text", json!(text)),
         Relation::Unavailable => ("unavailable", json!(true)),
         Relation::Roca => ("roca", json!(true)),
+        Relation::WeakExponent => ("weak-exponent", json!(true)),
         Relation::All(_) => ("all", Json::Null),
     }
 }

@@ -292,6 +292,7 @@ impl Family for Rsa {
         )?;
         let exponent = match public.get(CKA_PUBLIC_EXPONENT) {
             Some(value) => value.bytes().to_vec(),
+            None if mutant!("default-exponent-three") => vec![3],
             None => vec![1, 0, 1],
         };
         let private = match mechanism.kind {
