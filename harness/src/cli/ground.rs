@@ -1,5 +1,7 @@
 //! What made-up sequences run on: targets that may be destroyed, each with the reference token beside it.
 
+use std::collections::BTreeMap;
+
 use cryptoki_sys::{
     CKF_OS_LOCKING_OK, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_TOKEN_INITIALIZED, CKR_OK,
 };
@@ -11,7 +13,7 @@ use crate::cryptoki::Function;
 use crate::fuzz::Functions;
 use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::SearchError;
-use crate::plan::{Capabilities, Ladder};
+use crate::plan::{Capabilities, Ladder, MechanismInfo};
 use crate::probe::{self, ProbeError, Slot, Token};
 use crate::run::wire::Job;
 use crate::run::{Interrupt, Station, StationError, ladder};
@@ -29,8 +31,8 @@ pub(super) struct Ground {
     pub(super) pairs: Vec<Pair>,
     /// What a C program needs to know of the first target.
     pub(super) module: Module,
-    /// What its token lists.
-    mechanisms: Vec<u64>,
+    /// What its token lists, and tells of each.
+    mechanisms: BTreeMap<u64, MechanismInfo>,
     /// Functions that it does not have.
     missing: Vec<Function>,
     /// Why no sequence has a token of its own, if none has.
@@ -126,9 +128,8 @@ impl Ground {
     /// The setting of sequences made so.
     pub(super) fn setting(&self, input: &InputArgs) -> Setting<'static> {
         let has = |class| input.classes.contains(&class);
-        let mut setting = Setting::new(Prelude::Session, |mechanism| {
-            self.mechanisms.contains(&mechanism)
-        });
+        let told = self.mechanisms.iter().map(|(of, info)| (*of, *info));
+        let mut setting = Setting::of_token(Prelude::Session, told);
         setting.wrong = if has(ClassArg::B) { input.wrong } else { 0 };
         setting.lies = has(ClassArg::C);
         setting.missing.clone_from(&self.missing);
@@ -211,8 +212,8 @@ struct Reached {
     token: Token,
     side: Side,
     slot: Slot,
-    /// What the token lists.
-    mechanisms: Vec<u64>,
+    /// What the token lists, and tells of each.
+    mechanisms: BTreeMap<u64, MechanismInfo>,
     /// Functions that it does not have.
     missing: Vec<Function>,
     /// Why no sequence has a token of its own, if none has.
@@ -242,6 +243,6 @@ fn reach(
         slot: probe.slot().clone(),
         missing: missing.copied().collect(),
         shares_token,
-        mechanisms: capabilities.mechanisms.into_keys().collect(),
+        mechanisms: capabilities.mechanisms,
     })
 }

@@ -6,6 +6,7 @@ use cryptoki_sys::CK_TRUE;
 
 use super::{Home, InProcess};
 use crate::cryptoki::Function;
+use crate::cryptoki::mechanism::MechanismInfo;
 use crate::execute::{Defaults, Options, Prepared};
 use crate::module::{Module, Source};
 use crate::run::ladder;
@@ -28,7 +29,7 @@ const DISPOSABLE: &str = "P11ASSAY_DISPOSABLE";
 pub(super) struct Token {
     /// `$target`.
     pub(super) given: Vec<(String, Value)>,
-    mechanisms: Vec<u64>,
+    mechanisms: Vec<(u64, MechanismInfo)>,
     /// Its folder and its daemons, which go when this does.
     _provisioned: Provisioned,
 }
@@ -86,14 +87,16 @@ impl InProcess {
         Ok(process)
     }
 
-    /// The setting of the module's sequences: the mechanisms that its token lists, and the functions that the module
+    /// The setting of the module's sequences: what its token tells of its mechanisms, and the functions that the module
     /// has. It is that of a search in workers in the classes A and B, to which the same bytes are the same sequence.
     #[must_use]
     pub fn setting(&self) -> Setting<'static> {
-        let mut setting = Setting::new(Prelude::Session, |mechanism| match &self.home {
-            Home::Token(token) => token.mechanisms.contains(&mechanism),
-            Home::Initializes => true,
-        });
+        let mut setting = match &self.home {
+            Home::Token(token) => {
+                Setting::of_token(Prelude::Session, token.mechanisms.iter().copied())
+            }
+            Home::Initializes => Setting::new(Prelude::Session, |_| true),
+        };
         let functions = Function::ALL.iter().copied();
         let missing = functions.filter(|function| !self.module.facts().has(*function));
         setting.missing = missing.collect();
@@ -113,10 +116,29 @@ impl InProcess {
         let slot = slots.iter().copied().find(fits);
         self.defaults.slot = slot.ok_or("no slot has the token that the target names")?;
         let mechanisms = self.ask(asking(Function::C_GetMechanismList, "mechanism_list"))?;
+        let mechanisms = numbers(&mechanisms).into_iter();
+        let told = mechanisms.map(|mechanism| (mechanism, self.mechanism_info(mechanism)));
+        let told = told.collect();
         if let Home::Token(token) = &mut self.home {
-            token.mechanisms = numbers(&mechanisms);
+            token.mechanisms = told;
         }
         Ok(())
+    }
+
+    /// What the token tells of a mechanism; zeros if it tells nothing.
+    fn mechanism_info(&mut self, mechanism: u64) -> MechanismInfo {
+        let mut call = asking(Function::C_GetMechanismInfo, "info");
+        call.arguments[1] = Argument::Number(Number::Literal(mechanism));
+        let told = self.ask(call).ok();
+        let field = |name: &str| {
+            let path = Reference::to("").field(name).path;
+            told.as_ref().and_then(|told| told.number_at(&path))
+        };
+        MechanismInfo {
+            min_key_size: field("ulMinKeySize").unwrap_or_default(),
+            max_key_size: field("ulMaxKeySize").unwrap_or_default(),
+            flags: field("flags").unwrap_or_default(),
+        }
     }
 
     fn has_label(&mut self, slot: u64, wanted: &Selector) -> bool {

@@ -13,6 +13,7 @@ mod phrase;
 mod pins;
 mod prelude;
 mod recipe;
+mod served;
 mod setting;
 mod tape;
 mod template;
