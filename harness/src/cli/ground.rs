@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use cryptoki_sys::{
-    CKF_OS_LOCKING_OK, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_TOKEN_INITIALIZED, CKR_OK,
+    CKF_ASYNC_SESSION_SUPPORTED, CKF_OS_LOCKING_OK, CKF_PROTECTED_AUTHENTICATION_PATH,
+    CKF_TOKEN_INITIALIZED, CKR_OK,
 };
 
 use super::Failure;
@@ -33,6 +34,8 @@ pub(super) struct Ground {
     pub(super) module: Module,
     /// What its token lists, and tells of each.
     mechanisms: BTreeMap<u64, MechanismInfo>,
+    /// Whether it has asynchronous sessions.
+    asynchronous: bool,
     /// Functions that it does not have.
     missing: Vec<Function>,
     /// Why no sequence has a token of its own, if none has.
@@ -65,7 +68,7 @@ impl Ground {
         let first = &reached[0];
         let module = super::program::module(target, &first.token, credentials, &first.slot);
         let (mechanisms, missing) = (first.mechanisms.clone(), first.missing.clone());
-        let shares_token = first.shares_token;
+        let (shares_token, asynchronous) = (first.shares_token, first.asynchronous);
         let (mut tokens, targets) = unzip(reached);
         let (others, models) = unzip(models);
         tokens.extend(others);
@@ -76,6 +79,7 @@ impl Ground {
                 .collect(),
             module,
             mechanisms,
+            asynchronous,
             shares_token,
             missing,
             _tokens: tokens,
@@ -133,6 +137,7 @@ impl Ground {
         setting.wrong = if has(ClassArg::B) { input.wrong } else { 0 };
         setting.lies = has(ClassArg::C);
         setting.missing.clone_from(&self.missing);
+        setting.asynchronous = self.asynchronous;
         setting.own_tokens = self.shares_token.is_none();
         setting
     }
@@ -214,6 +219,8 @@ struct Reached {
     slot: Slot,
     /// What the token lists, and tells of each.
     mechanisms: BTreeMap<u64, MechanismInfo>,
+    /// Whether it has asynchronous sessions.
+    asynchronous: bool,
     /// Functions that it does not have.
     missing: Vec<Function>,
     /// Why no sequence has a token of its own, if none has.
@@ -243,6 +250,7 @@ fn reach(
         slot: probe.slot().clone(),
         missing: missing.copied().collect(),
         shares_token,
+        asynchronous: capabilities.token_flags & CKF_ASYNC_SESSION_SUPPORTED != 0,
         mechanisms: capabilities.mechanisms,
     })
 }

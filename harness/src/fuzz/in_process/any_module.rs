@@ -2,7 +2,7 @@
 //! instrumentation: a target, as it is named in the environment, with its token provisioned.
 #![allow(unsafe_code, reason = "sets the environment that the module reads")]
 
-use cryptoki_sys::CK_TRUE;
+use cryptoki_sys::{CK_TRUE, CKF_ASYNC_SESSION_SUPPORTED};
 
 use super::{Home, InProcess};
 use crate::cryptoki::Function;
@@ -30,6 +30,8 @@ pub(super) struct Token {
     /// `$target`.
     pub(super) given: Vec<(String, Value)>,
     mechanisms: Vec<(u64, MechanismInfo)>,
+    /// `CKF_` flags of the token.
+    flags: u64,
     /// Its folder and its daemons, which go when this does.
     _provisioned: Provisioned,
 }
@@ -80,6 +82,7 @@ impl InProcess {
         let token = Token {
             given: vec![("target".to_owned(), Value::Record(fields))],
             mechanisms: Vec::new(),
+            flags: 0,
             _provisioned: provisioned,
         };
         let mut process = Self::new(module, defaults, Home::Token(Box::new(token)));
@@ -96,6 +99,10 @@ impl InProcess {
                 Setting::of_token(Prelude::Session, token.mechanisms.iter().copied())
             }
             Home::Initializes => Setting::new(Prelude::Session, |_| true),
+        };
+        setting.asynchronous = match &self.home {
+            Home::Token(token) => token.flags & CKF_ASYNC_SESSION_SUPPORTED != 0,
+            Home::Initializes => false,
         };
         let functions = Function::ALL.iter().copied();
         let missing = functions.filter(|function| !self.module.facts().has(*function));
@@ -119,8 +126,13 @@ impl InProcess {
         let mechanisms = numbers(&mechanisms).into_iter();
         let told = mechanisms.map(|mechanism| (mechanism, self.mechanism_info(mechanism)));
         let told = told.collect();
+        let mut call = asking(Function::C_GetTokenInfo, "info");
+        call.arguments[0] = Argument::Number(Number::Literal(self.defaults.slot));
+        let path = Reference::to("").field("flags").path;
+        let flags = self.ask(call)?.number_at(&path).unwrap_or_default();
         if let Home::Token(token) = &mut self.home {
             token.mechanisms = told;
+            token.flags = flags;
         }
         Ok(())
     }

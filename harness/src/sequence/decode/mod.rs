@@ -6,6 +6,7 @@
 //! values are wrong, memory is honest. Arguments, mechanisms and templates have files of their own.
 
 mod argument;
+mod asynchronous;
 mod lanes;
 mod mechanism;
 mod operation;

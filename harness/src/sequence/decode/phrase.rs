@@ -2,9 +2,9 @@
 //! the mechanism), and any call of it may be left out, done twice, or cut off by another.
 
 use cryptoki_sys::{
-    CKF_DECAPSULATE, CKF_DERIVE, CKF_ENCAPSULATE, CKF_GENERATE, CKF_GENERATE_KEY_PAIR,
-    CKF_RW_SESSION, CKF_SERIAL_SESSION, CKF_UNWRAP, CKF_WRAP, CKK_DH, CKK_DSA, CKK_RSA,
-    CKK_X9_42_DH, CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
+    CKF_ASYNC_SESSION, CKF_DECAPSULATE, CKF_DERIVE, CKF_ENCAPSULATE, CKF_GENERATE,
+    CKF_GENERATE_KEY_PAIR, CKF_UNWRAP, CKF_WRAP, CKK_DH, CKK_DSA, CKK_RSA, CKK_X9_42_DH,
+    CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
 };
 
 use super::argument::{call, output, session};
@@ -12,8 +12,8 @@ use super::served::{ENCAPSULATES, WRAPS};
 use super::setting::Prelude;
 use super::tape::Tape;
 use super::{
-    Object, Writer, mechanism, names_of_nothing, number, operation, pins, recipe, reference,
-    template, token,
+    Object, Writer, asynchronous, mechanism, names_of_nothing, number, operation, pins, recipe,
+    reference, template, token,
 };
 use crate::cryptoki::Function;
 use crate::cryptoki::function::ParameterKind;
@@ -165,7 +165,7 @@ fn templated(writer: &Writer<'_>, tape: &mut Tape<'_>, attributes: Vec<Attribute
     Argument::Template(template)
 }
 
-fn generate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
+pub(super) fn generate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     if tape.below(2) == 1 {
         return pair(writer, tape, None);
     }
@@ -342,13 +342,17 @@ fn session_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         F::C_GenerateRandom,
         F::C_DigestInit,
     ];
-    let flags = [CKF_SERIAL_SESSION | CKF_RW_SESSION, CKF_SERIAL_SESSION][tape.below(2)];
+    let flags = asynchronous::flags(writer, tape);
     call(writer, tape, F::C_OpenSession, &[("flags", number(flags))]);
     let one = match writer.lane {
         Some(lane) if !lane.is_apart => tape.pick_recent(&writer.sessions),
         _ => writer.sessions.last(),
     };
-    let one = one.map(|name| reference(name));
+    let one = one.cloned();
+    if let Some(session) = one.as_deref().filter(|_| flags & CKF_ASYNC_SESSION != 0) {
+        asynchronous::work(writer, tape, session);
+    }
+    let one = one.map(|name| reference(&name));
     let on = [("session", one.unwrap_or(Argument::Default))];
     let closed = if writer.setting.is_legal() { 2 } else { 3 };
     for function in [None, Some(F::C_CloseSession), None]

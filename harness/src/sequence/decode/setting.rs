@@ -76,6 +76,8 @@ pub struct Setting<'p> {
     pub lanes: Option<Lanes>,
     /// Whether a token can be had for a sequence alone, as those want whose tape begins with [`OWN_TOKEN`].
     pub own_tokens: bool,
+    /// Whether the token has asynchronous sessions (CKF_ASYNC_SESSION_SUPPORTED).
+    pub asynchronous: bool,
     served: Served,
 }
 
@@ -105,6 +107,7 @@ impl<'p> Setting<'p> {
             missing: Vec::new(),
             lanes: None,
             own_tokens: false,
+            asynchronous: false,
             served,
         }
     }
