@@ -1,7 +1,10 @@
 //! What made-up sequences run on: targets that may be destroyed, each with the reference token beside it.
 
+use std::collections::BTreeMap;
+
 use cryptoki_sys::{
-    CKF_OS_LOCKING_OK, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_TOKEN_INITIALIZED, CKR_OK,
+    CKF_ASYNC_SESSION_SUPPORTED, CKF_OS_LOCKING_OK, CKF_PROTECTED_AUTHENTICATION_PATH,
+    CKF_TOKEN_INITIALIZED, CKR_OK,
 };
 
 use super::Failure;
@@ -11,7 +14,7 @@ use crate::cryptoki::Function;
 use crate::fuzz::Functions;
 use crate::fuzz::pair::{Pair, Side};
 use crate::fuzz::search::SearchError;
-use crate::plan::{Capabilities, Ladder};
+use crate::plan::{Capabilities, Ladder, MechanismInfo};
 use crate::probe::{self, ProbeError, Slot, Token};
 use crate::run::wire::Job;
 use crate::run::{Interrupt, Station, StationError, ladder};
@@ -29,8 +32,10 @@ pub(super) struct Ground {
     pub(super) pairs: Vec<Pair>,
     /// What a C program needs to know of the first target.
     pub(super) module: Module,
-    /// What its token lists.
-    mechanisms: Vec<u64>,
+    /// What its token lists, and tells of each.
+    mechanisms: BTreeMap<u64, MechanismInfo>,
+    /// Whether it has asynchronous sessions.
+    asynchronous: bool,
     /// Functions that it does not have.
     missing: Vec<Function>,
     /// Why no sequence has a token of its own, if none has.
@@ -63,7 +68,7 @@ impl Ground {
         let first = &reached[0];
         let module = super::program::module(target, &first.token, credentials, &first.slot);
         let (mechanisms, missing) = (first.mechanisms.clone(), first.missing.clone());
-        let shares_token = first.shares_token;
+        let (shares_token, asynchronous) = (first.shares_token, first.asynchronous);
         let (mut tokens, targets) = unzip(reached);
         let (others, models) = unzip(models);
         tokens.extend(others);
@@ -74,6 +79,7 @@ impl Ground {
                 .collect(),
             module,
             mechanisms,
+            asynchronous,
             shares_token,
             missing,
             _tokens: tokens,
@@ -126,12 +132,12 @@ impl Ground {
     /// The setting of sequences made so, which threads have to be allowed for.
     pub(super) fn setting(&self, input: &InputArgs) -> Result<Setting<'static>, Failure> {
         let has = |class| input.classes.contains(&class);
-        let mut setting = Setting::new(Prelude::Session, |mechanism| {
-            self.mechanisms.contains(&mechanism)
-        });
+        let told = self.mechanisms.iter().map(|(of, info)| (*of, *info));
+        let mut setting = Setting::of_token(Prelude::Session, told);
         setting.wrong = if has(ClassArg::B) { input.wrong } else { 0 };
         setting.lies = has(ClassArg::C);
         setting.missing.clone_from(&self.missing);
+        setting.asynchronous = self.asynchronous;
         setting.own_tokens = self.shares_token.is_none();
         if input.threads > 1 {
             self.allows_threads()?;
@@ -218,8 +224,10 @@ struct Reached {
     token: Token,
     side: Side,
     slot: Slot,
-    /// What the token lists.
-    mechanisms: Vec<u64>,
+    /// What the token lists, and tells of each.
+    mechanisms: BTreeMap<u64, MechanismInfo>,
+    /// Whether it has asynchronous sessions.
+    asynchronous: bool,
     /// Functions that it does not have.
     missing: Vec<Function>,
     /// Why no sequence has a token of its own, if none has.
@@ -249,6 +257,7 @@ fn reach(
         slot: probe.slot().clone(),
         missing: missing.copied().collect(),
         shares_token,
-        mechanisms: capabilities.mechanisms.into_keys().collect(),
+        asynchronous: capabilities.token_flags & CKF_ASYNC_SESSION_SUPPORTED != 0,
+        mechanisms: capabilities.mechanisms,
     })
 }

@@ -46,6 +46,17 @@ impl Use {
     }
 }
 
+/// `CK_MECHANISM_INFO`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MechanismInfo {
+    /// `ulMinKeySize`, in the mechanism's own unit.
+    pub min_key_size: u64,
+    /// `ulMaxKeySize`, in the mechanism's own unit.
+    pub max_key_size: u64,
+    /// `CKF_` flags.
+    pub flags: u64,
+}
+
 /// The parameter that a mechanism takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterShape {

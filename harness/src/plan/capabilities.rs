@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Unmet;
+pub use crate::cryptoki::mechanism::MechanismInfo;
 use crate::cryptoki::names::{self, Kind};
 use crate::cryptoki::{Function, Version};
 
@@ -40,17 +41,6 @@ pub struct Trouble {
     pub prefixes: &'static [&'static str],
     /// What was seen, and what to mend.
     pub reason: String,
-}
-
-/// `CK_MECHANISM_INFO`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MechanismInfo {
-    /// `ulMinKeySize`, in the mechanism's own unit.
-    pub min_key_size: u64,
-    /// `ulMaxKeySize`, in the mechanism's own unit.
-    pub max_key_size: u64,
-    /// `CKF_` flags.
-    pub flags: u64,
 }
 
 impl Default for Capabilities {

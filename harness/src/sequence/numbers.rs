@@ -1,6 +1,7 @@
 //! Numbers of the keys in [`super::recipe`], as hexadecimal text. RSA and DSA were made with OpenSSL
 //! 3, the EC keys of the recipes too; the DH group is the second Oakley group of RFC 2409 section 6.2. They
-//! are as small as modules take, since a fuzzer is to make many calls, and protect nothing.
+//! are as small as modules take, since a fuzzer is to make many calls, and protect nothing. The RSA numbers of 2,048
+//! bits are those of `openssl genrsa 2048`, for modules that take no smaller key.
 
 pub(super) const MODULUS: &str = "\
     c2f8b850e90a5be006dd591047caf892cfdedcc68a1b5646ac8d59bfbf973933fd9f8425a378b3ce2fc8\
@@ -27,6 +28,47 @@ pub(super) const EXPONENT_2: &str = "\
 pub(super) const COEFFICIENT: &str = "\
     11e1bba340105fb23ebb9b1de2fe8f258cc8638572e1af351db4e43f1b4ddf8f33ee988f2c4168e94f35\
     e7083863350c94b8877516e1c6a97c170fda382543a7";
+pub(super) const MODULUS_2048: &str = "\
+    ac868db5398713bef49fa1f19a79789455220b2e0e9d4d494cd183a7b1040e17b5cdc795cbb90575a56a\
+    736d1c1bed752eafd03ccc3c239e45aefe39a7f04b9dff7ecf2ab12c6638d0e3a2d98b66d9537c69ba61\
+    09c4817300e78e1e996156b95e9e0f86646e1c8e113d48ed518f801cb7b19e0dcb242726463167655a12\
+    05143965e7e3bc3bcc967d72d53307355f6f44aad0725b72e0c3d628d871ad613d73da0a8674ac69282e\
+    db650ecaa36bb76f92ec0e4b9de9fcbd25244bc8efd3d28d63051a90cd580adb4fb26a4285437a05c6b5\
+    8631bd71a21a6695b71447cdea782dd79409c50d7b3a9310d17b6f1d015b4498629d07333d564d91c2dc\
+    b1ed93a1";
+pub(super) const PRIVATE_EXPONENT_2048: &str = "\
+    076e785631172f738f47fd0ad2339f4d0c69bdff8ae39dbba59274d05960aa56bd1f1314d1c4b38680cc\
+    9812401eb7d8cf5d0564490be220e4318883e547058ad5c1999ce62ada7062171c21b0ce8a57fd48f49d\
+    4f75667a14b4e4bb4eb211b144711c8c167163cb7ed49bfa9503d069ec43bb622eb8ecf2ca1d40adedf6\
+    4ebfa12a4bf1931f09fefeab890aee066a728343b3c26efa9b1d3d204ebcb4a46e6de8c09116d97fbcf0\
+    32a66953ee14c996ac8216b4865f3395d59216d913e231c820794da017babbbf94c2f0328ce73467b525\
+    3d97b978c94a322c0c0bc0284775416742602c9b7d998c39ef8531ca05df3d90285493a6998d34846f97\
+    4717af9d";
+pub(super) const PRIME_1_2048: &str = "\
+    d313f53d9680b8fedfdea2b3e97bc269488ec67bf955e59768e3354a00da42fa9fe99b9b031b76850b2f\
+    aebb1270703b2712e5f406b381915e94d73e5081d69e88e6300525449ec7d3007005feb6bd78eafe169e\
+    34f7a5bfe1392c03f80084ddbd9d9ee713061432b2cecf8935ff466d82dfc9fd4f17b3f51f72d3b96501\
+    af27";
+pub(super) const PRIME_2_2048: &str = "\
+    d13e2b3f4e645f4f5ef586e18072bf207d9618d27f09a8364a20bdd0954cc0c491985cb60f5c29ea6adc\
+    0dc79df995c9223c12f9d11803eb31d899580b92665dd35f0542e564d0125a476d8aaf8f9c4658dd5d88\
+    8df63e76ae828518d14bc10dfb610ff046df078991c5cb408bb590bca84b269164926792817ddec007d2\
+    e3f7";
+pub(super) const EXPONENT_1_2048: &str = "\
+    064beb1dea366ece53994d9b3654d5c8d43c46197ea79c50b6f5482aabf9d6d3a91f8bdfc4e8f5d12433\
+    48f015adbafb58c00c9209fd22d9564bf45bcc850304f9aa7c363b155ff3300d2c4a517ddc0b165f7c07\
+    3e27410f87457055b1f939fd6f619b52e3536418db12a6483e8f1de7b866ba9cced6332d15c21424cca9\
+    8f33";
+pub(super) const EXPONENT_2_2048: &str = "\
+    2559457aed513939ffa72fc63c993ec85be258d7e9d91d6f6357e8c9bc7c90c40580febb788e68e4f0e2\
+    0a8ba10515d96b04f216295e72049f471c47fcf8cad0e093cb6a9f6b99404d61068a84bfcb933af57866\
+    91806cb1de8069a57e66593557b38196cfefab76c0d05f714bfec2b10a112ff72fce7a324a6edf3dc3a7\
+    bf0d";
+pub(super) const COEFFICIENT_2048: &str = "\
+    a4db291c6310a265800bb92b102fe8d2855ca81553dc66f8a3de4cc26fae724c356d4763c1b69c95b0cb\
+    8af8be077f855e5048ec291586745fda410b0f39887185814967ed45fc0ce7d873adf657b20d54f8d8e6\
+    78e1e367c68a917d2d2a2e154010c8f2829e7afdb7c262be8565c49e1b953bb2d78af1f2cf2bb47ad524\
+    953d";
 pub(super) const DSA_PRIME: &str = "\
     af3c380bd3b77e3dceabb86849c5b098b6a4132258c2d1ee49a41556e7425166d4180d6674f59b1e155e\
     f7f3fa275e3983d82569614afdfd37dc6dd1580810f0b8161fc331f870cfe25e526c0a82da4cad109658\

@@ -53,6 +53,22 @@ impl Recipe {
         }
         all
     }
+
+    /// How large the key is, in the unit of [`SIZES`]; `None` of types that it does not name.
+    pub(crate) fn size(&self) -> Option<u64> {
+        let (tells, bits) = match self.key_type {
+            CKK_RSA => (CKA_MODULUS, 8),
+            CKK_AES => (CKA_VALUE, 1),
+            _ => return None,
+        };
+        let (_, value) = self.rows.iter().find(|(name, _)| *name == tells)?;
+        let bytes = match value {
+            Hex(text) => text.len() / 2,
+            Fill(_, count) => *count,
+            _ => return None,
+        };
+        Some(bytes as u64 * bits)
+    }
 }
 
 fn attribute(attribute: u64, value: Val) -> Attribute {
@@ -136,6 +152,25 @@ static OBJECTS: &[Recipe] = &[
     recipe(CKO_TRUST, NO_KEY, &[(CKA_ISSUER, Hex("3000")), (CKA_SERIAL_NUMBER, Hex("020101"))]),
 ];
 
+/// Keys for tokens that take none of the smaller ones in [`OBJECTS`], the smallest first. They are slower.
+#[rustfmt::skip]
+static LARGER: &[Recipe] = &[
+    recipe(CKO_PUBLIC_KEY, CKK_RSA, &[(CKA_MODULUS, Hex(n::MODULUS_2048)), (CKA_PUBLIC_EXPONENT, Hex("010001"))]),
+    recipe(CKO_PRIVATE_KEY, CKK_RSA, &[
+        (CKA_MODULUS, Hex(n::MODULUS_2048)), (CKA_PUBLIC_EXPONENT, Hex("010001")), (CKA_PRIVATE_EXPONENT, Hex(n::PRIVATE_EXPONENT_2048)),
+        (CKA_PRIME_1, Hex(n::PRIME_1_2048)), (CKA_PRIME_2, Hex(n::PRIME_2_2048)), (CKA_EXPONENT_1, Hex(n::EXPONENT_1_2048)),
+        (CKA_EXPONENT_2, Hex(n::EXPONENT_2_2048)), (CKA_COEFFICIENT, Hex(n::COEFFICIENT_2048)),
+    ]),
+];
+
+/// The attribute that says how large a key is to be generated, and sizes to ask for, the cheapest first: of key types
+/// that can be had in several sizes. They are in the unit in which the token's mechanisms tell the sizes that they
+/// take, bits of an RSA modulus ([PKCS11-Base 3.2] 6.1.4) and bytes of an AES key (6.10.3).
+static SIZES: &[(u64, u64, &[u64])] = &[
+    (CKK_RSA, CKA_MODULUS_BITS, &[1024, 2048, 3072, 4096]),
+    (CKK_AES, CKA_VALUE_LEN, &[16, 24, 32]),
+];
+
 /// What generation needs to be told, by the type of the keys.
 #[rustfmt::skip]
 static GENERATED: &[(u64, &[(u64, Val)])] = &[
@@ -170,6 +205,27 @@ pub(crate) fn keys(class: u64, key_types: &[u64]) -> impl Iterator<Item = &'stat
     OBJECTS
         .iter()
         .filter(move |recipe| recipe.class == class && key_types.contains(&recipe.key_type))
+}
+
+/// The same, of keys for tokens that take none of those.
+pub(crate) fn larger(class: u64, key_types: &[u64]) -> impl Iterator<Item = &'static Recipe> {
+    LARGER
+        .iter()
+        .filter(move |recipe| recipe.class == class && key_types.contains(&recipe.key_type))
+}
+
+/// As [`generation`], with the cheapest size that is taken, if any is.
+pub(crate) fn generation_of(key_type: u64, takes: impl Fn(u64) -> bool) -> Vec<Attribute> {
+    let mut attributes = generation(key_type);
+    let sized = SIZES.iter().find(|(of, ..)| *of == key_type);
+    if let Some((_, tells, sizes)) = sized
+        && let Some(size) = sizes.iter().copied().find(|size| takes(*size))
+    {
+        let told = attributes.iter_mut().find(|one| one.attribute == *tells);
+        told.into_iter()
+            .for_each(|one| one.value = AttributeValue::Ulong(Number::Literal(size)));
+    }
+    attributes
 }
 
 /// The template with which a key of this type is generated: the part that its mechanism needs.
@@ -213,12 +269,46 @@ mod tests {
 
     #[test]
     fn every_number_is_hexadecimal() {
-        for recipe in OBJECTS {
+        for recipe in OBJECTS.iter().chain(LARGER) {
             for (name, value) in recipe.rows {
                 if let Hex(text) = value {
                     assert!(!from_hex(text).is_empty(), "{name:#x} of {recipe:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn keys_know_their_size() {
+        let sizes = |of: &'static [Recipe], key_type| -> Vec<u64> {
+            let keys = of.iter().filter(|recipe| recipe.key_type == key_type);
+            keys.filter_map(Recipe::size).collect()
+        };
+        assert_eq!(sizes(OBJECTS, CKK_RSA), [1024, 1024]);
+        assert_eq!(sizes(LARGER, CKK_RSA), [2048, 2048]);
+        assert_eq!(sizes(OBJECTS, CKK_AES), [16, 32]);
+        assert!(sizes(OBJECTS, CKK_EC).is_empty());
+    }
+
+    #[test]
+    fn the_cheapest_size_that_is_taken_is_generated() {
+        let told = |key_type: u64, tells: u64, takes: &dyn Fn(u64) -> bool| {
+            let attributes = generation_of(key_type, takes);
+            let found = attributes.iter().find(|one| one.attribute == tells);
+            found.map(|one| one.value.clone())
+        };
+        let number = |value| Some(AttributeValue::Ulong(Number::Literal(value)));
+        for (key_type, tells, least, most, wanted) in [
+            (CKK_RSA, CKA_MODULUS_BITS, 0, u64::MAX, 1024),
+            (CKK_RSA, CKA_MODULUS_BITS, 1025, 4096, 2048),
+            (CKK_RSA, CKA_MODULUS_BITS, 3072, 3072, 3072),
+            (CKK_RSA, CKA_MODULUS_BITS, 128, 512, 1024),
+            (CKK_AES, CKA_VALUE_LEN, 32, 32, 32),
+            (CKK_AES, CKA_VALUE_LEN, 128, 256, 16),
+        ] {
+            let found = told(key_type, tells, &|size| (least..=most).contains(&size));
+            assert_eq!(found, number(wanted), "{key_type} from {least} to {most}");
+        }
+        assert_eq!(generation_of(CKK_EC, |_| true), generation(CKK_EC));
     }
 }

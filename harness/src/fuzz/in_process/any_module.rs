@@ -2,10 +2,11 @@
 //! instrumentation: a target, as it is named in the environment, with its token provisioned.
 #![allow(unsafe_code, reason = "sets the environment that the module reads")]
 
-use cryptoki_sys::CK_TRUE;
+use cryptoki_sys::{CK_TRUE, CKF_ASYNC_SESSION_SUPPORTED};
 
 use super::{Home, InProcess};
 use crate::cryptoki::Function;
+use crate::cryptoki::mechanism::MechanismInfo;
 use crate::execute::{Defaults, Options, Prepared};
 use crate::module::{Module, Source};
 use crate::run::ladder;
@@ -28,7 +29,9 @@ const DISPOSABLE: &str = "P11ASSAY_DISPOSABLE";
 pub(super) struct Token {
     /// `$target`.
     pub(super) given: Vec<(String, Value)>,
-    mechanisms: Vec<u64>,
+    mechanisms: Vec<(u64, MechanismInfo)>,
+    /// `CKF_` flags of the token.
+    flags: u64,
     /// Its folder and its daemons, which go when this does.
     _provisioned: Provisioned,
 }
@@ -79,6 +82,7 @@ impl InProcess {
         let token = Token {
             given: vec![("target".to_owned(), Value::Record(fields))],
             mechanisms: Vec::new(),
+            flags: 0,
             _provisioned: provisioned,
         };
         let mut process = Self::new(module, defaults, Home::Token(Box::new(token)));
@@ -86,14 +90,20 @@ impl InProcess {
         Ok(process)
     }
 
-    /// The setting of the module's sequences: the mechanisms that its token lists, and the functions that the module
+    /// The setting of the module's sequences: what its token tells of its mechanisms, and the functions that the module
     /// has. It is that of a search in workers in the classes A and B, to which the same bytes are the same sequence.
     #[must_use]
     pub fn setting(&self) -> Setting<'static> {
-        let mut setting = Setting::new(Prelude::Session, |mechanism| match &self.home {
-            Home::Token(token) => token.mechanisms.contains(&mechanism),
-            Home::Initializes => true,
-        });
+        let mut setting = match &self.home {
+            Home::Token(token) => {
+                Setting::of_token(Prelude::Session, token.mechanisms.iter().copied())
+            }
+            Home::Initializes => Setting::new(Prelude::Session, |_| true),
+        };
+        setting.asynchronous = match &self.home {
+            Home::Token(token) => token.flags & CKF_ASYNC_SESSION_SUPPORTED != 0,
+            Home::Initializes => false,
+        };
         let functions = Function::ALL.iter().copied();
         let missing = functions.filter(|function| !self.module.facts().has(*function));
         setting.missing = missing.collect();
@@ -113,10 +123,34 @@ impl InProcess {
         let slot = slots.iter().copied().find(fits);
         self.defaults.slot = slot.ok_or("no slot has the token that the target names")?;
         let mechanisms = self.ask(asking(Function::C_GetMechanismList, "mechanism_list"))?;
+        let mechanisms = numbers(&mechanisms).into_iter();
+        let told = mechanisms.map(|mechanism| (mechanism, self.mechanism_info(mechanism)));
+        let told = told.collect();
+        let mut call = asking(Function::C_GetTokenInfo, "info");
+        call.arguments[0] = Argument::Number(Number::Literal(self.defaults.slot));
+        let path = Reference::to("").field("flags").path;
+        let flags = self.ask(call)?.number_at(&path).unwrap_or_default();
         if let Home::Token(token) = &mut self.home {
-            token.mechanisms = numbers(&mechanisms);
+            token.mechanisms = told;
+            token.flags = flags;
         }
         Ok(())
+    }
+
+    /// What the token tells of a mechanism; zeros if it tells nothing.
+    fn mechanism_info(&mut self, mechanism: u64) -> MechanismInfo {
+        let mut call = asking(Function::C_GetMechanismInfo, "info");
+        call.arguments[1] = Argument::Number(Number::Literal(mechanism));
+        let told = self.ask(call).ok();
+        let field = |name: &str| {
+            let path = Reference::to("").field(name).path;
+            told.as_ref().and_then(|told| told.number_at(&path))
+        };
+        MechanismInfo {
+            min_key_size: field("ulMinKeySize").unwrap_or_default(),
+            max_key_size: field("ulMaxKeySize").unwrap_or_default(),
+            flags: field("flags").unwrap_or_default(),
+        }
     }
 
     fn has_label(&mut self, slot: u64, wanted: &Selector) -> bool {

@@ -3,7 +3,7 @@ use crate::sequence::{AttributeValue, Capture, Reference};
 use crate::worker::Returned;
 use cryptoki_sys::{
     CKA_PRIVATE, CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED, CKR_KEY_HANDLE_INVALID,
-    CKR_MECHANISM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_NOT_INITIALIZED,
+    CKR_MECHANISM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_NOT_INITIALIZED, CKR_PENDING,
     CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID, CKR_TEMPLATE_INCONSISTENT,
     CKR_USER_ALREADY_LOGGED_IN,
 };
@@ -580,4 +580,22 @@ fn a_handle_that_is_given_for_flags_has_other_bits_on_each_side() {
     assert_eq!(step(&calls("s0"), &ended, &[0; 4]), None);
     // What the sequence knows of the target is the same for both.
     assert_eq!(step(&calls("target"), &ended, &[0; 4]), Some(4));
+}
+
+#[test]
+fn once_something_is_pending_nothing_is_compared() {
+    let calls = [
+        giving(on(1, Function::C_OpenSession, &[]), "session", "s0"),
+        giving(
+            on(2, Function::C_GenerateKey, &[("session", "s0")]),
+            "key",
+            "o0",
+        ),
+        on(3, Function::C_GetSessionInfo, &[("session", "s0")]),
+    ];
+    let lost = [CKR_OK, CKR_OK, CKR_SESSION_HANDLE_INVALID];
+    assert_eq!(step(&calls, &lost, &[CKR_OK; 3]), Some(3));
+    let pending = [CKR_OK, CKR_PENDING, CKR_OK];
+    let lost = [CKR_OK, CKR_PENDING, CKR_SESSION_HANDLE_INVALID];
+    assert_eq!(step(&calls, &lost, &pending), None);
 }

@@ -1,14 +1,11 @@
 //! One argument for any parameter of any function: mostly what an application would give, seldom
 //! something wrong that is still honest about its memory.
 
-use cryptoki_sys::{
-    CKF_DONT_BLOCK, CKF_END_OF_MESSAGE, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_CONTEXT_SPECIFIC,
-    CKU_SO, CKU_USER,
-};
+use cryptoki_sys::{CKF_DONT_BLOCK, CKF_END_OF_MESSAGE, CKU_CONTEXT_SPECIFIC, CKU_SO, CKU_USER};
 
 use super::setting::Prelude;
 use super::tape::Tape;
-use super::{Object, Writer, mechanism, number, pins, reference, template, text};
+use super::{Object, Writer, asynchronous, mechanism, number, pins, reference, template, text};
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
 use crate::cryptoki::{Function, Kind, names};
 use crate::sequence::{
@@ -225,13 +222,10 @@ fn ulong(writer: &Writer<'_>, tape: &mut Tape<'_>, domain: Domain) -> Argument {
             // Without it the call waits for an event that may never come.
             number(CKF_DONT_BLOCK)
         }
-        Domain::Flags(Kind::SESSION_FLAGS) => {
-            let flags = [CKF_SERIAL_SESSION | CKF_RW_SESSION, CKF_SERIAL_SESSION];
-            match tape.below(6) {
-                0 if !writer.setting.is_legal() => number(tape.number()),
-                _ => number(tape.pick(&flags).copied().unwrap_or(CKF_SERIAL_SESSION)),
-            }
-        }
+        Domain::Flags(Kind::SESSION_FLAGS) => match tape.below(6) {
+            0 if !writer.setting.is_legal() => number(tape.number()),
+            _ => number(asynchronous::flags(writer, tape)),
+        },
         Domain::Flags(Kind::MESSAGE_FLAGS) => number(if tape.below(2) == 0 {
             CKF_END_OF_MESSAGE
         } else {

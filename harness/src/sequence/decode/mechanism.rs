@@ -4,7 +4,7 @@
 use super::tape::Tape;
 use super::{Object, Writer, constant, recipe, template};
 use crate::cryptoki::Function;
-use crate::cryptoki::mechanism::{self, Mechanism, ParameterShape, Use};
+use crate::cryptoki::mechanism::{self, Mechanism, ParameterShape};
 use crate::cryptoki::structure::{self, Field, FieldType, Layout};
 use crate::sequence::{
     Argument, Bytes, Content, FieldValue, MechanismArgument, Number, ParameterValue, Reference,
@@ -32,11 +32,14 @@ fn any_within(writer: &Writer<'_>, tape: &mut Tape<'_>, depth: u32) -> Mechanism
     }
 }
 
-/// A mechanism for this use.
-pub(super) fn for_use(writer: &Writer<'_>, tape: &mut Tape<'_>, wanted: Use) -> &'static Mechanism {
-    let rows = writer.setting.mechanisms_for(wanted);
-    let picked = writer.swarm.pick(tape, rows, |row| row.value);
-    picked.copied().unwrap_or(&mechanism::all()[0])
+/// A mechanism for the purpose with these flags, if the token has one, or it is to be asked for one that it has not.
+pub(super) fn for_purpose(
+    writer: &Writer<'_>,
+    tape: &mut Tape<'_>,
+    flags: u64,
+) -> Option<&'static Mechanism> {
+    let rows = writer.setting.mechanisms_for(tape, flags);
+    writer.swarm.pick(tape, rows, |row| row.value).copied()
 }
 
 /// A mechanism with a parameter of its shape, mostly.

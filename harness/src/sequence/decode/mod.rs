@@ -6,6 +6,7 @@
 //! values are wrong, memory is honest. Arguments, mechanisms and templates have files of their own.
 
 mod argument;
+mod asynchronous;
 mod lanes;
 mod mechanism;
 mod operation;
@@ -13,6 +14,7 @@ mod phrase;
 mod pins;
 mod prelude;
 mod recipe;
+mod served;
 mod setting;
 mod tape;
 mod template;

@@ -1,32 +1,35 @@
 //! Operations: a mechanism and a key, what is fed in parts or at once, and what ends it.
 
-use cryptoki_sys::{CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
+use cryptoki_sys::{
+    CKF_DECRYPT, CKF_DIGEST, CKF_ENCRYPT, CKF_MESSAGE_DECRYPT, CKF_MESSAGE_ENCRYPT,
+    CKF_MESSAGE_SIGN, CKF_MESSAGE_VERIFY, CKF_SIGN, CKF_SIGN_RECOVER, CKF_VERIFY,
+    CKF_VERIFY_RECOVER, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
+};
 
 use super::argument::{data, output, session};
 use super::phrase::{key, of_mechanism, step};
 use super::tape::Tape;
 use super::{Writer, mechanism, reference};
-use crate::cryptoki::mechanism::Use;
 use crate::cryptoki::operation::{Operation, begun_by};
 use crate::cryptoki::{Function, ParameterKind};
 use crate::sequence::Argument;
 
 use Function as F;
 
-/// How an operation is drawn: what begins it, and what its mechanism and key must be for.
+/// How an operation is drawn: what begins it, and the flag of a mechanism for it.
 struct Draft {
     init: Function,
-    wanted: Use,
+    flag: u64,
     /// Class of an asymmetric key for it.
     class: u64,
     /// What takes a part of the input, if it is another function than usual.
     update: Option<Function>,
 }
 
-const fn draft(init: Function, wanted: Use, class: u64) -> Draft {
+const fn draft(init: Function, flag: u64, class: u64) -> Draft {
     Draft {
         init,
-        wanted,
+        flag,
         class,
         update: None,
     }
@@ -34,19 +37,19 @@ const fn draft(init: Function, wanted: Use, class: u64) -> Draft {
 
 #[rustfmt::skip]
 static DRAFTS: [Draft; 13] = [
-    draft(F::C_EncryptInit,         Use::Encrypt, CKO_PUBLIC_KEY),
-    draft(F::C_DecryptInit,         Use::Encrypt, CKO_PRIVATE_KEY),
-    draft(F::C_SignInit,            Use::Sign,    CKO_PRIVATE_KEY),
-    draft(F::C_VerifyInit,          Use::Sign,    CKO_PUBLIC_KEY),
-    draft(F::C_DigestInit,          Use::Digest,  CKO_SECRET_KEY),
-    Draft { init: F::C_DigestInit, wanted: Use::Digest, class: CKO_SECRET_KEY, update: Some(F::C_DigestKey) },
-    draft(F::C_SignRecoverInit,     Use::Recover, CKO_PRIVATE_KEY),
-    draft(F::C_VerifyRecoverInit,   Use::Recover, CKO_PUBLIC_KEY),
-    draft(F::C_VerifySignatureInit, Use::Sign,    CKO_PUBLIC_KEY),
-    draft(F::C_MessageEncryptInit,  Use::Encrypt, CKO_SECRET_KEY),
-    draft(F::C_MessageDecryptInit,  Use::Encrypt, CKO_SECRET_KEY),
-    draft(F::C_MessageSignInit,     Use::Sign,    CKO_PRIVATE_KEY),
-    draft(F::C_MessageVerifyInit,   Use::Sign,    CKO_PUBLIC_KEY),
+    draft(F::C_EncryptInit,         CKF_ENCRYPT, CKO_PUBLIC_KEY),
+    draft(F::C_DecryptInit,         CKF_DECRYPT, CKO_PRIVATE_KEY),
+    draft(F::C_SignInit,            CKF_SIGN,    CKO_PRIVATE_KEY),
+    draft(F::C_VerifyInit,          CKF_VERIFY,    CKO_PUBLIC_KEY),
+    draft(F::C_DigestInit,          CKF_DIGEST,  CKO_SECRET_KEY),
+    Draft { init: F::C_DigestInit, flag: CKF_DIGEST, class: CKO_SECRET_KEY, update: Some(F::C_DigestKey) },
+    draft(F::C_SignRecoverInit,     CKF_SIGN_RECOVER, CKO_PRIVATE_KEY),
+    draft(F::C_VerifyRecoverInit,   CKF_VERIFY_RECOVER, CKO_PUBLIC_KEY),
+    draft(F::C_VerifySignatureInit, CKF_VERIFY,    CKO_PUBLIC_KEY),
+    draft(F::C_MessageEncryptInit,  CKF_MESSAGE_ENCRYPT, CKO_SECRET_KEY),
+    draft(F::C_MessageDecryptInit,  CKF_MESSAGE_DECRYPT, CKO_SECRET_KEY),
+    draft(F::C_MessageSignInit,     CKF_MESSAGE_SIGN,    CKO_PRIVATE_KEY),
+    draft(F::C_MessageVerifyInit,   CKF_MESSAGE_VERIFY,    CKO_PUBLIC_KEY),
 ];
 
 /// What a swarm knows these by: by no number that its other items have.
@@ -69,9 +72,11 @@ pub(super) fn any(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 
 fn run(writer: &mut Writer<'_>, tape: &mut Tape<'_>, draft: &Draft) {
     let operation = draft.operation();
-    let row = mechanism::for_use(writer, tape, draft.wanted);
-    let key = match draft.wanted {
-        Use::Digest => Argument::Default,
+    let Some(row) = mechanism::for_purpose(writer, tape, draft.flag) else {
+        return;
+    };
+    let key = match draft.flag {
+        CKF_DIGEST => Argument::Default,
         _ => key(writer, tape, row, draft.class),
     };
     let session = session(writer, tape);
@@ -153,7 +158,9 @@ pub(super) fn dual(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     let both = [&DRAFTS[first], &DRAFTS[second]];
     let on = ("session", reference(&writer.current));
     for draft in both {
-        let row = mechanism::for_use(writer, tape, draft.wanted);
+        let Some(row) = mechanism::for_purpose(writer, tape, draft.flag) else {
+            return;
+        };
         let key = key(writer, tape, row, draft.class);
         let given = [
             on.clone(),

@@ -2,16 +2,18 @@
 //! the mechanism), and any call of it may be left out, done twice, or cut off by another.
 
 use cryptoki_sys::{
-    CKF_RW_SESSION, CKF_SERIAL_SESSION, CKK_DH, CKK_DSA, CKK_RSA, CKK_X9_42_DH, CKO_OTP_KEY,
-    CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
+    CKF_ASYNC_SESSION, CKF_DECAPSULATE, CKF_DERIVE, CKF_ENCAPSULATE, CKF_GENERATE,
+    CKF_GENERATE_KEY_PAIR, CKF_UNWRAP, CKF_WRAP, CKK_DH, CKK_DSA, CKK_RSA, CKK_X9_42_DH,
+    CKO_OTP_KEY, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
 };
 
 use super::argument::{call, output, session};
+use super::served::{ENCAPSULATES, WRAPS};
 use super::setting::Prelude;
 use super::tape::Tape;
 use super::{
-    Object, Writer, mechanism, names_of_nothing, number, operation, pins, recipe, reference,
-    template, token,
+    Object, Writer, asynchronous, mechanism, names_of_nothing, number, operation, pins, recipe,
+    reference, template, token,
 };
 use crate::cryptoki::Function;
 use crate::cryptoki::function::ParameterKind;
@@ -129,7 +131,7 @@ pub(super) fn key(
     // Importing a key is cheap; that of another class than the function's is wrong in a way of its own.
     let classes = [class, CKO_SECRET_KEY, CKO_OTP_KEY, CKO_PRIVATE_KEY];
     let mut classes = classes.into_iter();
-    let made = classes.find_map(|class| recipe::key(tape, class, &row.key_types));
+    let made = classes.find_map(|class| recipe::key(writer.setting, tape, class, row));
     match made {
         Some(recipe) => {
             create_from(writer, tape, recipe.attributes());
@@ -153,7 +155,7 @@ fn create_from(writer: &mut Writer<'_>, tape: &mut Tape<'_>, attributes: Vec<Att
 }
 
 fn create(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let recipe = recipe::object(tape);
+    let recipe = recipe::object(writer.setting, tape);
     create_from(writer, tape, recipe.attributes());
     writer.describe(1, &[(recipe.class, recipe.key_type)]);
 }
@@ -163,14 +165,16 @@ fn templated(writer: &Writer<'_>, tape: &mut Tape<'_>, attributes: Vec<Attribute
     Argument::Template(template)
 }
 
-fn generate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
+pub(super) fn generate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     if tape.below(2) == 1 {
         return pair(writer, tape, None);
     }
-    let row = mechanism::for_use(writer, tape, Use::Generate);
+    let Some(row) = mechanism::for_purpose(writer, tape, CKF_GENERATE) else {
+        return;
+    };
     let key_type = row.key_types.first().copied();
     let mut attributes = recipe::open();
-    attributes.extend(key_type.into_iter().flat_map(recipe::generation));
+    attributes.extend(recipe::generation(writer.setting, row));
     let given = [
         ("session", session(writer, tape)),
         ("mechanism", of_mechanism(writer, tape, row)),
@@ -193,7 +197,10 @@ pub(super) fn is_dear(row: &Mechanism) -> bool {
 /// A key pair, of this type if the standard can generate one.
 fn pair(writer: &mut Writer<'_>, tape: &mut Tape<'_>, key_type: Option<u64>) {
     let dear = tape.once_in(DEAR);
-    let rows = writer.setting.mechanisms_for(Use::GeneratePair).iter();
+    let rows = writer
+        .setting
+        .mechanisms_for(tape, CKF_GENERATE_KEY_PAIR)
+        .iter();
     let rows = rows.copied().filter(|row| match key_type {
         Some(key_type) => row.key_types.contains(&key_type),
         None => is_dear(row) == dear,
@@ -209,7 +216,7 @@ fn pair(writer: &mut Writer<'_>, tape: &mut Tape<'_>, key_type: Option<u64>) {
         ("mechanism", of_mechanism(writer, tape, row)),
         (
             "public_key_template",
-            templated(writer, tape, recipe::generation(key_type)),
+            templated(writer, tape, recipe::generation(writer.setting, row)),
         ),
         (
             "private_key_template",
@@ -233,7 +240,9 @@ fn made(writer: &Writer<'_>, tape: &mut Tape<'_>) -> (Argument, u64) {
 }
 
 fn derive(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let row = mechanism::for_use(writer, tape, Use::Derive);
+    let Some(row) = mechanism::for_purpose(writer, tape, CKF_DERIVE) else {
+        return;
+    };
     let base_key = key(writer, tape, row, CKO_PRIVATE_KEY);
     let (template, key_type) = made(writer, tape);
     let given = [
@@ -247,7 +256,9 @@ fn derive(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 }
 
 fn wrap(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let row = mechanism::for_use(writer, tape, Use::Wrap);
+    let Some(row) = mechanism::for_purpose(writer, tape, WRAPS) else {
+        return;
+    };
     let authenticated = tape.below(4) == 3;
     let (wrap, unwrap) = match authenticated {
         true => (F::C_WrapKeyAuthenticated, F::C_UnwrapKeyAuthenticated),
@@ -265,7 +276,12 @@ fn wrap(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         ("wrapping_key", wrapping_key),
         ("key", last.unwrap_or(Argument::Default)),
     ];
-    step(writer, tape, wrap, &given);
+    if writer.setting.is_for(tape, row, CKF_WRAP) {
+        step(writer, tape, wrap, &given);
+    }
+    if !writer.setting.is_for(tape, row, CKF_UNWRAP) {
+        return;
+    }
     let (template, key_type) = made(writer, tape);
     let given = [
         ("session", session),
@@ -279,7 +295,9 @@ fn wrap(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
 }
 
 fn encapsulate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
-    let row = mechanism::for_use(writer, tape, Use::Encapsulate);
+    let Some(row) = mechanism::for_purpose(writer, tape, ENCAPSULATES) else {
+        return;
+    };
     let public_key = key(writer, tape, row, CKO_PUBLIC_KEY);
     let private_key = key(writer, tape, row, CKO_PRIVATE_KEY);
     let mechanism = of_mechanism(writer, tape, row);
@@ -292,8 +310,13 @@ fn encapsulate(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
     ];
     let mut given = shared.to_vec();
     given.push(("public_key", public_key));
-    step(writer, tape, F::C_EncapsulateKey, &given);
-    writer.describe(1, &[(CKO_SECRET_KEY, key_type)]);
+    if writer.setting.is_for(tape, row, CKF_ENCAPSULATE) {
+        step(writer, tape, F::C_EncapsulateKey, &given);
+        writer.describe(1, &[(CKO_SECRET_KEY, key_type)]);
+    }
+    if !writer.setting.is_for(tape, row, CKF_DECAPSULATE) {
+        return;
+    }
     let mut given = shared.to_vec();
     given.push(("private_key", private_key));
     given.push(("ciphertext", output(writer, tape)));
@@ -319,13 +342,17 @@ fn session_life(writer: &mut Writer<'_>, tape: &mut Tape<'_>) {
         F::C_GenerateRandom,
         F::C_DigestInit,
     ];
-    let flags = [CKF_SERIAL_SESSION | CKF_RW_SESSION, CKF_SERIAL_SESSION][tape.below(2)];
+    let flags = asynchronous::flags(writer, tape);
     call(writer, tape, F::C_OpenSession, &[("flags", number(flags))]);
     let one = match writer.lane {
         Some(lane) if !lane.is_apart => tape.pick_recent(&writer.sessions),
         _ => writer.sessions.last(),
     };
-    let one = one.map(|name| reference(name));
+    let one = one.cloned();
+    if let Some(session) = one.as_deref().filter(|_| flags & CKF_ASYNC_SESSION != 0) {
+        asynchronous::work(writer, tape, session);
+    }
+    let one = one.map(|name| reference(&name));
     let on = [("session", one.unwrap_or(Argument::Default))];
     let closed = if writer.setting.is_legal() { 2 } else { 3 };
     for function in [None, Some(F::C_CloseSession), None]

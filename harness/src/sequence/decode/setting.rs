@@ -1,11 +1,10 @@
 //! What a decoded sequence begins with and makes use of: the same bytes are another sequence in
 //! another setting.
 
-use std::collections::HashMap;
-
+use super::served::{Rows, Served};
 use super::tape::Tape;
 use crate::cryptoki::Function;
-use crate::cryptoki::mechanism::{self, Mechanism, Use};
+use crate::cryptoki::mechanism::{Mechanism, MechanismInfo};
 
 /// The PINs that a decoded sequence gives the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +55,11 @@ pub struct Lanes {
 /// How many of a hundred arguments are wrong on purpose if nothing else is said.
 pub const USUALLY_WRONG: u8 = 2;
 
+/// How seldom a mechanism is used for what the token does not say that it is for. To refuse that is worth a try.
+const UNFIT: u8 = 32;
+/// How seldom something is tried that no mechanism of the token is for.
+const NONE_SERVES: u8 = 8;
+
 /// The setting of a sequence.
 #[derive(Debug, Clone)]
 pub struct Setting<'p> {
@@ -72,29 +76,30 @@ pub struct Setting<'p> {
     pub lanes: Option<Lanes>,
     /// Whether a token can be had for a sequence alone, as those want whose tape begins with [`OWN_TOKEN`].
     pub own_tokens: bool,
-    mechanisms: Vec<u64>,
-    /// Those that the token has, by use; all those of the standard where it has none.
-    rows: HashMap<Use, Vec<&'static Mechanism>>,
+    /// Whether the token has asynchronous sessions (CKF_ASYNC_SESSION_SUPPORTED).
+    pub asynchronous: bool,
+    served: Served,
 }
 
 impl<'p> Setting<'p> {
-    /// A setting in which all mechanisms of the standard are tried, or those that `has` is true of.
+    /// A setting in which all mechanisms of the standard are tried, or those that `has` is true of, each for every use
+    /// that the standard ticks and with keys of any size.
     #[must_use]
     pub fn new(prelude: Prelude<'p>, has: impl Fn(u64) -> bool) -> Self {
-        let mut rows: HashMap<Use, Vec<&'static Mechanism>> = HashMap::new();
-        let mut own = rows.clone();
-        let mut mechanisms = Vec::new();
-        for row in mechanism::all() {
-            let is_there = has(row.value);
-            mechanisms.extend(is_there.then_some(row.value));
-            for wanted in &row.uses {
-                rows.entry(*wanted).or_default().push(row);
-                if is_there {
-                    own.entry(*wanted).or_default().push(row);
-                }
-            }
-        }
-        rows.extend(own);
+        Self::with(prelude, Served::listed(has))
+    }
+
+    /// A setting in which mechanisms are used as the token says of each that it lists: mostly for what it has the flag
+    /// for, and with keys of a size that it takes.
+    #[must_use]
+    pub fn of_token(
+        prelude: Prelude<'p>,
+        told: impl IntoIterator<Item = (u64, MechanismInfo)>,
+    ) -> Self {
+        Self::with(prelude, Served::told(told))
+    }
+
+    fn with(prelude: Prelude<'p>, served: Served) -> Self {
         Self {
             prelude,
             wrong: USUALLY_WRONG,
@@ -102,8 +107,8 @@ impl<'p> Setting<'p> {
             missing: Vec::new(),
             lanes: None,
             own_tokens: false,
-            mechanisms,
-            rows,
+            asynchronous: false,
+            served,
         }
     }
 
@@ -138,15 +143,30 @@ impl<'p> Setting<'p> {
         tape.once_in(odds.max(HALF_OF_ALL)) && !self.is_legal()
     }
 
-    /// The mechanisms of the standard that the token has.
-    #[must_use]
-    pub fn mechanisms(&self) -> &[u64] {
-        &self.mechanisms
+    /// What the token tells of its mechanisms.
+    pub(super) fn served(&self) -> &Served {
+        &self.served
     }
 
-    /// The mechanisms for a use; all those of the standard if the token has none.
-    pub(super) fn mechanisms_for(&self, wanted: Use) -> &[&'static Mechanism] {
-        self.rows.get(&wanted).map_or(&[], Vec::as_slice)
+    /// The mechanisms to draw one from for the purpose with these flags: mostly those that serve for it, seldom others,
+    /// which are wrong in a way; none if nothing serves, mostly.
+    pub(super) fn mechanisms_for(&self, tape: &mut Tape<'_>, flags: u64) -> &[&'static Mechanism] {
+        let Some(Rows { serving, others }) = self.served.rows(flags) else {
+            return &[];
+        };
+        let odds = match serving.is_empty() {
+            true => NONE_SERVES,
+            false => UNFIT,
+        };
+        match !others.is_empty() && tape.once_in(odds) && !self.is_legal() {
+            true => others,
+            false => serving,
+        }
+    }
+
+    /// True if a mechanism is to be used for what this flag says: if the token says so, else seldom.
+    pub(super) fn is_for(&self, tape: &mut Tape<'_>, row: &Mechanism, flag: u64) -> bool {
+        self.served.serves(row.value, flag) || (tape.once_in(UNFIT) && !self.is_legal())
     }
 }
 
@@ -271,14 +291,49 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_has_the_mechanisms_of_its_token() {
+    fn mechanisms_are_mostly_drawn_that_are_for_it() {
+        use cryptoki_sys::*;
+        let info = |flags| MechanismInfo {
+            flags,
+            ..MechanismInfo::default()
+        };
+        let mut setting = Setting::of_token(
+            Prelude::Session,
+            [
+                (CKM_AES_CBC, info(CKF_ENCRYPT)),
+                (CKM_AES_ECB, info(CKF_ENCRYPT | CKF_DECRYPT)),
+                (CKM_SHA256, info(CKF_DIGEST)),
+            ],
+        );
+        let bytes: Vec<u8> = (0..=255).collect();
+        for (wrong, flags, mechanism, share) in [
+            (2, CKF_ENCRYPT, CKM_AES_CBC, 256),
+            (2, CKF_DECRYPT, CKM_AES_ECB, 248),
+            (2, CKF_DECRYPT, CKM_AES_CBC, 8),
+            (2, CKF_WRAP | CKF_UNWRAP, CKM_AES_CBC, 32),
+            (2, CKF_DERIVE, CKM_ECDH1_DERIVE, 32),
+            (0, CKF_DECRYPT, CKM_AES_ECB, 256),
+            (0, CKF_DECRYPT, CKM_AES_CBC, 0),
+            (0, CKF_DERIVE, CKM_ECDH1_DERIVE, 0),
+        ] {
+            setting.wrong = wrong;
+            let mut tape = Tape::new(&bytes);
+            let drawn = (0..256).filter(|_| {
+                let rows = setting.mechanisms_for(&mut tape, flags);
+                rows.iter().any(|row| row.value == mechanism)
+            });
+            assert_eq!(drawn.count(), share, "{wrong} {flags:#x} {mechanism:#x}");
+        }
+    }
+
+    #[test]
+    fn where_mechanisms_are_listed_alone_each_is_for_what_the_standard_says() {
         let only = cryptoki_sys::CKM_SHA256;
         let setting = Setting::new(Prelude::Session, |mechanism| mechanism == only);
-        let digests = setting.mechanisms_for(Use::Digest);
-        assert_eq!(digests.len(), 1);
-        assert!(
-            setting.mechanisms_for(Use::Derive).len() > 10,
-            "all, for want of any"
-        );
+        let mut tape = Tape::new(&[]);
+        let drawn = setting.mechanisms_for(&mut tape, cryptoki_sys::CKF_DIGEST);
+        let drawn: Vec<u64> = drawn.iter().map(|row| row.value).collect();
+        assert_eq!(drawn, [only]);
+        assert_eq!(tape.read(), 0, "there is nothing to choose");
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn any(writer: &Writer<'_>, tape: &mut Tape<'_>) -> Template {
             _ => vec![label(tape)],
         }),
         0 => Template::default(),
-        1 => of(recipe::object(tape).attributes()),
+        1 => of(recipe::object(writer.setting, tape).attributes()),
         _ => {
             let count = tape.below(4);
             of((0..count).map(|_| attribute(writer, tape, 1)).collect())
