@@ -11,7 +11,7 @@ use super::suspect::{Suspect, What};
 use crate::cryptoki::Function;
 use crate::oracle::CaseTrace;
 use crate::oracle::model::{Disagreement, Told, claims};
-use crate::plan::{Case, Ladder, Needs};
+use crate::plan::{Case, Ladder, MADE_UP, Needs};
 use crate::sequence::calls_mut;
 use crate::sequence::decode::Decoded;
 use crate::sequence::expectation::Expected;
@@ -41,7 +41,7 @@ pub(super) fn id(suspect: &Suspect, shape: &[String]) -> String {
     let words = shape.iter().take(TOLD);
     let words = words.flat_map(|word| ["-", word]).collect::<String>();
     let words: String = words.chars().map(fits).collect();
-    format!("fuzz/{}{words}", suspect.name())
+    format!("{MADE_UP}{}{words}", suspect.name())
 }
 
 /// What stands out in the call that a suspect is about. Nothing where chance decides which call that is, or where no call
@@ -49,6 +49,8 @@ pub(super) fn id(suspect: &Suspect, shape: &[String]) -> String {
 #[must_use]
 pub(super) fn shape_of(sequence: &Sequence, suspect: &Suspect, trace: &CaseTrace) -> Vec<String> {
     let is_of_any = match &suspect.what {
+        // One value, one gap.
+        What::Disagrees(found) if found.is_about_a_list() => true,
         What::Ended(end) => matches!(
             **end,
             End::MemoryLimit { .. } | End::FileLimit { .. } | End::Program { .. }
@@ -169,8 +171,11 @@ fn expect(call: &mut Call, found: &Disagreement) {
                 relation: Relation::Equals(right),
             });
         }
-        None if found.returned == CKR_OK || found.is_about_a_list() => {
+        None if found.returned == CKR_OK => call.except = vec![CKR_OK],
+        // It is weak, and not wrong: lists may have gaps ([PKCS11-Base 3.2] 5.1).
+        None if found.is_about_a_list() => {
             call.except = vec![found.returned];
+            call.tolerates = vec![found.returned];
         }
         None => call.except = claims(call.function),
     }
@@ -359,6 +364,37 @@ mod tests {
             violations: Vec::new(),
             malformed: false,
         }
+    }
+
+    /// Lists may have gaps: whoever returns such a value is told so, and passes.
+    #[test]
+    fn a_value_that_no_list_has_is_weak_and_known_by_itself() {
+        let mut info = Call::new(1, Function::C_GetInfo);
+        info.returns = vec![CKR_OK];
+        let decoded = Decoded {
+            sequence: Sequence {
+                steps: vec![Step::Call(Box::new(info))],
+            },
+            given: Vec::new(),
+            shares_login: false,
+            own_token: false,
+        };
+        let suspect = Suspect::disagrees(Disagreement {
+            step: 1,
+            function: Function::C_GetInfo,
+            returned: cryptoki_sys::CKR_PIN_INCORRECT,
+            model: CKR_OK,
+            output: None,
+        });
+        let trace = CaseTrace::default();
+        assert!(shape_of(&decoded.sequence, &suspect, &trace).is_empty());
+        let case = case(&decoded, &suspect, &trace);
+        assert_eq!(case.id, "fuzz/C_GetInfo/CKR_PIN_INCORRECT-unlisted");
+        assert!(case.is_made_up());
+        assert_eq!(case.level, Level::Should);
+        let call = case.sequence.calls().next().expect("the call");
+        assert_eq!(call.except, [cryptoki_sys::CKR_PIN_INCORRECT]);
+        assert_eq!(call.tolerates, call.except);
     }
 
     #[test]

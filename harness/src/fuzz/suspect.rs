@@ -162,13 +162,14 @@ impl Suspect {
         }
     }
 
-    /// True if its name tells the place in the module: what the call's arguments look like tells no more then.
+    /// True if its name tells the place in the module, or in a list: what the call's arguments look like tells no more then.
     #[must_use]
     pub(super) fn tells_its_place(&self) -> bool {
         match &self.what {
             What::Ended(end) => {
                 matches!(&**end, End::Signal { frames, .. } if !top(frames).is_empty())
             }
+            What::Disagrees(found) => found.is_about_a_list(),
             _ => false,
         }
     }

@@ -330,8 +330,9 @@ impl Shift<'_, '_, '_, '_> {
             self.shared
                 .note("process-state", format!("{}: {change}", case.id));
         }
-        let finding = judgement.verdict.is_finding();
-        let confirmed = (finding && self.shared.findings() < CONFIRMED)
+        let is_weak = judgement.verdict == Verdict::PermittedButWeak;
+        let is_finding = judgement.verdict.is_finding() || is_weak && case.is_made_up();
+        let confirmed = (is_finding && self.shared.findings() < CONFIRMED)
             .then(|| self.confirm(case, job, &judgement))
             .flatten();
         let every_trace = settings.every_trace;
@@ -358,8 +359,8 @@ impl Shift<'_, '_, '_, '_> {
             }
         }
         // An attack that succeeds is shown again, permitted or not.
-        let succeeded = case.attack.is_some() && record.verdict == Verdict::PermittedButWeak;
-        if record.verdict.is_finding() || succeeded {
+        let succeeded = case.attack.is_some() && is_weak;
+        if is_finding || succeeded {
             self.keep(case, &mut record);
         }
         self.shared.record(record);

@@ -159,7 +159,14 @@ fn right(call: &Call) -> String {
         ([ANY], _) => "1".to_owned(),
         ([], []) => any_of(&[&[0][..], &call.tolerates].concat()),
         ([], returns) => any_of(&returns.iter().chain(tolerated).copied().collect::<Vec<_>>()),
-        (except, _) => format!("!({})", any_of(except)),
+        (except, _) => {
+            let wrong = |value: &&u64| !call.tolerates.contains(*value);
+            let wrong: Vec<u64> = except.iter().filter(wrong).copied().collect();
+            match wrong.is_empty() {
+                true => "1".to_owned(),
+                false => format!("!({})", any_of(&wrong)),
+            }
+        }
     }
 }
 
