@@ -119,7 +119,22 @@ pub(super) fn claims(function: Function) -> Vec<u64> {
 fn is_false(function: Function, value: u64) -> bool {
     let refused = value == CKR_SESSION_READ_ONLY && makes_objects(function);
     let may_be_locked = [CKR_PIN_INCORRECT, CKR_USER_PIN_NOT_INITIALIZED].contains(&value);
-    is_claim(function, value) && !refused && !may_be_locked
+    is_claim(function, value) && !refused && !may_be_locked && !may_be_of_usage(function, value)
+}
+
+/// True of what a token may say of a key that is not for this use, whose default is its own (footnote 9 of 4.2), where the function's section
+/// lists no value for that.
+fn may_be_of_usage(function: Function, value: u64) -> bool {
+    let is_of_the_key = match value {
+        CKR_WRAPPING_KEY_HANDLE_INVALID | CKR_UNWRAPPING_KEY_HANDLE_INVALID => true,
+        // Of C_WrapKey it speaks of the key that is wrapped, which has values of its own.
+        CKR_KEY_HANDLE_INVALID => !matches!(
+            function,
+            Function::C_WrapKey | Function::C_WrapKeyAuthenticated
+        ),
+        _ => false,
+    };
+    is_of_the_key && !returns::is_listed(function, CKR_KEY_FUNCTION_NOT_PERMITTED)
 }
 
 fn is_claim(function: Function, value: u64) -> bool {
@@ -227,6 +242,22 @@ mod tests {
             (Function::C_Sign, CKR_OK, CKR_USER_NOT_LOGGED_IN, false),
             (Function::C_Login, CKR_OK, CKR_PIN_INCORRECT, true),
             (Function::C_Login, CKR_PIN_INCORRECT, CKR_OK, false),
+            // 5.18.3 has no value for a key that may not wrap; 5.13.1 has one for a key that may not sign.
+            (
+                Function::C_WrapKey,
+                CKR_WRAPPING_KEY_HANDLE_INVALID,
+                CKR_OK,
+                false,
+            ),
+            (
+                Function::C_WrapKey,
+                CKR_OK,
+                CKR_WRAPPING_KEY_HANDLE_INVALID,
+                true,
+            ),
+            (Function::C_WrapKey, CKR_KEY_HANDLE_INVALID, CKR_OK, true),
+            (Function::C_DeriveKey, CKR_KEY_HANDLE_INVALID, CKR_OK, false),
+            (Function::C_SignInit, CKR_KEY_HANDLE_INVALID, CKR_OK, true),
             (
                 Function::C_Login,
                 CKR_OK,
