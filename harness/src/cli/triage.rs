@@ -68,8 +68,9 @@ fn unreported(home: &Path) -> Option<Failure> {
     let found = home.join(folder::FINDINGS);
     let (home, found) = (home.display(), found.display());
     Some(Failure::usage(format!(
-        "{home} has no evidence: the search ended before it reported what it found. {reproducers} in {found};          `p11assay replay` shows each, given its folder and the target. To sort them, run them, and triage that run:
-         p11assay run $(find {found} -name {}) --target NAME --run-dir DIR
+        "{home} has no evidence: the search ended before it reported what it found. {reproducers} in {found}; \
+         `p11assay replay` shows each, given its folder and the target. To sort them, run them, and triage that run:\n  \
+         p11assay run $(find '{found}' -name {}) --target NAME --run-dir DIR\n  \
          p11assay triage DIR",
         folder::REPRODUCER
     )))

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cryptoki_sys::{CKF_RW_SESSION, CKF_SERIAL_SESSION};
+use cryptoki_sys::{CKF_ASYNC_SESSION, CKF_RW_SESSION, CKF_SERIAL_SESSION};
 use p11assay_reports::evidence::Class;
 
 use crate::cryptoki::function::{Domain, Parameter, ParameterKind};
@@ -111,8 +111,8 @@ fn fits(call: &Call, parameter: &Parameter, argument: &Argument, found: &Found<'
         },
         (K::Ulong(Domain::Session | Domain::Object), _) => false,
         (K::Ulong(Domain::Flags(Kind::SESSION_FLAGS)), Argument::Number(number)) => {
-            let both = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-            matches!(number, Number::Literal(flags) if *flags | both == both && *flags & CKF_SERIAL_SESSION != 0)
+            let all = CKF_SERIAL_SESSION | CKF_RW_SESSION | CKF_ASYNC_SESSION;
+            matches!(number, Number::Literal(flags) if *flags | all == all && *flags & CKF_SERIAL_SESSION != 0)
         }
         (K::Ulong(domain), Argument::Number(Number::Literal(value))) => is_known(domain, *value),
         (K::Bool, Argument::Number(Number::Literal(value))) => *value <= 1,

@@ -390,7 +390,6 @@ mod tests {
         assert!(shape_of(&decoded.sequence, &suspect, &trace).is_empty());
         let case = case(&decoded, &suspect, &trace);
         assert_eq!(case.id, "fuzz/C_GetInfo/CKR_PIN_INCORRECT-unlisted");
-        assert!(case.is_made_up());
         assert_eq!(case.level, Level::Should);
         let call = case.sequence.calls().next().expect("the call");
         assert_eq!(call.except, [cryptoki_sys::CKR_PIN_INCORRECT]);

@@ -124,6 +124,12 @@ impl Suspect {
         matches!(&self.what, What::Ended(end) if matches!(**end, End::MemoryLimit { .. }))
     }
 
+    /// True if all there is to it is a value that no list has, which is weak and not wrong.
+    #[must_use]
+    pub fn is_about_a_list(&self) -> bool {
+        matches!(&self.what, What::Disagrees(found) if found.is_about_a_list())
+    }
+
     /// True if a program that the token needs ended.
     #[must_use]
     pub fn is_about_a_program(&self) -> bool {
@@ -169,8 +175,7 @@ impl Suspect {
             What::Ended(end) => {
                 matches!(&**end, End::Signal { frames, .. } if !top(frames).is_empty())
             }
-            What::Disagrees(found) => found.is_about_a_list(),
-            _ => false,
+            _ => self.is_about_a_list(),
         }
     }
 

@@ -75,8 +75,8 @@ pub(super) struct Interesting {
 pub(super) enum Doubt {
     /// Target and model contradict each other.
     Disagrees(Suspect),
-    /// They gave other bytes, perhaps where these follow from the sequence; the names that this would have.
-    Values(Vec<String>),
+    /// They gave other bytes, perhaps where these follow from the sequence.
+    Values,
     /// Something was written over, or of an absurd size.
     Alarm,
 }
@@ -201,14 +201,12 @@ impl Seen {
             let suspect = suspect.map(Suspect::disagrees);
             let suspect = suspect.filter(|one| !known(one) && names.insert(one.name()));
             let mut wrong_values = || {
-                let wrong = self.values_in_doubt(number, &target.answers, &model.answers);
-                let wrong = wrong.filter(|one| !known(one)).map(|one| one.name());
-                let wrong: Vec<String> = wrong.filter(|name| names.insert(name.clone())).collect();
-                (!wrong.is_empty()).then_some(wrong)
+                let mut wrong = self.values_in_doubt(number, &target.answers, &model.answers);
+                wrong.any(|one| !known(&one) && names.insert(one.name()))
             };
             let doubt = match suspect {
                 Some(suspect) => Some(Doubt::Disagrees(suspect)),
-                None if differ && let Some(wrong) = wrong_values() => Some(Doubt::Values(wrong)),
+                None if differ && wrong_values() => Some(Doubt::Values),
                 None if target.alarm && alarms < ALARMS => {
                     alarms += 1;
                     Some(Doubt::Alarm)
@@ -349,7 +347,7 @@ mod tests {
             let mut doubts = found.into_iter().filter_map(|one| one.doubt);
             doubts.next().map(|doubt| match doubt {
                 Doubt::Disagrees(suspect) => suspect.name(),
-                Doubt::Alarm | Doubt::Values(_) => "other".to_owned(),
+                Doubt::Alarm | Doubt::Values => "other".to_owned(),
             })
         };
         let name = "C_FindObjectsInit/CKR_SESSION_HANDLE_INVALID-not-CKR_OK";

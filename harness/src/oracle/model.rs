@@ -13,8 +13,8 @@ mod told;
 use std::collections::{BTreeSet, HashMap};
 
 use cryptoki_sys::{
-    CKR_BUFFER_TOO_SMALL, CKR_OK, CKR_PENDING, CKR_PIN_INCORRECT, CKR_PIN_LOCKED,
-    CKU_CONTEXT_SPECIFIC,
+    CKF_ASYNC_SESSION, CKR_BUFFER_TOO_SMALL, CKR_OK, CKR_PENDING, CKR_PIN_INCORRECT,
+    CKR_PIN_LOCKED, CKU_CONTEXT_SPECIFIC,
 };
 
 use super::trace::{CaseTrace, TraceCall};
@@ -118,6 +118,15 @@ pub fn disagreement_of<'s, 'c: 's>(
         }
     }
     unlisted
+}
+
+/// True if the call asks for an asynchronous session.
+fn is_asynchronous(call: &Call) -> bool {
+    let asks = |argument: &Argument| match argument {
+        Argument::Number(Number::Literal(flags)) => flags & CKF_ASYNC_SESSION != 0,
+        _ => false,
+    };
+    call.function == Function::C_OpenSession && call.arguments.get(1).is_some_and(asks)
 }
 
 /// The answer of every step: that of its last call, which is no question.
@@ -290,7 +299,8 @@ impl Apart {
             if says_privacy(call) {
                 self.privacy_known.insert(capture.name.clone());
             }
-            if !alike {
+            // Whether a session is asynchronous is told by its flags, and a token need not have such (5.6.1).
+            if !alike || is_asynchronous(call) {
                 self.names.insert(capture.name.clone());
             }
         }

@@ -19,5 +19,5 @@ pub use filter::{Filter, FilterError, may_name};
 pub use needs::{MechanismNeed, Needs, Unmet};
 pub use partition::Partition;
 pub use select::{Plan, PlanError, Planned};
-pub use suite::{Case, Ladder, MADE_UP, Suite};
+pub use suite::{Case, Ladder, MADE_UP, Suite, is_made_up};
 pub use waivers::{Draft, ModuleVersions, Waivers};

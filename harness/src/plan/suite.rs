@@ -77,13 +77,13 @@ pub struct Case {
 /// What the ids of cases begin with that a search made up.
 pub const MADE_UP: &str = "fuzz/";
 
-impl Case {
-    /// True of what a search made up: it is there for nothing but what it showed.
-    #[must_use]
-    pub fn is_made_up(&self) -> bool {
-        self.id.starts_with(MADE_UP)
-    }
+/// True of the id of what a search made up: it is there for nothing but what it showed.
+#[must_use]
+pub fn is_made_up(id: &str) -> bool {
+    id.starts_with(MADE_UP)
+}
 
+impl Case {
     /// A case of level MUST and class A that makes no call: it tells of something that no suite asks.
     #[must_use]
     pub fn without_calls(id: String, title: String, clause: Clause) -> Self {

@@ -16,7 +16,7 @@ use super::stray;
 use super::tally::Counter;
 use super::{BATCH, Interrupt, Patience, Ran, Station, StationError, Stray};
 use crate::oracle::Reading;
-use crate::plan::{Case, Planned, Waivers};
+use crate::plan::{Case, Planned, Waivers, is_made_up};
 use crate::sequence::Value;
 use crate::target::Redactor;
 
@@ -72,7 +72,8 @@ impl<'o> Sink<'o> {
 
     fn case(&mut self, case: evidence::Case) -> Result<(), StreamError> {
         self.observer.case(&case);
-        self.findings += usize::from(case.verdict.is_finding());
+        let is_weak = case.verdict == Verdict::PermittedButWeak && is_made_up(&case.id);
+        self.findings += usize::from(case.verdict.is_finding() || is_weak);
         self.writer.append(&Event::Case(Box::new(case)))
     }
 
@@ -331,7 +332,7 @@ impl Shift<'_, '_, '_, '_> {
                 .note("process-state", format!("{}: {change}", case.id));
         }
         let is_weak = judgement.verdict == Verdict::PermittedButWeak;
-        let is_finding = judgement.verdict.is_finding() || is_weak && case.is_made_up();
+        let is_finding = judgement.verdict.is_finding() || is_weak && is_made_up(&case.id);
         let confirmed = (is_finding && self.shared.findings() < CONFIRMED)
             .then(|| self.confirm(case, job, &judgement))
             .flatten();

@@ -22,7 +22,7 @@ pub(super) fn reference(parts: &mut Definitions) -> Json {
 
 /// The regular expression of a reference, without anchors.
 pub(super) fn reference_pattern() -> String {
-    let path = format!("{NAME}{INDEX}?(\\.({NAME}|length\\+[0-9]+){INDEX}?)*");
+    let path = format!("{NAME}{INDEX}?(\\.({NAME}|length\\+[0-9]{{1,3}}){INDEX}?)*");
     format!("\\$({path}|\\{{{path}\\}})")
 }
 

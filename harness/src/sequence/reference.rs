@@ -38,7 +38,11 @@ impl Selector {
     pub(crate) fn of_length(&self, length: u64) -> Option<u64> {
         match self {
             Selector::Length => Some(length),
-            Selector::Beside(more) => length.checked_add_signed((*more).into()),
+            // More than any length is as absurd as the length, which is told of then.
+            Selector::Beside(more) if *more > 0 => {
+                Some(length.saturating_add_signed((*more).into()))
+            }
+            Selector::Beside(less) => length.checked_add_signed((*less).into()),
             Selector::Field(_) | Selector::Index(_) => None,
         }
     }
@@ -87,6 +91,12 @@ fn parse_length(text: &str) -> Option<Selector> {
     Some(Selector::Beside(more))
 }
 
+/// A length beside which nothing is, or which is too far off, is no field.
+fn is_like_a_length(name: &str) -> bool {
+    let beside = name.strip_prefix("length-");
+    beside.is_some_and(|beside| beside.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn parse_segment(segment: &str) -> Option<(&str, Option<usize>)> {
     match segment.split_once('[') {
         None => Some((segment, None)),
@@ -121,7 +131,9 @@ impl FromStr for Reference {
             let (name, index) = segment?;
             path.push(match parse_length(name) {
                 Some(length) => length,
-                None if is_name(name) => Selector::Field(name.to_owned()),
+                None if is_name(name) && !is_like_a_length(name) => {
+                    Selector::Field(name.to_owned())
+                }
                 None => return Err(error()),
             });
             path.extend(index.map(Selector::Index));

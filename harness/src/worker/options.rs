@@ -11,7 +11,7 @@ use super::journal::Timing;
 
 /// Size that a file may have which a worker writes, bytes: far more than any token keeps, and too little for a module that
 /// writes without end to fill a disk.
-const FILE_LIMIT: u64 = 4 << 30;
+const FILE_LIMIT: u64 = 64 << 30;
 
 /// How to start and bound a worker.
 #[derive(Debug, Clone)]

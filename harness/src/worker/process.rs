@@ -174,7 +174,7 @@ fn limits(resource: Resource) -> io::Result<libc::rlimit> {
 
 fn limit(resource: Resource, value: u64) -> io::Result<()> {
     let mut limits = limits(resource)?;
-    limits.rlim_cur = value.min(limits.rlim_max);
+    limits.rlim_cur = value.min(limits.rlim_cur);
     // SAFETY: `limits` is a valid structure to read from.
     match unsafe { libc::setrlimit(resource, &limits) } {
         0 => Ok(()),
@@ -184,7 +184,7 @@ fn limit(resource: Resource, value: u64) -> io::Result<()> {
 
 /// The limit that a worker has which is to have this one: the system may permit less.
 pub(super) fn file_limit(wanted: u64) -> u64 {
-    limits(libc::RLIMIT_FSIZE).map_or(wanted, |limits| wanted.min(limits.rlim_max))
+    limits(libc::RLIMIT_FSIZE).map_or(wanted, |limits| wanted.min(limits.rlim_cur))
 }
 
 /// Life of the watching thread: start the worker, sleep until it dies, end its descendants, reap.

@@ -73,13 +73,18 @@ impl Common<'_> {
         found.progress.corpus = corpus.inputs().len();
         found.progress.features = novelty.count();
         found.progress.functions = found.functions.count();
-        doubt.extend(wrong.iter().flat_map(|one| match &one.doubt {
-            Some(Doubt::Disagrees(suspect)) => vec![suspect.name()],
-            Some(Doubt::Values(names)) => names.clone(),
-            _ => Vec::new(),
+        doubt.extend(wrong.iter().filter_map(|one| match &one.doubt {
+            Some(Doubt::Disagrees(suspect)) => Some(suspect.name()),
+            _ => None,
         }));
         Ok(wrong)
     }
+}
+
+/// True if what comes behind it may not be what it would be: not of a value that no list has.
+fn is_wrong(outcome: &Outcome) -> bool {
+    let suspect = outcome.suspect.as_ref();
+    suspect.is_some_and(|suspect| !suspect.is_about_a_list())
 }
 
 /// One of the jobs of a search.
@@ -173,7 +178,7 @@ impl Job<'_, '_> {
         let reached = self.reached();
         let mut sound = Vec::new();
         for ((input, decoded), outcome) in batch.into_iter().zip(decoded).zip(outcomes) {
-            let (is_wrong, was_made) = (outcome.suspect.is_some(), decoded.shares_login);
+            let (is_wrong, was_made) = (is_wrong(&outcome), decoded.shares_login);
             let reached = reached.get(&outcome.ran.number).copied().unwrap_or(0);
             let found = self.account(input.clone(), &decoded, outcome, reached)?;
             if let Some((suspect, shape)) = found {
@@ -249,7 +254,7 @@ impl Job<'_, '_> {
                         title: suspect.title(),
                     }),
                     // Of a phrase alone it cannot be told for sure what follows from it.
-                    Some(Doubt::Values(_)) => None,
+                    Some(Doubt::Values) => None,
                     _ => Some(Suspicion::unnamed(
                         "memory written over, or a size that nothing has",
                     )),
@@ -328,7 +333,7 @@ impl Job<'_, '_> {
         let calls: Vec<&Call> = decoded.sequence.calls().collect();
         let mut state = self.common.lock();
         let new = state.novelty.add(&calls, &outcome.ran.trace) + reached;
-        if new > 0 && outcome.suspect.is_none() {
+        if new > 0 && !is_wrong(&outcome) {
             state.keep(input, decoded)?;
         }
         let features = state.novelty.count();
@@ -383,7 +388,8 @@ impl Job<'_, '_> {
         }
         state.watcher.found(&case)?;
         state.found.cases.push(case);
-        state.found.progress.findings = state.found.cases.len();
+        // What is weak ends no search that ends with its first finding.
+        state.found.progress.findings += usize::from(!left.is_about_a_list());
         Ok(())
     }
 }

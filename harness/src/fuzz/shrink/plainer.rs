@@ -3,6 +3,7 @@
 
 use crate::cryptoki::Function;
 use crate::cryptoki::function::{Domain, ParameterKind};
+use crate::cryptoki::structure::layout;
 use crate::sequence::visit::{self, Place};
 use crate::sequence::{
     Argument, Call, Content, FieldValue, MechanismArgument, Number, ParameterValue, Sequence,
@@ -179,13 +180,16 @@ fn mechanisms(given: &MechanismArgument) -> Vec<MechanismArgument> {
         .collect()
 }
 
-/// A field that is not mentioned is zero.
+/// A field that is not mentioned is zero. A pointer stays whose length is told by no field of the name for it: what its
+/// memory is said to have would be a lie.
 fn structures(structure: &Structure) -> Vec<Structure> {
     let mut all = Vec::new();
     for (at, (_, value)) in structure.fields.iter().enumerate() {
-        let mut fewer = structure.clone();
-        fewer.fields.remove(at);
-        all.push(fewer);
+        if !points_without_a_length(structure, at) {
+            let mut fewer = structure.clone();
+            fewer.fields.remove(at);
+            all.push(fewer);
+        }
         for inner in fields(value) {
             let mut plainer = structure.clone();
             plainer.fields[at].1 = inner;
@@ -193,6 +197,15 @@ fn structures(structure: &Structure) -> Vec<Structure> {
         }
     }
     all
+}
+
+fn points_without_a_length(structure: &Structure, at: usize) -> bool {
+    let Some((name, FieldValue::Bytes(_) | FieldValue::Ulongs(_) | FieldValue::Structures(_))) =
+        structure.fields.get(at)
+    else {
+        return false;
+    };
+    layout(&structure.name).is_none_or(|layout| layout.length_of(name).is_none())
 }
 
 /// The value of a field with one field less in what it consists of.

@@ -125,7 +125,6 @@ const OF_OTHER_ARGUMENTS: [CK_RV; 8] = [
     CKR_WRAPPED_KEY_LEN_RANGE,
 ];
 
-/// 5.6.10: with the logout handles of private objects become invalid.
 fn template(attributes: Vec<Attribute>) -> Argument {
     Argument::Template(Template {
         attributes,
@@ -133,6 +132,7 @@ fn template(attributes: Vec<Attribute>) -> Argument {
     })
 }
 
+/// 5.6.10: with the logout handles of private objects become invalid.
 fn after_logout(function: Function) -> Option<Draft> {
     let object = ParameterKind::Ulong(Domain::Object);
     // It takes handles of keys, and looks at the saved state first.

@@ -2,10 +2,10 @@ use super::*;
 use crate::sequence::{AttributeValue, Capture, Reference};
 use crate::worker::Returned;
 use cryptoki_sys::{
-    CKA_PRIVATE, CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED, CKR_KEY_HANDLE_INVALID,
-    CKR_MECHANISM_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_NOT_INITIALIZED, CKR_PENDING,
-    CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID, CKR_TEMPLATE_INCONSISTENT,
-    CKR_USER_ALREADY_LOGGED_IN,
+    CKA_PRIVATE, CKF_ASYNC_SESSION, CKF_SERIAL_SESSION, CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED,
+    CKR_KEY_HANDLE_INVALID, CKR_MECHANISM_INVALID, CKR_OBJECT_HANDLE_INVALID,
+    CKR_OPERATION_NOT_INITIALIZED, CKR_PENDING, CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID,
+    CKR_TEMPLATE_INCONSISTENT, CKR_USER_ALREADY_LOGGED_IN,
 };
 
 fn on(number: u32, function: Function, handles: &[(&str, &str)]) -> Call {
@@ -101,6 +101,24 @@ fn a_value_that_no_list_has_is_told_where_nothing_is_contradicted() {
     ];
     let contradicted = [0, 0, CKR_SESSION_EXISTS, CKR_SESSION_HANDLE_INVALID];
     assert_eq!(step(&calls, &contradicted, &[0; 4]), Some(4));
+}
+
+/// Who does not know the flag leaves it out, and says so.
+#[test]
+fn a_session_that_may_be_asynchronous_is_not_compared() {
+    for (flags, wanted) in [
+        (CKF_SERIAL_SESSION, Some(2)),
+        (CKF_SERIAL_SESSION | CKF_ASYNC_SESSION, None),
+    ] {
+        let mut open = giving(on(1, Function::C_OpenSession, &[]), "session", "s0");
+        open.arguments[1] = Argument::Number(Number::Literal(flags));
+        let calls = [
+            open,
+            on(2, Function::C_GetSessionInfo, &[("session", "s0")]),
+        ];
+        let refused = [0, CKR_SESSION_HANDLE_INVALID];
+        assert_eq!(step(&calls, &refused, &[0; 2]), wanted);
+    }
 }
 
 /// Logs in with so many PINs that both sides find wrong, and with another one; the model refuses that, too, and the target says this.
