@@ -189,7 +189,7 @@ fn a_search_that_is_killed_loses_nothing_that_it_found() {
         .run(&["replay", &written, "--target", &target])
         .says(1, &["SIGSEGV", "C_SeedRandom"]);
     // There is no evidence to sort, but what makes some.
-    let told = "p11assay run $(find run/findings -name reproducer.yaml)";
+    let told = "p11assay run $(find 'run/findings' -name reproducer.yaml)";
     folder.run(&["triage", "run"]).says(2, &[told]);
     let reproducer = format!("{written}/reproducer.yaml");
     folder
