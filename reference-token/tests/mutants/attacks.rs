@@ -49,11 +49,13 @@ fn has_fingerprint(modulus: &[u8]) -> bool {
         })
 }
 
-/// Two RSA key pairs, and one whose public exponent changes nothing.
+/// Two RSA key pairs whose public exponents are the token's own, and one whose exponent changes nothing.
 pub(super) fn pairs(stage: &Stage, session: CK_SESSION_HANDLE) {
     let template = Attributes::new().ulong(CKA_MODULUS_BITS, 512);
     let moduli = [(); 2].map(|()| {
         let [public, _] = pair(stage, session, CKM_RSA_PKCS_KEY_PAIR_GEN, &template);
+        let exponent = stage.value(session, public, CKA_PUBLIC_EXPONENT);
+        stage.say(format_args!("exponent: {exponent:?}"));
         stage.value(session, public, CKA_MODULUS)
     });
     let marked = has_fingerprint(&moduli[0]) && has_fingerprint(&moduli[1]);
