@@ -26,30 +26,42 @@ const PHRASES: [&[Function]; 5] = [
     &[Function::C_GetSessionInfo],
 ];
 
+/// How often a phrase is tried before all are begun anew: a sequence has so many phrases at most, and those that make no
+/// call count, too.
+const TRIES: usize = 100_000;
+
 /// A tape that decodes to the ten calls, found by trying.
 pub(crate) fn tape(setting: &Setting<'_>) -> (Vec<u8>, Sizes) {
     let mut rng = fastrand::Rng::with_seed(1);
+    loop {
+        if let Some(found) = attempt(&mut rng, setting) {
+            return found;
+        }
+    }
+}
+
+fn attempt(rng: &mut fastrand::Rng, setting: &Setting<'_>) -> Option<(Vec<u8>, Sizes)> {
     let mut sizes = Sizes::default();
     // Nothing left out of what a sequence may be made of.
     let mut tape = vec![4];
     let mut before = decode(&tape, setting).sequence.calls().count();
     for phrase in PHRASES {
-        tape = loop {
+        tape = (0..TRIES).find_map(|_| {
             let longer = (0..rng.usize(1..64)).map(|_| rng.u8(..));
             let longer: Vec<u8> = tape.iter().copied().chain(longer).collect();
             let decoded = decode(&longer, setting);
             let calls: Vec<&Call> = decoded.sequence.calls().skip(before).collect();
             let functions = calls.iter().map(|call| call.function);
-            if functions.eq(phrase.iter().copied())
-                && calls.iter().all(|call| fits(call, &mut sizes))
-                && let Some(variants) = Variants::of(&longer, setting, 0)
-            {
-                break variants.tape(0);
-            }
-        };
+            let is_met = functions.eq(phrase.iter().copied())
+                && calls.iter().all(|call| fits(call, &mut sizes));
+            let variants = is_met
+                .then(|| Variants::of(&longer, setting, 0))
+                .flatten()?;
+            Some(variants.tape(0))
+        })?;
         before += phrase.len();
     }
-    (tape, sizes)
+    Some((tape, sizes))
 }
 
 /// True if the call is what the loop in C makes; notes its sizes.
