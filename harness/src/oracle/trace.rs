@@ -126,6 +126,13 @@ impl CaseTrace {
         guilty.or(open().next())
     }
 
+    /// True if several lanes were in a call, and none is known to be the one that the worker ended in.
+    #[must_use]
+    pub fn is_end_anybodys(&self) -> bool {
+        let open = || self.calls.iter().filter(|call| call.returned.is_none());
+        open().nth(1).is_some() && !open().any(|call| call.lane == self.ended_lane)
+    }
+
     /// The call that a program that the token needs did not outlive, most likely: the first after all that did something
     /// that was refused as by a module whose token is gone, or else the last.
     #[must_use]

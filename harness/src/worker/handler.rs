@@ -53,6 +53,13 @@ pub(super) fn mapping() -> Option<&'static Mapping> {
     MAPPING.get()
 }
 
+/// The same, for what may run in a child that the module forked: that has our memory, but not our shared mapping.
+pub(super) fn mapping_of_worker() -> Option<&'static Mapping> {
+    // SAFETY: no precondition. Asked of the kernel, which knows a child from its parent.
+    let pid = unsafe { libc::getpid() };
+    MAPPING.get().filter(|_| pid == WORKER.load(Relaxed))
+}
+
 /// The stack on which a thread's crash is handled, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct CrashStack {
@@ -152,12 +159,9 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     if breakpoint {
         return;
     }
-    // SAFETY: no precondition. Asked of the kernel: a child the module forked has our memory but
-    // not our shared mapping.
+    // SAFETY: no precondition.
     let pid = unsafe { libc::getpid() };
-    if pid == WORKER.load(Relaxed)
-        && let Some(mapping) = MAPPING.get()
-    {
+    if let Some(mapping) = mapping_of_worker() {
         reach::crashing();
         record(mapping, pid, signal, info, context);
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 /// First word of the control page, "p11assay" in ASCII, with the format's version in the second.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"p11assay");
 /// Version of this layout: parent and child are the same binary, so any difference is a mistake.
-pub(super) const VERSION: u64 = 3;
+pub(super) const VERSION: u64 = 4;
 
 /// Number of registers a crash record has room for (18 on x86-64, 34 on aarch64).
 pub(super) const REGISTERS: usize = 40;
@@ -95,6 +95,8 @@ pub(super) struct Crash {
     pub(super) access: AtomicU32,
     /// The kernel's number of the thread.
     pub(super) thread: AtomicU32,
+    /// The kernel's number of the thread that ended the process by `exit`, 0 if none did.
+    pub(super) left: AtomicU32,
     pub(super) address: AtomicU64,
     pub(super) stack_start: AtomicU64,
     pub(super) stack_length: AtomicU64,

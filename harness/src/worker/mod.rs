@@ -48,6 +48,7 @@ mod handler;
 mod image;
 mod journal;
 mod layout;
+mod leave;
 mod mapping;
 mod options;
 mod output;

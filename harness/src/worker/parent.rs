@@ -306,15 +306,18 @@ impl Worker {
         lane.map_or(0, |lane| lane.thread.load(Relaxed).cast_signed())
     }
 
-    /// The lane in which the worker crashed or hung, if that is known.
+    /// The lane in which the worker crashed, hung, or called `exit`, if that is known.
     fn ended_lane(&self) -> Option<u16> {
-        let crashed = self.crash().and_then(|crash| {
-            let lanes = 0..LANES as u16;
-            lanes
-                .into_iter()
-                .find(|lane| crash.thread != 0 && self.thread_of(*lane) == crash.thread)
-        });
-        crashed.or(self.hung)
+        let thread = match self.crash() {
+            Some(crash) => crash.thread.cast_unsigned(),
+            None => self.process.mapping.crash().left.load(Relaxed),
+        };
+        let lane_of = |thread| {
+            let mut lanes = 0..LANES as u16;
+            lanes.find(|lane| self.thread_of(*lane).cast_unsigned() == thread)
+        };
+        let ended = Some(thread).filter(|thread| *thread != 0).and_then(lane_of);
+        ended.or(self.hung)
     }
 
     fn crash(&self) -> Option<end::Crash> {

@@ -82,13 +82,28 @@ fn a_hang_is_attributed_to_the_call_of_its_lane() {
 }
 
 #[test]
-fn an_exit_of_one_of_several_lanes_is_told_with_all_that_were_in_a_call() {
+fn an_exit_is_attributed_to_the_lane_that_called_it() {
+    for (behaviour, status) in [("exit", 3), ("quick-exit", 5)] {
+        let (_folder, case) = run(
+            BUSY,
+            &format!("C_FindObjectsFinal:hang,C_Login:{behaviour}"),
+        );
+        blames_login(&case, Verdict::Crash, "");
+        let (finding, _) = end_of(&case);
+        let told =
+            format!("called exit with status {status}; meanwhile lane 1 in C_FindObjectsFinal");
+        assert_eq!(finding.message, told);
+    }
+}
+
+#[test]
+fn an_exit_that_nothing_attributes_is_told_with_all_that_were_in_a_call() {
     let (_folder, case) = run(BUSY, "C_FindObjectsFinal:hang,C_Login:_exit");
     assert_eq!(case.verdict, Verdict::Crash);
     let (finding, _) = end_of(&case);
     assert_eq!(
         finding.message,
-        "called exit with status 4; meanwhile lane 2 in C_Login"
+        "called exit with status 4, unless that was lane 2 in C_Login"
     );
 }
 

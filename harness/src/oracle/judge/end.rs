@@ -7,7 +7,7 @@ use crate::oracle::trace::{CaseTrace, TraceCall};
 use crate::worker::CHILD;
 
 /// The finding for a worker that did not return. Several lanes may have been in a call: the one that
-/// ended the worker is blamed, or the first if that is not known, and the others are told.
+/// ended the worker is blamed, or the first if that is not known, which is said, and the others are told.
 pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
     let call = match end {
         End::Program { .. } => trace.cut_off_call(),
@@ -31,7 +31,12 @@ pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
         .collect();
     let mut message = describe_end(end);
     if !others.is_empty() {
-        message += &format!("; meanwhile {}", others.join(", "));
+        message += &match end {
+            End::Signal { .. } | End::Exited { .. } if trace.is_end_anybodys() => {
+                format!(", unless that was {}", others.join(" or "))
+            }
+            _ => format!("; meanwhile {}", others.join(", ")),
+        };
     }
     Finding {
         verdict,

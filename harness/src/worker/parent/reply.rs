@@ -39,7 +39,7 @@ pub struct Reply {
     /// The call that did not return, if the worker ended in one. Of several in lanes, that of the
     /// lane that ended it, or the first if that is not known.
     pub in_flight: Option<InFlight>,
-    /// The lane that ended the worker by a crash or a hang, if that is known.
+    /// The lane that ended the worker by a crash, a hang or a call of `exit`, if that is known.
     pub lane: Option<u16>,
     /// Functions reached since the last request, if they are followed ([`cover`](crate::worker::reach::cover)).
     pub reached: Vec<Reached>,
