@@ -176,17 +176,24 @@ fn a_search_that_finds_nothing_says_what_it_did_and_can_be_made_again() {
     assert_eq!(first, count(fuzz(&folder, &told)), "as many, told");
 }
 
-/// What does not take two threads is shown without them.
+/// What does not take two threads is shown without them, though nothing tells which of them called `_exit`.
 #[test]
-fn sequences_with_lanes_find_a_crash_and_leave_out_the_lanes_that_it_does_not_take() {
-    let folder = Folder::new();
-    let target = hostile(&folder, "C_SeedRandom:segv-read", "2s");
-    let lanes = ["--target", &target, "--threads", "3", "--fail-fast"];
-    let output = fuzz(&folder, &lanes);
-    output.says(1, &["fuzz/C_SeedRandom/SIGSEGV"]);
-    let reproducer = folder.evidence().cases[0].reproducer.clone();
-    let kept = folder.read(&format!("run/{}", reproducer.expect("a reproducer")));
-    assert!(!kept.contains("together"), "{kept}");
+fn sequences_with_lanes_find_an_end_and_leave_out_the_lanes_that_it_does_not_take() {
+    let ends = [
+        ("segv-read", "SIGSEGV"),
+        ("exit", "exit-3"),
+        ("_exit", "exit-4"),
+    ];
+    for (behaviour, found) in ends {
+        let folder = Folder::new();
+        let target = hostile(&folder, &format!("C_SeedRandom:{behaviour}"), "2s");
+        let lanes = ["--target", &target, "--threads", "3", "--fail-fast"];
+        let output = fuzz(&folder, &lanes);
+        output.says(1, &[&format!("fuzz/C_SeedRandom/{found}")]);
+        let reproducer = folder.evidence().cases[0].reproducer.clone();
+        let kept = folder.read(&format!("run/{}", reproducer.expect("a reproducer")));
+        assert!(!kept.contains("together"), "{kept}");
+    }
 }
 
 #[test]
