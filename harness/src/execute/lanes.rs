@@ -16,7 +16,7 @@ use super::shelf::Shelf;
 use super::stop::{Stop, leave};
 use crate::memory::Arena;
 use crate::sequence::MAX_LANES;
-use crate::worker::{CrashStack, JournalWriter, Journaled, LANES, thread};
+use crate::worker::{CrashStack, JournalWriter, Journaled, LANES, thread, watch_exits};
 
 const _: () = assert!(MAX_LANES <= LANES, "the journal has a part for every lane");
 
@@ -94,6 +94,7 @@ impl<'t> Prepared<'t> {
             Ok(runners) => runners,
             Err(stop) => return stop,
         };
+        watch_exits();
         // SAFETY: passed on to the caller.
         let ran = unsafe { run_all(&mut runners, repeat) };
         let stop = self.join(index, repeat, runners, journal);

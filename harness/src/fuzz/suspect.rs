@@ -6,6 +6,7 @@ use p11assay_reports::evidence::{End, Frame};
 use crate::cryptoki::Function;
 use crate::cryptoki::names::{self, Kind};
 use crate::execute::Stop;
+use crate::oracle::describe_end;
 use crate::oracle::model::{Disagreement, WrongOutput};
 use crate::run::Ran;
 use crate::sequence::{Argument, Call, Number};
@@ -31,6 +32,8 @@ pub struct Suspect {
 pub enum What {
     /// The worker did not return.
     Ended(Box<End>),
+    /// The worker ended while several lanes were in a call, and which of them ended it is not known.
+    EndedByOneOf(Box<End>),
     /// A write outside the memory that was given.
     Guard(String),
     /// A size that nothing has.
@@ -78,15 +81,15 @@ impl Suspect {
             lost_library: false,
         };
         if let Some(end) = &ran.end {
-            let guilty = match end {
-                End::Program { .. } => ran.trace.cut_off_call(),
-                End::Signal { .. } | End::Exited { .. } if ran.trace.is_end_anybodys() => None,
-                _ => last,
+            let boxed = Box::new(end.clone());
+            let (what, guilty) = match ran.trace.guilty_call(end) {
+                None if ran.trace.ended_call().is_some() => (What::EndedByOneOf(boxed), None),
+                guilty => (What::Ended(boxed), guilty.or(last)),
             };
             return Some(Suspect {
                 step: guilty.map(|call| call.step),
                 function: guilty.map(|call| call.function),
-                what: What::Ended(Box::new(end.clone())),
+                what,
                 lost_library: false,
             });
         }
@@ -163,9 +166,9 @@ impl Suspect {
                 (End::MemoryLimit { .. }, End::MemoryLimit { .. })
                 | (End::FileLimit { .. }, End::FileLimit { .. }) => true,
                 (End::Program { .. }, End::Program { .. }) => one == other,
-                _ if self.function.is_none() => name_of(one) == name_of(other),
                 _ => false,
             },
+            (What::EndedByOneOf(one), What::Ended(other)) => name_of(one) == name_of(other),
             _ => false,
         }
     }
@@ -174,7 +177,7 @@ impl Suspect {
     #[must_use]
     pub(super) fn tells_its_place(&self) -> bool {
         match &self.what {
-            What::Ended(end) => {
+            What::Ended(end) | What::EndedByOneOf(end) => {
                 matches!(&**end, End::Signal { frames, .. } if !top(frames).is_empty())
             }
             _ => self.is_about_a_list(),
@@ -189,7 +192,7 @@ impl Suspect {
             return LOST_LIBRARY.to_owned();
         }
         let what = match &self.what {
-            What::Ended(end) => name_of(end),
+            What::Ended(end) | What::EndedByOneOf(end) => name_of(end),
             What::Guard(_) => "guard".to_owned(),
             What::Absurd(_) => "absurd-size".to_owned(),
             What::Disagrees(Disagreement {
@@ -225,7 +228,8 @@ impl Suspect {
         let rv = |value: u64| names::display(Kind::RETURN, value);
         let function = self.place();
         match &self.what {
-            What::Ended(end) => format!("{function} {}", crate::oracle::describe_end(end)),
+            What::Ended(end) => format!("{function} {}", describe_end(end)),
+            What::EndedByOneOf(end) => format!("one of several lanes {}", describe_end(end)),
             What::Guard(place) => format!("{function} wrote outside its buffers: {place}"),
             What::Absurd(size) => format!("{function} names {size} as the size of an output"),
             What::Disagrees(Disagreement {

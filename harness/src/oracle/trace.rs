@@ -10,6 +10,7 @@ use crate::cryptoki::Function;
 use crate::execute::{Stop, note};
 use crate::sequence::value::{self, Value};
 use crate::worker::{Journal, LOAD, Record, Returned};
+use p11assay_reports::evidence::End;
 
 /// The step number of calls that the harness makes between cases.
 pub const HOUSEKEEPING: u32 = u32::MAX;
@@ -126,17 +127,26 @@ impl CaseTrace {
         guilty.or(open().next())
     }
 
-    /// True if several lanes were in a call, and none is known to be the one that the worker ended in.
-    #[must_use]
-    pub fn is_end_anybodys(&self) -> bool {
+    /// True if several lanes were in a call, and none of them is known to be the one that the worker ended in.
+    fn is_end_anybodys(&self) -> bool {
         let open = || self.calls.iter().filter(|call| call.returned.is_none());
         open().nth(1).is_some() && !open().any(|call| call.lane == self.ended_lane)
     }
 
+    /// The call to blame for this end of the worker; none if several lanes were in a call and it is not known which of
+    /// them ended it.
+    #[must_use]
+    pub fn guilty_call(&self, end: &End) -> Option<&TraceCall> {
+        match end {
+            End::Program { .. } => self.cut_off_call(),
+            End::Signal { .. } | End::Exited { .. } if self.is_end_anybodys() => None,
+            _ => self.ended_call(),
+        }
+    }
+
     /// The call that a program that the token needs did not outlive, most likely: the first after all that did something
     /// that was refused as by a module whose token is gone, or else the last.
-    #[must_use]
-    pub fn cut_off_call(&self) -> Option<&TraceCall> {
+    fn cut_off_call(&self) -> Option<&TraceCall> {
         let did = |call: &TraceCall| {
             let ok = call.returned.is_some_and(|back| back.rv == CKR_OK);
             ok && !WITHOUT_TOKEN.contains(&call.function)

@@ -9,7 +9,6 @@
 use super::handler;
 use super::journal::{JournalWriter, Timing};
 use super::layout::{Layout, MAGIC, VERSION, checksum, order, state};
-use super::leave;
 use super::mapping::{Mapping, ring, wait};
 use super::process::MEMORY_ARGUMENT;
 use std::any::Any;
@@ -81,7 +80,6 @@ fn set_up() -> Result<(&'static Mapping, JournalWriter), ServeError> {
     drop(file);
     mapping.keep_from_forks()?;
     let mapping = handler::install(mapping)?;
-    leave::install();
     unbuffer_streams();
     let control = mapping.control();
     let timing = match control.timing.load(Relaxed) {

@@ -84,7 +84,7 @@ pub(super) mod stage {
     pub(crate) const STACK: u32 = 4;
 }
 
-/// The head of the crash area, written by the signal handler of the child. The memory map and
+/// The head of the crash area, written by the signal handler of the child but for `left`. The memory map and
 /// the stack follow it at fixed offsets.
 #[repr(C)]
 pub(super) struct Crash {
@@ -95,7 +95,8 @@ pub(super) struct Crash {
     pub(super) access: AtomicU32,
     /// The kernel's number of the thread.
     pub(super) thread: AtomicU32,
-    /// The kernel's number of the thread that ended the process by `exit`, 0 if none did.
+    /// The kernel's number of the first thread that called `exit` or `quick_exit`, 0 if none did or nothing watched
+    /// (`leave`).
     pub(super) left: AtomicU32,
     pub(super) address: AtomicU64,
     pub(super) stack_start: AtomicU64,

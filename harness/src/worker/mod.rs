@@ -69,6 +69,7 @@ pub use journal::{
     CHILD, CallRecord, CaseMark, CaseOutput, InFlight, Journal, JournalWriter, LANES, LOAD,
     Payload, Record, Returned, Timing,
 };
+pub(crate) use leave::watch_exits;
 pub(crate) use mapping::memfd;
 pub use options::{SpawnError, WorkerOptions};
 pub use parent::{Outcome, Reply, Worker};

@@ -306,18 +306,22 @@ impl Worker {
         lane.map_or(0, |lane| lane.thread.load(Relaxed).cast_signed())
     }
 
-    /// The lane in which the worker crashed, hung, or called `exit`, if that is known.
-    fn ended_lane(&self) -> Option<u16> {
-        let thread = match self.crash() {
-            Some(crash) => crash.thread.cast_unsigned(),
-            None => self.process.mapping.crash().left.load(Relaxed),
+    /// The lane in which the worker came to this end, if that is known.
+    fn ended_lane(&self, end: &End) -> Option<u16> {
+        let thread = match end {
+            // A lane may have been about to crash while another had called `exit`, and the other way round.
+            End::Signal { signal, .. } => {
+                let crash = self.crash()?;
+                (end::signal_name(crash.signal) == *signal).then_some(crash.thread)?
+            }
+            End::Exited { .. } => {
+                let left = &self.process.mapping.crash().left;
+                left.load(Relaxed).cast_signed()
+            }
+            _ => return self.hung,
         };
-        let lane_of = |thread| {
-            let mut lanes = 0..LANES as u16;
-            lanes.find(|lane| self.thread_of(*lane).cast_unsigned() == thread)
-        };
-        let ended = Some(thread).filter(|thread| *thread != 0).and_then(lane_of);
-        ended.or(self.hung)
+        let mut lanes = (0..LANES as u16).filter(|_| thread != 0);
+        lanes.find(|lane| self.thread_of(*lane) == thread)
     }
 
     fn crash(&self) -> Option<end::Crash> {

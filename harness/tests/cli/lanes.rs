@@ -96,15 +96,39 @@ fn an_exit_is_attributed_to_the_lane_that_called_it() {
     }
 }
 
+/// Nothing tells who called `_exit`, and a thread of the module's own is no lane.
 #[test]
-fn an_exit_that_nothing_attributes_is_told_with_all_that_were_in_a_call() {
-    let (_folder, case) = run(BUSY, "C_FindObjectsFinal:hang,C_Login:_exit");
-    assert_eq!(case.verdict, Verdict::Crash);
-    let (finding, _) = end_of(&case);
-    assert_eq!(
-        finding.message,
-        "called exit with status 4, unless that was lane 2 in C_Login"
-    );
+fn an_exit_of_none_or_any_of_several_lanes_blames_no_call() {
+    let ends = [
+        ("C_FindObjectsFinal:hang,C_Login:_exit", 4),
+        (
+            "C_GetInfo:thread-exit,C_FindObjectsFinal:hang,C_Login:hang",
+            6,
+        ),
+    ];
+    for (hostile, status) in ends {
+        let (_folder, case) = run(BUSY, hostile);
+        assert_eq!(case.verdict, Verdict::Crash);
+        let (finding, _) = end_of(&case);
+        let told = format!(
+            "called exit with status {status}; meanwhile lane 1 in C_FindObjectsFinal, lane 2 in C_"
+        );
+        assert!(finding.message.starts_with(&told), "{}", finding.message);
+        let place = (finding.step, finding.lane, &finding.function);
+        assert_eq!(place, (None, None, &None));
+    }
+}
+
+/// A lane hangs, and so does what another one's `exit` runs.
+#[test]
+fn a_hang_is_attributed_to_its_lane_though_another_called_exit() {
+    let hostile = "C_FindObjectsFinal:hang,C_Login:exit,destructor:hang";
+    let (_folder, case) = run(BUSY, hostile);
+    let (finding, symbols) = end_of(&case);
+    assert_eq!(case.verdict, Verdict::Hang, "{case:#?}");
+    let place = (finding.lane, finding.function.as_deref());
+    assert_eq!(place, (Some(1), Some("C_FindObjectsFinal")));
+    assert!(symbols.contains("C_FindObjectsFinal"), "{symbols}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fuzz::finding;
-use crate::fuzz::suspect::{LOST_LIBRARY, Suspect};
+use crate::fuzz::suspect::{LOST_LIBRARY, Suspect, What};
 
 /// How often something that is not seen again is looked into.
 const TRIES: usize = 3;
@@ -85,8 +85,14 @@ impl Known {
         looks.under_way.insert(id)
     }
 
-    /// What was taken on was seen again, and is now known by another id, perhaps.
+    /// What was taken on was seen again, and is now known by another id, perhaps. What several calls may have done says
+    /// nothing of others that do it, too: it counts as a look that came to nothing once it is known by its call.
     pub(super) fn found(&mut self, taken_on: (&Suspect, &[String]), shown: (&Suspect, &[String])) {
+        if matches!(taken_on.0.what, What::EndedByOneOf(_)) && taken_on.0.name() != shown.0.name() {
+            self.given_up(taken_on.0, taken_on.1);
+            self.found(shown, shown);
+            return;
+        }
         for (suspect, shape) in [taken_on, shown] {
             let id = finding::id(suspect, shape);
             let looks = self.names.entry(suspect.name()).or_default();
@@ -114,7 +120,6 @@ mod tests {
 
     use super::*;
     use crate::cryptoki::Function;
-    use crate::fuzz::suspect::What;
     use crate::oracle::model::Disagreement;
 
     const MANY: u64 = 1_000_000;
@@ -216,6 +221,29 @@ mod tests {
         known.found((&one, &[]), (&other, &[]));
         assert!(!known.given_up(&other, &[]), "it is found");
         assert!(!known.take_on(&other, &[], MANY));
+    }
+
+    #[test]
+    fn what_one_of_several_lanes_did_hides_no_other_that_does_it() {
+        use p11assay_reports::evidence::End;
+        let left = || Box::new(End::Exited { status: 4 });
+        let one_of = Suspect {
+            function: None,
+            what: What::EndedByOneOf(left()),
+            ..suspect(CKR_OK)
+        };
+        let by = |function| Suspect {
+            function: Some(function),
+            what: What::Ended(left()),
+            ..suspect(CKR_OK)
+        };
+        let mut known = Known::default();
+        for function in [Function::C_Sign, Function::C_Login, Function::C_Sign] {
+            assert!(known.take_on(&one_of, &[], MANY));
+            known.found((&one_of, &[]), (&by(function), &[]));
+            assert!(known.is_settled(&by(function), 0));
+        }
+        assert!(!known.take_on(&one_of, &[], MANY), "it was often enough");
     }
 
     #[test]

@@ -7,12 +7,9 @@ use crate::oracle::trace::{CaseTrace, TraceCall};
 use crate::worker::CHILD;
 
 /// The finding for a worker that did not return. Several lanes may have been in a call: the one that
-/// ended the worker is blamed, or the first if that is not known, which is said, and the others are told.
+/// ended the worker is blamed and the others are told, or none is if it is not known which of them it was.
 pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
-    let call = match end {
-        End::Program { .. } => trace.cut_off_call(),
-        _ => trace.ended_call(),
-    };
+    let call = trace.guilty_call(end);
     let function = call.or(trace.housekeeping.last().filter(is_open));
     let verdict = match end {
         End::Hang { .. } => Verdict::Hang,
@@ -31,12 +28,7 @@ pub(super) fn ended(trace: &CaseTrace, end: &End) -> Finding {
         .collect();
     let mut message = describe_end(end);
     if !others.is_empty() {
-        message += &match end {
-            End::Signal { .. } | End::Exited { .. } if trace.is_end_anybodys() => {
-                format!(", unless that was {}", others.join(" or "))
-            }
-            _ => format!("; meanwhile {}", others.join(", ")),
-        };
+        message += &format!("; meanwhile {}", others.join(", "));
     }
     Finding {
         verdict,

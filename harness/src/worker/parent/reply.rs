@@ -81,7 +81,10 @@ impl Worker {
             Journal::default()
         };
         let ended = matches!(outcome, Outcome::Ended(_) | Outcome::Cancelled);
-        let lane = self.ended_lane().filter(|_| ended);
+        let lane = match &outcome {
+            Outcome::Ended(end) => self.ended_lane(end),
+            _ => None,
+        };
         let open = journal.in_flight();
         let theirs = open.iter().find(|call| call.lane == lane);
         let (reached, read) = self.process.mapping.reach().since(self.reached);

@@ -415,6 +415,21 @@ static int crash_in_thread(struct place *at)
     return GO_ON;
 }
 
+static void *exit_later(void *argument)
+{
+    usleep(50 * 1000);
+    exit(6);
+    return argument;
+}
+
+static int exit_in_thread(struct place *at)
+{
+    pthread_t thread;
+    (void)at;
+    pthread_create(&thread, NULL, exit_later, NULL);
+    return GO_ON;
+}
+
 /* Writes over every writable shared mapping of the process. */
 static int scribble(struct place *at)
 {
@@ -528,6 +543,7 @@ static const struct {
     {"umask", change_umask},
     {"setlocale", change_locale},
     {"thread-crash", crash_in_thread},
+    {"thread-exit", exit_in_thread},
     {"scribble", scribble},
     {"arm", arm},
     {"end-program", end_program},
