@@ -194,8 +194,36 @@ fn rounds_of_one_step_are_not_held_against_each_other() {
 }
 
 #[test]
+fn what_ends_sessions_is_left_out_with_the_lanes_that_do_nothing_else() {
+    use crate::sequence::Call;
+    let call = |number, function| Step::Call(Box::new(Call::new(number, function)));
+    let (open, close) = (Function::C_OpenSession, Function::C_CloseSession);
+    let lanes = vec![
+        vec![call(2, open), call(3, close)],
+        vec![call(4, open)],
+        vec![call(5, Function::C_CloseAllSessions)],
+    ];
+    let block = Together {
+        repeat: 7,
+        ..Together::of(lanes)
+    };
+    let steps = vec![
+        call(1, close),
+        Step::Together(block),
+        call(6, Function::C_GetInfo),
+    ];
+    let left = without_ends(&Sequence { steps });
+    let numbers: Vec<_> = left.calls().map(|call| call.number).collect();
+    assert_eq!(numbers, [2, 4, 6]);
+    let [Step::Together(block), _] = &left.steps[..] else {
+        panic!("{left:#?}");
+    };
+    assert_eq!((block.lanes.len(), block.repeat), (2, 7));
+}
+
+#[test]
 fn the_steps_of_lanes_come_in_many_orders_without_lanes() {
-    use crate::sequence::{Call, Together};
+    use crate::sequence::Call;
     let call = |number| Step::Call(Box::new(Call::new(number, Function::C_GetInfo)));
     let block = Together::of(vec![vec![call(2), call(3)], vec![call(4), call(5)]]);
     let sequence = Sequence {
