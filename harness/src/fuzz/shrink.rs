@@ -101,12 +101,20 @@ fn attempt<E>(
     Ok(kept)
 }
 
-/// The steps with some of their units left out. A unit is a step, those of lanes each for itself: a lane goes with its
-/// last step, and a block with its last lane.
-fn without(steps: &[Step], gone: &Range<usize>, unit: &mut usize) -> Vec<Step> {
+/// The steps with some of their units left out. A unit is a step, those of lanes each for itself.
+fn without(steps: &[Step], gone: &Range<usize>) -> Vec<Step> {
+    let mut unit = 0..;
+    kept(steps, &mut |_| {
+        unit.next().is_none_or(|unit| !gone.contains(&unit))
+    })
+}
+
+/// The steps that are to be kept, those of lanes among them: a lane goes with its last step, and a block with its last
+/// lane.
+pub(super) fn kept(steps: &[Step], keep: &mut dyn FnMut(&Step) -> bool) -> Vec<Step> {
     let left = steps.iter().filter_map(|step| match step {
         Step::Together(block) => {
-            let lanes = block.lanes.iter().map(|lane| without(lane, gone, unit));
+            let lanes = block.lanes.iter().map(|lane| kept(lane, keep));
             let lanes: Vec<_> = lanes.filter(|lane| !lane.is_empty()).collect();
             let repeat = block.repeat;
             (!lanes.is_empty()).then_some(Step::Together(Together {
@@ -114,10 +122,7 @@ fn without(steps: &[Step], gone: &Range<usize>, unit: &mut usize) -> Vec<Step> {
                 ..Together::of(lanes)
             }))
         }
-        other => {
-            *unit += 1;
-            (!gone.contains(&(*unit - 1))).then(|| other.clone())
-        }
+        other => keep(other).then(|| other.clone()),
     });
     left.collect()
 }
@@ -186,7 +191,7 @@ fn remove_steps<E>(
         let mut end = units(&decoded.sequence.steps);
         while end > 0 {
             let start = end.saturating_sub(size);
-            let steps = without(&decoded.sequence.steps, &(start..end), &mut 0);
+            let steps = without(&decoded.sequence.steps, &(start..end));
             attempt(decoded, Sequence { steps }, budget, shows)?;
             end = start;
         }

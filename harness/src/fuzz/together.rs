@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use cryptoki_sys::CKR_OK;
 
+use super::shrink::kept;
 use super::suspect::{Suspect, What};
 use crate::cryptoki::{Function, ParameterKind, function::Domain, returns};
 use crate::oracle::{CaseTrace, TraceCall};
-use crate::sequence::{Sequence, Step, Together, Value, shape};
+use crate::sequence::{Sequence, Step, Value, shape};
 use crate::worker::CHILD;
 
 /// How far readings of the clock may be apart on two cores, nanoseconds.
@@ -74,24 +75,9 @@ pub(super) fn in_an_order(sequence: &Sequence, seed: u64) -> Sequence {
 /// The sequence without what ends sessions, after which a handle may be given out again: what it gives can be compared
 /// without a look at what came first.
 pub(super) fn without_ends(sequence: &Sequence) -> Sequence {
-    fn left(steps: &[Step]) -> Vec<Step> {
-        let left = steps.iter().filter_map(|step| match step {
-            Step::Call(call) if ENDS.contains(&call.function) => None,
-            Step::Together(block) => {
-                let lanes = block.lanes.iter().map(|lane| left(lane));
-                let lanes: Vec<_> = lanes.filter(|lane| !lane.is_empty()).collect();
-                let repeat = block.repeat;
-                (!lanes.is_empty()).then_some(Step::Together(Together {
-                    repeat,
-                    ..Together::of(lanes)
-                }))
-            }
-            other => Some(other.clone()),
-        });
-        left.collect()
-    }
+    let ends = |step: &Step| matches!(step, Step::Call(call) if ENDS.contains(&call.function));
     Sequence {
-        steps: left(&sequence.steps),
+        steps: kept(&sequence.steps, &mut |step| !ends(step)),
     }
 }
 

@@ -195,7 +195,7 @@ fn rounds_of_one_step_are_not_held_against_each_other() {
 
 #[test]
 fn what_ends_sessions_is_left_out_with_the_lanes_that_do_nothing_else() {
-    use crate::sequence::Call;
+    use crate::sequence::{Call, Together};
     let call = |number, function| Step::Call(Box::new(Call::new(number, function)));
     let (open, close) = (Function::C_OpenSession, Function::C_CloseSession);
     let lanes = vec![
@@ -223,7 +223,7 @@ fn what_ends_sessions_is_left_out_with_the_lanes_that_do_nothing_else() {
 
 #[test]
 fn the_steps_of_lanes_come_in_many_orders_without_lanes() {
-    use crate::sequence::Call;
+    use crate::sequence::{Call, Together};
     let call = |number| Step::Call(Box::new(Call::new(number, Function::C_GetInfo)));
     let block = Together::of(vec![vec![call(2), call(3)], vec![call(4), call(5)]]);
     let sequence = Sequence {

@@ -407,12 +407,17 @@ static void *crash_later(void *argument)
     return argument;
 }
 
-static int crash_in_thread(struct place *at)
+static int in_thread(void *(*what)(void *))
 {
     pthread_t thread;
-    (void)at;
-    pthread_create(&thread, NULL, crash_later, NULL);
+    pthread_create(&thread, NULL, what, NULL);
     return GO_ON;
+}
+
+static int crash_in_thread(struct place *at)
+{
+    (void)at;
+    return in_thread(crash_later);
 }
 
 static void *exit_later(void *argument)
@@ -424,10 +429,8 @@ static void *exit_later(void *argument)
 
 static int exit_in_thread(struct place *at)
 {
-    pthread_t thread;
     (void)at;
-    pthread_create(&thread, NULL, exit_later, NULL);
-    return GO_ON;
+    return in_thread(exit_later);
 }
 
 /* Writes over every writable shared mapping of the process. */
