@@ -104,7 +104,7 @@ pub(super) fn unlisted(sequence: &Sequence, trace: &CaseTrace) -> Option<Suspect
     })
 }
 
-/// A session with the handle of another one that is open: a handle identifies its session ([PKCS11-Base 3.2] 5.6.1).
+/// A session with the handle of another one that is open: a handle "identifies a session" ([PKCS11-Base 3.2] 3.3, 5.6.1).
 /// Whatever may have closed the other one, between the beginning of the first call and the end of the second, is given
 /// the benefit of the doubt.
 pub(super) fn one_handle_twice(trace: &CaseTrace) -> Option<Suspect> {
